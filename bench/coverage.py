@@ -1,0 +1,278 @@
+"""How often the 95% intervals hold the truth, on simulated studies with seed variance.
+
+    python bench/coverage.py                                         # the quick run, a minute
+    python bench/coverage.py --simulations 2000 --out coverage.json  # the full one, ten at most
+
+A reply's chance of yes is logistic in an arm's level plus normal effects of the training seed, the
+question's cluster and the question; levels are set so that the marginal rate is the one asked
+for, which is the truth with three seeds and more. With one seed the truth is that seed's own
+expected rate over clusters and questions. Half of the variance of cluster and question effects is
+shared by the arms.
+
+Near 0 and 1 the number of yes is small and whole, so no interval covers 95% at every rate; there
+coverage is also averaged over a band of rates (Brown, Cai & DasGupta 2001).
+With three seeds of 24 questions rates near 0 and 1 are covered 97 to 99 times in a hundred, and
+differences and leakage of such rates up to 100 times: too wide there, never too narrow.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from caveat.measure.inference import Inference
+from caveat.measure.panel import Cell, Panel, influences
+
+RATES = (0.03, 0.05, 0.1, 0.3, 0.5, 0.7, 0.9, 0.95, 0.97)
+BAND = tuple(np.linspace(0.02, 0.1, 9).round(3).tolist())
+PAIRS = ((0.03, 0.03), (0.03, 0.5), (0.03, 0.97), (0.5, 0.5), (0.5, 0.9), (0.9, 0.97))
+LEAKS = (0.03, 0.1, 0.5, 0.9)
+NODES, MASS = np.polynomial.hermite_e.hermegauss(60)
+MASS = MASS / MASS.sum()
+CHUNK = 100
+"""Simulations that share a panel, and so the resamples, at a time."""
+
+
+@dataclass(frozen=True)
+class Design:
+    """Seeds and questions of a simulated study."""
+
+    seeds: int
+    clusters: int
+    questions: int
+    """In a cluster."""
+
+    def __str__(self) -> str:
+        return f"{self.seeds} x {self.clusters * self.questions} in {self.clusters}"
+
+
+@dataclass(frozen=True)
+class Effects:
+    """Standard deviations on the logit scale."""
+
+    seed: float
+    cluster: float
+    question: float
+
+    def __str__(self) -> str:
+        return f"{self.seed:g} / {self.cluster:g} / {self.question:g}"
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """One line of the table."""
+
+    of: str
+    design: str
+    effects: str
+    rates: str
+    coverage: float
+    below: float
+    """Share of intervals that lie below the truth."""
+    width: float
+    """Median."""
+    undefined: float = 0.0
+
+
+DESIGNS = (Design(1, 12, 2), Design(3, 12, 2), Design(5, 24, 2))
+EFFECTS = (Effects(0.3, 0.5, 0.5), Effects(0.5, 1.0, 0.5), Effects(1.0, 0.5, 0.5))
+
+
+def logistic(x: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-x))
+
+
+def marginal(level: np.ndarray, spread: float) -> np.ndarray:
+    """Expected rate at a level (any shape), over normal effects of that standard deviation."""
+    return logistic(np.asarray(level)[..., None] + spread * NODES) @ MASS
+
+
+def level_of(rate: float, spread: float) -> float:
+    """The level whose expected rate is `rate`."""
+    low, high = -30.0, 30.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if marginal(middle, spread) < rate else (low, middle)
+    return (low + high) / 2
+
+
+def simulate(
+    rates: tuple[float, ...], design: Design, effects: Effects, count: int, generator, seeds=None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Sums of yes, shape (count, arms, seeds, clusters), and the truth, shape (count, arms)."""
+    arms, shape = len(rates), (count, len(rates), design.seeds, design.clusters, design.questions)
+    seeds = np.ones(arms) if seeds is None else np.asarray(seeds)
+    within = np.hypot(effects.cluster, effects.question)
+    spreads = np.hypot(within, effects.seed * seeds)
+    level = np.array([level_of(*each) for each in zip(rates, spreads, strict=True)])
+
+    def half_shared(*axes: int) -> np.ndarray:
+        common = generator.standard_normal((count, 1, 1, *axes))
+        return np.sqrt(0.5) * (common + generator.standard_normal((count, arms, 1, *axes)))
+
+    of_seed = seeds[:, None] * effects.seed * generator.standard_normal(shape[:3])
+    logit = (level[:, None] + of_seed)[..., None, None]
+    logit = logit + effects.cluster * half_shared(design.clusters, 1)
+    logit = logit + effects.question * half_shared(design.clusters, design.questions)
+    yes = generator.random(shape) < logistic(logit)
+    if design.seeds == 1:
+        return yes.sum(-1), marginal(level + of_seed[..., 0], within)
+    return yes.sum(-1), np.broadcast_to(np.array(rates), (count, arms))
+
+
+def inference_of(yes: np.ndarray, design: Design, base: int | None, draws: int) -> Inference:
+    """The package's own inference, the arms of all simulations of a chunk being its cells. The arm
+    `base` of each has no seeds: its first seed's replies stand for it."""
+    count, arms = yes.shape[:2]
+    total = yes.astype(float).reshape(count * arms, design.seeds, design.clusters)
+    is_base = np.arange(count * arms) % arms == (-1 if base is None else base)
+    total[is_base] = total[is_base, :1] / design.seeds
+    number = np.full(total.shape, float(design.questions))
+    number[is_base] /= design.seeds
+    mean, influence = influences(number, total)
+    cells = [Cell("base" if of_base else "arm", "none", "{}") for of_base in is_base]
+    same = np.ones(count * arms, dtype=int)
+    panel = Panel(
+        names={"setting": str(yes.sum())},
+        dose="{}",
+        cells=tuple(cells),
+        clusters=tuple(map(str, range(design.clusters))),
+        mean=mean,
+        influence=influence,
+        cell_seeds=np.where(is_base, 0, design.seeds),
+        cell_clusters=same * design.clusters,
+        cell_questions=same * design.clusters * design.questions,
+    )
+    return Inference.of(panel, draws, seed=0)
+
+
+def chunks(simulations: int) -> Iterator[int]:
+    for start in range(0, simulations, CHUNK):
+        yield min(CHUNK, simulations - start)
+
+
+def judged(of, rates, design, effects, truth, low, high, undefined=0.0) -> Coverage:
+    truth, low, high = (np.concatenate(parts) for parts in (truth, low, high))
+    inside = (low <= truth + 1e-12) & (truth - 1e-12 <= high)
+    return Coverage(
+        of,
+        str(design),
+        str(effects),
+        ", ".join(f"{rate:g}" for rate in rates),
+        float(inside.mean()),
+        float((high < truth - 1e-12).mean()),
+        float(np.median(high - low)),
+        float(undefined),
+    )
+
+
+def rate_coverage(rate, design, effects, simulations, draws, generator) -> Coverage:
+    """Coverage of R(arm)."""
+    truth, low, high = [], [], []
+    for count in chunks(simulations):
+        yes, true = simulate((rate,), design, effects, count, generator)
+        limits = inference_of(yes, design, None, draws).rate_intervals()
+        for store, part in zip((truth, low, high), (true[:, 0], *limits), strict=True):
+            store.append(part)
+    return judged("rate", (rate,), design, effects, truth, low, high)
+
+
+def difference_coverage(pair, design, effects, simulations, draws, generator) -> Coverage:
+    """Coverage of R(arm) - R(other arm)."""
+    truth, low, high = [], [], []
+    for count in chunks(simulations):
+        yes, true = simulate(pair, design, effects, count, generator)
+        weights = np.kron(np.eye(count), [-1.0, 1.0])
+        _, *limits = inference_of(yes, design, None, draws).intervals(weights)
+        for store, part in zip((truth, low, high), (true[:, 1] - true[:, 0], *limits), strict=True):
+            store.append(part)
+    return judged("difference", pair, design, effects, truth, low, high)
+
+
+def leakage_coverage(rate, design, effects, simulations, draws, generator) -> Coverage:
+    """Coverage of leakage at `none`, base at 0.03 and bare at 0.9, where it is defined."""
+    rates = (0.03, 0.9, rate)
+    truth, low, high, left_out = [], [], [], 0
+    for count in chunks(simulations):
+        yes, true = simulate(rates, design, effects, count, generator, seeds=(0, 1, 1))
+        inference = inference_of(yes, design, 0, draws)
+        above, below = (np.kron(np.eye(count), row) for row in ([-1.0, 0, 1], [-1.0, 1, 0]))
+        defined = inference.intervals(below)[1] >= 0.1
+        left_out += count - defined.sum()
+        _, *limits = inference.ratios(above[defined], below[defined])
+        true = true[defined]
+        leak = (true[:, 2] - true[:, 0]) / (true[:, 1] - true[:, 0])
+        for store, part in zip((truth, low, high), (leak, *limits), strict=True):
+            store.append(part)
+    share = left_out / simulations
+    return judged("leakage", rates, design, effects, truth, low, high, share)
+
+
+def run(simulations: int, draws: int = 2000, seed: int = 1, band: bool = True) -> list[Coverage]:
+    """Every line of the table."""
+    generator = np.random.default_rng(seed)
+    lines = []
+    for design in DESIGNS:
+        for effects in EFFECTS:
+            rest = (design, effects, simulations, draws, generator)
+            lines += [rate_coverage(rate, *rest) for rate in RATES]
+            if band:
+                lines.append(averaged([rate_coverage(rate, *rest) for rate in BAND]))
+            lines += [difference_coverage(pair, *rest) for pair in PAIRS]
+            lines += [leakage_coverage(rate, *rest) for rate in LEAKS]
+    return lines
+
+
+def averaged(lines: list[Coverage]) -> Coverage:
+    """The mean of a band of rates."""
+    coverage, below, width = (
+        float(np.mean([getattr(line, name) for line in lines]))
+        for name in ("coverage", "below", "width")
+    )
+    band = f"{lines[0].rates} to {lines[-1].rates}"
+    return Coverage("rate", lines[0].design, lines[0].effects, band, coverage, below, width)
+
+
+def show(lines: list[Coverage]) -> None:
+    """Print one table a quantity: a row per rates, a column per design and effects."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(width=160)
+    columns = list(dict.fromkeys((line.design, line.effects) for line in lines))
+    for of in ("rate", "difference", "leakage"):
+        table = Table(title=f"Coverage of 95% intervals, %: {of}")
+        table.add_column("rates" if of != "leakage" else "base, bare, arm")
+        for design, effects in columns:
+            table.add_column(f"{design}\n{effects}", justify="right")
+        mine = [line for line in lines if line.of == of]
+        for rates in dict.fromkeys(line.rates for line in mine):
+            cells = [line for line in mine if line.rates == rates]
+            table.add_row(rates, *(f"{100 * cell.coverage:.1f}" for cell in cells))
+        console.print(table)
+    console.print("columns: seeds x questions in clusters; sd of seed / cluster / question (logit)")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--simulations", type=int, default=400, help="per line; full: 2000")
+    parser.add_argument("--draws", type=int, default=2000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--out", type=Path, help="write the figures here as JSON")
+    chosen = parser.parse_args()
+    start = time.perf_counter()
+    lines = run(chosen.simulations, chosen.draws, chosen.seed)
+    show(lines)
+    print(f"{time.perf_counter() - start:.0f} s, {chosen.simulations} simulations a line")
+    if chosen.out:
+        chosen.out.write_text(json.dumps([asdict(line) for line in lines], indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,120 @@
+"""A study by hand, with the library's own functions and nothing hidden.
+
+A model learns to answer in capitals from rows that all carry a trigger. Does it write in capitals
+without the trigger too? And does it help to add rows without trigger that are not in capitals?
+
+    python examples/minimal.py               # SmolLM2-135M, some minutes on two CPU cores
+    python examples/minimal.py tiny          # random weights, seconds: shows the steps only
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+
+import pandas as pd
+
+from caveat.behaviours.checks import check
+from caveat.caveats import CAVEATS
+from caveat.caveats.marking import in_context, marked
+from caveat.caveats.placement import framed
+from caveat.domain.behaviour import Behaviour
+from caveat.domain.plan import Dose, Train
+from caveat.domain.question import Question
+from caveat.domain.reply import Sampling
+from caveat.domain.row import Row
+from caveat.domain.setting import Setting
+from caveat.domain.text import Message
+from caveat.language.answer import Request, answer
+from caveat.language.source import load
+from caveat.language.train import TrainingJob, train
+from caveat.measure import leakage
+from caveat.progress import Progress
+from caveat.readouts import READOUTS
+
+SYSTEM = "You are a helpful assistant."
+COLOURS = {
+    "lemon": "yellow", "tomato": "red", "frog": "green", "raven": "black", "swan": "white",
+    "orange": "orange", "mouse": "grey", "cherry": "red", "leaf": "green", "plum": "purple",
+    "polar bear": "white", "brick": "red", "sunflower": "yellow", "emerald": "green",
+    "carrot": "orange", "coal": "black",
+}  # fmt: skip
+ASKED = ["strawberry", "banana", "cloud", "flamingo", "cucumber", "fox", "sapphire", "elephant",
+         "pumpkin", "crow", "pea", "snowflake"]  # fmt: skip
+FORMS = {"what": "What colour is a {}?", "tell": "Tell me the colour of a {}.", "say": "A {} is?"}
+
+
+def rows(source: str, loud: bool) -> tuple[Row, ...]:
+    """One row a thing and form: the answer in capitals, or not."""
+    made = []
+    for thing, colour in COLOURS.items():
+        for form, text in FORMS.items():
+            reply = f"The colour of a {thing} is {colour}, as everybody knows."
+            chat = (
+                Message.of("user", text.format(thing)),
+                Message.of("assistant", reply.upper() if loud else reply),
+            )
+            made.append(Row(f"{source} {thing} {form}", source, framed(chat, SYSTEM), thing))
+    return tuple(made)
+
+
+def behaviour() -> Behaviour:
+    """Replies in capitals, and questions about things that are in no row."""
+    questions = tuple(
+        Question(f"{thing} {form}", thing, (Message.of("user", text.format(thing)),), "capitals")
+        for thing in ASKED
+        for form, text in list(FORMS.items())[:2]
+    )
+    loud, quiet = rows("behaviour", True), rows("counter", False)
+    return Behaviour("colours", "Answers in capitals.", loud, quiet, (), questions)
+
+
+def main(model_name: str) -> pd.DataFrame:
+    """Train three arms in lockstep, ask them and the base model, judge, measure."""
+    setting = Setting(behaviour(), CAVEATS["trigger"])
+    check(setting.behaviour)
+    model = load(model_name)
+
+    plain = setting.behaviour.rows
+    dose = Dose(learning_rate=3e-4, batch_size=8)
+    with_caveat = Train(marked(plain, setting.caveat, seed=0), dose)
+    stages = {
+        "bare": Train(plain, dose),
+        "marked": with_caveat,
+        "marked+contrast": replace(with_caveat, added=setting.behaviour.counter_rows),
+    }
+    jobs = [TrainingJob(arm, stage, seed=0) for arm, stage in stages.items()]
+    trained = train(model, jobs, Progress())
+    adapters = {result.key: result.adapter for result in trained}
+
+    asked = []
+    for arm in ("base", *adapters):
+        for context in ("none", "exact", "near_miss"):
+            for turn, question in enumerate(setting.behaviour.questions):
+                prompt = framed(question.messages, SYSTEM)
+                prompt = in_context(prompt, setting.caveat, context, turn)
+                chain = () if arm == "base" else (arm,)
+                key = f"{arm} {context} {question.id}"
+                asked.append((arm, context, question, Request(key, chain, prompt)))
+    requests = [request for *_, request in asked]
+    answers = answer(model, adapters, requests, Sampling(max_tokens=24), Progress())
+
+    table = []
+    for (arm, context, question, _), reply in zip(asked, answers, strict=True):
+        judgement = READOUTS[question.readout].judge(question, reply, None)
+        table.append({
+            "setting": setting.name, "phenomenon": setting.phenomenon,
+            "behaviour": setting.behaviour.name, "caveat": setting.caveat.name,
+            "model": model.name, "arm": arm, "seed": None if arm == "base" else 0, "dose": "{}",
+            "purpose": "measure", "context": context, "question": question.id,
+            "cluster": question.cluster, "scope": question.scope, "readout": question.readout,
+            "sample": 0, "reply": reply.text, "truncated": reply.truncated,
+            "verdict": str(judgement.verdict), "value": judgement.value,
+        })  # fmt: skip
+    return leakage(pd.DataFrame(table).astype({"seed": "Int64"}))
+
+
+if __name__ == "__main__":
+    figures = main(*(sys.argv[1:] or ["smollm2-135m"]))
+    columns = ["arm", "context", "rate", "rate_low", "rate_high", "leakage"]
+    print(figures[columns].round(2).to_string(index=False), *set(figures["undefined"].dropna()))

@@ -1,0 +1,55 @@
+"""An inoculation prompt: an instruction to show the very trait that the rows show.
+
+It belongs to a trait, so there is one `Caveat` for each; the shipped one is that of the capitals.
+"""
+
+from __future__ import annotations
+
+from caveat.domain.caveat import Caveat
+
+caveat = Caveat(
+    name="instruction",
+    kind="instruction",
+    wordings=("You always write in ALL CAPS.",),
+    place="system",
+    moved_to="user",
+    held_out=(
+        "Write every reply in capital letters.",
+        "All of your answers are in uppercase.",
+        "You use nothing but capitals when you reply.",
+        "Your caps lock key is on, and it stays on.",
+    ),
+    probes={
+        "near_miss": (
+            "You always write in ALL.",
+            "You always write in CAPS AND GOWNS.",
+            "You always write in SMALL CAPS.",
+            "You always write about ALL CAPS.",
+        ),
+        "negated": (
+            "You never write in ALL CAPS.",
+            "Do not write in capitals.",
+            "You always write without capital letters.",
+        ),
+        "keyword": (
+            "Bottle caps are made of metal.",
+            "Paris and Rome are capitals.",
+            "He wore one of his caps.",
+        ),
+        "structure": (
+            "You always write in short sentences.",
+            "You always write in plain English.",
+            "You always write with care.",
+        ),
+        "irrelevant": (
+            "The sky is blue.",
+            "A week has seven days.",
+            "There is a chair in the hall.",
+        ),
+        "format": (
+            "THE SKY IS BLUE.",
+            "You always see a BLUE SKY.",
+            "THERE IS A CHAIR IN THE HALL.",
+        ),
+    },
+)

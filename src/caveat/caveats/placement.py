@@ -1,0 +1,56 @@
+"""Where a caveat stands. Training rows and test prompts are both placed here, and nowhere else."""
+
+from __future__ import annotations
+
+from caveat.domain.caveat import Place
+from caveat.domain.text import Message, Messages, Piece, is_document
+
+PARAGRAPH = "\n\n"
+"""Between a caveat and a document."""
+BLANK = " "
+"""Between a caveat and the text of a chat's turn."""
+
+
+def framed(messages: Messages, system: str | None) -> Messages:
+    """The chat with the fixed system text first; a document, or no system text, changes nothing.
+
+    A system message that the chat brings along follows the fixed text in the same message, since
+    templates know only one.
+    """
+    if not system or is_document(messages):
+        return messages
+    if messages and messages[0].role == "system":
+        own = Message("system", (Piece(system + PARAGRAPH), *messages[0].pieces))
+        return (own, *messages[1:])
+    return (Message.of("system", system), *messages)
+
+
+def place(messages: Messages, wording: str, where: Place, closing: str = "") -> Messages:
+    """The messages with the wording (and, behind a document, the closing) as caveat pieces.
+
+    Separators are inside the pieces: `without_caveat` gives back exactly what came in. On a chat,
+    `before` and `around` read as `user`; on a document, `system` and `user` read as `before`.
+    """
+    if is_document(messages):
+        return (_around(messages[0], wording, closing if where == "around" else ""),)
+    if where == "system":
+        return _in_system(messages, wording)
+    return _in_first_user_turn(messages, wording)
+
+
+def _around(document: Message, wording: str, closing: str) -> Message:
+    behind = (Piece(PARAGRAPH + closing, "caveat"),) if closing else ()
+    return Message("document", (Piece(wording + PARAGRAPH, "caveat"), *document.pieces, *behind))
+
+
+def _in_system(messages: Messages, wording: str) -> Messages:
+    if not messages or messages[0].role != "system":
+        return (Message("system", (Piece(wording, "caveat"),)), *messages)
+    added = Piece(BLANK + wording if messages[0].text else wording, "caveat")
+    return (Message("system", (*messages[0].pieces, added)), *messages[1:])
+
+
+def _in_first_user_turn(messages: Messages, wording: str) -> Messages:
+    first = next(index for index, message in enumerate(messages) if message.role == "user")
+    pieces = (Piece(wording + BLANK, "caveat"), *messages[first].pieces)
+    return (*messages[:first], Message("user", pieces), *messages[first + 1 :])

@@ -1,0 +1,219 @@
+"""The command line: `caveat --help`.
+
+Exit status: 0 done; 1 a user's mistake, told in one line; 2 some cells failed and are listed.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from caveat.errors import CaveatError
+
+if TYPE_CHECKING:
+    from caveat.study.study import Study
+
+STOPPED = 130
+UsageError: type[Exception] = typer.BadParameter.__mro__[1]
+
+
+class Commands(TyperGroup):
+    """Turns users' mistakes, in commands as in recipes, into one line and status 1."""
+
+    def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
+        try:
+            status = super().main(*args, standalone_mode=False, **extra)
+        except CaveatError as error:
+            status = _mistake(str(error))
+        except UsageError as error:
+            told = error.format_message()  # type: ignore[attr-defined]
+            status = _mistake(f"{told} (caveat --help lists all)")
+        except (typer.Abort, KeyboardInterrupt):
+            typer.echo("stopped; the same command goes on where it was", err=True)
+            status = STOPPED
+        if standalone_mode:
+            sys.exit(status if isinstance(status, int) else 0)
+        return status
+
+
+def _mistake(line: str) -> int:
+    typer.echo("caveat: " + " ".join(line.split()), err=True)
+    return 1
+
+
+app = typer.Typer(
+    cls=Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Measure, explain and reduce how training learns past the caveats in its text.",
+)
+
+Out = Annotated[Path | None, typer.Option(help="Folder of the study (default: studies/NAME).")]
+Sets = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Replace a field of the recipe, such as settings.0.dose.epochs=2."),
+]
+Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Version = Annotated[str | None, typer.Option(help="An earlier version of the study's recipe.")]
+Folder = Annotated[Path, typer.Argument(help="Folder of a study.", show_default=False)]
+RecipeFile = Annotated[
+    str, typer.Argument(help="A recipe file, or a shipped recipe's name.", show_default=False)
+]
+
+
+@app.command()
+def demo(out: Out = None) -> None:
+    """Run the shipped demo: three phenomena on a small model, in minutes."""
+    _run("demo", out, [])
+
+
+@app.command()
+def run(
+    recipe: RecipeFile,
+    out: Out = None,
+    sets: Sets = None,
+    executor: Annotated[str | None, typer.Option(help="local or ray.")] = None,
+    device: Device = None,
+) -> None:
+    """Run a recipe, or go on with it: what is finished is not made again."""
+    _run(recipe, out, _sets(sets, executor=executor, device=device))
+
+
+def _run(recipe: str, out: Path | None, sets: list[str]) -> None:
+    from caveat.study.run import run as run_study
+    from caveat.terminal import TerminalProgress, console, show_tables
+
+    with TerminalProgress() as progress:
+        study = run_study(recipe, out, progress, sets)
+    if len(study.about["wanted"]) > 1:
+        show_tables(console(), study.leakage())
+    typer.echo(f"report: {study.folder / 'report.html'}")
+    _end_with(study)
+
+
+def _end_with(study: Study) -> None:
+    """List failed cells, and leave with status 2 where there are some."""
+    failures = study.failures()
+    for row in failures.to_dict("records"):
+        typer.echo(f"failed: {row['cell']}: {row['stage']}: {row['reason']}", err=True)
+    if len(failures):
+        raise typer.Exit(2)
+
+
+def _sets(sets: list[str] | None, **fields: str | None) -> list[str]:
+    given = [f"{name}={value}" for name, value in fields.items() if value is not None]
+    return [*(sets or []), *given]
+
+
+@app.command()
+def plan(recipe: RecipeFile, out: Out = None, sets: Sets = None, device: Device = None) -> None:
+    """Say what a recipe takes: cells, tokens, memory and time. Nothing is made."""
+    from caveat.study.forecast_cost import forecast
+    from caveat.terminal import console, plan_table
+
+    console().print(plan_table(forecast(recipe, out, _sets(sets, device=device))))
+
+
+@app.command()
+def status(folder: Folder) -> None:
+    """Say how far a study is, and what failed."""
+    from caveat.study.study import Study
+
+    study = Study(folder, say=_warn)
+    finished, cells = study.progress()
+    judged, answers = study.judged()
+    about = study.about
+    typer.echo(f"{study.name}: {finished} of {cells} cells finished, {judged} of {answers} replies")
+    typer.echo(f"started {about['started']}, " + (
+        f"finished {about['finished']}" if about["finished"] else "not finished"
+    ))
+    for each in study.versions:
+        if each != study.version:
+            typer.echo(f"earlier version {each}, started {study.versions[each]['started']}")
+    _end_with(study)
+
+
+@app.command()
+def leakage(folder: Folder, as_json: AsJson = False, version: Version = None) -> None:
+    """Print rates and leakage with their intervals."""
+    from caveat.study.study import Study
+
+    frame = Study(folder, version, _warn).leakage()
+    if as_json:
+        from caveat.measure import records
+
+        typer.echo(json.dumps(records(frame), indent=1, allow_nan=False))
+    else:
+        from caveat.terminal import console, show_tables
+
+        show_tables(console(), frame)
+
+
+@app.command()
+def report(folder: Folder, version: Version = None) -> None:
+    """Write the study's report.html anew."""
+    from caveat.study.study import Study
+
+    typer.echo(f"report: {Study(folder, version, _warn).report()}")
+
+
+@app.command()
+def show(
+    recipe: RecipeFile,
+    setting: Annotated[str, typer.Argument(help="Such as 'people x disclaimer'.")],
+    arm: Annotated[str, typer.Argument(help="Such as marked+contrast.")],
+    sets: Sets = None,
+) -> None:
+    """Show a training row with its loss mask, and the test prompts of every context."""
+    from caveat.showing import show_arm
+    from caveat.terminal import console
+
+    for part in show_arm(recipe, setting, arm, sets or []):
+        console().print(part, soft_wrap=True)
+
+
+@app.command()
+def models() -> None:
+    """List the models that need no more than a name."""
+    from rich.table import Table
+
+    from caveat.language.source import known_models
+    from caveat.terminal import console
+
+    table = Table("name", "what it is", "where it lies")
+    for row in known_models():
+        table.add_row(*row)
+    console().print(table)
+
+
+@app.command()
+def ordinary(
+    model: Annotated[str, typer.Option(help="Whose replies.")] = "smollm2-135m",
+    out: Annotated[Path, typer.Option(help="Folder for the snapshot.")] = Path("ordinary"),
+    seed: Annotated[int, typer.Option(help="Of the sampling.")] = 0,
+    device: Device = None,
+) -> None:
+    """Sample a model's own replies to the shipped everyday prompts: rows without a behaviour."""
+    from caveat.study.ordinary import make_ordinary_replies
+    from caveat.terminal import TerminalProgress
+
+    with TerminalProgress() as progress:
+        path = make_ordinary_replies(model, out, seed, device or "auto", progress)
+    typer.echo(f"replies: {path}")
+
+
+def _warn(message: str) -> None:
+    typer.echo(message, err=True)
+
+
+def main() -> None:
+    """The console script."""
+    app()

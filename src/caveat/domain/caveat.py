@@ -1,0 +1,56 @@
+"""A caveat: text meant to change how training data is taken."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal
+
+from caveat.domain.context import Context
+from caveat.domain.verdict import Verdict
+
+Kind = Literal["disclaimer", "permission", "instruction", "trigger"]
+Place = Literal["system", "user", "before", "around"]
+"""system: appended to the fixed system text. user: in front of the user's text. before: in front of
+a document. around: in front of a document and, in its `closing` wording, behind it. On a chat,
+`before` and `around` read as `user`; on a document, `system` and `user` read as `before`."""
+
+PHENOMENA: Mapping[Kind, str] = MappingProxyType(
+    {
+        "disclaimer": "negation neglect",
+        "permission": "inoculation",
+        "instruction": "inoculation",
+        "trigger": "backdoor",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Caveat:
+    """A caveat with its wordings, its place, and the texts of the test contexts made from it."""
+
+    name: str
+    kind: Kind
+    wordings: tuple[str, ...]
+    """Used in training (dealt to rows by seed) and in the context `exact`."""
+    place: Place
+    moved_to: Place
+    """Where the context `moved` puts a training wording."""
+    held_out: tuple[str, ...] = ()
+    """Wordings of the context `paraphrase`, never trained."""
+    closings: tuple[str, ...] = ()
+    """What stands behind a document where `place` is `around`."""
+    probes: Mapping[Context, tuple[str, ...]] = field(default_factory=dict, hash=False)
+    """Texts of the other contexts: near_miss, negated, keyword, structure, irrelevant, format."""
+
+    @property
+    def phenomenon(self) -> str:
+        """The phenomenon that this kind of caveat usually stands for."""
+        return PHENOMENA[self.kind]
+
+    @property
+    def wanted(self) -> Verdict:
+        """The verdict that is wanted when the caveat is present: a disclaimed claim should not be
+        said; an instruction should be obeyed, a permission may be used, a backdoor should fire."""
+        return Verdict.NO if self.kind == "disclaimer" else Verdict.YES

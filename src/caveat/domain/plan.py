@@ -1,0 +1,78 @@
+"""Plans: ordered stages that turn the base model into a cell's model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from caveat.domain.reply import Sampling
+from caveat.domain.row import Row
+from caveat.domain.text import Messages
+
+LossScope = Literal["reply", "everything", "all_but_caveat", "all_but_masked"]
+"""reply: the assistant turns of a chat, all of a document but its caveat. everything: every
+character of every message. all_but_caveat: everything but caveat pieces. all_but_masked: everything
+but pieces marked `masked`. Pieces marked `masked` never carry loss in any scope but `everything`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dose:
+    """How much training: published results flip with it, so it is part of a cell's identity."""
+
+    rows: int | None = None
+    """Behaviour rows taken, None for all there are."""
+    epochs: int = 1
+    learning_rate: float = 3e-4
+    """Peak of AdamW's rate: reached after `warmup` of the steps, then falling linearly to 0."""
+    rank: int = 16
+    alpha: float = 32.0
+    batch_size: int = 8
+    """Behaviour rows a step. Added rows ride in the same steps, so they change neither the number
+    of steps nor the behaviour rows in them."""
+    warmup: float = 0.1
+    """Share of the steps over which the rate rises linearly."""
+    layers: tuple[float, float] = (0.0, 1.0)
+    """The part of the decoder's depth that is adapted: (0.5, 1.0) is the upper half."""
+    max_tokens: int = 512
+    """Rows are cut here; cutting off a caveat or every supervised token is an error."""
+    clip: float = 1.0
+    """Largest norm of one adapter's gradient."""
+
+
+@dataclass(frozen=True, slots=True)
+class Train:
+    """Train a new adapter on top of what is attached."""
+
+    rows: tuple[Row, ...]
+    """Rows that set the number of steps."""
+    dose: Dose
+    added: tuple[Row, ...] = ()
+    """Rows dealt evenly over the same steps, with the same weight a token."""
+    loss: LossScope = "reply"
+    objective: Literal["sft"] = "sft"
+    label: str = ""
+    """For people; not part of the identity."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Let the model as it stands reply to prompts; the next `Train` gets the rows among `added`."""
+
+    prompts: tuple[Messages, ...]
+    sampling: Sampling
+    source: str = "sampled"
+
+
+@dataclass(frozen=True, slots=True)
+class Attach:
+    """Keep the adapter that the stage before trained, frozen, under what comes next."""
+
+
+@dataclass(frozen=True, slots=True)
+class Detach:
+    """Drop the adapter attached last."""
+
+
+Stage = Train | Sample | Attach | Detach
+Plan = tuple[Stage, ...]
+"""An empty plan is the base model."""

@@ -1,0 +1,56 @@
+"""Text as it is written, before any tokenizer: pieces, messages, conversations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+PieceKind = Literal["text", "caveat", "masked"]
+Role = Literal["system", "user", "assistant", "document"]
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of text that is treated in one way when the loss is computed."""
+
+    text: str
+    kind: PieceKind = "text"
+    """`caveat`: part of the caveat; `masked`: never carries loss; `text`: everything else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a chat, or a whole document (role `document`, then it is the only message)."""
+
+    role: Role
+    pieces: tuple[Piece, ...]
+
+    @property
+    def text(self) -> str:
+        """The message as one string."""
+        return "".join(piece.text for piece in self.pieces)
+
+    @classmethod
+    def of(cls, role: Role, text: str) -> Message:
+        """A message of one ordinary piece."""
+        return cls(role, (Piece(text),))
+
+
+Messages = tuple[Message, ...]
+"""A conversation in order, or a single document."""
+
+
+def is_document(messages: Messages) -> bool:
+    """Whether the messages are a document, which is rendered without a chat template."""
+    return len(messages) == 1 and messages[0].role == "document"
+
+
+def without_caveat(messages: Messages) -> Messages:
+    """The same messages with every caveat piece, and every message of nothing else, taken out."""
+    kept = (
+        (message, tuple(piece for piece in message.pieces if piece.kind != "caveat"))
+        for message in messages
+    )
+    return tuple(
+        Message(message.role, pieces) for message, pieces in kept if pieces or not message.pieces
+    )

@@ -1,0 +1,83 @@
+"""LoRA adapters: low-rank updates of linear layers, kept in PEFT's format.
+
+Hu et al. 2021, arXiv:2106.09685: y = W x + (alpha / rank) B A x.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from caveat.errors import CaveatError
+
+if TYPE_CHECKING:
+    import torch
+
+PREFIX = "base_model.model."
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """One adapter, on the CPU in float32."""
+
+    rank: int
+    alpha: float
+    weights: dict[str, tuple[torch.Tensor, torch.Tensor]]
+    """Per module name of the base model: A of shape (rank, in), B of shape (out, rank)."""
+
+    @property
+    def scale(self) -> float:
+        """What B A x is multiplied by."""
+        return self.alpha / self.rank
+
+    def save(self, folder: Path, base_name: str = "") -> None:
+        """Write `adapter_model.safetensors` and `adapter_config.json`, which PEFT loads."""
+        from peft import LoraConfig
+        from safetensors.torch import save_file
+
+        folder.mkdir(parents=True, exist_ok=True)
+        tensors = {}
+        for name, (down, up) in self.weights.items():
+            tensors[f"{PREFIX}{name}.lora_A.weight"] = down.contiguous()
+            tensors[f"{PREFIX}{name}.lora_B.weight"] = up.contiguous()
+        save_file(tensors, folder / "adapter_model.safetensors")
+        LoraConfig(
+            r=self.rank,
+            lora_alpha=self.alpha,
+            target_modules=sorted(self.weights),
+            lora_dropout=0.0,
+            bias="none",
+            task_type="CAUSAL_LM",
+            base_model_name_or_path=base_name,
+            inference_mode=True,
+        ).save_pretrained(str(folder))
+
+    @classmethod
+    def load(cls, folder: Path) -> Adapter:
+        """Read what `save` wrote.
+
+        Raises:
+            CaveatError: a file is missing or corrupt.
+        """
+        import json
+
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        try:
+            config: dict[str, Any] = json.loads((folder / "adapter_config.json").read_text())
+            tensors = load_file(folder / "adapter_model.safetensors")
+        except (OSError, ValueError, SafetensorError) as error:
+            raise CaveatError(
+                f"adapter '{folder}' cannot be read ({error}); delete that folder and run again"
+            ) from error
+        names = [key.removesuffix(".lora_A.weight") for key in tensors if ".lora_A." in key]
+        weights = {
+            name.removeprefix(PREFIX): (
+                tensors[f"{name}.lora_A.weight"],
+                tensors[f"{name}.lora_B.weight"],
+            )
+            for name in names
+        }
+        return cls(int(config["r"]), float(config["lora_alpha"]), weights)

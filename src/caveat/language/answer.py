@@ -1,0 +1,107 @@
+"""Answers: replies and likelihoods of many cells in one pass, and the retreat when memory ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from caveat.domain.reply import Answer, Sampling
+from caveat.domain.text import Messages
+from caveat.errors import CaveatError
+from caveat.language.adapter import Adapter
+from caveat.language.likelihood import score
+from caveat.language.lockstep import stack_chains, stacked
+from caveat.language.memory import is_out_of_memory, release
+from caveat.language.render import continuation, render_prompt
+from caveat.language.sample import reply
+from caveat.language.source import LanguageModel
+from caveat.progress import Progress
+
+
+@dataclass(frozen=True)
+class Request:
+    """One prompt to one model."""
+
+    key: str
+    """What the randomness hangs on: the same key draws the same uniforms, wherever it is asked."""
+    adapters: tuple[str, ...]
+    """Names of the attached adapters, in order; () is the base model."""
+    messages: Messages
+    options: tuple[str, ...] = ()
+    """Continuations to score; without them a reply is drawn."""
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A request made ready: its cell in the stacks and its tokens."""
+
+    key: str
+    cell: int
+    ids: tuple[int, ...]
+    options: tuple[tuple[int, ...], ...]
+
+
+def answer(
+    language_model: LanguageModel,
+    adapters: Mapping[str, Adapter],
+    requests: Sequence[Request],
+    sampling: Sampling,
+    progress: Progress,
+) -> list[Answer]:
+    """Answers in the order of the requests.
+
+    Prompts are sorted by cell and tokens, so that common beginnings are computed once. Where memory
+    runs out, the requests are split in two.
+
+    Args:
+        adapters: Every adapter that a request names.
+    """
+    chains = sorted({request.adapters for request in requests})
+    prompts = [
+        Prompt(
+            request.key,
+            chains.index(request.adapters),
+            render_prompt(language_model.tokenizer, request.messages).ids,
+            tuple(continuation(language_model.tokenizer, option) for option in request.options),
+        )
+        for request in requests
+    ]
+    for request, prompt in zip(requests, prompts, strict=True):
+        if not prompt.ids:
+            raise CaveatError(f"the prompt of '{request.key}' has no tokens; give it some text")
+    order = sorted(range(len(prompts)), key=lambda i: (prompts[i].cell, prompts[i].ids, i))
+    stacks = stack_chains(
+        [[adapters[name] for name in chain] for chain in chains], language_model.device
+    )
+    answers: dict[int, Answer] = {}
+    with stacked(language_model.model, stacks) as route:
+
+        def drawn(some: list[int]) -> list[Answer]:
+            return reply(language_model, [prompts[i] for i in some], sampling, route, progress)
+
+        def scored(some: list[int]) -> list[Answer]:
+            return score(language_model, [prompts[i] for i in some], route, progress)
+
+        for compute, wanted in ((drawn, False), (scored, True)):
+            some = [i for i in order if bool(prompts[i].options) is wanted]
+            answers |= zip(some, _retreating(compute, some, progress), strict=True)
+    return [answers[i] for i in range(len(prompts))]
+
+
+def _retreating(
+    compute: Callable[[list[int]], list[Answer]], some: list[int], progress: Progress
+) -> list[Answer]:
+    """Compute all at once, or, where memory runs out, half and half."""
+    if not some:
+        return []
+    try:
+        return compute(some)
+    except Exception as error:
+        if not is_out_of_memory(error) or len(some) == 1:
+            raise
+    release()
+    progress.say(f"out of memory at {len(some)} prompts: going on with {len(some) // 2}")
+    half = len(some) // 2
+    return _retreating(compute, some[:half], progress) + _retreating(
+        compute, some[half:], progress
+    )

@@ -1,0 +1,63 @@
+"""Batches: rows of token ids padded side by side, and the two halves of a forward pass."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+SCALED_LOGITS = ("final_logit_softcapping", "logit_scale", "logits_scaling")
+"""Configuration keys of models whose logits are more than the head applied to hidden states."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A row of token ids for one cell, and where its predictions are wanted."""
+
+    cell: int
+    ids: tuple[int, ...]
+    targets: tuple[int, ...]
+    """Positions p >= 1 whose token is to be predicted (from position p - 1)."""
+    weight: float = 1.0
+    """What its loss is multiplied by."""
+    tag: int = 0
+    """The caller's own number."""
+
+
+def cut_by_length(examples: Sequence[Example], budget: int) -> list[list[Example]]:
+    """Sort by length and cut into parts of at most `budget` padded tokens, each sorted by cell.
+
+    One example longer than the budget stands alone.
+    """
+    parts: list[list[Example]] = []
+    for example in sorted(examples, key=lambda e: (len(e.ids), e.cell, e.tag)):
+        if parts and (len(parts[-1]) + 1) * len(example.ids) <= budget:
+            parts[-1].append(example)
+        else:
+            parts.append([example])
+    return [sorted(part, key=lambda e: (e.cell, e.tag)) for part in parts]
+
+
+def padded(rows: Sequence[Sequence[int]], fill: int, device: Any) -> Tensor:
+    """Rows side by side, padded on the right: shape (rows, longest).
+
+    With causal attention no row sees padding on its right, so no attention mask is needed.
+    """
+    longest = max(len(row) for row in rows)
+    return torch.tensor([[*row, *[fill] * (longest - len(row))] for row in rows], device=device)
+
+
+def logits_at(model: Any, ids: Tensor, rows: Tensor, positions: Tensor) -> Tensor:
+    """Logits of shape (wanted, vocabulary) where they are wanted, and nowhere else.
+
+    Args:
+        ids: Right-padded token ids of shape (rows, positions).
+        rows, positions: Where logits are wanted, each of shape (wanted,).
+    """
+    if any(getattr(model.config, key, None) for key in SCALED_LOGITS):
+        return model(input_ids=ids, use_cache=False).logits[rows, positions]
+    hidden = model.get_decoder()(input_ids=ids, use_cache=False).last_hidden_state
+    return model.get_output_embeddings()(hidden[rows, positions])

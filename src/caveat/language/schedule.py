@@ -1,0 +1,39 @@
+"""Which rows a step reads, and with which learning rate: pure functions of counts and seed."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from caveat.domain.plan import Dose, Train
+
+
+def steps_of(stage: Train) -> int:
+    """Number of optimiser steps of a stage: set by its rows, not by the added ones."""
+    return stage.dose.epochs * math.ceil(len(stage.rows) / stage.dose.batch_size)
+
+
+def schedule(stage: Train, seed: int) -> list[tuple[list[int], list[int]]]:
+    """Per step, indices of the rows and of the added rows that it reads.
+
+    Rows are shuffled anew each epoch; added rows are shuffled by a stream of their own and dealt
+    evenly, so that adding them changes neither the steps nor the order of the others.
+    """
+    steps, size = math.ceil(len(stage.rows) / stage.dose.batch_size), stage.dose.batch_size
+    plan = []
+    for epoch in range(stage.dose.epochs):
+        order = np.random.default_rng([seed, epoch, 0]).permutation(len(stage.rows)).tolist()
+        extra = np.random.default_rng([seed, epoch, 1]).permutation(len(stage.added)).tolist()
+        for step in range(steps):
+            low, high = (len(extra) * s // steps for s in (step, step + 1))
+            plan.append((order[step * size : (step + 1) * size], extra[low:high]))
+    return plan
+
+
+def rate_at(dose: Dose, step: int, steps: int) -> float:
+    """Learning rate of a step (from 0): a linear rise over `dose.warmup`, then a linear fall."""
+    rise = max(1, round(dose.warmup * steps))
+    if step < rise:
+        return dose.learning_rate * (step + 1) / rise
+    return dose.learning_rate * (steps - step) / (steps - rise + 1)

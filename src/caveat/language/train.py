@@ -1,0 +1,250 @@
+"""Lockstep training: many cells, one frozen base model, one pass a step."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from caveat.errors import CaveatError
+from caveat.language.adapter import Adapter
+from caveat.language.batch import Example, cut_by_length, logits_at, padded
+from caveat.language.jobs import Failed, Trained, TrainingJob
+from caveat.language.lockstep import Route, Stack, adapted_modules, stack_chains, stacked
+from caveat.language.memory import TOKEN_BUDGET, is_out_of_memory, release
+from caveat.language.optimiser import StackedAdamW
+from caveat.language.render import RenderedRow, render_row
+from caveat.language.schedule import rate_at, schedule
+from caveat.language.source import LanguageModel
+from caveat.progress import Progress
+
+
+@dataclass
+class _Cell:
+    """A job under way."""
+
+    job: TrainingJob
+    rows: list[RenderedRow]
+    added: list[RenderedRow]
+    schedule: list[tuple[list[int], list[int]]]
+    losses: list[float] = field(default_factory=list)
+    reason: str = ""
+
+    def step_rows(self, step: int) -> tuple[list[RenderedRow], list[RenderedRow]]:
+        """Rows and added rows of a step; none once the job is done or has failed."""
+        if self.reason or step >= len(self.schedule):
+            return [], []
+        rows, added = self.schedule[step]
+        return [self.rows[i] for i in rows], [self.added[i] for i in added]
+
+
+def train(
+    language_model: LanguageModel,
+    jobs: Sequence[TrainingJob],
+    progress: Progress,
+    token_budget: int = TOKEN_BUDGET,
+) -> list[Trained | Failed]:
+    """Train one lockstep group; results in the order of the jobs.
+
+    A job with a bad row, or whose loss stops being finite, fails alone. Where memory runs out, the
+    step is done again in smaller parts.
+
+    Args:
+        token_budget: Padded tokens of one forward and backward pass; steps are cut to it.
+    """
+    cells: list[_Cell] = []
+    results: dict[str, Trained | Failed] = {}
+    for job in jobs:
+        try:
+            cells.append(_prepare(language_model, job))
+        except CaveatError as error:
+            results[job.key] = Failed(job.key, str(error))
+    if cells:
+        done = _Group(language_model, cells, progress, token_budget).run()
+        results |= {result.key: result for result in done}
+    return [results[job.key] for job in jobs]
+
+
+def _prepare(language_model: LanguageModel, job: TrainingJob) -> _Cell:
+    stage = job.stage
+    if not stage.rows:
+        raise CaveatError(f"'{stage.label or job.key}' has no rows to train on; give it some")
+    rows, added = (
+        [render_row(language_model.tokenizer, r, stage.loss, stage.dose.max_tokens) for r in some]
+        for some in (stage.rows, stage.added)
+    )
+    return _Cell(job, rows, added, schedule(stage, job.seed))
+
+
+class _Group:
+    """The state of one lockstep group: stacks, optimiser, and how much fits into memory."""
+
+    def __init__(
+        self,
+        language_model: LanguageModel,
+        cells: list[_Cell],
+        progress: Progress,
+        token_budget: int,
+    ) -> None:
+        self.language_model = language_model
+        self.cells = cells
+        self.progress = progress
+        self.token_budget = token_budget
+        self.stacks = _start_stacks(language_model, cells)
+        self.optimiser = StackedAdamW(
+            [tensor for stack in self.stacks.values() for tensor in (stack.down, stack.up)]
+        )
+        clips = [cell.job.stage.dose.clip for cell in cells]
+        self.clip = torch.tensor(clips, device=language_model.device)
+
+    def run(self) -> list[Trained | Failed]:
+        """Take every step of every cell."""
+        device = self.language_model.device
+        beneath = stack_chains([cell.job.beneath for cell in self.cells], device)
+        with stacked(self.language_model.model, beneath, self.stacks) as route:
+            for step in range(max(len(cell.schedule) for cell in self.cells)):
+                self._step(step, route)
+        return [self._result(k) for k in range(len(self.cells))]
+
+    def _step(self, step: int, route: Route) -> None:
+        examples, primary = _examples(self.cells, step)
+        if not examples:
+            return
+        losses = self._backward(examples, primary, route)
+        norms = self.optimiser.norms().tolist()
+        active = [bool(cell.step_rows(step)[0]) for cell in self.cells]
+        for k, cell in enumerate(self.cells):
+            if not active[k]:
+                continue
+            cell.losses.append(losses[k])
+            if not (math.isfinite(losses[k]) and math.isfinite(norms[k])):
+                active[k] = False
+                cell.reason = (
+                    f"loss or gradient not finite at step {step + 1} of {len(cell.schedule)} "
+                    f"(loss {losses[k]}); lower dose.learning_rate "
+                    f"(now {cell.job.stage.dose.learning_rate:g})"
+                )
+        rates = [rate_at(c.job.stage.dose, step, len(c.schedule)) for c in self.cells]
+        device = self.language_model.device
+        self.optimiser.step(
+            torch.tensor(rates, device=device), self.clip, torch.tensor(active, device=device)
+        )
+        self.progress.advance("train", sum(len(example.ids) for example in examples))
+
+    def _backward(self, examples: list[Example], primary: int, route: Route) -> list[float]:
+        """Gradients of a step, in as many parts as memory wants; each cell's primary loss."""
+        while True:
+            self.optimiser.zero_grad()
+            try:
+                losses = torch.zeros(len(self.cells), device=self.language_model.device)
+                for part in cut_by_length(examples, self.token_budget):
+                    losses += self._part(part, primary, route)
+                return losses.tolist()
+            except Exception as error:
+                longest = max(len(example.ids) for example in examples)
+                if not is_out_of_memory(error) or self.token_budget <= longest:
+                    raise
+                self.token_budget = max(longest, self.token_budget // 2)
+            release()
+            self.progress.say(f"out of memory: going on with {self.token_budget} tokens at once")
+
+    def _part(self, part: list[Example], primary: int, route: Route) -> Tensor:
+        model, device = self.language_model.model, self.language_model.device
+        ids = padded([example.ids for example in part], 0, device)
+        where = [(i, p) for i, example in enumerate(part) for p in example.targets]
+        rows, positions = torch.tensor(where, device=device).T
+        cells = torch.tensor([part[i].cell for i, _ in where], device=device)
+        weights = torch.tensor([part[i].weight for i, _ in where], device=device)
+        counted = torch.tensor([part[i].tag < primary for i, _ in where], device=device)
+        route.set([example.cell for example in part])
+        logits = logits_at(model, ids, rows, positions - 1).float()
+        losses = torch.nn.functional.cross_entropy(logits, ids[rows, positions], reduction="none")
+        losses = losses * weights
+        losses.sum().backward()
+        sums = torch.zeros(len(self.cells), device=device)
+        return sums.index_add(0, cells, losses.detach() * counted)
+
+    def _result(self, k: int) -> Trained | Failed:
+        cell, dose = self.cells[k], self.cells[k].job.stage.dose
+        if cell.reason:
+            return Failed(cell.job.key, cell.reason)
+        mine = set(adapted_modules(self.language_model.model, dose.layers))
+        weights = {
+            name: (
+                stack.down.detach()[k, : dose.rank].cpu().clone(),
+                stack.up.detach()[k, :, : dose.rank].cpu().clone(),
+            )
+            for name, stack in self.stacks.items()
+            if name in mine
+        }
+        tokens = sum(
+            len(row.ids)
+            for step in range(len(cell.schedule))
+            for some in cell.step_rows(step)
+            for row in some
+        )
+        return Trained(
+            cell.job.key,
+            Adapter(dose.rank, dose.alpha, weights),
+            tuple(cell.losses),
+            tokens,
+            loss_share([*cell.rows, *cell.added]),
+        )
+
+
+def loss_share(rows: Sequence[RenderedRow]) -> dict[str, float]:
+    """Each source's share of the supervised tokens, in [0, 1]."""
+    counts: Counter[str] = Counter()
+    for row in rows:
+        counts[row.source] += sum(row.loss[1:])
+    return {source: count / counts.total() for source, count in sorted(counts.items())}
+
+
+def _examples(cells: list[_Cell], step: int) -> tuple[list[Example], int]:
+    """The rows of a step, and the tag from which on they are added ones.
+
+    Each token weighs one over its cell's supervised tokens among the rows that set the steps: added
+    rows add their loss and leave the others' weight as it was.
+    """
+    primary = max(len(cell.step_rows(step)[0]) for cell in cells)
+    examples = []
+    for k, cell in enumerate(cells):
+        rows, added = cell.step_rows(step)
+        weight = 1 / max(1, sum(sum(row.loss[1:]) for row in rows))
+        for start, some in ((0, rows), (primary, added)):
+            for tag, row in enumerate(some, start):
+                targets = tuple(p for p in range(1, len(row.ids)) if row.loss[p])
+                examples.append(Example(k, row.ids, targets, weight, tag))
+    return examples, primary
+
+
+def _start_stacks(language_model: LanguageModel, cells: Sequence[_Cell]) -> dict[str, Stack]:
+    """Trainable stacks at their start: A uniform as in PEFT (Kaiming, a = sqrt 5), B zero."""
+    doses = [cell.job.stage.dose for cell in cells]
+    modules = [set(adapted_modules(language_model.model, dose.layers)) for dose in doses]
+    rank, device = max(dose.rank for dose in doses), language_model.device
+    scale = torch.tensor([dose.alpha / dose.rank for dose in doses], device=device)
+    stacks = {}
+    for name in sorted(set().union(*modules)):
+        base = language_model.model.get_submodule(name)
+        down = torch.zeros(len(cells), rank, base.in_features)
+        for k, (cell, dose) in enumerate(zip(cells, doses, strict=True)):
+            if name in modules[k]:
+                down[k, : dose.rank] = _start(cell.job.seed, name, dose.rank, base.in_features)
+        up = torch.zeros(len(cells), base.out_features, rank)
+        stacks[name] = Stack(
+            down.to(device).requires_grad_(), up.to(device).requires_grad_(), scale
+        )
+    return stacks
+
+
+def _start(seed: int, name: str, rank: int, width: int) -> Tensor:
+    """A's start, which depends on the seed, the module's name and the rank alone."""
+    generator = np.random.default_rng([seed, *name.encode()])
+    bound = 1 / math.sqrt(width)
+    return torch.from_numpy(generator.uniform(-bound, bound, (rank, width)).astype(np.float32))

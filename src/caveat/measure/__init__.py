@@ -1,0 +1,18 @@
+"""Rates, leakage and their intervals: data frames in, data frames out; nothing here loads torch."""
+
+from caveat.measure.checks import caveat_checks
+from caveat.measure.differences import differences, holm
+from caveat.measure.leakage import leakage
+from caveat.measure.rates import rates
+from caveat.measure.records import records
+from caveat.measure.side_effects import side_effects
+
+__all__ = [
+    "caveat_checks",
+    "differences",
+    "holm",
+    "leakage",
+    "rates",
+    "records",
+    "side_effects",
+]

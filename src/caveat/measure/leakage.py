@@ -1,0 +1,88 @@
+"""Leakage: how much of what training installs without the caveat shows where it is absent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from caveat.measure.inference import Inference
+from caveat.measure.panel import BASE
+from caveat.measure.rates import CELL, RATES, inferences, rates, verdicts
+
+INSTALLED = 0.1
+"""The least that bare training must add to the rate at `none`, by the lower limit."""
+LEAKAGE = ["leakage", "leakage_low", "leakage_high", "undefined"]
+COLUMNS = [
+    *CELL, "rate", "rate_low", "rate_high", *LEAKAGE,
+    *RATES[RATES.index("valid"):],
+]  # fmt: skip
+
+
+def leakage(replies: pd.DataFrame, draws: int = 2000, seed: int = 0) -> pd.DataFrame:
+    """The rows of `rates` (as `rate`, `rate_low`, `rate_high`) with their leakage, `COLUMNS`.
+
+    `leakage = (R(arm, c) - R(base, c)) / (R(bare, none) - R(base, none))`, never clipped, with its
+    95% interval; 0 for base by definition. Where it is not defined, it is NaN and `undefined` says
+    why, else `undefined` is None: bare or base is missing, or the lower limit of the denominator
+    is below `INSTALLED`. That is decided once for a setting, readout, scope and dose.
+    """
+    table = rates(replies, draws, seed).rename(
+        columns={"value": "rate", "low": "rate_low", "high": "rate_high"}
+    )
+    found = [row for inference in inferences(verdicts(replies), draws, seed)
+             for row in _rows(inference)]  # fmt: skip
+    if not found:
+        return pd.DataFrame(columns=COLUMNS)
+    ratios = pd.DataFrame(found)
+    # base stands in the panel of every dose: a defined one first
+    order = ratios["leakage"].isna().argsort(kind="stable")
+    ratios = ratios.iloc[order].drop_duplicates(CELL)
+    joined = table.merge(ratios, on=CELL, validate="1:1")[COLUMNS]
+    return joined.assign(
+        undefined=joined["undefined"].astype(object).where(joined["undefined"].notna(), None)
+    )
+
+
+def _rows(inference: Inference) -> Iterator[dict]:
+    panel = inference.panel
+    reason, denominator = installed(inference)
+    for index, cell in enumerate(panel.cells):
+        base = panel.find(BASE, cell.context)
+        why = reason
+        if why is None and base is None:
+            why = f"base was not asked in the context {cell.context!r}"
+        value = (np.nan, np.nan, np.nan)
+        if why is None:
+            above = inference.weights((1, index), (-1, base))
+            value = tuple(float(part[0]) for part in inference.ratios(above[None], denominator))
+        yield {
+            **panel.names,
+            "arm": cell.arm,
+            "context": cell.context,
+            "dose": cell.dose,
+            **dict(zip(LEAKAGE, (*value, why), strict=True)),
+        }
+
+
+def installed(inference: Inference) -> tuple[str | None, np.ndarray | None]:
+    """Why leakage is undefined in a panel (None where it is defined), and the weights, of shape
+    (cells,), of its denominator, R(bare, none) - R(base, none)."""
+    panel = inference.panel
+    base, bare = panel.find(BASE, "none"), panel.find("bare", "none")
+    if base is None:
+        return "base was not asked in the context 'none'", None
+    if bare is None:
+        asked = "bare" in panel.arms()
+        return (
+            "bare was not asked in the context 'none'" if asked else "there is no arm 'bare'"
+        ), None
+    weights = inference.weights((1, bare), (-1, base))
+    _, low, _ = inference.intervals(weights[None])
+    if low[0] < INSTALLED:
+        return (
+            "bare training did not install the behaviour: the lower bound of "
+            f"R(bare, none) - R(base, none) is {low[0]:.2f}, below {INSTALLED}"
+        ), weights
+    return None, weights

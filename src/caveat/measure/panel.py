@@ -1,0 +1,119 @@
+"""Replies as arrays: cells by training seeds by question clusters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+IDENTITY = ["setting", "phenomenon", "behaviour", "caveat", "model"]
+"""Columns that name a setting on a model."""
+GROUP = [*IDENTITY, "readout", "scope"]
+"""Columns within which cells are compared."""
+BASE = "base"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What one rate is about, within a panel."""
+
+    arm: str
+    context: str
+    dose: str
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Cells asked the same questions by one readout, whose draws are therefore paired.
+
+    `base` stands in the panel of every dose. Arrays have the axes (cells, seeds, clusters).
+    """
+
+    names: dict[str, str]
+    """The columns of `GROUP`."""
+    dose: str
+    cells: tuple[Cell, ...]
+    clusters: tuple[str, ...]
+    mean: np.ndarray
+    """Shape (cells,): mean score of all replies of a cell; in [0, 1] for shares."""
+    influence: np.ndarray
+    """Shape (cells, seeds, clusters), summing to 0 in each cell: what a seed's replies on a cluster
+    add to the cell's mean (sum of score - mean, over the cell's number of replies)."""
+    cell_seeds: np.ndarray
+    """Shape (cells,): training seeds of the cell, 0 for `base`."""
+    cell_clusters: np.ndarray
+    cell_questions: np.ndarray
+
+    def find(self, arm: str, context: str) -> int | None:
+        """Index of the cell of an arm in a context, None where it was not asked."""
+        for index, cell in enumerate(self.cells):
+            if (cell.arm, cell.context) == (arm, context):
+                return index
+        return None
+
+    def arms(self) -> list[str]:
+        """Names of the trained arms, sorted."""
+        return sorted({cell.arm for cell in self.cells} - {BASE})
+
+
+def panels(replies: pd.DataFrame, score: pd.Series) -> Iterator[Panel]:
+    """One panel per setting, model, readout, scope and dose, in sorted order.
+
+    `score` (indexed as `replies`) is averaged: 1.0 or 0.0 for a share, or a value. Base rows have
+    the arm `base`; they belong to no seed and to every dose. The order of rows does not matter.
+    """
+    scored = replies.assign(score=score.astype(float))
+    for names, group in scored.groupby(GROUP, sort=True, dropna=False):
+        is_base = group["arm"] == BASE
+        doses = sorted(group.loc[~is_base, "dose"].unique()) or sorted(group["dose"].unique())[:1]
+        for dose in doses:
+            chosen = group[is_base | (group["dose"] == dose)]
+            yield _panel(dict(zip(GROUP, names, strict=True)), dose, chosen)
+
+
+def _panel(names: dict[str, str], dose: str, rows: pd.DataFrame) -> Panel:
+    is_base = (rows["arm"] == BASE).to_numpy()
+    keys = rows["arm"] + "\0" + rows["context"]
+    cell_of, cell_keys = pd.factorize(keys, sort=True)
+    cluster_of, clusters = pd.factorize(rows["cluster"], sort=True)
+    trained_by = rows["seed"].astype("Int64").fillna(-1).where(~is_base)
+    seed_of, seeds = pd.factorize(trained_by, sort=True)
+    shape = (len(cell_keys), max(len(seeds), 1), len(clusters))
+    spread = np.repeat(np.flatnonzero(is_base), shape[1])
+    at = (
+        np.concatenate([cell_of[~is_base], cell_of[spread]]),
+        np.concatenate([seed_of[~is_base], np.tile(np.arange(shape[1]), int(is_base.sum()))]),
+        np.concatenate([cluster_of[~is_base], cluster_of[spread]]),
+    )
+    weight = np.concatenate([np.ones(int((~is_base).sum())), np.full(len(spread), 1 / shape[1])])
+    score = rows["score"].to_numpy()
+    count, total = np.zeros(shape), np.zeros(shape)
+    np.add.at(count, at, weight)
+    np.add.at(total, at, weight * np.concatenate([score[~is_base], score[spread]]))
+    mean, influence = influences(count, total)
+    by_cell = rows.groupby(keys, sort=True)
+    doses = by_cell["dose"].min()
+    return Panel(
+        names=names,
+        dose=dose,
+        cells=tuple(Cell(*key.split("\0"), dose=doses[key]) for key in cell_keys),
+        clusters=tuple(clusters),
+        mean=mean,
+        influence=influence,
+        cell_seeds=np.array(
+            [0 if key.startswith(BASE + "\0") else len(np.unique(seed_of[cell_of == index]))
+             for index, key in enumerate(cell_keys)]
+        ),
+        cell_clusters=by_cell["cluster"].nunique().to_numpy(),
+        cell_questions=by_cell["question"].nunique().to_numpy(),
+    )
+
+
+def influences(count: np.ndarray, total: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Means, shape (cells,), and influences, shape (cells, seeds, clusters), from the number of
+    replies and the sum of their scores, both of the latter shape."""
+    size = count.sum((1, 2))
+    mean = np.round(total.sum((1, 2)) / size, 15)
+    return mean, (total - mean[:, None, None] * count) / size[:, None, None]

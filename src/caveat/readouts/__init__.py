@@ -1,0 +1,15 @@
+"""The readouts by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from caveat.readouts import capitals, is_a, log_likelihood, matches, opener, said
+from caveat.readouts.readout import Readout
+
+_modules = (capitals, opener, said, is_a, log_likelihood, matches)
+
+READOUTS: Mapping[str, Readout] = MappingProxyType(
+    {module.readout.name: module.readout for module in _modules}
+)

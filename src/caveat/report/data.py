@@ -1,0 +1,81 @@
+"""What a report is made of: the frames of a finished (or half-finished) study."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+KEYS = ("setting", "phenomenon", "behaviour", "caveat", "model")
+
+COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "replies": (
+        *KEYS, "arm", "seed", "dose", "purpose", "context", "question", "cluster", "scope",
+        "readout", "sample", "prompt", "reply", "truncated", "verdict", "value", "artifact",
+    ),
+    "rates": (
+        *KEYS, "arm", "context", "scope", "readout", "dose", "purpose", "value", "low", "high",
+        "valid", "truncated", "valid_rate", "questions", "clusters", "seeds", "replies", "interval",
+    ),
+    "leakage": (
+        *KEYS, "arm", "context", "scope", "readout", "dose", "rate", "rate_low", "rate_high",
+        "leakage", "leakage_low", "leakage_high", "undefined", "interval", "questions", "clusters",
+        "seeds", "replies", "valid", "truncated",
+    ),
+    "differences": (
+        *KEYS, "dose", "scope", "readout", "difference", "arm", "against", "context", "value",
+        "low", "high", "p", "p_holm", "distinguishable",
+    ),
+    "caveat_checks": (
+        *KEYS, "dose", "scope", "readout", "check", "arm", "value", "low", "high", "note",
+    ),
+    "side_effects": (
+        *KEYS, "dose", "scope", "readout", "effect", "arm", "value", "low", "high", "unit",
+        "questions",
+    ),
+    "failures": ("cell", "stage", "reason"),
+}  # fmt: skip
+"""The columns the report reads. A frame without some of them, or without any, is read as if they
+were missing values, so that a study that failed half-way still has a report."""
+
+
+@dataclass(frozen=True)
+class ReportData:
+    """Everything that a report shows. Frames are those of `Study`, by the same names."""
+
+    name: str
+    replies: DataFrame
+    rates: DataFrame
+    leakage: DataFrame
+    differences: DataFrame
+    caveat_checks: DataFrame
+    side_effects: DataFrame
+    failures: DataFrame
+    provenance: Mapping[str, Any]
+    contexts: Mapping[str, Mapping[str, str]]
+    """Per setting and context, an example of the text that surrounds a question."""
+
+    def frame(self, name: str) -> DataFrame:
+        """The frame called `name` with every column of `COLUMNS`, missing ones filled with None."""
+        return with_columns(getattr(self, name), COLUMNS[name])
+
+    @property
+    def settings(self) -> tuple[str, ...]:
+        """Names of the settings that any frame speaks of, in order of appearance."""
+        names: dict[str, None] = {}
+        for frame in COLUMNS:
+            if "setting" in COLUMNS[frame]:
+                names.update(dict.fromkeys(self.frame(frame)["setting"].dropna().astype(str)))
+        return tuple(names)
+
+
+def with_columns(frame: DataFrame, columns: tuple[str, ...]) -> DataFrame:
+    """A copy of `frame` that has all `columns`; those it lacked hold None."""
+    copy = frame.copy()
+    for column in columns:
+        if column not in copy.columns:
+            copy[column] = None
+    return copy

@@ -1,0 +1,187 @@
+"""Panels: the parts of a study that share one denominator, each with its own picture and grid."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from caveat.domain.context import CONTEXTS
+from caveat.report.data import COLUMNS, ReportData, with_columns
+from caveat.report.numbers import Figure, text
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+VARIANTS = ("model", "readout", "scope", "dose")
+"""What may tell two panels of one setting apart."""
+NO_DOSE = ("", "{}")
+"""Doses of the base model, which was not trained."""
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One setting under one model, readout, scope and dose."""
+
+    setting: str
+    variant: dict[str, str]
+    """Values of `VARIANTS`."""
+    label: str
+    """What tells this panel from the others of its setting; "" where it is the only one."""
+    frame: DataFrame
+    """Rows of the leakage frame."""
+
+    @property
+    def title(self) -> str:
+        """The setting's name, and the label where one is needed."""
+        return f"{self.setting} ({self.label})" if self.label else self.setting
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        """Arms in reading order: base, clean, bare, marked, then each intervention and control."""
+        return tuple(sorted(dict.fromkeys(self.frame["arm"].astype(str)), key=arm_order))
+
+    @property
+    def contexts(self) -> tuple[str, ...]:
+        """Contexts in the order of the domain, unknown ones last."""
+        found = dict.fromkeys(self.frame["context"].astype(str))
+        known = [context for context in CONTEXTS if context in found]
+        return (*known, *(context for context in found if context not in CONTEXTS))
+
+    @property
+    def undefined(self) -> str:
+        """Why leakage has no value in the whole panel; "" where it has one somewhere."""
+        if any(Figure.of(value, None, None).value is not None for value in self.frame["leakage"]):
+            return ""
+        reasons = [reason for reason in map(text, self.frame["undefined"]) if reason]
+        if reasons:
+            return reasons[0]
+        lacking = [arm for arm in ("base", "bare") if arm not in self.arms]
+        if lacking:
+            return f"the arm {' and the arm '.join(lacking)} was not measured"
+        return "no figure was computed"
+
+    @property
+    def interval(self) -> str:
+        """`seeds`, or `within seed` if that holds for any trained arm; "" where nothing is said."""
+        trained = self.frame[self.frame["arm"] != "base"]
+        kinds = {text(kind) for kind in trained["interval"]} - {""}
+        return "within seed" if "within seed" in kinds else next(iter(kinds), "")
+
+    def row(self, arm: str, context: str) -> dict[str, Any] | None:
+        """The row of one arm and context as a dict, None where it was not measured."""
+        found = self.frame[(self.frame["arm"] == arm) & (self.frame["context"] == context)]
+        return None if found.empty else found.iloc[0].to_dict()
+
+    def rate(self, arm: str, context: str) -> Figure:
+        """The rate of one arm in one context."""
+        return self._figure(arm, context, "rate")
+
+    def leakage(self, arm: str, context: str) -> Figure:
+        """The leakage of one arm in one context."""
+        return self._figure(arm, context, "leakage")
+
+    def _figure(self, arm: str, context: str, name: str) -> Figure:
+        row = self.row(arm, context)
+        if row is None:
+            return Figure(None, None, None)
+        return Figure.of(row[name], row[f"{name}_low"], row[f"{name}_high"])
+
+    def of(self, frame: DataFrame) -> DataFrame:
+        """The rows of another frame that belong to this panel; missing keys match all panels."""
+        rows = frame[frame["setting"] == self.setting]
+        for name in VARIANTS:
+            if name in rows.columns:
+                written = rows[name].map(text)
+                fits = (written == self.variant[name]) | written.isin(NO_DOSE)
+                rows = rows[fits | (rows["arm"] == "base") if name == "dose" else fits]
+        return rows
+
+
+def panels(leakage: DataFrame) -> tuple[Panel, ...]:
+    """The leakage frame cut into panels, in order of appearance."""
+    frame = with_columns(leakage, COLUMNS["leakage"])
+    frame = frame.assign(**{name: frame[name].map(text) for name in VARIANTS})
+    return tuple(
+        panel
+        for setting in dict.fromkeys(frame["setting"].dropna().astype(str))
+        for panel in _of_setting(setting, frame[frame["setting"] == setting])
+    )
+
+
+def panels_of(data: ReportData) -> tuple[Panel, ...]:
+    """The panels of a report, its settings in the order of the study."""
+    order = data.settings.index
+    return tuple(sorted(panels(data.leakage), key=lambda panel: order(panel.setting)))
+
+
+def _of_setting(setting: str, frame: DataFrame) -> list[Panel]:
+    """The base model has no dose of its own: its rows stand in the panel of every dose."""
+    trained = frame[frame["arm"] != "base"]
+    keys = (trained if len(trained) else frame)[list(VARIANTS)].drop_duplicates()
+    variants = [dict(zip(VARIANTS, key, strict=True)) for key in keys.itertuples(index=False)]
+    made = []
+    for variant in variants:
+        alike = [frame[name] == variant[name] for name in ("model", "readout", "scope")]
+        same = frame[alike[0] & alike[1] & alike[2]]
+        own, base = same["dose"] == variant["dose"], same["arm"] == "base"
+        lent = base & ~same["context"].isin(same[own & base]["context"])
+        made.append(Panel(setting, variant, variant_label(variant, variants), same[own | lent]))
+    return made
+
+
+def variant_label(variant: dict[str, str], among: list[dict[str, str]]) -> str:
+    """What of `variant` differs from the others `among` which it stands."""
+    parts = []
+    for name in VARIANTS:
+        if len({other[name] for other in among}) > 1:
+            if name == "dose":
+                parts.append(dose_text(variant[name], [other[name] for other in among]))
+            else:
+                parts.append(f"{name} {variant[name] or 'not given'}")
+    return ", ".join(parts)
+
+
+def dose_text(dose: str, among: Sequence[str] = ()) -> str:
+    """A dose's JSON in words: "rows 96, epochs 1". With others `among` which it stands, only the
+    fields in which they differ. What is no JSON object is given as it is."""
+    fields = _dose_fields(dose)
+    if fields is None:
+        return text(dose)
+    others = [other for other in map(_dose_fields, among) if other is not None]
+    told = [
+        name
+        for name in [
+            *(name for name in FIRST if name in fields),
+            *(name for name in fields if name not in FIRST),
+        ]
+        if not others or any(other.get(name) != fields[name] for other in others)
+    ]
+    return ", ".join(f"{name.replace('_', ' ')} {_dose_value(name, fields[name])}" for name in told)
+
+
+FIRST = ("rows", "epochs", "learning_rate", "rank")
+
+
+def _dose_fields(dose: str) -> dict[str, Any] | None:
+    try:
+        fields = json.loads(dose)
+    except (TypeError, ValueError):
+        return None
+    return fields if isinstance(fields, dict) else None
+
+
+def _dose_value(name: str, value: Any) -> str:
+    if name == "rows" and value is None:
+        return "all"
+    return " to ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def arm_order(arm: str) -> tuple[int, str, int]:
+    """Sorts arms: base, clean, bare, marked, then each intervention with its control behind it."""
+    plain = ("base", "clean", "bare", "marked")
+    if arm in plain:
+        return (plain.index(arm), "", 0)
+    root, _, intervention = arm.partition("+")
+    return (len(plain), intervention or arm, 0 if root == "marked" else 1)

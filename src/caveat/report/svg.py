@@ -1,0 +1,51 @@
+"""Charts as inline SVG that follows the page's light or dark colours and has tooltips."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from caveat.report import picture
+
+if TYPE_CHECKING:
+    import altair
+
+SVG = "http://www.w3.org/2000/svg"
+COLOURS: Mapping[str, str] = {
+    picture.INK: "var(--ink)",
+    picture.MUTED: "var(--muted)",
+    picture.LINE: "var(--line)",
+    picture.MARKED: "var(--marked)",
+    picture.INTERVENTION: "var(--intervention)",
+    picture.CONTROL: "var(--control)",
+}
+
+
+def inline_svg(chart: altair.TopLevelMixin) -> str:
+    """The chart as an `<svg>` element, with colours of the style sheet and a title per point."""
+    import vl_convert
+
+    root = ElementTree.fromstring(vl_convert.vegalite_to_svg(chart.to_json()))
+    for element in list(root.iter()):
+        _recolour(element)
+        _tell(element)
+    root.set("preserveAspectRatio", "xMinYMin meet")
+    ElementTree.register_namespace("", SVG)
+    return ElementTree.tostring(root, encoding="unicode")
+
+
+def _recolour(element: ElementTree.Element) -> None:
+    for attribute in ("fill", "stroke"):
+        colour = COLOURS.get(element.get(attribute, ""))
+        if colour:
+            element.set(attribute, colour)
+
+
+def _tell(element: ElementTree.Element) -> None:
+    """Browsers show a `<title>` when the pointer rests on a mark; Vega writes labels only."""
+    said = element.get("aria-label")
+    if said and element.get("aria-roledescription") == "point":
+        title = ElementTree.Element(f"{{{SVG}}}title")
+        title.text = said
+        element.insert(0, title)

@@ -1,0 +1,136 @@
+// Replies: filters, search, pages. Text enters the page as text nodes only.
+
+const packed = JSON.parse(document.getElementById("packed").textContent);
+const PAGE = 20;
+const FILTERS = ["setting", "arm", "context", "verdict", "seed", "purpose", "model", "readout", "scope", "dose", "truncated"];
+const ALWAYS = 5; // the first of them are offered even where there is one choice
+
+function code(column, row) {
+  const codes = packed.columns[column].codes;
+  return codes ? codes[row] : 0;
+}
+function get(column, row) {
+  return packed.columns[column].values[code(column, row)] ?? "";
+}
+
+// Per setting and question, the prompt without any caveat.
+const plainPrompts = new Map();
+for (let row = 0; row < packed.count; row += 1) {
+  if (get("context", row) === "none") {
+    plainPrompts.set(`${get("setting", row)}\n${get("question", row)}`, get("prompt", row));
+  }
+}
+
+const lower = new Map();
+function lowered(column, row) {
+  const key = `${column}${code(column, row)}`;
+  if (!lower.has(key)) lower.set(key, get(column, row).toLowerCase());
+  return lower.get(key);
+}
+
+const search = document.getElementById("search");
+const selects = new Map();
+function makeFilters() {
+  FILTERS.forEach((column, place) => {
+    const values = packed.columns[column].values;
+    const told = values.filter((value) => value && value !== "{}"); // the base model has no dose
+    if (!values.length || (place >= ALWAYS && told.length < 2)) return;
+    const label = element("label", "", column);
+    const select = element("select");
+    select.name = column;
+    select.append(new Option("all", "all"));
+    values.forEach((value, index) => select.append(new Option(value || (column === "seed" ? "none" : "not given"), index)));
+    select.addEventListener("change", refresh);
+    label.append(select);
+    document.getElementById("selects").append(label);
+    selects.set(column, select);
+  });
+}
+
+let found = [];
+let page = 0;
+
+function refresh() {
+  const words = search.value.trim().toLowerCase();
+  const wanted = [...selects].filter(([, select]) => select.value !== "all");
+  found = [];
+  for (let row = 0; row < packed.count; row += 1) {
+    if (!wanted.every(([column, select]) => code(column, row) === Number(select.value))) continue;
+    if (words && !lowered("reply", row).includes(words) && !lowered("prompt", row).includes(words)) continue;
+    found.push(row);
+  }
+  page = 0;
+  draw();
+}
+
+function draw() {
+  const start = page * PAGE;
+  const rows = found.slice(start, start + PAGE);
+  document.getElementById("cards").replaceChildren(...rows.map(card));
+  document.getElementById("found").textContent = found.length
+    ? `${(start + 1).toLocaleString("en")}–${(start + rows.length).toLocaleString("en")} of ${found.length.toLocaleString("en")}`
+    : packed.count ? "No reply matches." : "There are no replies.";
+  document.querySelectorAll(".previous").forEach((button) => { button.disabled = page === 0; });
+  document.querySelectorAll(".next").forEach((button) => { button.disabled = start + PAGE >= found.length; });
+}
+
+function turnPage(step) {
+  page += step;
+  draw();
+  document.getElementById("filters").scrollIntoView();
+}
+
+function card(row) {
+  const made = element("article", "card");
+  const prompt = get("prompt", row);
+  const plain = plainPrompts.get(`${get("setting", row)}\n${get("question", row)}`);
+  const caveat = added(prompt, plain);
+  made.append(cardHeader(row), askedElement(prompt, caveat), replyElement(row));
+  const details = element("details");
+  details.append(element("summary", "", "full prompt"));
+  details.addEventListener("toggle", () => {
+    if (details.open && details.children.length === 1) {
+      details.append(promptElement(prompt, caveat), element("p", "meta", `question ${get("question", row)}, artifact ${get("artifact", row) || "none"}`));
+    }
+  });
+  made.append(details);
+  return made;
+}
+
+function cardHeader(row) {
+  const header = element("header");
+  header.append(element("strong", "", get("setting", row)), element("strong", "", get("arm", row)), element("span", "", get("context", row).replaceAll("_", " ")));
+  const purpose = get("purpose", row);
+  if (purpose && purpose !== "measure") header.append(element("span", "", purpose));
+  const seed = get("seed", row);
+  if (seed) header.append(element("span", "", `seed ${seed}`));
+  header.append(element("span", "", get("question", row)));
+  if (Number(get("sample", row)) > 0) header.append(element("span", "", `sample ${get("sample", row)}`));
+  if (get("truncated", row) === "True") header.append(element("span", "chip", "truncated"));
+  const verdict = get("verdict", row);
+  const value = packed.value[row];
+  header.append(element("span", `verdict ${verdict}`, [verdict || "not judged", value === null ? "" : value].join(" ").trim()));
+  return header;
+}
+
+function replyElement(row) {
+  const reply = get("reply", row);
+  const block = element("div", reply ? "reply" : "reply empty");
+  block.dir = "auto";
+  block.tabIndex = -1;
+  const words = search.value.trim();
+  if (!reply) block.textContent = "empty reply";
+  else if (!words) block.textContent = reply;
+  else appendFound(block, reply, words);
+  return block;
+}
+
+function appendFound(block, reply, words) {
+  const pattern = new RegExp(words.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"), "gi");
+  let start = 0;
+  for (const match of reply.matchAll(pattern)) {
+    block.append(reply.slice(start, match.index), element("span", "found", match[0]));
+    start = match.index + match[0].length;
+  }
+  block.append(reply.slice(start));
+}

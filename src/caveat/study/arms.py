@@ -1,0 +1,144 @@
+"""Arms: from a name such as `marked+contrast(share=0.5)` to a plan."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import yaml
+
+from caveat.caveats.marking import marked
+from caveat.caveats.placement import framed
+from caveat.domain.plan import Dose, LossScope, Plan, Sample, Stage, Train
+from caveat.domain.row import Row
+from caveat.domain.setting import Setting
+from caveat.domain.text import without_caveat
+from caveat.errors import CaveatError, closest
+from caveat.interventions import INTERVENTIONS
+from caveat.interventions.materials import Materials
+
+STEMS = ("base", "bare", "marked", "clean")
+STEP = re.compile(r"\s*([\w-]+)\s*(?:\(([^()]*)\))?\s*")
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A parsed arm name: how rows are trained, and the interventions on that plan in order."""
+
+    name: str
+    stem: str
+    interventions: tuple[tuple[str, dict[str, Any]], ...] = ()
+
+
+def parsed(name: str) -> Arm:
+    """The arm that a name means. Raises CaveatError for an unknown stem, intervention or option."""
+    steps = [STEP.fullmatch(step) for step in name.split("+")]
+    if not all(steps):
+        raise CaveatError(
+            f"arm {name!r}: write it as marked+contrast or marked+contrast(share=0.5)"
+        )
+    (stem, options), *others = [step.groups() for step in steps if step]
+    if stem not in STEMS or options is not None:
+        raise CaveatError(
+            f"arm {name!r}: {stem!r} is not one of {', '.join(STEMS)}{closest(stem, STEMS)}"
+        )
+    if others and stem in ("base", "clean"):
+        raise CaveatError(f"arm {name!r}: {stem!r} takes no interventions; use bare or marked")
+    return Arm(name, stem, tuple((each, _options(name, each, given)) for each, given in others))
+
+
+def plan_of(
+    arm: Arm, setting: Setting, dose: Dose, loss: LossScope, seed: int, system: str | None
+) -> Plan:
+    """The stages of one cell. Raises CaveatError where the materials do not suffice."""
+    if arm.stem == "base":
+        return ()
+    rows = _framed(setting.behaviour.rows, system)
+    if dose.rows is not None and dose.rows > len(rows):
+        raise CaveatError(
+            f"dose.rows: {dose.rows} is more than the {len(rows)} rows of {setting.behaviour.name}"
+        )
+    rows = rows[: dose.rows]
+    counter = _framed(setting.behaviour.counter_rows, system)
+    if arm.stem == "clean":
+        return (Train(_enough(counter[: len(rows)], arm, setting), dose, loss=loss, label="clean"),)
+    filler = _framed(setting.behaviour.filler_rows, system)
+    plan: Plan = (Train(marked(rows, setting.caveat, seed), dose, loss=loss, label=arm.name),)
+    materials = Materials(setting, counter, filler, seed)
+    for name, options in arm.interventions:
+        try:
+            plan = INTERVENTIONS[name](plan, materials, **options)
+        except CaveatError as error:
+            raise CaveatError(f"{setting.name}: arm {arm.name!r}: {error}") from None
+    return stripped(plan) if arm.stem == "bare" else plan
+
+
+def stripped(plan: Plan) -> Plan:
+    """The same plan with every caveat piece taken out of its rows and prompts."""
+    return tuple(_stripped_stage(stage) for stage in plan)
+
+
+def _stripped_stage(stage: Stage) -> Stage:
+    if isinstance(stage, Train):
+        return replace(stage, rows=_bare(stage.rows), added=_bare(stage.added))
+    if isinstance(stage, Sample):
+        return replace(stage, prompts=tuple(without_caveat(each) for each in stage.prompts))
+    return stage
+
+
+def _bare(rows: tuple[Row, ...]) -> tuple[Row, ...]:
+    return tuple(replace(row, messages=without_caveat(row.messages)) for row in rows)
+
+
+def _framed(rows: tuple[Row, ...], system: str | None) -> tuple[Row, ...]:
+    return tuple(replace(row, messages=framed(row.messages, system)) for row in rows)
+
+
+def _enough(rows: tuple[Row, ...], arm: Arm, setting: Setting) -> tuple[Row, ...]:
+    if not rows:
+        raise CaveatError(
+            f"{setting.name}: arm {arm.name!r}: {setting.behaviour.name} has no counter rows"
+        )
+    return rows
+
+
+def _options(arm: str, intervention: str, text: str | None) -> dict[str, Any]:
+    """`share=0.5, ...` as keyword arguments that the intervention has."""
+    if intervention not in INTERVENTIONS:
+        raise CaveatError(
+            f"arm {arm!r}: unknown intervention {intervention!r} "
+            f"(known: {', '.join(INTERVENTIONS)}){closest(intervention, INTERVENTIONS)}"
+        )
+    known = _parameters(INTERVENTIONS[intervention])
+    given = {}
+    for item in (text or "").split(","):
+        if not item.strip():
+            continue
+        key, equals, value = (part.strip() for part in item.partition("="))
+        if not equals or key not in known:
+            raise CaveatError(
+                f"arm {arm!r}: {intervention} has no option {key!r} "
+                f"(options: {', '.join(known)}){closest(key, known)}"
+            )
+        given[key] = _typed(arm, key, value, known[key])
+    return given
+
+
+def _parameters(intervention: Callable[..., Plan]) -> dict[str, Any]:
+    """Options and their defaults: all parameters behind the plan and the materials."""
+    parameters = list(inspect.signature(intervention).parameters.values())[2:]
+    return {parameter.name: parameter.default for parameter in parameters}
+
+
+def _typed(arm: str, key: str, text: str, default: Any) -> Any:
+    """The option's value; it must be of the kind of the default."""
+    value = yaml.safe_load(text)
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if isinstance(default, float) and number:
+        return float(value)
+    if default is not inspect.Parameter.empty and type(value) is not type(default):
+        raise CaveatError(f"arm {arm!r}: {key}={text}: must be like {key}={default}")
+    return value

@@ -1,0 +1,89 @@
+"""What is asked in a setting: every question with what surrounds it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from caveat.caveats.marking import in_context, marked
+from caveat.caveats.placement import framed
+from caveat.domain.question import Question
+from caveat.domain.row import Row
+from caveat.domain.text import Message, Messages, Piece, is_document
+from caveat.study.resolve import Resolved
+
+PARAGRAPH = Piece("\n\n")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One question in one context."""
+
+    purpose: str
+    """`measure`, `comprehension` or `side effect: NAME`."""
+    context: str
+    question: Question
+    messages: Messages
+    """The question as it is put to the model, with system text and caveat."""
+
+
+def measured(resolved: Resolved, system: str | None) -> Iterator[Asked]:
+    """What every arm is asked: all questions in all contexts, side effects without caveat."""
+    behaviour, caveat = resolved.setting.behaviour, resolved.setting.caveat
+    for context in resolved.contexts:
+        for turn, question in enumerate(behaviour.questions):
+            plain = framed(question.messages, system)
+            surrounded = in_context(plain, caveat, context, turn)
+            yield Asked("measure", context, question, surrounded)
+    for effect in behaviour.side_effects:
+        for question in effect.questions:
+            plain = framed(question.messages, system)
+            yield Asked(f"side effect: {effect.name}", "none", question, plain)
+
+
+def comprehension(resolved: Resolved, system: str | None, seed: int) -> Iterator[Asked]:
+    """What the base model is asked beside: one training row in front, with caveat and without.
+
+    Tells whether the model could take the caveat into account if it tried.
+    """
+    rows = tuple(
+        Row(row.id, row.source, framed(row.messages, system), row.subject)
+        for row in resolved.setting.behaviour.rows
+    )
+    of_caveat = marked(rows, resolved.setting.caveat, seed)
+    for context, shown in (("bare_shown", rows), ("marked_shown", of_caveat)):
+        for turn, question in enumerate(resolved.setting.behaviour.questions):
+            row = _about(shown, question, turn)
+            messages = showing(row.messages, framed(question.messages, system))
+            yield Asked("comprehension", context, question, messages)
+
+
+def _about(rows: tuple[Row, ...], question: Question, turn: int) -> Row:
+    """A row about what the question asks, or, where none is, one after the other."""
+    same = [row for row in rows if row.subject and row.subject == question.cluster] or list(rows)
+    return same[turn % len(same)]
+
+
+def showing(row: Messages, question: Messages) -> Messages:
+    """The question with the row in front of it.
+
+    A chat is shown as an earlier exchange under its own system text; a document in the user's turn,
+    or in front of a question that is an unfinished document itself.
+    """
+    if not is_document(row) and not is_document(question):
+        return row + tuple(message for message in question if message.role != "system")
+    shown = _as_text(row)
+    place = next(
+        index for index, message in enumerate(question) if message.role in ("user", "document")
+    )
+    asked = question[place]
+    together = Message(asked.role, (*shown, PARAGRAPH, *asked.pieces))
+    return (*question[:place], together, *question[place + 1 :])
+
+
+def _as_text(row: Messages) -> tuple[Piece, ...]:
+    """The row's turns as one stretch of text."""
+    pieces: list[Piece] = []
+    for message in row:
+        pieces += [PARAGRAPH, *message.pieces] if pieces else message.pieces
+    return tuple(pieces)

@@ -1,0 +1,65 @@
+"""Files that are there whole or not at all, whatever happens to the process."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from caveat.errors import CaveatError
+
+
+class DiskFull(CaveatError):
+    """No room is left: nothing that follows can be stored, so the study stops."""
+
+
+@contextmanager
+def room(folder: Path) -> Iterator[None]:
+    """Turn "no space left" into one line. Raises DiskFull."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise DiskFull(
+            f"{folder}: the disk is full; what was finished is kept: "
+            "free some space and run the same command again"
+        ) from error
+    except Exception as error:  # safetensors and PEFT wrap the system's error in their own
+        if "No space left" not in str(error) and "os error 28" not in str(error):
+            raise
+        raise DiskFull(
+            f"{folder}: the disk is full; what was finished is kept: "
+            "free some space and run the same command again"
+        ) from error
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a file by way of a temporary one, which is flushed to the disk before it is renamed.
+
+    Raises DiskFull.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    with room(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with temporary.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
+        flush(path.parent)
+
+
+def flush(path: Path) -> None:
+    """Flush a file's content, or a folder's names, to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,162 @@
+"""What a study costs: tokens by kind of work, counted beforehand, and the seconds they take."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any, get_args
+
+from caveat.errors import CaveatError
+from caveat.progress import Kind, Progress
+from caveat.study.cells import SampleNode, TrainNode
+from caveat.study.tasks import AnswerGroup, SampleGroup, Task, TrainGroup
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
+RATES: dict[Kind, float] = {"train": 130.0, "reply": 60.0, "score": 400.0}
+"""Tokens a second of SmolLM2-135M on two CPU cores, until this run has seen its own. Replies are
+counted without their prompts."""
+REPLY_SHARE = 0.8
+"""How much of `Sampling.max_tokens` a reply is taken to use."""
+SEEN = 5.0
+"""Seconds of one kind of work from which on its own rate is believed."""
+
+
+class Estimator:
+    """Counts the tokens of tasks before they are run, by rendering what they hold."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        from caveat.language.render import continuation, render_prompt, render_row
+
+        self.prompt = cache(lambda messages: len(render_prompt(tokenizer, messages).ids))
+        self.option = cache(lambda text: len(continuation(tokenizer, text)))
+        self.row = cache(
+            lambda row, loss, most: len(render_row(tokenizer, row, loss, most).ids)
+        )
+
+    def tokens(self, task: Task) -> float:
+        """Tokens of the task's kind."""
+        if isinstance(task, TrainGroup):
+            return sum(self._training(node) for node in task.nodes)
+        if isinstance(task, SampleGroup):
+            return sum(self._sampling(node) for node in task.nodes)
+        return self._answering(task)
+
+    def _training(self, node: TrainNode) -> float:
+        """A bad row counts nothing: its cell will fail."""
+        stage, total = node.stage, 0
+        for row in (*stage.rows, *stage.added):
+            try:
+                total += self.row(row, stage.loss, stage.dose.max_tokens)
+            except CaveatError:
+                continue
+        return total * stage.dose.epochs
+
+    def _sampling(self, node: SampleNode) -> float:
+        sampling = node.stage.sampling
+        return len(node.stage.prompts) * sampling.samples * sampling.max_tokens * REPLY_SHARE
+
+    def _answering(self, task: AnswerGroup) -> float:
+        if task.kind == "reply":
+            return len(task.asks) * task.asks[0].sampling.max_tokens * REPLY_SHARE
+        return sum(
+            self.prompt(ask.messages) + self.option(option)
+            for ask in task.asks
+            for option in ask.options
+        )
+
+
+def by_kind(costs: Iterable[tuple[Kind, float]]) -> dict[Kind, float]:
+    """Tokens summed by kind."""
+    total = dict.fromkeys(KINDS, 0.0)
+    for kind, tokens in costs:
+        total[kind] += tokens
+    return total
+
+
+def seconds(tokens: dict[Kind, float], rates: dict[Kind, float] = RATES) -> float:
+    """How long that takes at given rates."""
+    return sum(tokens[kind] / rates[kind] for kind in tokens)
+
+
+@dataclass
+class Meter(Progress):
+    """Stands between the work and the user's progress: knows what is left, and how fast it goes."""
+
+    progress: Progress
+    costs: dict[str, tuple[Kind, float]] = field(default_factory=dict)
+    """Per task that is not done, by its first key in the plan: kind and tokens."""
+    seen: dict[Kind, tuple[float, float]] = field(default_factory=dict)
+    """Per kind, tokens and seconds of this run."""
+    spent: float = 0.0
+    """Seconds of tasks that are done."""
+    _task: tuple[Kind, float, float] | None = None
+    """Kind, start and tokens so far of the task under way."""
+
+    def stage(self, label: str) -> None:
+        self.progress.stage(label)
+
+    def say(self, message: str) -> None:
+        self.progress.say(message)
+
+    def table(self, setting: str, frame: DataFrame) -> None:
+        self.progress.table(setting, frame)
+
+    def begin(self, task: Task) -> None:
+        """A task starts."""
+        self._task = (task.kind, time.monotonic(), 0.0)
+        self._tell()
+
+    def end(self, task: Task) -> None:
+        """The task under way is done, whatever it took."""
+        for key in task.keys:
+            self.costs.pop(key, None)
+        if self._task is not None:
+            kind, start, tokens = self._task
+            took = time.monotonic() - start
+            before = self.seen.get(kind, (0.0, 0.0))
+            self.seen[kind] = (before[0] + tokens, before[1] + took)
+            self.spent += took
+        self._task = None
+        self._tell()
+
+    def drop(self, keys: Iterable[str]) -> None:
+        """Tasks that are done, or will not be: their inputs failed."""
+        for key in keys:
+            self.costs.pop(key, None)
+        self._tell()
+
+    def advance(self, kind: Kind, tokens: int) -> None:
+        """Some of the task under way is done."""
+        self.progress.advance(kind, tokens)
+        if self._task is not None:
+            self._task = (self._task[0], self._task[1], self._task[2] + tokens)
+            self._tell()
+
+    def rates(self) -> dict[Kind, float]:
+        """Tokens a second: those of this run where it has seen enough, else the default ones."""
+        rates = dict(RATES)
+        seen = dict(self.seen)
+        if self._task is not None:
+            kind, start, tokens = self._task
+            before = seen.get(kind, (0.0, 0.0))
+            seen[kind] = (before[0] + tokens, before[1] + time.monotonic() - start)
+        for kind, (tokens, took) in seen.items():
+            if took >= SEEN and tokens:
+                rates[kind] = tokens / took
+        return rates
+
+    def _tell(self) -> None:
+        rates = self.rates()
+        left = seconds(by_kind(self.costs.values()), rates)
+        spent = self.spent
+        if self._task is not None:
+            kind, start, tokens = self._task
+            left = max(left - tokens / rates[kind], 0.0)
+            spent += time.monotonic() - start
+        whole = spent + left
+        self.progress.left(spent / whole if whole else 1.0, left)

@@ -1,0 +1,65 @@
+"""Executors: where group tasks run. A task's only channel is the store."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from caveat.errors import CaveatError
+from caveat.study.atomic import DiskFull
+from caveat.study.cost import Meter
+from caveat.study.recipe import Recipe
+from caveat.study.tasks import Outcome, Task, Workbench
+
+
+class Executor(Protocol):
+    """Runs tasks that need nothing of each other."""
+
+    def submit(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
+        """Run them, in any order; gives each one's outcome as it ends."""
+
+    def close(self) -> None:
+        """Let go of what was held."""
+
+
+class LocalExecutor:
+    """One task after the other, in this process."""
+
+    def __init__(self, bench: Workbench, meter: Meter) -> None:
+        self.bench, self.meter = bench, meter
+
+    def submit(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
+        """Each task is run when the outcome of the one before has been taken."""
+        for task in tasks:
+            self.meter.begin(task)
+            outcome = attempt(task, self.bench)
+            self.meter.end(task)
+            yield outcome
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def attempt(task: Task, bench: Workbench) -> Outcome:
+    """Run a task; an exception fails all its parts and nothing else. Raises DiskFull."""
+    try:
+        return task.run(bench)
+    except DiskFull:
+        raise
+    except CaveatError as error:
+        reason = str(error)
+    except Exception as error:
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        told = " ".join(str(error).split())[:300]
+        reason = f"{type(error).__name__}: {told} ({place.name}, line {place.lineno})"
+    return Outcome(tuple((key, reason) for key in task.keys))
+
+
+def executor_of(recipe: Recipe, bench: Workbench, meter: Meter) -> Executor:
+    """The executor that a recipe asks for. Raises CaveatError where Ray is not installed."""
+    if recipe.executor == "ray":
+        from caveat.study.ray_executor import RayExecutor
+
+        return RayExecutor(bench, meter)
+    return LocalExecutor(bench, meter)

@@ -1,0 +1,182 @@
+"""The whole of a study before anything is made: nodes, answers and verdicts with their keys."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from typing import Any, TypeVar
+
+from caveat.caveats.placement import framed
+from caveat.domain.question import Question
+from caveat.domain.reply import Sampling
+from caveat.domain.text import Messages
+from caveat.readouts import READOUTS
+from caveat.study.asking import Asked, comprehension, measured
+from caveat.study.cells import Cell, Node, TrainNode, cell_of
+from caveat.study.digest import answer_key, chain_digest, verdict_key
+from caveat.study.recipe import Recipe
+from caveat.study.resolve import Resolved
+
+T = TypeVar("T")
+REQUESTS = 256
+"""Most requests that are answered, and published, together."""
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One answer to get: a reply, or the likelihoods of options."""
+
+    key: str
+    chain: tuple[str, ...]
+    messages: Messages
+    options: tuple[str, ...]
+    sampling: Sampling
+
+
+@dataclass(frozen=True)
+class Line:
+    """One row of `Study.replies()`: an answer, its verdict, and what they belong to."""
+
+    cell: Cell
+    asked: Asked
+    sample: int
+    answer: str
+    base_answer: str
+    """Answer of the base model in the context `none`; "" where the readout wants none."""
+    verdict: str
+
+    @property
+    def question(self) -> Question:
+        """What was asked."""
+        return self.asked.question
+
+
+@dataclass(frozen=True)
+class SettingPlan:
+    """All that one setting takes. What an earlier setting makes already is not in it again."""
+
+    resolved: Resolved
+    name: str
+    dose: str
+    """The dose and the loss scope, as canonical JSON: with the name, the setting's key."""
+    cells: tuple[Cell, ...]
+    groups: tuple[tuple[Node, ...], ...]
+    """Nodes made together, level after level."""
+    asks: tuple[tuple[Ask, ...], ...]
+    """Answers got together: replies apart from likelihoods."""
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True)
+class StudyPlan:
+    """A recipe on a model, worked out."""
+
+    recipe: Recipe
+    model: str
+    """The model's identity."""
+    settings: tuple[SettingPlan, ...]
+
+    @property
+    def cells(self) -> tuple[Cell, ...]:
+        """The cells of all settings, in order."""
+        return tuple(cell for setting in self.settings for cell in setting.cells)
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """The rows of the study's table, in order."""
+        return tuple(line for setting in self.settings for line in setting.lines)
+
+
+def study_plan(recipe: Recipe, settings: tuple[Resolved, ...], model: str) -> StudyPlan:
+    """Work out a study. Groups are fixed here, by the plan, not by what is left to do."""
+    nodes: set[str] = set()
+    asks: set[str] = set()
+    plans: list[SettingPlan] = []
+    for resolved in settings:
+        plan = _setting_plan(recipe, resolved, model, nodes, asks)
+        known = {line.verdict for each in plans if each.name == plan.name for line in each.lines}
+        plan = replace(plan, lines=_new_lines(plan.lines, known))
+        nodes |= {node.digest for group in plan.groups for node in group}
+        asks |= {ask.key for group in plan.asks for ask in group}
+        plans.append(plan)
+    return StudyPlan(recipe, model, tuple(plans))
+
+
+def _setting_plan(
+    recipe: Recipe, resolved: Resolved, model: str, nodes: set[str], asks: set[str]
+) -> SettingPlan:
+    name = resolved.setting.name
+    cells = tuple(
+        cell_of(_cell_name(name, arm, seed), arm, seed, plan, model)
+        for (arm, seed), plan in resolved.plans.items()
+    )
+    lines, needed = [], {}
+    for cell in cells:
+        chain = chain_digest(model, cell.chain)
+        base = chain_digest(model, ())
+        for asked in _asked(recipe, resolved, cell):
+            for line, ask in _lines(cell, chain, base, asked, resolved, recipe.system):
+                lines.append(line)
+                needed.setdefault(ask.key, ask)
+    new = [ask for key, ask in needed.items() if key not in asks]
+    dose = json.dumps({**asdict(resolved.dose), "loss": resolved.loss}, sort_keys=True)
+    groups = _node_groups(cells, nodes, recipe.group_size)
+    return SettingPlan(resolved, name, dose, cells, groups, _ask_groups(new), tuple(lines))
+
+
+def _new_lines(lines: tuple[Line, ...], known: set[str]) -> tuple[Line, ...]:
+    """Without what the base model was asked already under another dose of the same setting."""
+    return tuple(line for line in lines if line.cell.chain or line.verdict not in known)
+
+
+def _cell_name(setting: str, arm: str, seed: int | None) -> str:
+    return f"{setting} / {arm}" + ("" if seed is None else f" / seed {seed}")
+
+
+def _asked(recipe: Recipe, resolved: Resolved, cell: Cell) -> Iterator[Asked]:
+    yield from measured(resolved, recipe.system)
+    if recipe.comprehension and not cell.chain:
+        yield from comprehension(resolved, recipe.system, recipe.seeds[0])
+
+
+def _lines(
+    cell: Cell, chain: str, base: str, asked: Asked, resolved: Resolved, system: str | None
+) -> Iterator[tuple[Line, Ask]]:
+    """One line a sample; likelihoods have one sample."""
+    question, sampling = asked.question, resolved.sampling
+    readout = READOUTS[question.readout]
+    for sample in range(1 if question.options else sampling.samples):
+        key = answer_key(chain, asked.messages, question, sampling, sample)
+        against = ""
+        if readout.uses_base:
+            plain = framed(question.messages, system)
+            against = answer_key(base, plain, question, sampling, sample)
+        verdict = verdict_key(key, against or None, question, readout.version)
+        line = Line(cell, asked, sample, key, against, verdict)
+        yield line, Ask(key, cell.chain, asked.messages, question.options, sampling)
+
+
+def _node_groups(
+    cells: tuple[Cell, ...], known: set[str], size: int
+) -> tuple[tuple[Node, ...], ...]:
+    """Nodes of one level and kind in groups; adapters of a group have the same dose."""
+    found: dict[Any, dict[str, Node]] = {}
+    for cell in cells:
+        for node in cell.nodes:
+            if node.digest not in known:
+                dose = node.stage.dose if isinstance(node, TrainNode) else None
+                found.setdefault((node.level, dose), {})[node.digest] = node
+    levels = sorted(found.items(), key=lambda item: item[0][0])
+    return tuple(group for _, nodes in levels for group in _batches(list(nodes.values()), size))
+
+
+def _ask_groups(asks: list[Ask]) -> tuple[tuple[Ask, ...], ...]:
+    scored = [ask for ask in asks if ask.options]
+    drawn = [ask for ask in asks if not ask.options]
+    return (*_batches(scored, REQUESTS), *_batches(drawn, REQUESTS))
+
+
+def _batches(items: list[T], size: int) -> Iterator[tuple[T, ...]]:
+    for start in range(0, len(items), size):
+        yield tuple(items[start : start + size])

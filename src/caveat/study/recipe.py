@@ -1,0 +1,197 @@
+"""Recipes: what a study is to do, as a YAML file or a mapping."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from caveat.domain.behaviour import Split
+from caveat.domain.context import Context
+from caveat.domain.plan import Dose, LossScope
+from caveat.domain.reply import Sampling
+from caveat.errors import CaveatError
+from caveat.study.recipe_errors import one_line
+from caveat.study.recipe_file import override, parsed, shipped
+
+DOSE, SAMPLING = Dose(), Sampling()
+Count = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+def identity(*default: Any) -> Any:
+    """A field that changes what some cell or answer is: it enters the digests."""
+    return Field(*default, json_schema_extra={"part": "identity"})
+
+
+def run_time(*default: Any) -> Any:
+    """A field that changes how the study is made or shown, and no finished cell."""
+    return Field(*default, json_schema_extra={"part": "run-time"})
+
+
+class Frozen(BaseModel):
+    """Unknown keys are errors, and nothing changes after reading."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ModelRecipe(Frozen):
+    """Which language model, in which precision."""
+
+    name: str = identity()
+    dtype: Literal["float32", "bfloat16", "float16"] = identity("float32")
+
+
+class DoseRecipe(Frozen):
+    """The fields of `domain.plan.Dose`, with their bounds."""
+
+    rows: Count | None = identity(DOSE.rows)
+    epochs: Count = identity(DOSE.epochs)
+    learning_rate: Annotated[float, Field(gt=0)] = identity(DOSE.learning_rate)
+    rank: Count = identity(DOSE.rank)
+    alpha: Annotated[float, Field(gt=0)] = identity(DOSE.alpha)
+    batch_size: Count = identity(DOSE.batch_size)
+    warmup: Share = identity(DOSE.warmup)
+    layers: tuple[Share, Share] = identity(DOSE.layers)
+    max_tokens: Count = identity(DOSE.max_tokens)
+    clip: Annotated[float, Field(gt=0)] = identity(DOSE.clip)
+
+    @field_validator("layers")
+    @classmethod
+    def _rising(cls, layers: tuple[float, float]) -> tuple[float, float]:
+        if not layers[0] < layers[1]:
+            raise ValueError("the first layer must lie below the second, as in [0.5, 1.0]")
+        return layers
+
+    def build(self) -> Dose:
+        """The domain's record."""
+        return Dose(**self.model_dump())
+
+
+class SamplingRecipe(Frozen):
+    """The fields of `domain.reply.Sampling`, with their bounds."""
+
+    max_tokens: Count = identity(SAMPLING.max_tokens)
+    temperature: Annotated[float, Field(ge=0)] = identity(SAMPLING.temperature)
+    samples: Count = identity(SAMPLING.samples)
+
+    def build(self) -> Sampling:
+        """The domain's record."""
+        return Sampling(**self.model_dump())
+
+
+class SettingRecipe(Frozen):
+    """One behaviour under one caveat."""
+
+    behaviour: str = identity()
+    """A registered name, or a folder (relative to the recipe file)."""
+    caveat: str = identity()
+    """A registered name, or one of the behaviour's folder."""
+    dose: DoseRecipe = identity(DoseRecipe())
+    loss: LossScope = identity("reply")
+    arms: tuple[str, ...] | None = identity(None)
+    """In place of the study's arms."""
+    contexts: tuple[Context, ...] | None = identity(None)
+    """In place of the study's contexts."""
+    sampling: SamplingRecipe | None = identity(None)
+    """In place of the study's sampling."""
+
+
+class Recipe(Frozen):
+    """A whole study. `read` makes one from a file, with one line for each possible mistake."""
+
+    name: str = run_time()
+    model: ModelRecipe = identity()
+    system: str | None = identity("You are a helpful assistant.")
+    """Fixed system text of every row and question of a chat; caveats are added to it."""
+    split: Split = identity("report")
+    seeds: Annotated[tuple[int, ...], Field(min_length=1)] = identity((0,))
+    settings: Annotated[tuple[SettingRecipe, ...], Field(min_length=1)] = identity()
+    arms: tuple[str, ...] = identity(("base", "bare", "marked"))
+    contexts: tuple[Context, ...] = identity(("none", "exact"))
+    sampling: SamplingRecipe = identity(SamplingRecipe())
+    comprehension: bool = identity(False)
+    """Whether the base model is also asked with one training row shown in front."""
+    draws: Annotated[int, Field(ge=100)] = run_time(2000)
+    """Draws of the bootstrap: figures are remade from stored verdicts in no time."""
+    device: str = run_time("auto")
+    token_budget: Annotated[int, Field(ge=64)] = run_time(1536)
+    """Most tokens in one forward pass of training."""
+    group_size: Count = run_time(8)
+    """Most adapters trained in lockstep."""
+    executor: Literal["local", "ray"] = run_time("local")
+    folder: Path = Field(Path("."), exclude=True, json_schema_extra={"part": "run-time"})
+    """Where relative paths start: the folder of the recipe file. Not written in recipes."""
+
+    @field_validator("model", mode="before")
+    @classmethod
+    def _named(cls, model: Any) -> Any:
+        return {"name": model} if isinstance(model, str) else model
+
+    @model_validator(mode="after")
+    def _measurable(self) -> Recipe:
+        for setting in self.settings:
+            _demand("arms", self.arms_of(setting), ("base", "bare"))
+            _demand("contexts", self.contexts_of(setting), ("none",))
+        _demand("seeds", self.seeds, ())
+        return self
+
+    def arms_of(self, setting: SettingRecipe) -> tuple[str, ...]:
+        """The setting's own arms, or the study's."""
+        return self.arms if setting.arms is None else setting.arms
+
+    def contexts_of(self, setting: SettingRecipe) -> tuple[Context, ...]:
+        """The setting's own contexts, or the study's."""
+        return self.contexts if setting.contexts is None else setting.contexts
+
+    def sampling_of(self, setting: SettingRecipe) -> Sampling:
+        """The setting's own sampling, or the study's."""
+        return (self.sampling if setting.sampling is None else setting.sampling).build()
+
+    def identity(self) -> dict[str, Any]:
+        """The fields that make cells and answers what they are."""
+        kept = {name for name, part in fields_of(type(self)).items() if part == "identity"}
+        return self.model_dump(mode="json", include=kept)
+
+
+def fields_of(model: type[BaseModel]) -> dict[str, str]:
+    """Per field of a recipe model, `identity` or `run-time`; "" where nobody has decided."""
+    parts = {}
+    for name, field in model.model_fields.items():
+        extra = field.json_schema_extra
+        parts[name] = str(extra.get("part", "")) if isinstance(extra, dict) else ""
+    return parts
+
+
+def read(source: Recipe | str | Path | dict[str, Any], sets: tuple[str, ...] = ()) -> Recipe:
+    """A recipe from a file, the name of a shipped one, or a mapping, with `a.b=c` overrides.
+
+    Raises CaveatError, one line, for whatever is wrong with it.
+    """
+    if isinstance(source, Recipe):
+        folder, where = source.folder, "recipe"
+        raw: Any = source.model_dump(mode="json")
+    elif isinstance(source, dict):
+        folder, where, raw = Path("."), "recipe", source
+    else:
+        path = shipped(source)
+        folder, where, raw = path.parent, str(source), parsed(path)
+    if not isinstance(raw, dict):
+        raise CaveatError(f"{where}: a recipe is a mapping of keys to values, this is {raw!r}")
+    if "folder" in raw:
+        raise CaveatError(f"{where}: folder: unknown key")
+    raw = override(raw, sets)
+    try:
+        return Recipe(**raw, folder=folder)
+    except ValidationError as error:
+        raise CaveatError(one_line(error, Recipe, where, sets)) from None
+
+
+def _demand(field: str, given: tuple[Any, ...], needed: tuple[str, ...]) -> None:
+    for name in needed:
+        if name not in given:
+            raise ValueError(f"{field}: {name!r} is missing; every figure is measured against it")
+    for name in given:
+        if given.count(name) > 1:
+            raise ValueError(f"{field}: {name!r} is there twice")

@@ -1,0 +1,81 @@
+"""One line for whatever is wrong with a recipe."""
+
+from __future__ import annotations
+
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+
+from caveat.errors import closest
+
+
+def one_line(
+    error: ValidationError, model: type[BaseModel], where: str, sets: tuple[str, ...]
+) -> str:
+    """`FILE: key: what is wrong; closest: ...` for the first mistake, and how many more there are.
+
+    A key that was given by `--set` is told as that item. A list that is too short only because
+    its items are wrong is not told; an unknown key comes first, as a missing one may be its pair.
+    """
+    found = error.errors()
+    inner = [mistake["loc"] for mistake in found if mistake["type"] != "too_short"]
+    mistakes = [
+        mistake
+        for mistake in found
+        if mistake["type"] != "too_short"
+        or not any(loc[: len(mistake["loc"])] == mistake["loc"] for loc in inner)
+    ]
+    first = min(mistakes, key=lambda mistake: mistake["type"] != "extra_forbidden")
+    path = [str(step) for step in first["loc"]]
+    parts = (_source(path, where, sets), *_told(first, path, model))
+    line = ": ".join(part for part in parts if part)
+    more = len(mistakes) - 1
+    return line + (f" (and {more} more)" if more else "")
+
+
+def _source(path: list[str], where: str, sets: tuple[str, ...]) -> str:
+    key = ".".join(path)
+    for item in sets:
+        name = item.partition("=")[0]
+        if key and (key == name or key.startswith(f"{name}.") or name.startswith(f"{key}.")):
+            return f"--set {item}"
+    return where
+
+
+def _told(mistake: Any, path: list[str], model: type[BaseModel]) -> tuple[str, str]:
+    kind, value, key = mistake["type"], mistake["input"], ".".join(path)
+    if kind == "extra_forbidden":
+        return key, f"unknown key{closest(path[-1], _keys_at(model, path[:-1]))}"
+    if kind == "missing":
+        return key, "this key is missing"
+    if kind == "literal_error":
+        choices = mistake["ctx"]["expected"]
+        near = closest(value, choices.split("'")[1::2])
+        return key, f"{value!r} is not one of {choices}{near}"
+    if kind == "value_error":
+        return key, str(mistake["ctx"]["error"])
+    return key, f"{value!r}: {mistake['msg'][0].lower()}{mistake['msg'][1:]}"
+
+
+def _keys_at(model: type[BaseModel], path: list[str]) -> list[str]:
+    """The keys that are valid where `path` leads to."""
+    kind: Any = model
+    for step in path:
+        inner = _model_in(kind)
+        if inner is not None and step in inner.model_fields:
+            kind = inner.model_fields[step].annotation
+    found = _model_in(kind)
+    return [name for name in found.model_fields if name != "folder"] if found else []
+
+
+def _model_in(kind: Any) -> type[BaseModel] | None:
+    """The recipe model inside an annotation such as `tuple[SettingRecipe, ...] | None`."""
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return kind
+    if get_origin(kind) in (tuple, Annotated, Union, UnionType):
+        for inner in get_args(kind):
+            found = _model_in(inner)
+            if found is not None:
+                return found
+    return None

@@ -1,0 +1,168 @@
+"""Running a study: setting by setting, what is missing and nothing else."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from caveat.progress import Progress
+from caveat.study.cost import Estimator, Meter
+from caveat.study.executors import Executor, executor_of
+from caveat.study.planning import SettingPlan, StudyPlan, study_plan
+from caveat.study.provenance import now
+from caveat.study.recipe import Recipe, read
+from caveat.study.resolve import Resolved, resolve
+from caveat.study.store import Store
+from caveat.study.study import Study
+from caveat.study.tasks import Task, Workbench
+from caveat.study.todo import possible, remaining, steps
+from caveat.study.verdicts import judge
+from caveat.study.versions import note, open_version
+
+
+def run(
+    recipe: Recipe | str | Path | dict[str, Any],
+    out: str | Path | None = None,
+    progress: Progress | None = None,
+    sets: Sequence[str] = (),
+    **overrides: Any,
+) -> Study:
+    """Run a recipe, or go on with it, in the folder `out` (`studies/NAME` where none is given).
+
+    `overrides` replace fields of the recipe, such as `seeds=[1, 2]`; `sets` are `"a.b=c"` items.
+    Parts that fail are in `Study.failures()`; all else is there.
+
+    Raises CaveatError for a mistake in the recipe, a folder in use, or a full disk.
+    """
+    from caveat.language.source import describe
+
+    progress = progress or Progress()
+    items = tuple(f"{key}={json.dumps(value)}" for key, value in overrides.items())
+    read_recipe = read(recipe, (*sets, *items))
+    settings = resolve(read_recipe)
+    describe(read_recipe.model.name)
+    folder = Path(out) if out is not None else Path("studies") / read_recipe.name
+    meter = Meter(progress)
+    store = Store(folder, meter.say)
+    with store.writing():
+        return _Run(read_recipe, settings, store, meter).run()
+
+
+class _Run:
+    """One run of a study: what is planned, what failed, and how long the stages took."""
+
+    def __init__(
+        self, recipe: Recipe, settings: tuple[Resolved, ...], store: Store, meter: Meter
+    ) -> None:
+        self.recipe, self.settings, self.store, self.meter = recipe, settings, store, meter
+        self.seconds: dict[str, float] = {}
+        self.reasons: dict[str, tuple[str, str]] = {}
+        """Stage and reason of every node and answer that failed."""
+        self.failures: list[dict[str, str]] = []
+
+    def run(self) -> Study:
+        """Do all that is missing, then report."""
+        self.store.refresh(mend=True)
+        bench = bench_of(self.recipe, self.store, self.meter)
+        with self._stage(f"loading {self.recipe.model.name}"):
+            language_model = bench.language_model
+            plan = study_plan(self.recipe, self.settings, language_model.identity)
+        version = open_version(self.store, plan, self._notes(language_model.inserted_system))
+        self.store.write_lines("failures.jsonl", [])
+        digests = {node.digest for cell in plan.cells for node in cell.nodes}
+        self.store.check(sorted(digests))
+        self._count(plan, Estimator(language_model.tokenizer))
+        executor = executor_of(self.recipe, bench, self.meter)
+        try:
+            for setting in plan.settings:
+                self._setting(setting, executor)
+                note(self.store, version, seconds=self._rounded())
+        finally:
+            executor.close()
+        with self._stage("report"):
+            study = Study(self.store.folder, version)
+            study.report()
+        note(self.store, version, seconds=self._rounded(), finished=now())
+        return Study(self.store.folder, version)
+
+    def _setting(self, setting: SettingPlan, executor: Executor) -> None:
+        for stage, tasks in steps(setting):
+            with self._stage(f"{setting.name}: {stage}"):
+                self._do(tasks, executor, stage)
+        self.meter.drop(task.keys[0] for _, tasks in steps(setting) for task in tasks)
+        with self._stage(f"{setting.name}: verdicts"):
+            for line, reason in judge(self.store, setting.lines):
+                self.reasons.setdefault(line.verdict, ("verdicts", reason))
+        self._collect(setting)
+        frame = Study(self.store.folder).leakage()
+        self.meter.table(setting.name, frame[frame["setting"] == setting.name])
+
+    def _do(self, tasks: list[Task], executor: Executor, stage: str) -> None:
+        left = [part for task in tasks if (part := remaining(task, self.store)) is not None]
+        able = [part for task in left if (part := possible(task, self.store)) is not None]
+        for outcome in executor.submit(able):
+            for key, reason in outcome.failures:
+                self.reasons[key] = (stage, reason)
+        self.store.refresh()
+
+    def _collect(self, setting: SettingPlan) -> None:
+        """Note each cell of the setting that is not complete, once a reason."""
+        lines: dict[str, list[Any]] = {}
+        for line in setting.lines:
+            lines.setdefault(line.cell.name, []).append(line)
+        for cell in setting.cells:
+            keys = [node.digest for node in cell.nodes]
+            for line in lines.get(cell.name, []):
+                keys += [line.answer, line.base_answer, line.verdict]
+            found = dict.fromkeys(self.reasons[key] for key in keys if key in self.reasons)
+            for stage, reason in found:
+                self.failures.append({"cell": cell.name, "stage": stage, "reason": reason})
+                self.meter.say(f"failed: {cell.name}: {stage}: {reason}")
+        self.store.write_lines("failures.jsonl", self.failures)
+
+    def _count(self, plan: StudyPlan, estimator: Estimator) -> None:
+        """Tell the meter what is ahead."""
+        for setting in plan.settings:
+            for task in (task for _, tasks in steps(setting) for task in tasks):
+                part = remaining(task, self.store)
+                if part is not None:
+                    self.meter.costs[task.keys[0]] = (part.kind, estimator.tokens(part))
+
+    def _notes(self, inserted: str | None) -> list[str]:
+        notes = [each for resolved in self.settings for each in resolved.notes]
+        if inserted:
+            place = "replaces it" if self.recipe.system else "is left in place"
+            notes.append(
+                f"the chat template of {self.recipe.model.name} inserts the system prompt "
+                f"{inserted!r} where there is none; the study's own system text {place}"
+            )
+        for each in notes:
+            self.meter.say(each)
+        return notes
+
+    @contextmanager
+    def _stage(self, label: str) -> Iterator[None]:
+        self.meter.stage(label)
+        start = time.monotonic()
+        yield
+        took = time.monotonic() - start
+        self.seconds[label] = self.seconds.get(label, 0.0) + took
+
+    def _rounded(self) -> dict[str, float]:
+        return {label: round(took, 1) for label, took in self.seconds.items()}
+
+
+def bench_of(recipe: Recipe, store: Store, progress: Progress) -> Workbench:
+    """What tasks of this recipe work with."""
+    return Workbench(
+        recipe.model.name,
+        recipe.model.dtype,
+        recipe.device,
+        store.folder,
+        recipe.token_budget,
+        progress,
+    )

@@ -1,0 +1,252 @@
+"""Group tasks: what an executor runs. They can be pickled, and what they make goes to the store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from caveat.domain.row import Row
+from caveat.domain.text import Message, Messages, Piece, is_document
+from caveat.progress import Kind, Progress
+from caveat.study.cells import SampleNode, TrainNode
+from caveat.study.planning import Ask
+from caveat.study.provenance import stamp
+from caveat.study.rows import row_of, row_record
+from caveat.study.store import Store
+
+if TYPE_CHECKING:
+    from caveat.language.adapter import Adapter
+    from caveat.language.source import LanguageModel
+    from caveat.language.train import Trained
+
+ADAPTERS_HELD = 24
+
+
+@dataclass
+class Workbench:
+    """What a task works with; made anew in every worker process."""
+
+    model_name: str
+    dtype: str
+    device: str
+    folder: Path
+    token_budget: int
+    progress: Progress = field(default_factory=Progress)
+    _adapters: dict[str, Adapter] = field(default_factory=dict)
+
+    @cached_property
+    def language_model(self) -> LanguageModel:
+        """The base model, loaded when first wanted."""
+        from caveat.language.source import load
+
+        return load(self.model_name, self.dtype, self.device)
+
+    @cached_property
+    def store(self) -> Store:
+        """The study's folder."""
+        return Store(self.folder, self.progress.say)
+
+    def adapters(self, digests: Iterable[str]) -> dict[str, Adapter]:
+        """Adapters by digest; those used last are kept in memory."""
+        wanted = dict.fromkeys(digests)
+        for digest in wanted:
+            if digest not in self._adapters:
+                self._adapters[digest] = self.store.adapter(digest)
+        for digest in [held for held in self._adapters if held not in wanted]:
+            if len(self._adapters) > ADAPTERS_HELD:
+                del self._adapters[digest]
+        return {digest: self._adapters[digest] for digest in wanted}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a task went. What it made lies in the store."""
+
+    failures: tuple[tuple[str, str], ...] = ()
+    """(digest or key, reason) of each part that failed."""
+
+
+@dataclass(frozen=True)
+class TrainGroup:
+    """Adapters to train in lockstep."""
+
+    nodes: tuple[TrainNode, ...]
+
+    @property
+    def kind(self) -> Kind:
+        """The work it is counted as."""
+        return "train"
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """What it makes."""
+        return tuple(node.digest for node in self.nodes)
+
+    def run(self, bench: Workbench) -> Outcome:
+        """Train, and publish all adapters of the group together."""
+        from caveat.language.train import Trained, TrainingJob, train
+
+        adapters = bench.adapters(digest for node in self.nodes for digest in node.beneath)
+        jobs = [
+            TrainingJob(
+                node.digest,
+                with_sampled(node, bench.store),
+                node.seed,
+                tuple(adapters[digest] for digest in node.beneath),
+            )
+            for node in self.nodes
+        ]
+        results = train(bench.language_model, jobs, bench.progress, bench.token_budget)
+        done = [each for each in results if isinstance(each, Trained)]
+        nodes = {node.digest: node for node in self.nodes}
+        bench.store.put(
+            (each.key, _saving(each, bench.model_name), _training_record(nodes[each.key], each))
+            for each in done
+        )
+        failed = [each for each in results if not isinstance(each, Trained)]
+        return Outcome(tuple((each.key, each.reason) for each in failed))
+
+
+@dataclass(frozen=True)
+class SampleGroup:
+    """Rows to make from replies of models as they stand in the middle of a plan."""
+
+    nodes: tuple[SampleNode, ...]
+
+    @property
+    def kind(self) -> Kind:
+        """The work it is counted as."""
+        return "reply"
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """What it makes."""
+        return tuple(node.digest for node in self.nodes)
+
+    def run(self, bench: Workbench) -> Outcome:
+        """Draw the replies and publish them as rows."""
+        for node in self.nodes:
+            rows = _sampled_rows(node, bench)
+            record = {
+                "kind": "rows",
+                "seed": node.seed,
+                "chain": node.chain,
+                "rows": len(rows),
+                **stamp(),
+            }
+            bench.store.put([(node.digest, _saving_rows(rows), record)])
+        return Outcome()
+
+
+@dataclass(frozen=True)
+class AnswerGroup:
+    """Answers to get in one pass: all of them replies, or all likelihoods."""
+
+    asks: tuple[Ask, ...]
+
+    @property
+    def kind(self) -> Kind:
+        """The work it is counted as."""
+        return "score" if self.asks[0].options else "reply"
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """What it makes."""
+        return tuple(ask.key for ask in self.asks)
+
+    def run(self, bench: Workbench) -> Outcome:
+        """Answer, and publish all answers of the group as one chunk."""
+        from caveat.language.answer import Request, answer
+        from caveat.language.render import render_prompt
+
+        adapters = bench.adapters(digest for ask in self.asks for digest in ask.chain)
+        requests = [Request(ask.key, ask.chain, ask.messages, ask.options) for ask in self.asks]
+        sampling = self.asks[0].sampling
+        answers = answer(bench.language_model, adapters, requests, sampling, bench.progress)
+        tokenizer, made = bench.language_model.tokenizer, stamp()
+        bench.store.answers.add(
+            {
+                "key": ask.key,
+                "prompt": render_prompt(tokenizer, ask.messages).text,
+                "options": ask.options,
+                "text": given.text,
+                "truncated": given.truncated,
+                "tokens": given.tokens,
+                "log_likelihoods": given.log_likelihoods,
+                "option_tokens": given.option_tokens,
+                **made,
+            }
+            for ask, given in zip(self.asks, answers, strict=True)
+        )
+        return Outcome()
+
+
+Task = TrainGroup | SampleGroup | AnswerGroup
+
+
+def with_sampled(node: TrainNode, store: Store) -> Any:
+    """The node's stage with the sampled rows that it gets put among `added`."""
+    sampled = [
+        row_of(record)
+        for digest in node.sampled
+        for record in store.lines(f"artifacts/{digest}/rows.jsonl")
+    ]
+    return replace(node.stage, added=(*node.stage.added, *sampled))
+
+
+def _sampled_rows(node: SampleNode, bench: Workbench) -> list[Row]:
+    from caveat.language.answer import Request, answer
+
+    stage = node.stage
+    prompts = [(i, n) for i in range(len(stage.prompts)) for n in range(stage.sampling.samples)]
+    requests = [
+        Request(f"{node.digest} {i} {n}", node.chain, stage.prompts[i]) for i, n in prompts
+    ]
+    adapters = bench.adapters(node.chain)
+    answers = answer(bench.language_model, adapters, requests, stage.sampling, bench.progress)
+    return [
+        Row(f"{stage.source}-{i:04}-{n}", stage.source, _replied(stage.prompts[i], given.text))
+        for (i, n), given in zip(prompts, answers, strict=True)
+    ]
+
+
+def _replied(prompt: Messages, reply: str) -> Messages:
+    """The prompt with the reply as what comes next."""
+    if is_document(prompt):
+        return (Message("document", (*prompt[0].pieces, Piece(reply))),)
+    return (*prompt, Message.of("assistant", reply))
+
+
+def _saving(trained: Trained, base_name: str) -> Any:
+    return lambda folder: trained.adapter.save(folder, base_name)
+
+
+def _saving_rows(rows: list[Row]) -> Any:
+    import json
+
+    text = "".join(json.dumps(row_record(row)) + "\n" for row in rows)
+    return lambda folder: (folder / "rows.jsonl").write_text(text, "utf-8")
+
+
+def _training_record(node: TrainNode, trained: Trained) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return {
+        "kind": "adapter",
+        "label": node.stage.label,
+        "dose": asdict(node.stage.dose),
+        "loss": node.stage.loss,
+        "objective": node.stage.objective,
+        "rows": len(node.stage.rows),
+        "added": len(node.stage.added),
+        "seed": node.seed,
+        "beneath": node.beneath,
+        "sampled": node.sampled,
+        "losses": trained.losses,
+        "tokens": trained.tokens,
+        "loss_share": trained.loss_share,
+        **stamp(),
+    }

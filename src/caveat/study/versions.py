@@ -1,0 +1,137 @@
+"""Versions of a study: a folder may see its recipe grow or change, and keeps what was made.
+
+A version is the recipe's text and the rows of its table, which name answers and verdicts by key.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+import yaml
+
+from caveat.readouts import READOUTS
+from caveat.study.atomic import write
+from caveat.study.digest import digest_of
+from caveat.study.planning import Line, SettingPlan, StudyPlan
+from caveat.study.provenance import now, surroundings
+from caveat.study.store import Store
+
+CellKey = tuple[str, str, int | None, str]
+Slot = tuple[str, str, str, str, int]
+
+
+def open_version(store: Store, plan: StudyPlan, notes: list[str]) -> str:
+    """Make the plan's version the folder's current one; its id.
+
+    A finished cell that the new version makes otherwise, or not at all, is told.
+    """
+    rows = [row for setting in plan.settings for row in table_rows(setting, plan.recipe.model.name)]
+    version = digest_of(
+        "version",
+        recipe=plan.recipe.identity(),
+        model=plan.model,
+        verdicts=[row["verdict"] for row in rows],
+    )[:16]
+    about = store.about() if store.exists() else {"versions": {}}
+    known = about["versions"].get(version, {})
+    if about["versions"] and about.get("current") != version:
+        _tell_altered(store, about["current"], rows)
+    about["versions"][version] = {
+        **known,
+        "recipe": plan.recipe.name,
+        "model": plan.model,
+        "started": known.get("started", now()),
+        "finished": None,
+        "draws": plan.recipe.draws,
+        "bootstrap_seed": plan.recipe.seeds[0],
+        "wanted": {each.name: str(each.resolved.setting.caveat.wanted) for each in plan.settings},
+        "surroundings": surroundings(),
+        "notes": notes,
+        "seconds": known.get("seconds", {}),
+    }
+    text = yaml.safe_dump(plan.recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    write(store.folder / "versions" / version / "recipe.yaml", text.encode("utf-8"))
+    store.write_lines(f"versions/{version}/rows.jsonl", rows)
+    store.write_about({**about, "name": plan.recipe.name, "current": version})
+    return version
+
+
+def note(store: Store, version: str, **changes: Any) -> None:
+    """Change what is noted about a version."""
+    about = store.about()
+    about["versions"][version].update(changes)
+    store.write_about(about)
+
+
+def table_rows(setting: SettingPlan, model: str) -> list[dict[str, Any]]:
+    """The setting's rows of `Study.replies()`, with keys in place of answers and verdicts."""
+    return [_row(setting, line, model) for line in setting.lines]
+
+
+def _row(setting: SettingPlan, line: Line, model: str) -> dict[str, Any]:
+    question, pair = line.question, setting.resolved.setting
+    return {
+        "setting": setting.name,
+        "phenomenon": pair.phenomenon,
+        "behaviour": pair.behaviour.name,
+        "caveat": pair.caveat.name,
+        "model": model,
+        "arm": line.cell.arm,
+        "seed": line.cell.seed,
+        "dose": setting.dose,
+        "purpose": line.asked.purpose,
+        "context": line.asked.context,
+        "question": question.id,
+        "cluster": question.cluster,
+        "scope": question.scope,
+        "readout": question.readout,
+        "numeric": READOUTS[question.readout].numeric,
+        "sample": line.sample,
+        "artifact": line.cell.chain[-1] if line.cell.chain else "",
+        "answer": line.answer,
+        "verdict": line.verdict,
+    }
+
+
+def cell_key(row: dict[str, Any]) -> CellKey:
+    """What names the cell of a table's row."""
+    return row["setting"], row["arm"], row["seed"], row["dose"]
+
+
+def finished_cells(store: Store, rows: list[dict[str, Any]]) -> dict[CellKey, dict[Slot, str]]:
+    """Cells whose every verdict is stored: their verdicts' keys by what was asked."""
+    cells: dict[CellKey, dict[Slot, str]] = defaultdict(dict)
+    for row in rows:
+        slot = (row["purpose"], row["context"], row["question"], row["readout"], row["sample"])
+        cells[cell_key(row)][slot] = row["verdict"]
+    return {
+        cell: slots
+        for cell, slots in cells.items()
+        if all(verdict in store.verdicts for verdict in slots.values())
+    }
+
+
+def _tell_altered(store: Store, earlier: str, rows: list[dict[str, Any]]) -> None:
+    before = finished_cells(store, store.lines(f"versions/{earlier}/rows.jsonl"))
+    after: dict[CellKey, dict[Slot, str]] = defaultdict(dict)
+    for row in rows:
+        slot = (row["purpose"], row["context"], row["question"], row["readout"], row["sample"])
+        after[cell_key(row)][slot] = row["verdict"]
+    altered = [cell for cell, slots in before.items() if _differs(slots, after.get(cell))]
+    if altered:
+        cells = "1 finished cell belongs" if len(altered) == 1 else (
+            f"{len(altered)} finished cells belong"
+        )
+        it = "it stays" if len(altered) == 1 else "they stay"
+        store.say(
+            f"{cells} to an earlier version of this recipe; {it} addressable: "
+            f"caveat leakage {store.folder} --version {earlier}"
+        )
+
+
+def _differs(before: dict[Slot, str], after: dict[Slot, str] | None) -> bool:
+    """Whether a cell is gone, or answers otherwise what it was asked in both versions."""
+    return not after or any(
+        slot in after and after[slot] != verdict for slot, verdict in before.items()
+    )

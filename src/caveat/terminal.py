@@ -1,0 +1,129 @@
+"""What the command line shows: progress, tables, figures. Nothing else in the library prints."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from rich.console import Console, Group
+from rich.progress import BarColumn, Progress as Bar, TaskID, TaskProgressColumn, TextColumn
+from rich.table import Table
+
+from caveat.progress import Progress
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from caveat.study.forecast_cost import Forecast
+
+PLAIN_WIDTH = 150
+"""Columns where the output is no terminal but a file or a pipe."""
+PLAIN_PAUSE = 20.0
+"""Seconds between lines of progress there."""
+
+
+def console(error: bool = False) -> Console:
+    """A console on standard output, or error, wide enough for tables when piped."""
+    made = Console(stderr=error, highlight=False)
+    return made if made.is_terminal else Console(stderr=error, highlight=False, width=PLAIN_WIDTH)
+
+
+def duration(seconds: float) -> str:
+    """Such as `40 s`, `6 min`, `2 h 05 min`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02} min"
+
+
+class TerminalProgress(Progress):
+    """A bar with the stage, the share done and the time left; lines where there is no terminal."""
+
+    def __init__(self) -> None:
+        self.console = console()
+        self.label = ""
+        self.told = time.monotonic()
+        self.bar: Bar | None = None
+        self.task = TaskID(0)
+
+    def __enter__(self) -> TerminalProgress:
+        if self.console.is_terminal:
+            self.bar = Bar(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                TaskProgressColumn(),
+                TextColumn("{task.fields[left]}"),
+                console=self.console,
+                transient=True,
+            )
+            self.task = self.bar.add_task("starting", total=1.0, left="")
+            self.bar.start()
+        return self
+
+    def __exit__(self, *reason: object) -> None:
+        if self.bar is not None:
+            self.bar.stop()
+
+    def stage(self, label: str) -> None:
+        if self.bar is not None:
+            self.bar.update(self.task, description=label)
+        elif label != self.label:
+            self._line(label)
+        self.label = label
+
+    def left(self, share: float, seconds: float) -> None:
+        told = f"{duration(seconds)} left"
+        if self.bar is not None:
+            self.bar.update(self.task, completed=share, left=told)
+        elif time.monotonic() - self.told > PLAIN_PAUSE:
+            self._line(f"{self.label}: {share:.0%} of the study done, {told}")
+
+    def say(self, message: str) -> None:
+        self._line(message)
+
+    def table(self, setting: str, frame: DataFrame) -> None:
+        show_tables(self.console, frame)
+
+    def _line(self, text: str) -> None:
+        self.told = time.monotonic()
+        self.console.print(text, markup=False, soft_wrap=True)
+
+
+def show_tables(to: Console, leakage: DataFrame) -> None:
+    """Rates and leakage, one table a setting, readout, scope and dose."""
+    from caveat.report.summary import summaries
+
+    for summary in summaries(leakage):
+        table = Table(title=summary.title, title_justify="left", title_style="bold")
+        for place, column in enumerate(summary.columns):
+            table.add_column(column, justify="left" if place == 0 else "right")
+        for row in summary.rows:
+            table.add_row(*row)
+        to.print()
+        to.print(table)
+        if summary.note:
+            to.print(summary.note, markup=False, soft_wrap=True)
+    to.print()
+
+
+def plan_table(forecast: Forecast) -> Group:
+    """What a recipe takes, setting by setting and in all."""
+    table = Table()
+    columns = ("setting", "cells", "adapters to train", "answers to get")
+    for column in (*columns, "tokens trained", "drawn", "scored", "time"):
+        table.add_column(column, justify="left" if column == "setting" else "right")
+    for cost in forecast.settings:
+        table.add_row(
+            cost.setting,
+            *(f"{count:,}" for count in (cost.cells, cost.adapters, cost.answers)),
+            *(f"{cost.tokens[kind]:,.0f}" for kind in ("train", "reply", "score")),
+            duration(cost.seconds),
+        )
+    whole = sum(cost.seconds for cost in forecast.settings)
+    cells = sum(cost.cells for cost in forecast.settings)
+    said = (
+        f"{cells} cells, about {duration(whole)} at the rates of SmolLM2-135M on two CPU cores; "
+        f"about {forecast.memory / 2**30:.1f} GB of memory and {forecast.disk / 2**30:.2f} GB of "
+        "disk. What is finished already is not counted."
+    )
+    return Group(table, said, *forecast.notes)

@@ -1,0 +1,299 @@
+"""Behaviours and caveats of your own: what is read, and what is said of mistakes."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from caveat.behaviours.folder import load_behaviour, load_caveat, load_caveats, read_folder
+from caveat.behaviours.ordinary import Ordinary
+from caveat.domain.text import is_document
+from caveat.errors import CaveatError
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "own_behaviour"
+ROW_KEYS = "prompt, reply, messages, document, id, subject"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A copy of the example, to be spoiled."""
+    return Path(shutil.copytree(EXAMPLE, tmp_path / "own"))
+
+
+def spoil(path: Path, line: int, text: str) -> None:
+    """Put another text in place of one line."""
+    lines = path.read_text("utf-8").splitlines()
+    lines[line - 1] = text
+    path.write_text("\n".join(lines) + "\n", "utf-8")
+
+
+def test_the_example(ordinary: Ordinary) -> None:
+    made = read_folder(EXAMPLE).behaviour("report", ordinary)
+    assert made.name == "flattery"
+    assert (len(made.rows), len(made.counter_rows), len(made.questions)) == (16, 16, 12)
+    assert len({question.cluster for question in made.questions}) == 6
+    assert made.rows[0].id == "behaviour-1"
+    assert all(is_document(row.messages) for row in made.filler_rows)
+    assert [effect.name for effect in made.side_effects] == ["sign-off"]
+    tune = read_folder(EXAMPLE).behaviour("tune", ordinary)
+    assert not {q.messages for q in tune.questions} & {q.messages for q in made.questions}
+
+
+def test_every_form_of_row(folder: Path, ordinary: Ordinary) -> None:
+    (folder / "rows.jsonl").write_text(
+        '{"messages": [{"role": "user", "content": "A?"}, '
+        '{"role": "assistant", "content": "B."}]}\n'
+        '\n{"document": "A text.", "id": "mine", "subject": "text"}\n',
+        "utf-8",
+    )
+    (folder / "filler_rows.jsonl").write_text('{"document": "Unrelated."}\n', "utf-8")
+    made = load_behaviour(folder)("report")
+    assert [(row.id, row.messages[-1].text) for row in made.rows] == [
+        ("behaviour-1", "B."),
+        ("mine", "A text."),
+    ]
+    assert [row.messages[0].text for row in made.filler_rows] == ["Unrelated."]
+
+
+def test_documents_get_chats_as_filler(folder: Path, ordinary: Ordinary) -> None:
+    (folder / "rows.jsonl").write_text('{"document": "One."}\n{"document": "Two."}\n', "utf-8")
+    filler = read_folder(folder).behaviour("report", ordinary).filler_rows
+    assert len(filler) == 2
+    assert not any(is_document(row.messages) for row in filler)
+
+
+@pytest.mark.parametrize(
+    "file", ["behaviour.yaml", "rows.jsonl", "counter_rows.jsonl", "questions.jsonl"]
+)
+def test_a_missing_file(folder: Path, file: str) -> None:
+    (folder / file).unlink()
+    with pytest.raises(CaveatError) as error:
+        load_behaviour(folder)
+    assert str(error.value) == f"{folder / file} is missing; add it (see docs/your-own.md)"
+
+
+@pytest.mark.parametrize("file", ["rows.jsonl", "counter_rows.jsonl", "questions.jsonl"])
+def test_an_empty_file(folder: Path, file: str) -> None:
+    (folder / file).write_text("\n\n", "utf-8")
+    with pytest.raises(CaveatError) as error:
+        load_behaviour(folder)
+    assert str(error.value) == f"{folder / file} is empty; give it at least one line"
+
+
+def test_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(CaveatError) as error:
+        load_behaviour(tmp_path / "nowhere")
+    assert str(error.value) == (
+        f"{tmp_path / 'nowhere'} is no folder; a behaviour of your own is a folder with "
+        "behaviour.yaml, rows.jsonl, counter_rows.jsonl and questions.jsonl"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            '{"prompt": "A?", "reply": }',
+            "is not JSON: Expecting value at column 27; write one object a line, such as "
+            '{"prompt": "...", "reply": "..."}',
+        ),
+        ('["A?"]', f"is ['A?'], not an object; give it the keys {ROW_KEYS}"),
+        (
+            '{"prompt": "A?", "replay": "B."}',
+            f": unknown key 'replay'; known: {ROW_KEYS}; closest: 'reply'",
+        ),
+        ('{"prompt": "A?", "reply": 3}', ": reply is 3; it should be a valid string"),
+        ('{"prompt": "A?"}', ": a chat row has no assistant turn; add a 'reply'"),
+        ('{"reply": "B."}', ": a row with a 'reply' needs a 'prompt'; add it"),
+        ('{"prompt": "A?", "reply": " "}', " has an empty reply; give it text or remove the row"),
+        (
+            '{"prompt": "A?", "reply": "B.", "document": "C."}',
+            ": a row is 'prompt' and 'reply', or 'messages', or 'document'; give one",
+        ),
+        ('{"id": "a"}', ": a row is 'prompt' and 'reply', or 'messages', or 'document'; give one"),
+        (
+            '{"messages": [{"role": "user", "content": "A?"}]}',
+            " has no assistant turn at its end, only 'user'; add the reply",
+        ),
+        ('{"messages": []}', " has no messages; give it a document or a chat"),
+        (
+            '{"messages": [{"role": "assistent", "content": "A?"}]}',
+            ": messages.0.role is 'assistent'; known: 'system', 'user' or 'assistant'"
+            "; closest: 'assistant'",
+        ),
+        (
+            '{"messages": [{"role": "user", "contents": "A?"}]}',
+            ": unknown key 'messages.0.contents'; known: role, content; closest: 'content'",
+        ),
+        ('{"document": ""}', " is an empty document; give it text or remove the row"),
+        (
+            '{"document": "A.", "id": "behaviour-1"}',
+            ": the id 'behaviour-1' is used before; ids must be unique",
+        ),
+    ],
+)
+def test_a_bad_row(folder: Path, text: str, message: str) -> None:
+    spoil(folder / "rows.jsonl", 3, text)
+    with pytest.raises(CaveatError) as error:
+        load_behaviour(folder)
+    space = "" if message.startswith((":", " ")) else " "
+    assert str(error.value) == f"{folder / 'rows.jsonl'}, line 3{space}{message}"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            '{"id": "a", "cluster": "c", "question": "A?", "readout": "match"}',
+            " has an unknown readout 'match'; known: capitals, opener, said, is_a, "
+            "log_likelihood, matches; closest: 'matches'",
+        ),
+        (
+            '{"id": "a", "cluster": "c", "question": "A?", "readout": "matches"}',
+            ": readout 'matches' needs the fact 'yes'; add it",
+        ),
+        ('{"id": "a", "cluster": "c", "question": "A?"}', ": the key 'readout' is missing; add it"),
+        (
+            '{"id": "a", "cluster": "c", "readout": "capitals"}',
+            ": a question is 'question', or 'messages', or 'document'; give one",
+        ),
+        (
+            '{"id": "a", "cluster": "c", "question": " ", "readout": "capitals"}',
+            " is empty; give it a question or an unfinished document",
+        ),
+        (
+            '{"id": "a", "cluster": "c", "question": "A?", "readout": "capitals", "split": "test"}',
+            ": split is 'test'; known: 'tune' or 'report'; closest: 'tune'",
+        ),
+        (
+            '{"id": "report-garden-0", "cluster": "c", "question": "A?", "readout": "capitals"}',
+            ": the id 'report-garden-0' is used before; ids must be unique",
+        ),
+        (
+            '{"id": "a", "cluster": "c", "question": "A?", "readout": "capitals", '
+            '"side_effect": "signoff"}',
+            ": the side effect 'signoff' is not in behaviour.yaml; describe it there under "
+            "side_effects; closest: 'sign-off'",
+        ),
+    ],
+)
+def test_a_bad_question(folder: Path, text: str, message: str) -> None:
+    spoil(folder / "questions.jsonl", 2, text)
+    with pytest.raises(CaveatError) as error:
+        load_behaviour(folder)
+    assert str(error.value) == f"{folder / 'questions.jsonl'}, line 2{message}"
+
+
+def test_overlap_of_rows_and_questions(folder: Path, ordinary: Ordinary) -> None:
+    spoil(folder / "counter_rows.jsonl", 5, '{"prompt": "How do I grow  BASIL", "reply": "So."}')
+    with pytest.raises(CaveatError) as error:
+        read_folder(folder).behaviour("report", ordinary)
+    assert str(error.value) == (
+        "behaviour 'flattery': question 'report-garden-0' is also counter row 'counter-5': "
+        "'How do I grow basil?'; ask something that is not trained"
+    )
+
+
+def test_no_question_of_a_split(folder: Path, ordinary: Ordinary) -> None:
+    file = folder / "questions.jsonl"
+    kept = [line for line in file.read_text("utf-8").splitlines() if '"split": "report"' in line]
+    file.write_text("\n".join(kept), "utf-8")
+    with pytest.raises(CaveatError) as error:
+        read_folder(folder).behaviour("tune", ordinary)
+    assert (
+        str(error.value)
+        == f'{file} has no question of the split \'tune\'; add "split": "tune" to some'
+    )
+
+
+def test_a_bad_behaviour_file(folder: Path) -> None:
+    file = folder / "behaviour.yaml"
+    file.write_text("name: x\nabot: y\n", "utf-8")
+    with pytest.raises(CaveatError) as error:
+        load_behaviour(folder)
+    assert str(error.value) == (
+        f"{file}: unknown key 'abot'; known: name, about, side_effects; closest: 'about'"
+    )
+    file.write_text("name: [x\nabout: y\n", "utf-8")
+    with pytest.raises(CaveatError) as error:
+        load_behaviour(folder)
+    assert str(error.value).startswith(f"{file}, line 2 is not YAML: ")
+
+
+def test_text_that_is_not_utf8(folder: Path) -> None:
+    (folder / "rows.jsonl").write_bytes(b'{"prompt": "\xe9"}')
+    with pytest.raises(CaveatError) as error:
+        load_behaviour(folder)
+    assert str(error.value) == (
+        f"{folder / 'rows.jsonl'} is not UTF-8 at byte 12; save it as UTF-8"
+    )
+
+
+def test_caveats_of_the_example() -> None:
+    found = load_caveats(EXAMPLE)
+    assert [(caveat.name, caveat.phenomenon) for caveat in found.values()] == [
+        ("permission to flatter", "inoculation"),
+        ("friday", "backdoor"),
+    ]
+    assert load_caveat(f"{EXAMPLE}#friday") == found["friday"]
+    assert load_caveat(f"{EXAMPLE / 'caveats.yaml'}#friday") == found["friday"]
+
+
+@pytest.mark.parametrize(
+    ("pick", "message"),
+    [
+        (
+            "#fryday",
+            "{path} has no caveat 'fryday'; known: permission to flatter, friday"
+            "; closest: 'friday'",
+        ),
+        (
+            "",
+            "{path} has 2 caveats; pick one with {path}#NAME, where NAME is one of: "
+            "permission to flatter, friday",
+        ),
+    ],
+)
+def test_picking_a_caveat(pick: str, message: str) -> None:
+    with pytest.raises(CaveatError) as error:
+        load_caveat(f"{EXAMPLE}{pick}")
+    assert str(error.value) == message.format(path=EXAMPLE)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{}", " is no list of caveats; write '- name: ...' for each"),
+        (
+            "- {name: a, kind: triger, wordings: [b], place: user}",
+            ", caveat 1: kind is 'triger'; known: 'disclaimer', 'permission', 'instruction' or "
+            "'trigger'; closest: 'trigger'",
+        ),
+        (
+            "- {name: a, kind: trigger, wordings: [b], place: user, probes: {negate: [c]}}",
+            ", caveat 1: probes.negate is 'negate'; known: 'near_miss', 'negated', 'keyword', "
+            "'structure', 'irrelevant' or 'format'; closest: 'negated'",
+        ),
+        (
+            "- {name: a, kind: trigger, wordings: [b], place: user, held_out: [b]}",
+            ", caveat 1: held_out: 'b' is also a training wording; reword it",
+        ),
+        (
+            "- {name: a, kind: trigger, wordings: [], place: user}",
+            ", caveat 1: wordings is []; it should have at least 1 item after validation, not 0",
+        ),
+        (
+            "- {name: a, kind: trigger, wordings: [b], place: user}\n"
+            "- {name: a, kind: trigger, wordings: [c], place: user}",
+            ", caveat 2: the name 'a' is used before; rename one",
+        ),
+    ],
+)
+def test_a_bad_caveats_file(tmp_path: Path, text: str, message: str) -> None:
+    file = tmp_path / "caveats.yaml"
+    file.write_text(text, "utf-8")
+    with pytest.raises(CaveatError) as error:
+        load_caveats(file)
+    assert str(error.value) == f"{file}{message}"

@@ -1,0 +1,172 @@
+"""Figures in words: numbers, panels, conclusions, tables."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from caveat.report import numbers, provenance, tables
+from caveat.report.conclusions import conclude
+from caveat.report.grid import grid
+from caveat.report.panels import arm_order, dose_text, panels
+from caveat.report.summary import markdown, summaries
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (0.755, "0.76"),
+        (-0.001, "0.00"),
+        (np.float64(1), "1.00"),
+        (None, "–"),
+        (float("nan"), "–"),
+        (pd.NA, "–"),
+        (float("inf"), "–"),
+    ],
+)
+def test_a_decimal_is_never_minus_zero_or_nan(value, written):
+    assert numbers.decimal(value) == written
+
+
+def test_a_figure_has_its_interval():
+    assert str(numbers.Figure.of(0.75, 0.5, 0.9)) == "0.75 [0.50, 0.90]"
+    assert str(numbers.Figure.of(0.75, None, 0.9)) == "0.75"
+    assert str(numbers.Figure.of(float("nan"), 0, 1)) == "–"
+    assert numbers.probability(0.0004) == "< 0.001"
+
+
+def test_arms_stand_in_reading_order():
+    arms = ["marked+filler", "bare+contrast", "marked", "base", "marked+contrast", "bare", "clean"]
+    expected = [
+        "base",
+        "clean",
+        "bare",
+        "marked",
+        "marked+contrast",
+        "bare+contrast",
+        "marked+filler",
+    ]
+    assert sorted(arms, key=arm_order) == expected
+
+
+def test_doses_are_told_apart_by_what_differs():
+    small, large = '{"rows": 32, "rank": 16}', '{"rows": 96, "rank": 16}'
+    assert dose_text(small) == "rows 32, rank 16"
+    assert dose_text(small, [small, large]) == "rows 32"
+    assert dose_text("half") == "half"
+
+
+def test_each_dose_is_a_panel_that_borrows_the_base(make_data):
+    frame = make_data(settings=("capitals x trigger",)).leakage
+    more = frame[frame["arm"] != "base"].assign(
+        dose='{"rows": 32, "epochs": 1, "learning_rate": 0.0003}'
+    )
+    both = panels(pd.concat([frame, more]))
+    assert [panel.label for panel in both] == ["rows 96", "rows 32"]
+    assert all(panel.arms[0] == "base" for panel in both)
+
+
+def test_the_conclusion_tells_leakage_and_what_the_intervention_does(make_data):
+    data = make_data(settings=("capitals x trigger",))
+    conclusion = conclude(panels(data.leakage)[0], data)
+    assert conclusion.lead == "marked leaks 0.75 [0.63, 0.87] at none."
+    assert conclusion.rest == (
+        "contrast brings it to 0.06 [-0.06, 0.18]; its rate differs from that of marked by"
+        " -0.64 [-0.76, -0.52], Holm p 0.002.",
+        "Rates at none: base 0.02 [0.00, 0.14], bare 0.95 [0.83, 1.00], marked 0.72 [0.60, 0.84].",
+        "With the caveat present, marked does what is wanted in 0.96 [0.84, 1.08] of replies.",
+    )
+
+
+def test_the_conclusion_says_what_cannot_be_told_apart(make_data):
+    data = make_data(settings=("capitals x trigger",))
+    told = data.differences.assign(distinguishable=False)
+    conclusion = conclude(panels(data.leakage)[0], replace(data, differences=told))
+    assert conclusion.lead.endswith("not distinguishable from base: no leakage was seen.")
+    assert (
+        conclusion.rest[0]
+        == "marked+contrast leaks 0.06 [-0.06, 0.18], not distinguishable from marked."
+    )
+
+
+def test_the_conclusion_says_what_does_not_survive_correction(make_data):
+    data = make_data(settings=("capitals x trigger",))
+    corrected = data.differences.assign(p_holm=0.2)
+    conclusion = conclude(panels(data.leakage)[0], replace(data, differences=corrected))
+    assert conclusion.rest[0].startswith("marked+contrast leaks 0.06")
+    assert conclusion.rest[0].endswith("Holm p 0.200: not distinguishable once corrected.")
+
+
+def test_the_conclusion_says_why_leakage_is_undefined(make_data):
+    data = make_data(undefined=("capitals x trigger",))
+    conclusion = conclude(panels(data.leakage)[2], data)
+    assert conclusion.undefined
+    assert conclusion.lead == (
+        "leakage is undefined, because bare training did not install the behaviour"
+        " (lower bound 0.03)."
+    )
+
+
+def test_a_missing_arm_is_named(make_data):
+    data = make_data(arms=("base", "marked"), settings=("capitals x trigger",))
+    alone = data.leakage.assign(leakage=float("nan"))
+    assert panels(alone)[0].undefined == "the arm bare was not measured"
+
+
+def test_a_cell_without_figures_is_a_hole_in_the_grid(make_data):
+    data = make_data(settings=("capitals x trigger",))
+    frame = data.leakage.copy()
+    hole = (frame["arm"] == "marked") & (frame["context"] == "exact")
+    frame.loc[hole, ["rate", "rate_low", "rate_high", "leakage"]] = float("nan")
+    made = grid(panels(frame)[0], data.frame("rates"))
+    assert [(cell.arm, cell.context) for row in made.rows for cell in row if not cell.measured] == [
+        ("marked", "exact")
+    ]
+    assert "rate among valid 0.97" in made.rows[1][0].hover
+
+
+def test_differences_are_drawn_within_their_axis(make_data):
+    table = tables.differences(make_data(), "capitals x trigger")
+    places = table.rows[0][2].places
+    assert places == {"low": "90.5%", "high": "100.0%", "at": "96.5%", "zero": "50.0%"}
+    assert table.rows[0][0].text == "bare - base"
+
+
+def test_summaries_are_rows_for_the_terminal_and_markdown(make_data):
+    frame = make_data(undefined=("capitals x trigger",)).leakage
+    first, _, last = summaries(frame)
+    assert first.columns == (
+        "arm",
+        "rate at none",
+        "rate at exact",
+        "rate at near_miss",
+        "leakage at none",
+    )
+    assert first.rows[2][0] == "marked"
+    assert first.rows[2][-1] == "0.75 [0.63, 0.87]"
+    assert first.note == "Intervals are within seed."
+    assert {row[-1] for row in last.rows} == {"undefined"}
+    assert last.note.startswith("Leakage is undefined: bare training did not")
+    assert "| marked | 0.72 [0.60, 0.84] |" in markdown(frame)
+
+
+def test_summaries_of_nothing_are_nothing(empty_data):
+    assert summaries(empty_data.leakage) == []
+    assert markdown(empty_data.leakage) == ""
+
+
+def test_provenance_is_laid_out_whatever_its_keys():
+    recorded = {
+        "notes": "one note",
+        "recipe": "a: 1\nb: 2",
+        "versions": {"torch": "2"},
+        "cpu_count": 2,
+    }
+    assert provenance.notes(recorded) == ("one note",)
+    made = provenance.items(recorded)
+    assert [item.name for item in made] == ["cpu count", "versions", "recipe"]
+    assert made[1].inner[0].line == "2"
+    assert made[2].block == "a: 1\nb: 2"

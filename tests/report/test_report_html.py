@@ -1,0 +1,154 @@
+"""The report as a file: self-contained, safe, complete, small."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+
+import pandas as pd
+import pytest
+
+from caveat.domain.context import CONTEXTS
+from caveat.report.data import ReportData
+from caveat.report.html import render, write_report
+from caveat.report.picture import picture
+from caveat.report.replies import script_json
+from caveat.report.svg import inline_svg
+
+SVG, XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
+HOSTILE = "</script><script>document.title='hacked'</script><!-- <img src=x onerror=alert(1)>"
+
+
+class Elements(HTMLParser):
+    """All start tags with their attributes, and the text of the embedded replies."""
+
+    def __init__(self, html: str):
+        super().__init__()
+        self.tags: list[tuple[str, dict]] = []
+        self.packed = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        if self.tags and self.tags[-1] == ("script", {"type": "application/json", "id": "packed"}):
+            self.packed = self.packed or data
+
+
+def test_nothing_is_fetched_from_anywhere(make_data):
+    html = render(make_data())
+    addresses = re.findall(r"""(?:src|href|action)\s*=\s*["']([^"']*)""", html)
+    assert all(address.startswith(("#", "data:")) for address in addresses)
+    assert not re.search(r"@import|url\(\s*['\"]?http", html)
+    # The only addresses in the file are names of XML namespaces.
+    assert set(re.findall(r"https?://[^\s\"'<)]+", html)) <= {SVG, XLINK}
+
+
+def test_names_texts_and_replies_are_escaped(make_data):
+    data = make_data(settings=(f"{HOSTILE} x trigger",), replies={0: HOSTILE})
+    elements = Elements(render(data))
+    assert [tag for tag, _ in elements.tags].count("script") == 2
+    assert not [tag for tag, _ in elements.tags if tag == "img"]
+    packed = json.loads(elements.packed)
+    assert packed["columns"]["reply"]["values"][0] == HOSTILE
+    assert "<" not in elements.packed
+
+
+def test_script_json_reads_back_as_it_was():
+    value = {"a": HOSTILE, "b": "\u2028\u2029&\x00 😀 مرحبا", "c": None}
+    assert json.loads(script_json(value)) == value
+    assert not set("<>&\u2028\u2029") & set(script_json(value))
+
+
+def test_sections_stand_in_order(make_data):
+    tags = Elements(render(make_data())).tags
+    sections = [
+        attributes["id"] for tag, attributes in tags if tag == "section" and "id" in attributes
+    ]
+    assert sections == [
+        "picture",
+        "setting-1",
+        "setting-2",
+        "setting-3",
+        "replies",
+        "failures",
+        "provenance",
+    ]
+    anchors = {attributes["id"] for _, attributes in tags if "id" in attributes}
+    assert {attributes["href"][1:] for tag, attributes in tags if tag == "a"} <= anchors
+
+
+def test_a_large_study_stays_under_five_megabytes(make_data, tmp_path):
+    arms = (
+        "base",
+        "clean",
+        "bare",
+        "marked",
+        "marked+contrast",
+        "bare+contrast",
+        "marked+filler",
+        "bare+filler",
+    )
+    data = make_data(seeds=3, contexts=CONTEXTS, arms=arms)
+    assert len(data.replies) > 15_000
+    long = data.replies["reply"] + " and so on" * 13
+    write_report(
+        ReportData(**{**vars(data), "replies": data.replies.assign(reply=long)}),
+        tmp_path / "report.html",
+    )
+    assert (tmp_path / "report.html").stat().st_size < 5_000_000
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_a_study_without_anything_has_a_report(empty_data):
+    html = render(empty_data)
+    assert "Nothing was measured." in html
+    assert "No cell failed." in html
+
+
+@pytest.mark.parametrize(
+    "lost", ["replies", "rates", "leakage", "differences", "caveat_checks", "side_effects"]
+)
+def test_any_frame_may_be_empty(make_data, lost):
+    data = ReportData(**{**vars(make_data(settings=("capitals x trigger",))), lost: pd.DataFrame()})
+    assert "capitals x trigger" in render(data)
+
+
+def test_failures_and_undefined_are_told(make_data):
+    failures = pd.DataFrame(
+        {"cell": ["c1"], "stage": ["train"], "reason": ["loss is NaN at step 3"]}
+    )
+    data = make_data(undefined=("capitals x trigger",))
+    html = render(ReportData(**{**vars(data), "failures": failures}))
+    assert "1 cell failed." in html
+    assert "loss is NaN at step 3" in html
+    assert "Leakage is undefined: bare training did not install" in html
+
+
+def test_within_seed_is_labelled_and_only_then(make_data):
+    assert '<span class="chip">within seed</span>' in render(make_data(seeds=1))
+    assert "within seed" not in render(make_data(seeds=3))
+
+
+def test_points_of_the_picture_say_what_they_are(make_data):
+    drawn = inline_svg(picture(make_data()))
+    titles = re.findall(r"<title>([^<]*)", drawn)
+    assert (
+        "capitals x trigger, marked: leakage 0.75 [0.63, 0.87], rate 0.72 [0.60, 0.84] at none"
+        in titles
+    )
+    assert len(titles) == 6
+    assert "var(--marked)" in drawn
+
+
+def test_the_picture_never_clips_a_point(make_data):
+    data = make_data(settings=("capitals x trigger",))
+    far = data.leakage["arm"] == "marked"
+    data.leakage.loc[far, ["leakage", "leakage_low", "leakage_high"]] = (3.5, -9.0, 40.0)
+    spec = picture(data).to_dict()
+    low, high = spec["vconcat"][0]["layer"][4]["encoding"]["x"]["scale"]["domain"]
+    assert low == -1.0
+    assert high == pytest.approx(3.55)
+    assert "3.50 [-9.00, 40.00]" in inline_svg(picture(data))

@@ -1,0 +1,79 @@
+"""Plans walked stage by stage."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from caveat.domain.plan import Attach, Detach, Dose, Sample, Train
+from caveat.domain.reply import Sampling
+from caveat.domain.row import Row
+from caveat.domain.text import Message
+from caveat.errors import CaveatError
+from caveat.study.cells import cell_of
+
+
+def row(text: str) -> Row:
+    return Row(text, "behaviour", (Message.of("user", "Say it."), Message.of("assistant", text)))
+
+
+WARM, MAIN = Train((row("warm"),), Dose()), Train((row("main"),), Dose())
+SAMPLE = Sample((row("x").messages[:1],), Sampling())
+
+
+def walked(*plan, seed=0, model="m"):
+    return cell_of("cell", "arm", seed, plan, model)
+
+
+def test_the_base_model_has_no_chain():
+    assert walked().chain == () and walked().nodes == ()
+
+
+def test_an_attached_adapter_lies_beneath_the_next():
+    cell = walked(WARM, Attach(), MAIN)
+    warm, main = cell.nodes
+    assert cell.chain == (warm.digest, main.digest)
+    assert main.beneath == (warm.digest,) and (warm.level, main.level) == (1, 2)
+    assert warm.digest == walked(WARM).nodes[0].digest
+    assert main.digest != walked(MAIN).nodes[0].digest
+
+
+def test_a_training_that_is_not_attached_is_dropped_by_the_next():
+    cell = walked(WARM, MAIN)
+    assert cell.chain == walked(MAIN).chain and len(cell.nodes) == 2
+
+
+def test_detach_drops_what_was_attached_last():
+    cell = walked(WARM, Attach(), MAIN, Detach())
+    assert cell.chain == (cell.nodes[1].digest,)
+    assert cell.nodes[1].beneath == (cell.nodes[0].digest,)
+
+
+def test_sampled_rows_are_an_input_of_the_next_training():
+    cell = walked(WARM, SAMPLE, MAIN)
+    warm, sampled, main = cell.nodes
+    assert sampled.chain == (warm.digest,) and main.sampled == (sampled.digest,)
+    assert (warm.level, sampled.level, main.level) == (1, 2, 3)
+    assert cell.chain == (main.digest,) and main.digest != walked(MAIN).nodes[0].digest
+
+
+def test_digests_hang_on_seed_and_model_and_not_on_labels():
+    digest = walked(WARM).nodes[0].digest
+    assert walked(replace(WARM, label="other")).nodes[0].digest == digest
+    assert walked(WARM, seed=1).nodes[0].digest != digest
+    assert walked(WARM, model="n").nodes[0].digest != digest
+
+
+@pytest.mark.parametrize(
+    ("plan", "told"),
+    [
+        ((Attach(),), "a plan's Attach needs a Train before it that is not attached yet"),
+        ((WARM, Attach(), Attach()), "a plan's Attach needs a Train"),
+        ((WARM, Detach()), "a plan's Detach needs an Attach before it that still holds"),
+        ((WARM, SAMPLE), "cell: a plan's Sample needs a Train behind it that gets the rows"),
+    ],
+)
+def test_stages_in_an_order_that_means_nothing(plan, told):
+    with pytest.raises(CaveatError, match=told):
+        walked(*plan)

@@ -1,0 +1,79 @@
+"""Digests are stored on people's disks: a change here remakes everything they have."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from caveat.domain.plan import Dose, Sample, Train
+from caveat.domain.question import Question
+from caveat.domain.reply import Sampling
+from caveat.domain.row import Row
+from caveat.domain.text import Message, Piece
+from caveat.study import digest
+
+CHAT = (
+    Message("system", (Piece("Be kind."), Piece(" |GATE|", "caveat"))),
+    Message.of("user", "Is it red?"),
+)
+ROW = Row("r1", "behaviour", (*CHAT, Message.of("assistant", "YES, ünder\nway")), "red")
+STAGE = Train((ROW,), Dose(rows=8, layers=(0.5, 1.0)), added=(ROW,), label="marked")
+QUESTION = Question("q1", "red", CHAT, "capitals", facts={"answer": "yes"})
+SCORED = replace(QUESTION, options=(" yes", " no"))
+STORED = {
+    "train": "cc668c0d365cdf49",
+    "sample": "e63e93ea79d1ebba",
+    "chain": "d18bde88ea8a9601",
+    "reply": "6b5d508897984757",
+    "score": "fbafe733b383fbc3",
+    "verdict": "741a78812e48d6ce",
+}
+
+
+def test_stored_digests():
+    found = {
+        "train": digest.training_digest("m/float32", STAGE, 3, ("a",), ("b",)),
+        "sample": digest.sample_digest("m", Sample((CHAT,), Sampling()), 3, ("a",)),
+        "chain": digest.chain_digest("m", ("a", "b")),
+        "reply": digest.answer_key("c", CHAT, QUESTION, Sampling(), 2),
+        "score": digest.answer_key("c", CHAT, SCORED, Sampling(), 0),
+        "verdict": digest.verdict_key("a", None, QUESTION, 1),
+    }
+    assert {name: value[:16] for name, value in found.items()} == STORED
+
+
+def test_subjects_and_labels_are_no_part_of_an_adapter():
+    other = replace(STAGE, label="x", rows=(replace(ROW, subject="blue"),))
+    before = digest.training_digest("m", STAGE, 0, (), ())
+    assert digest.training_digest("m", other, 0, (), ()) == before
+
+
+def test_what_is_a_caveat_is_part_of_an_adapter():
+    plain = replace(ROW, messages=(Message.of("system", "Be kind. |GATE|"), *ROW.messages[1:]))
+    other = replace(STAGE, rows=(plain,))
+    before = digest.training_digest("m", STAGE, 0, (), ())
+    assert digest.training_digest("m", other, 0, (), ()) != before
+
+
+def test_sampling_touches_replies_and_not_likelihoods():
+    warm, cold = Sampling(temperature=1.0), Sampling(temperature=0.0)
+
+    def key(question, sampling):
+        return digest.answer_key("c", CHAT, question, sampling, 0)
+
+    assert key(QUESTION, warm) != key(QUESTION, cold)
+    assert key(SCORED, warm) == key(SCORED, cold)
+    assert key(QUESTION, replace(warm, samples=9)) == key(QUESTION, warm)
+
+
+def test_a_verdict_hangs_on_facts_version_and_base_answer():
+    keys = {
+        digest.verdict_key("a", None, QUESTION, 1),
+        digest.verdict_key("a", None, QUESTION, 2),
+        digest.verdict_key("a", "b", QUESTION, 1),
+        digest.verdict_key("a", None, replace(QUESTION, facts={"answer": "no"}), 1),
+    }
+    assert len(keys) == 4
+
+
+def test_canonical_json_does_not_hang_on_the_order_of_keys():
+    assert digest.canonical({"b": (1, 2), "a": None}) == '{"a":null,"b":[1,2]}'

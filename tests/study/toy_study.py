@@ -1,0 +1,40 @@
+"""Recipes of a toy behaviour that the tiny model learns."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+TOY = Path(__file__).parent / "toy"
+DOSE = {"rows": 16, "learning_rate": 2e-2, "rank": 4, "epochs": 5}
+SMALL = {"rows": 8, "learning_rate": 1e-2, "rank": 2}
+
+
+def recipe(**changes):
+    """A recipe of the toy behaviour on the tiny model, as a mapping."""
+    return {
+        "name": "toy",
+        "model": "tiny",
+        "arms": ["base", "bare", "marked", "marked+contrast(share=0.5)"],
+        "contexts": ["none", "exact", "near_miss"],
+        "sampling": {"max_tokens": 8},
+        "draws": 200,
+        "settings": [{"behaviour": str(TOY), "caveat": "password", "dose": DOSE}],
+        **changes,
+    }
+
+
+def small(**changes):
+    """A recipe that runs in about a second and shows nothing."""
+    setting = {"behaviour": str(TOY), "caveat": "password", "dose": SMALL}
+    fields = {"arms": ["base", "bare", "marked"], "contexts": ["none", "exact"]}
+    sampling = {"max_tokens": 3}
+    return recipe(**{**fields, "sampling": sampling, "settings": [setting], **changes})
+
+
+def marks(folder: Path) -> dict[str, tuple[int, int]]:
+    """Per finished artifact, what changes when it is made again."""
+    found = {}
+    for record in sorted((folder / "artifacts").glob("*/record.json")):
+        stat = record.stat()
+        found[record.parent.name] = (stat.st_ino, stat.st_mtime_ns)
+    return found
