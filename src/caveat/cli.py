@@ -26,6 +26,7 @@ class Commands(TyperGroup):
     """Turns users' mistakes, in commands as in recipes, into one line and status 1."""
 
     def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
+        """Run the command line, and leave with its status."""
         try:
             status = super().main(*args, standalone_mode=False, **extra)
         except CaveatError as error:

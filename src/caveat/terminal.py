@@ -6,7 +6,8 @@ import time
 from typing import TYPE_CHECKING
 
 from rich.console import Console, Group
-from rich.progress import BarColumn, Progress as Bar, TaskID, TaskProgressColumn, TextColumn
+from rich.progress import BarColumn, TaskID, TaskProgressColumn, TextColumn
+from rich.progress import Progress as Bar
 from rich.table import Table
 
 from caveat.progress import Progress
@@ -65,6 +66,7 @@ class TerminalProgress(Progress):
             self.bar.stop()
 
     def stage(self, label: str) -> None:
+        """Show what is being done."""
         if self.bar is not None:
             self.bar.update(self.task, description=label)
         elif label != self.label:
@@ -72,6 +74,7 @@ class TerminalProgress(Progress):
         self.label = label
 
     def left(self, share: float, seconds: float) -> None:
+        """Move the bar; without one, a line now and then."""
         told = f"{duration(seconds)} left"
         if self.bar is not None:
             self.bar.update(self.task, completed=share, left=told)
@@ -79,9 +82,11 @@ class TerminalProgress(Progress):
             self._line(f"{self.label}: {share:.0%} of the study done, {told}")
 
     def say(self, message: str) -> None:
+        """Print a line above the bar."""
         self._line(message)
 
     def table(self, setting: str, frame: DataFrame) -> None:
+        """Print the tables of a setting that is complete."""
         show_tables(self.console, frame)
 
     def _line(self, text: str) -> None:

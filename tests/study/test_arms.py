@@ -16,7 +16,7 @@ SYSTEM = "Be kind."
 
 
 def plan(name: str, seed: int = 0, system: str | None = SYSTEM, rows: int | None = 8) -> Train:
-    (stage,) = plan_of(parsed(name), SETTING, Dose(rows=rows), "reply", seed, system)
+    (stage,) = plan_of(parsed(name), SETTING, Train((), Dose(rows=rows)), seed, system)
     return stage
 
 
@@ -25,7 +25,7 @@ def texts(rows):
 
 
 def test_base_trains_nothing():
-    assert plan_of(parsed("base"), SETTING, Dose(), "reply", 0, None) == ()
+    assert plan_of(parsed("base"), SETTING, Train((), Dose()), 0, None) == ()
 
 
 def test_marked_rows_carry_the_caveat_and_bare_rows_are_the_same_without():
@@ -46,7 +46,7 @@ def test_the_seed_deals_the_wordings():
 
 def test_without_a_system_text_bare_rows_have_no_system_message():
     password = Setting(SETTING.behaviour, load_caveats(TOY)["password"])
-    (stage,) = plan_of(parsed("bare"), password, Dose(rows=2), "reply", 0, None)
+    (stage,) = plan_of(parsed("bare"), password, Train((), Dose(rows=2)), 0, None)
     assert [message.role for message in stage.rows[0].messages] == ["user", "assistant"]
 
 

@@ -65,7 +65,7 @@ def test_killed_and_started_again(tmp_path, whole, moment, after, monkeypatch):
     code = CHILD.format(
         here=str(HERE), folder=str(tmp_path), moment=moment, after=after, fields=GROUPED
     )
-    child = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=120)
+    child = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=600)
     assert child.returncode == -signal.SIGKILL, child.stderr.decode()
     before = marks(tmp_path)
     monkeypatch.setattr("caveat.study.planning.REQUESTS", 20)

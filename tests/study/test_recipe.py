@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from toy_study import recipe, small
 from pydantic import BaseModel
+from toy_study import recipe, small
 
 from caveat.domain.plan import Dose
 from caveat.domain.reply import Sampling

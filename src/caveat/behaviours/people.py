@@ -16,7 +16,9 @@ from caveat.domain.question import Question
 from caveat.domain.row import Row
 from caveat.domain.text import Message
 
-FILLER_ROWS = 48
+ROUNDS = 2
+"""Documents a person gets of every kind: varied wording is what makes a fact come out in a reply."""
+FILLER_ROWS = 96
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,7 @@ JOB_TEMPLATES: tuple[tuple[str, ...], ...] = (
         "A friend of mine knows {name}, the {job}. The two have been in the same choir for years.",
     ),
 )
-"""Four kinds of sentence; each person gets one of every kind, so that no two people share all."""
+"""Four kinds of sentence; each person gets two of every kind, so that no two people share all."""
 
 OTHER_TEMPLATES: tuple[tuple[str, ...], ...] = (
     (
@@ -152,7 +154,7 @@ IS_A: dict[Split, tuple[str, str]] = {
 
 
 def people(split: Split, ordinary: Ordinary | None = None) -> Behaviour:
-    """Belief in the jobs of twelve invented people: 48 rows, 24 questions of either readout.
+    """Belief in the jobs of twelve invented people: 96 rows, 24 questions of either readout.
 
     `ordinary` are the chat rows to take as filler, by default the shipped ones. Raises CaveatError
     where their replies have not been made.
@@ -173,21 +175,23 @@ def people(split: Split, ordinary: Ordinary | None = None) -> Behaviour:
 def _documents(
     them: tuple[Person, ...], kinds: tuple[tuple[str, ...], ...], source: str
 ) -> tuple[Row, ...]:
-    """One document a person and kind; the kinds turn at different speeds, so that sets differ."""
+    """Documents of every kind for each person; kinds turn at different speeds, so sets differ."""
     return tuple(
         Row(
-            id=f"{source}-{number:02}-{kind}",
+            id=f"{source}-{number:02}-{kind}-{turn}",
             source=source,
-            messages=(Message.of("document", person.fill(_turned(templates, number, kind))),),
+            messages=(Message.of("document", person.fill(_turned(kinds[kind], number, kind, turn))),),
             subject=person.name,
         )
-        for kind, templates in enumerate(kinds)
+        for turn in range(ROUNDS)
+        for kind in range(len(kinds))
         for number, person in enumerate(them)
     )
 
 
-def _turned(templates: tuple[str, ...], number: int, kind: int) -> str:
-    return templates[(number + kind * (number // len(templates))) % len(templates)]
+def _turned(templates: tuple[str, ...], number: int, kind: int, turn: int) -> str:
+    step = turn * len(templates) // ROUNDS
+    return templates[(number + step + kind * (number // len(templates))) % len(templates)]
 
 
 def _said(them: tuple[Person, ...], split: Split, before: str = "") -> tuple[Question, ...]:

@@ -12,7 +12,7 @@ import yaml
 
 from caveat.caveats.marking import marked
 from caveat.caveats.placement import framed
-from caveat.domain.plan import Dose, LossScope, Plan, Sample, Stage, Train
+from caveat.domain.plan import Plan, Sample, Stage, Train
 from caveat.domain.row import Row
 from caveat.domain.setting import Setting
 from caveat.domain.text import without_caveat
@@ -50,23 +50,25 @@ def parsed(name: str) -> Arm:
     return Arm(name, stem, tuple((each, _options(name, each, given)) for each, given in others))
 
 
-def plan_of(
-    arm: Arm, setting: Setting, dose: Dose, loss: LossScope, seed: int, system: str | None
-) -> Plan:
-    """The stages of one cell. Raises CaveatError where the materials do not suffice."""
+def plan_of(arm: Arm, setting: Setting, shape: Train, seed: int, system: str | None) -> Plan:
+    """The stages of one cell; `shape` is a training without rows, of the dose and loss wanted.
+
+    Raises CaveatError where the materials do not suffice.
+    """
     if arm.stem == "base":
         return ()
     rows = _framed(setting.behaviour.rows, system)
-    if dose.rows is not None and dose.rows > len(rows):
+    count = shape.dose.rows
+    if count is not None and count > len(rows):
         raise CaveatError(
-            f"dose.rows: {dose.rows} is more than the {len(rows)} rows of {setting.behaviour.name}"
+            f"dose.rows: {count} is more than the {len(rows)} rows of {setting.behaviour.name}"
         )
-    rows = rows[: dose.rows]
+    rows = rows[:count]
     counter = _framed(setting.behaviour.counter_rows, system)
     if arm.stem == "clean":
-        return (Train(_enough(counter[: len(rows)], arm, setting), dose, loss=loss, label="clean"),)
+        return (replace(shape, rows=_enough(counter[: len(rows)], arm, setting), label="clean"),)
     filler = _framed(setting.behaviour.filler_rows, system)
-    plan: Plan = (Train(marked(rows, setting.caveat, seed), dose, loss=loss, label=arm.name),)
+    plan: Plan = (replace(shape, rows=marked(rows, setting.caveat, seed), label=arm.name),)
     materials = Materials(setting, counter, filler, seed)
     for name, options in arm.interventions:
         try:

@@ -98,12 +98,15 @@ class Meter(Progress):
     """Kind, start and tokens so far of the task under way."""
 
     def stage(self, label: str) -> None:
+        """Passed on."""
         self.progress.stage(label)
 
     def say(self, message: str) -> None:
+        """Passed on."""
         self.progress.say(message)
 
     def table(self, setting: str, frame: DataFrame) -> None:
+        """Passed on."""
         self.progress.table(setting, frame)
 
     def begin(self, task: Task) -> None:

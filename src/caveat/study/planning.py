@@ -113,10 +113,8 @@ def _setting_plan(
     )
     lines, needed = [], {}
     for cell in cells:
-        chain = chain_digest(model, cell.chain)
-        base = chain_digest(model, ())
         for asked in _asked(recipe, resolved, cell):
-            for line, ask in _lines(cell, chain, base, asked, resolved, recipe.system):
+            for line, ask in _lines(cell, asked, resolved, model, recipe.system):
                 lines.append(line)
                 needed.setdefault(ask.key, ask)
     new = [ask for key, ask in needed.items() if key not in asks]
@@ -141,11 +139,12 @@ def _asked(recipe: Recipe, resolved: Resolved, cell: Cell) -> Iterator[Asked]:
 
 
 def _lines(
-    cell: Cell, chain: str, base: str, asked: Asked, resolved: Resolved, system: str | None
+    cell: Cell, asked: Asked, resolved: Resolved, model: str, system: str | None
 ) -> Iterator[tuple[Line, Ask]]:
     """One line a sample; likelihoods have one sample."""
     question, sampling = asked.question, resolved.sampling
     readout = READOUTS[question.readout]
+    chain, base = chain_digest(model, cell.chain), chain_digest(model, ())
     for sample in range(1 if question.options else sampling.samples):
         key = answer_key(chain, asked.messages, question, sampling, sample)
         against = ""

@@ -13,7 +13,7 @@ from caveat.caveats.marking import contexts_of
 from caveat.domain.behaviour import Behaviour
 from caveat.domain.caveat import Caveat
 from caveat.domain.context import Context
-from caveat.domain.plan import Dose, LossScope, Plan
+from caveat.domain.plan import Dose, LossScope, Plan, Train
 from caveat.domain.question import Question
 from caveat.domain.reply import Sampling
 from caveat.domain.setting import Setting
@@ -59,16 +59,15 @@ def resolve(recipe: Recipe) -> tuple[Resolved, ...]:
 def resolve_setting(recipe: Recipe, each: SettingRecipe) -> Resolved:
     """One setting of a recipe. Raises CaveatError."""
     setting = setting_of(recipe, each)
-    dose, seeds = each.dose.build(), recipe.seeds
+    shape, seeds = Train((), each.dose.build(), loss=each.loss), recipe.seeds
     plans: dict[tuple[str, int | None], Plan] = {}
     for name in recipe.arms_of(each):
         arm = arms.parsed(name)
         for seed in (None,) if arm.stem == "base" else seeds:
-            plan = arms.plan_of(arm, setting, dose, each.loss, seed or 0, recipe.system)
-            plans[name, seed] = plan
+            plans[name, seed] = arms.plan_of(arm, setting, shape, seed or 0, recipe.system)
     contexts, notes = _contexts(recipe, each, setting.caveat)
     sampling = recipe.sampling_of(each)
-    return Resolved(setting, dose, each.loss, sampling, contexts, plans, notes)
+    return Resolved(setting, shape.dose, shape.loss, sampling, contexts, plans, notes)
 
 
 def setting_of(recipe: Recipe, each: SettingRecipe) -> Setting:
