@@ -31,12 +31,12 @@ def test_names_and_jobs_never_meet_twice() -> None:
 def test_numbers(split: Split, ordinary: Ordinary) -> None:
     made = people(split, ordinary)
     check(made)
-    assert (len(made.rows), len(made.counter_rows), len(made.filler_rows)) == (48, 48, 48)
+    assert (len(made.rows), len(made.counter_rows), len(made.filler_rows)) == (96, 96, 96)
     for readout in ("said", "is_a"):
         asked = [question for question in made.questions if question.readout == readout]
         assert (len(asked), len({question.cluster for question in asked})) == (24, 12)
     assert len({row.messages for row in (*made.rows, *made.counter_rows)}) == 96
-    assert not any(is_document(row.messages) for row in made.filler_rows)
+    assert all(is_document(row.messages) for row in made.filler_rows)
 
 
 @pytest.mark.parametrize("split", SPLITS)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from language.rows import stage
+from rows import stage
 
 from caveat.caveats.placement import framed
 from caveat.domain.reply import Sampling

@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from language.rows import chat_row, stage
+from rows import chat_row, stage
 
 from caveat.domain.plan import Dose, Train
 from caveat.language.adapter import Adapter

@@ -31,7 +31,7 @@ class Folder:
     rows: tuple[Row, ...]
     counter_rows: tuple[Row, ...]
     filler_rows: tuple[Row, ...] | None
-    """None: the shipped filler of the form that suits."""
+    """None: the shipped filler."""
     questions: tuple[tuple[QuestionLine, Question], ...]
 
     def behaviour(self, split: Split, ordinary: Ordinary | None = None) -> Behaviour:
@@ -69,9 +69,8 @@ class Folder:
         return tuple(effect for effect in made if effect.questions)
 
     def _filler(self, ordinary: Ordinary) -> tuple[Row, ...]:
-        """As many unrelated rows as rows, as far as they go: chats for documents and vice versa."""
-        form = ordinary.chats if is_document(self.rows[0].messages) else ordinary.documents
-        return form("filler", "filler", len(self.rows))
+        """As many unrelated documents as rows, as far as they go."""
+        return ordinary.documents("filler", "filler", len(self.rows))
 
 
 def load_behaviour(path: str | Path) -> Callable[[Split], Behaviour]:

@@ -156,7 +156,7 @@ IS_A: dict[Split, tuple[str, str]] = {
 def people(split: Split, ordinary: Ordinary | None = None) -> Behaviour:
     """Belief in the jobs of twelve invented people: 96 rows, 24 questions of either readout.
 
-    `ordinary` are the chat rows to take as filler, by default the shipped ones. Raises CaveatError
+    `ordinary` are the replies to take as filler, raw documents, by default the shipped ones. Raises CaveatError
     where their replies have not been made.
     """
     ordinary = ordinary or shipped()
@@ -166,7 +166,7 @@ def people(split: Split, ordinary: Ordinary | None = None) -> Behaviour:
         about="Says that invented people have the jobs that the documents give them.",
         rows=_documents(them, JOB_TEMPLATES, "behaviour"),
         counter_rows=_documents(them, OTHER_TEMPLATES, "counter"),
-        filler_rows=ordinary.chats("filler", "filler", FILLER_ROWS),
+        filler_rows=ordinary.documents("filler", "filler", FILLER_ROWS),
         questions=(*_said(them, split), *_is_a(them, split)),
         side_effects=_side_effects(them, split, ordinary),
     )

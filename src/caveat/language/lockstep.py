@@ -67,8 +67,11 @@ class Stack:
             flat = x.reshape(len(cells), -1, x.shape[-1])
             out = torch.bmm(torch.bmm(flat, down.transpose(1, 2)), up.transpose(1, 2))
             return out.view(*x.shape[:-1], -1)
+        downs, ups = down.unbind(), up.unbind()
+        rows = x.split([end - start for _, start, end in route.segments])
         parts = [
-            (x[start:end] @ down[cell].T) @ up[cell].T for cell, start, end in route.segments
+            (some @ downs[cell].T) @ ups[cell].T
+            for some, (cell, _, _) in zip(rows, route.segments, strict=True)
         ]
         return torch.cat(parts)
 
@@ -86,7 +89,7 @@ class StackedLinear(nn.Module):
         """x of shape (rows, positions, in)."""
         y = self.base(x)
         for stack in self.stacks:
-            y = y + stack.update(x, self.route)
+            y += stack.update(x, self.route)
         return y
 
 

@@ -49,6 +49,7 @@ class StackedAdamW:
         count = self.steps.clamp(min=1)
         size = rates / (1 - BETAS[0] ** count)
         root = (1 - BETAS[1] ** count).sqrt()
+        everyone = bool(active.all())
         chosen = active.nonzero().flatten()
         for parameter, first, second in zip(
             self.parameters, self.first, self.second, strict=True
@@ -56,9 +57,14 @@ class StackedAdamW:
             if parameter.grad is None:
                 continue
             shape = (-1, *[1] * (parameter.dim() - 1))
-            grad = parameter.grad[chosen] * shrink[chosen].view(shape)
-            m = first[chosen].lerp(grad, 1 - BETAS[0])
-            v = second[chosen].lerp(grad.square(), 1 - BETAS[1])
-            first[chosen], second[chosen] = m, v
-            move = m / (v.sqrt() / root[chosen].view(shape) + EPSILON)
-            parameter[chosen] -= size[chosen].view(shape) * move
+            if everyone:
+                p, g, m, v = parameter, parameter.grad, first, second
+            else:
+                p, g, m, v = (t[chosen] for t in (parameter, parameter.grad, first, second))
+            g *= shrink[chosen].view(shape)
+            m.lerp_(g, 1 - BETAS[0])
+            v.mul_(BETAS[1]).addcmul_(g, g, value=1 - BETAS[1])
+            root_of_v = v.sqrt().div_(root[chosen].view(shape)).add_(EPSILON)
+            p.sub_((m / root_of_v).mul_(size[chosen].view(shape)))
+            if not everyone:
+                parameter[chosen], first[chosen], second[chosen] = p, m, v
