@@ -4,7 +4,8 @@ from caveat.domain.plan import Dose, Train
 from caveat.domain.row import Row
 from caveat.domain.text import Message
 
-WORDS = "the river bends because water is slow where stones lie and quick where it is deep".split()
+TEXT = "the river bends because water is slow where stones lie and quick where it is deep"
+WORDS = tuple(TEXT.split())
 
 
 def chat_row(number: int, source: str = "behaviour") -> Row:

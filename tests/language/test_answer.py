@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from rows import stage
 
 from caveat.caveats.placement import framed
 from caveat.domain.reply import Sampling
@@ -17,6 +16,7 @@ from caveat.language.render import render_prompt
 from caveat.language.sample import bundles, choose, end_tokens, uniforms
 from caveat.language.train import train
 from caveat.progress import Progress
+from rows import stage
 
 QUIET = Progress()
 SAMPLING = Sampling(max_tokens=12, temperature=0.8)

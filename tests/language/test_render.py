@@ -30,9 +30,13 @@ MODELS = {name: load(name) for name in ("tiny", "tiny-document")}
 
 def learned(row) -> str:
     """The characters of a rendered row that carry loss."""
-    return "".join(
-        row.text[low:high] for (low, high), loss in zip(row.offsets, row.loss, strict=True) if loss
-    )
+    places = {
+        place
+        for (low, high), loss in zip(row.offsets, row.loss, strict=True)
+        for place in range(low, high)
+        if loss
+    }
+    return "".join(row.text[place] for place in sorted(places)).strip()
 
 
 def prompt_of(row: Row):
@@ -172,7 +176,8 @@ def test_an_inserted_system_prompt_is_noticed():
     assert MODELS["tiny"].inserted_system == "You are tiny."
     assert MODELS["tiny-document"].inserted_system is None
     _, tokenizer, _ = make("tiny")
-    tokenizer.chat_template = "{% for m in messages %}<{{ m['role'] }}>{{ m['content'] }}{% endfor %}"
+    each = "<{{ m['role'] }}>{{ m['content'] }}"
+    tokenizer.chat_template = "{% for m in messages %}" + each + "{% endfor %}"
     assert inserted_system(tokenizer) is None
 
 

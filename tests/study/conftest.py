@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from toy_study import recipe
 
 from caveat.study.run import run
 from caveat.study.study import Study
+from toy_study import recipe
 
 
 @pytest.fixture(scope="session")

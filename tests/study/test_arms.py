@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from toy_study import TOY
 
 from caveat.behaviours.folder import load_behaviour, load_caveats
 from caveat.domain.plan import Dose, Train
 from caveat.domain.setting import Setting
 from caveat.errors import CaveatError
 from caveat.study.arms import parsed, plan_of
+from toy_study import TOY
 
 SETTING = Setting(load_behaviour(TOY)("report"), load_caveats(TOY)["notice"])
 SYSTEM = "Be kind."

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from toy_study import TOY, small
-
 from caveat.domain.text import Message, Piece
 from caveat.study.asking import comprehension, measured, showing
 from caveat.study.recipe import read
 from caveat.study.resolve import resolve
+from toy_study import TOY, small
 
 DOCUMENT = (Message("document", (Piece("False: ", "caveat"), Piece("Ada is a pilot."))),)
 CHAT = (Message.of("system", "Kind."), Message.of("user", "Hm?"), Message.of("assistant", "Ah."))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from toy_study import small
 
 from caveat.progress import Progress
 from caveat.study import cost
@@ -14,6 +13,7 @@ from caveat.study.recipe import read
 from caveat.study.resolve import resolve
 from caveat.study.run import run
 from caveat.study.todo import steps
+from toy_study import small
 
 
 class Tokens(Progress):

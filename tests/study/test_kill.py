@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from toy_study import marks, small
 
 from caveat.study.run import run
+from toy_study import marks, small
 
 HERE = Path(__file__).parent
 ARMS = ["base", "bare", "marked", "marked+contrast"]

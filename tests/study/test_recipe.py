@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 from pydantic import BaseModel
-from toy_study import recipe, small
 
 from caveat.domain.plan import Dose
 from caveat.domain.reply import Sampling
@@ -20,6 +19,7 @@ from caveat.study.recipe import (
     read,
 )
 from caveat.study.resolve import resolve
+from toy_study import recipe, small
 
 MISTAKES = [
     ("settings.0.dose.epoch=2", "settings.0.dose.epoch: unknown key; closest: 'epochs'"),

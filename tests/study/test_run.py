@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
-from toy_study import SMALL, TOY, marks, recipe, small
 
 from caveat.behaviours.folder import load_behaviour
 from caveat.domain.plan import Attach, Dose, Sample, Train
@@ -21,6 +20,7 @@ from caveat.study import verdicts
 from caveat.study.executors import attempt
 from caveat.study.run import run
 from caveat.study.study import COLUMNS, Study
+from toy_study import SMALL, TOY, marks, recipe, small
 
 KEYS = ["arm", "context", "question", "purpose", "sample"]
 

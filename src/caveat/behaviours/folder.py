@@ -16,7 +16,6 @@ from caveat.domain.behaviour import Behaviour, SideEffect, Split
 from caveat.domain.caveat import Caveat
 from caveat.domain.question import Question
 from caveat.domain.row import Row
-from caveat.domain.text import is_document
 from caveat.errors import CaveatError, closest
 
 T = TypeVar("T")

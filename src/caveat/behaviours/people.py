@@ -17,7 +17,7 @@ from caveat.domain.row import Row
 from caveat.domain.text import Message
 
 ROUNDS = 2
-"""Documents a person gets of every kind: varied wording is what makes a fact come out in a reply."""
+"""Documents a person gets of every kind: varied wording makes a fact come out in a reply."""
 FILLER_ROWS = 96
 
 
@@ -156,8 +156,8 @@ IS_A: dict[Split, tuple[str, str]] = {
 def people(split: Split, ordinary: Ordinary | None = None) -> Behaviour:
     """Belief in the jobs of twelve invented people: 96 rows, 24 questions of either readout.
 
-    `ordinary` are the replies to take as filler, raw documents, by default the shipped ones. Raises CaveatError
-    where their replies have not been made.
+    `ordinary` are the replies to take as filler, raw documents, by default the shipped ones. Raises
+    CaveatError where they have not been made.
     """
     ordinary = ordinary or shipped()
     them = PEOPLE[split]
@@ -180,11 +180,11 @@ def _documents(
         Row(
             id=f"{source}-{number:02}-{kind}-{turn}",
             source=source,
-            messages=(Message.of("document", person.fill(_turned(kinds[kind], number, kind, turn))),),
+            messages=(Message.of("document", person.fill(_turned(some, number, kind, turn))),),
             subject=person.name,
         )
         for turn in range(ROUNDS)
-        for kind in range(len(kinds))
+        for kind, some in enumerate(kinds)
         for number, person in enumerate(them)
     )
 

@@ -11,8 +11,8 @@ from caveat.domain.text import Messages
 
 LossScope = Literal["reply", "everything", "all_but_caveat", "all_but_masked"]
 """reply: the assistant turns of a chat, all of a document but its caveat. everything: every
-character of every message. all_but_caveat: everything but caveat pieces. all_but_masked: everything
-but pieces marked `masked`. Pieces marked `masked` never carry loss in any scope but `everything`."""
+character of every message. all_but_caveat: everything but caveat pieces. all_but_masked:
+everything but pieces marked `masked`, which carry loss in no scope but `everything`."""
 
 
 @dataclass(frozen=True, slots=True)

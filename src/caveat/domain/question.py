@@ -29,7 +29,7 @@ class Question:
     readout: str
     """Name of the readout that judges the answer."""
     options: tuple[str, ...] = ()
-    """Continuations whose log-likelihood is wanted; the first is the one the behaviour would say."""
+    """Continuations whose log-likelihood is wanted; the first is what the behaviour would say."""
     scope: Scope = "trained"
     facts: Mapping[str, str] = field(default_factory=lambda: NO_FACTS, hash=False)
     """What the readout needs to know, such as {"answer": "dentist"}."""

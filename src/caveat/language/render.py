@@ -51,7 +51,7 @@ class RenderedRow(Rendered):
 
 
 def render_prompt(tokenizer: Any, messages: Messages) -> Rendered:
-    """A test prompt: a chat up to where the assistant starts to write, or an unfinished document."""
+    """A test prompt: a chat up to where the assistant writes, or an unfinished document."""
     text, spans, cuts = _write(tokenizer, messages, prompt=True)
     return Rendered(text, *_tokenize(tokenizer, text, cuts), spans)
 

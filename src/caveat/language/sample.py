@@ -81,7 +81,7 @@ def uniforms(key: str, count: int) -> np.ndarray:
 
 
 def choose(logits: Tensor, draws: np.ndarray, temperature: float) -> list[int]:
-    """One token a row of logits (rows, vocabulary), which are overwritten; 0 takes the likeliest."""
+    """One token a row of logits (rows, vocabulary), overwritten here; at 0 the likeliest."""
     if temperature == 0:
         return logits.argmax(-1).tolist()
     mass = logits.div_(temperature).softmax(-1)

@@ -31,9 +31,9 @@ class LanguageModel:
 
     name: str
     identity: str
-    """What replies and adapters depend on: the weights' digest or commit, and the compute dtype."""
+    """What all results depend on: the weights' digest or commit, and the compute dtype."""
     model: Any
-    """A `transformers` causal language model in eval mode; none of its parameters want gradients."""
+    """A `transformers` causal language model in eval mode, its parameters without gradients."""
     tokenizer: Any
     device: torch.device
     inserted_system: str | None

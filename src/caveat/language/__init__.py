@@ -1,0 +1,1 @@
+"""All that computes on text: model sources, rendering, lockstep training, answers."""

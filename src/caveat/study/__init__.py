@@ -1,0 +1,1 @@
+"""Studies: recipes, cells, the store, and the run that conducts all other rooms."""
