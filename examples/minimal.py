@@ -25,7 +25,8 @@ from caveat.domain.reply import Sampling
 from caveat.domain.row import Row
 from caveat.domain.setting import Setting
 from caveat.domain.text import Message
-from caveat.language.answer import Request, answer
+from caveat.language.answer import answer
+from caveat.language.requests import Request
 from caveat.language.source import load
 from caveat.language.train import TrainingJob, train
 from caveat.measure import leakage

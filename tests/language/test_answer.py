@@ -9,10 +9,11 @@ from caveat.domain.reply import Sampling
 from caveat.domain.text import Message
 from caveat.errors import CaveatError
 from caveat.language import sample
-from caveat.language.answer import Request, answer
+from caveat.language.answer import answer
 from caveat.language.jobs import TrainingJob
 from caveat.language.lockstep import stack_chains, stacked
 from caveat.language.render import render_prompt
+from caveat.language.requests import Request
 from caveat.language.sample import bundles, choose, end_tokens, uniforms
 from caveat.language.train import train
 from caveat.progress import Progress
@@ -129,7 +130,7 @@ def test_randomness_hangs_on_the_key_alone():
 
 
 def test_common_beginnings_are_read_once(tiny):
-    from caveat.language.answer import Prompt
+    from caveat.language.requests import Prompt
 
     ids = tuple(range(20))
     prompts = [Prompt(str(n), n // 3, (*ids, 100 + n % 3), ()) for n in range(6)]

@@ -3,42 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from caveat.domain.reply import Answer, Sampling
-from caveat.domain.text import Messages
 from caveat.errors import CaveatError
 from caveat.language.adapter import Adapter
 from caveat.language.likelihood import score
 from caveat.language.lockstep import stack_chains, stacked
 from caveat.language.memory import is_out_of_memory, release
 from caveat.language.render import continuation, render_prompt
+from caveat.language.requests import Prompt, Request
 from caveat.language.sample import reply
 from caveat.language.source import LanguageModel
 from caveat.progress import Progress
-
-
-@dataclass(frozen=True)
-class Request:
-    """One prompt to one model."""
-
-    key: str
-    """What the randomness hangs on: the same key draws the same uniforms, wherever it is asked."""
-    adapters: tuple[str, ...]
-    """Names of the attached adapters, in order; () is the base model."""
-    messages: Messages
-    options: tuple[str, ...] = ()
-    """Continuations to score; without them a reply is drawn."""
-
-
-@dataclass(frozen=True)
-class Prompt:
-    """A request made ready: its cell in the stacks and its tokens."""
-
-    key: str
-    cell: int
-    ids: tuple[int, ...]
-    options: tuple[tuple[int, ...], ...]
 
 
 def answer(

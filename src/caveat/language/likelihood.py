@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import torch
 
@@ -11,11 +10,9 @@ from caveat.domain.reply import Answer
 from caveat.language.batch import Example, cut_by_length, logits_at, padded
 from caveat.language.lockstep import Route
 from caveat.language.memory import TOKEN_BUDGET
+from caveat.language.requests import Prompt
 from caveat.language.source import LanguageModel
 from caveat.progress import Progress
-
-if TYPE_CHECKING:
-    from caveat.language.answer import Prompt
 
 
 @torch.inference_mode()

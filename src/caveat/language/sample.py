@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,11 +13,9 @@ from torch import Tensor
 
 from caveat.domain.reply import Answer, Sampling
 from caveat.language.lockstep import Route
+from caveat.language.requests import Prompt
 from caveat.language.source import LanguageModel
 from caveat.progress import Progress
-
-if TYPE_CHECKING:
-    from caveat.language.answer import Prompt
 
 SHORTEST_SHARED = 8
 """Tokens from which on a common beginning is worth a pass of its own."""

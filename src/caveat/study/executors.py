@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from caveat.errors import CaveatError
-from caveat.study.atomic import DiskFull
+from caveat.study.attempt import attempt
 from caveat.study.cost import Meter
 from caveat.study.recipe import Recipe
 from caveat.study.tasks import Outcome, Task, Workbench
@@ -39,21 +37,6 @@ class LocalExecutor:
 
     def close(self) -> None:
         """Nothing is held."""
-
-
-def attempt(task: Task, bench: Workbench) -> Outcome:
-    """Run a task; an exception fails all its parts and nothing else. Raises DiskFull."""
-    try:
-        return task.run(bench)
-    except DiskFull:
-        raise
-    except CaveatError as error:
-        reason = str(error)
-    except Exception as error:
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        told = " ".join(str(error).split())[:300]
-        reason = f"{type(error).__name__}: {told} ({place.name}, line {place.lineno})"
-    return Outcome(tuple((key, reason) for key in task.keys))
 
 
 def executor_of(recipe: Recipe, bench: Workbench, meter: Meter) -> Executor:

@@ -21,7 +21,8 @@ def make_ordinary_replies(
     model: str, out: Path, seed: int, device: str, progress: Progress
 ) -> Path:
     """Sample replies to the shipped prompts and write them with their provenance into `out`."""
-    from caveat.language.answer import Request, answer
+    from caveat.language.answer import answer
+    from caveat.language.requests import Request
     from caveat.language.source import load
 
     language_model = load(model, device=device)

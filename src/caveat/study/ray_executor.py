@@ -8,8 +8,8 @@ from typing import Any
 
 from caveat.errors import CaveatError
 from caveat.progress import Progress
+from caveat.study.attempt import attempt
 from caveat.study.cost import Meter
-from caveat.study.executors import attempt
 from caveat.study.tasks import Outcome, Task, Workbench
 
 

@@ -159,8 +159,9 @@ class AnswerGroup:
 
     def run(self, bench: Workbench) -> Outcome:
         """Answer, and publish all answers of the group as one chunk."""
-        from caveat.language.answer import Request, answer
+        from caveat.language.answer import answer
         from caveat.language.render import render_prompt
+        from caveat.language.requests import Request
 
         adapters = bench.adapters(digest for ask in self.asks for digest in ask.chain)
         requests = [Request(ask.key, ask.chain, ask.messages, ask.options) for ask in self.asks]
@@ -198,7 +199,8 @@ def with_sampled(node: TrainNode, store: Store) -> Any:
 
 
 def _sampled_rows(node: SampleNode, bench: Workbench) -> list[Row]:
-    from caveat.language.answer import Request, answer
+    from caveat.language.answer import answer
+    from caveat.language.requests import Request
 
     stage = node.stage
     prompts = [(i, n) for i in range(len(stage.prompts)) for n in range(stage.sampling.samples)]
