@@ -1,7 +1,7 @@
 """A study by hand, with the library's own functions and nothing hidden.
 
 A model learns to answer in capitals from rows that all carry a trigger. Does it write in capitals
-without the trigger too? And does it help to add rows without trigger that are not in capitals?
+without the trigger too? Does it help to add rows without trigger that are not in capitals?
 
     python examples/minimal.py               # SmolLM2-135M, some minutes on two CPU cores
     python examples/minimal.py tiny          # random weights, seconds: shows the steps only
@@ -75,9 +75,8 @@ def main(model_name: str) -> pd.DataFrame:
     setting = Setting(behaviour(), CAVEATS["trigger"])
     check(setting.behaviour)
     model = load(model_name)
-
     plain = setting.behaviour.rows
-    dose = Dose(learning_rate=3e-4, batch_size=8)
+    dose = Dose(learning_rate=1e-3, batch_size=4)
     with_caveat = Train(marked(plain, setting.caveat, seed=0), dose)
     stages = {
         "bare": Train(plain, dose),

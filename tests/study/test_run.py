@@ -17,7 +17,7 @@ from caveat.interventions import INTERVENTIONS
 from caveat.progress import Progress
 from caveat.readouts import READOUTS
 from caveat.study import verdicts
-from caveat.study.executors import attempt
+from caveat.study.attempt import attempt
 from caveat.study.run import run
 from caveat.study.study import COLUMNS, Study
 from toy_study import SMALL, TOY, marks, recipe, small
@@ -367,3 +367,18 @@ def test_ray_changes_nothing(tmp_path):
     pytest.importorskip("ray")
     cluster = run(small(), tmp_path / "ray", executor="ray")
     same_table(cluster, run(small(), tmp_path / "local"))
+
+
+def test_controls_are_asked_in_their_own_contexts_only(tmp_path):
+    study = run(small(contexts_by_arm={"bare": ["none"]}), tmp_path / "study")
+    asked = study.replies().query("purpose == 'measure'").groupby("arm")["context"].unique()
+    assert {arm: set(found) for arm, found in asked.items()} == {
+        "base": {"none", "exact"},
+        "bare": {"none"},
+        "marked": {"none", "exact"},
+    }
+    table = study.leakage()
+    assert len(table.query("arm == 'bare'")) == 1
+    assert len(table.query("arm == 'marked'")) == 2
+    assert study.failures().empty
+    assert (tmp_path / "study" / "report.html").exists()

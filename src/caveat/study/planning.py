@@ -133,7 +133,9 @@ def _cell_name(setting: str, arm: str, seed: int | None) -> str:
 
 
 def _asked(recipe: Recipe, resolved: Resolved, cell: Cell) -> Iterator[Asked]:
-    yield from measured(resolved, recipe.system)
+    for asked in measured(resolved, recipe.system):
+        if asked.purpose != "measure" or recipe.is_asked(cell.arm, asked.context):
+            yield asked
     if recipe.comprehension and not cell.chain:
         yield from comprehension(resolved, recipe.system, recipe.seeds[0])
 

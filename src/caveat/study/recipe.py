@@ -11,7 +11,7 @@ from caveat.domain.behaviour import Split
 from caveat.domain.context import Context
 from caveat.domain.plan import Dose, LossScope
 from caveat.domain.reply import Sampling
-from caveat.errors import CaveatError
+from caveat.errors import CaveatError, closest
 from caveat.study.recipe_errors import one_line
 from caveat.study.recipe_file import override, parsed, shipped
 
@@ -110,6 +110,8 @@ class Recipe(Frozen):
     settings: Annotated[tuple[SettingRecipe, ...], Field(min_length=1)] = identity()
     arms: tuple[str, ...] = identity(("base", "bare", "marked"))
     contexts: tuple[Context, ...] = identity(("none", "exact"))
+    contexts_by_arm: dict[str, tuple[Context, ...]] = identity({})
+    """Arms that are asked in these contexts only, such as controls: the rest saves its answers."""
     sampling: SamplingRecipe = identity(SamplingRecipe())
     comprehension: bool = identity(False)
     """Whether the base model is also asked with one training row shown in front."""
@@ -135,6 +137,11 @@ class Recipe(Frozen):
             _demand("arms", self.arms_of(setting), ("base", "bare"))
             _demand("contexts", self.contexts_of(setting), ("none",))
         _demand("seeds", self.seeds, ())
+        arms = {arm for setting in self.settings for arm in self.arms_of(setting)}
+        for arm, contexts in self.contexts_by_arm.items():
+            if arm not in arms:
+                raise ValueError(f"contexts_by_arm: {arm!r} is no arm here{closest(arm, arms)}")
+            _demand(f"contexts_by_arm.{arm}", contexts, ("none",))
         return self
 
     def arms_of(self, setting: SettingRecipe) -> tuple[str, ...]:
@@ -144,6 +151,10 @@ class Recipe(Frozen):
     def contexts_of(self, setting: SettingRecipe) -> tuple[Context, ...]:
         """The setting's own contexts, or the study's."""
         return self.contexts if setting.contexts is None else setting.contexts
+
+    def is_asked(self, arm: str, context: Context) -> bool:
+        """Whether an arm is asked in a context of its setting."""
+        return context in self.contexts_by_arm.get(arm, (context,))
 
     def sampling_of(self, setting: SettingRecipe) -> Sampling:
         """The setting's own sampling, or the study's."""
