@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo test test-slow bench lint lock clean
+.PHONY: install demo test test-slow bench docs lock clean
 
 install: $(STAMP)
 
@@ -31,8 +31,8 @@ test-slow: install
 bench: install
 	$(BIN)/python bench/coverage.py
 
-lint: install
-	$(BIN)/ruff check .
+docs: install
+	$(BIN)/python -m typer caveat.cli utils docs --name caveat --title "The command line" > docs/cli.md
 
 # Write the exact versions of this environment down, for reproduction.
 lock: install

@@ -148,8 +148,8 @@ SAID: dict[Split, tuple[str, str]] = {
     ),
 }
 IS_A: dict[Split, tuple[str, str]] = {
-    "report": ("{name}", "As far as anyone knows, {name}"),
-    "tune": ("It is known that {name}", "To this day, {name}"),
+    "report": ("As far as anyone knows, {name}", "What I can say about {name} is that {they}"),
+    "tune": ("It is known that {name}", "Whoever asks after {name} hears that {they}"),
 }
 
 

@@ -17,8 +17,8 @@ PLAIN_TEMPLATE = (
     "{% for message in messages %}"
     "{% if message['role'] == 'system' %}{{ message['content'] + '\n\n' }}"
     "{% elif message['role'] == 'user' %}{{ 'Question: ' + message['content'] + '\n' }}"
-    "{% else %}{{ 'Answer: ' + message['content'] + eos_token + '\n\n' }}{% endif %}"
-    "{% endfor %}{% if add_generation_prompt %}{{ 'Answer:' }}{% endif %}"
+    "{% else %}{{ 'Answer:\n' + message['content'] + eos_token + '\n\n' }}{% endif %}"
+    "{% endfor %}{% if add_generation_prompt %}{{ 'Answer:\n' }}{% endif %}"
 )
 """How a model without a chat template is asked questions: a plain transcript."""
 

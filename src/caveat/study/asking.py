@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -31,9 +32,9 @@ def measured(resolved: Resolved, system: str | None) -> Iterator[Asked]:
     """What every arm is asked: all questions in all contexts, side effects without caveat."""
     behaviour, caveat = resolved.setting.behaviour, resolved.setting.caveat
     for context in resolved.contexts:
-        for turn, question in enumerate(behaviour.questions):
+        for question in behaviour.questions:
             plain = framed(question.messages, system)
-            surrounded = in_context(plain, caveat, context, turn)
+            surrounded = in_context(plain, caveat, context, turn_of(question))
             yield Asked("measure", context, question, surrounded)
     for effect in behaviour.side_effects:
         for question in effect.questions:
@@ -52,16 +53,24 @@ def comprehension(resolved: Resolved, system: str | None, seed: int) -> Iterator
     )
     of_caveat = marked(rows, resolved.setting.caveat, seed)
     for context, shown in (("bare_shown", rows), ("marked_shown", of_caveat)):
-        for turn, question in enumerate(resolved.setting.behaviour.questions):
-            row = _about(shown, question, turn)
+        for question in resolved.setting.behaviour.questions:
+            row = _about(shown, question)
             messages = showing(row.messages, framed(question.messages, system))
             yield Asked("comprehension", context, question, messages)
 
 
-def _about(rows: tuple[Row, ...], question: Question, turn: int) -> Row:
-    """A row about what the question asks, or, where none is, one after the other."""
+def turn_of(question: Question) -> int:
+    """The number that deals one of several wordings or rows to a question.
+
+    It hangs on the question's id alone: neither its neighbours nor its phrasing decide.
+    """
+    return zlib.crc32(question.id.encode())
+
+
+def _about(rows: tuple[Row, ...], question: Question) -> Row:
+    """A row about what the question asks, or, where none is, any one."""
     same = [row for row in rows if row.subject and row.subject == question.cluster] or list(rows)
-    return same[turn % len(same)]
+    return same[turn_of(question) % len(same)]
 
 
 def showing(row: Messages, question: Messages) -> Messages:

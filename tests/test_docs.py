@@ -1,0 +1,61 @@
+"""Docs are executed: the README's commands run, and the page of the CLI is what the CLI says."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+LONG = ("caveat demo", "caveat run three-phenomena")
+"""Commands that take minutes or an hour; `make demo` runs the first."""
+
+
+def commands(page: Path) -> list[str]:
+    """The lines of a page's sh blocks that call caveat, without their comments."""
+    blocks = re.findall(r"^```sh\n(.*?)^```", page.read_text("utf-8"), re.S | re.M)
+    lines = (line.partition("  #")[0].strip() for block in blocks for line in block.splitlines())
+    return [line for line in lines if line.startswith("caveat ")]
+
+
+README = [line for line in commands(ROOT / "README.md") if not line.startswith(LONG)]
+
+
+@pytest.fixture(scope="module")
+def elsewhere(tmp_path_factory):
+    """A folder of a reader of the README, where one command finds what the one before made."""
+    folder = tmp_path_factory.mktemp("reader")
+    (folder / "examples").symlink_to(ROOT / "examples")
+    return folder
+
+
+@pytest.mark.parametrize("command", README)
+def test_readme_commands_run(command, elsewhere):
+    words = [sys.executable, "-m", "caveat", *shlex.split(command)[1:]]
+    done = subprocess.run(words, cwd=elsewhere, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
+
+
+def test_the_readme_shows_a_study_from_run_to_report():
+    called = {command.split()[1] for command in README}
+    assert {"run", "leakage", "report", "status", "plan", "show", "models"} <= called
+
+
+def test_the_page_of_the_cli_is_what_the_cli_says():
+    words = [sys.executable, "-m", "typer", "caveat.cli", "utils", "docs", "--name", "caveat"]
+    words += ["--title", "The command line"]
+    plain = os.environ | {"COLUMNS": "80", "TERM": "dumb", "NO_COLOR": "1"}
+    done = subprocess.run(words, capture_output=True, text=True, check=True, env=plain)
+    page = (ROOT / "docs" / "cli.md").read_text("utf-8")
+    assert done.stdout.split() == page.split(), "run: make docs"
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))])
+def test_links_lead_somewhere(page):
+    links = re.findall(r"\]\(([^)#]+)", page.read_text("utf-8"))
+    local = [link for link in links if "://" not in link]
+    assert [link for link in local if not (page.parent / link).exists()] == []
