@@ -108,16 +108,18 @@ def test_trained_equals_plain_torch(tiny):
     assert difference(result.adapter, expected) < 2e-5
 
 
-def test_gradients_never_reach_another_adapter(tiny):
+@pytest.mark.parametrize("cells", [[0, 1, 1, 2], [0, 1, 2], [0, 0, 1, 1, 2, 2]])
+def test_gradients_never_reach_another_adapter(tiny, cells):
     chain = train(tiny, [TrainingJob("a", stage(3), 0)], Progress())[0].adapter
     stacks = stack_chains([[chain], [chain], [chain]], tiny.device)
     for stack in stacks.values():
         stack.down.requires_grad_()
         stack.up.requires_grad_()
-    ids = torch.tensor([[5, 6, 7, 8]] * 4)
+    ids = torch.tensor([[5, 6, 7, 8]] * len(cells))
+    mine = [row for row, cell in enumerate(cells) if cell == 1]
     with stacked(tiny.model, stacks) as route:
-        route.set([0, 1, 1, 2])
-        tiny.model(input_ids=ids).logits[1:3].square().sum().backward()
+        route.set(cells)
+        tiny.model(input_ids=ids).logits[mine].square().sum().backward()
     for stack in stacks.values():
         for grad in (stack.down.grad, stack.up.grad):
             assert grad[1].abs().max() > 0
@@ -130,6 +132,15 @@ def test_a_diverging_job_fails_alone(tiny, alone):
     assert isinstance(bad, Failed)
     assert "not finite at step" in bad.reason and "lower dose.learning_rate" in bad.reason
     assert difference(good.adapter, alone["long"].adapter) < 2e-5
+
+
+def test_a_job_that_diverges_in_its_only_step_fails(tiny):
+    wild = TrainingJob("wild", stage(3, epochs=1, learning_rate=1e39), 4)
+    (bad,) = train(tiny, [wild], Progress())
+    assert isinstance(bad, Failed)
+    assert bad.reason == (
+        "weights not finite after the last step; lower dose.learning_rate (now 1e+39)"
+    )
 
 
 def test_a_bad_row_fails_alone(tiny, alone):
@@ -158,7 +169,7 @@ def test_out_of_memory_is_split_and_retried(tiny, alone, monkeypatch):
 
     def scarce(model, ids, rows, positions):
         if ids.numel() > 150:
-            raise MemoryError
+            torch.empty(1 << 60, dtype=torch.uint8)  # more than any machine has
         return real(model, ids, rows, positions)
 
     monkeypatch.setattr(module, "logits_at", scarce)
@@ -201,11 +212,12 @@ def test_the_rate_rises_and_falls_to_near_zero():
 
 
 @pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing.*:FutureWarning")
-def test_peft_loads_an_exported_adapter(alone, tmp_path):
+@pytest.mark.parametrize("job", ["long", "upper half", "other rate and rank"])
+def test_peft_loads_an_exported_adapter(alone, tmp_path, job):
     from peft import PeftModel
 
     tiny = load("tiny")  # PEFT changes the model that it is given
-    adapter = alone["long"].adapter
+    adapter = alone[job].adapter
     adapter.save(tmp_path / "adapter", base_name="tiny")
     again = Adapter.load(tmp_path / "adapter")
     assert (again.rank, again.alpha) == (adapter.rank, adapter.alpha)

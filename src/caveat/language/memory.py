@@ -6,6 +6,8 @@ import gc
 
 TOKEN_BUDGET = 1536
 """Padded tokens of one pass: some 2.5 GB of activations for a model of 135M in float32."""
+SAID_BY_TORCH = ("can't allocate memory", "not enough memory", "CUBLAS_STATUS_ALLOC_FAILED")
+"""What torch's allocators say in a plain RuntimeError."""
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -14,7 +16,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
         return True
-    return isinstance(error, RuntimeError) and "not enough memory" in str(error)
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in SAID_BY_TORCH)
 
 
 def release() -> None:

@@ -141,7 +141,7 @@ def _write_document(
     head = tokenizer.bos_token if _adds_bos(tokenizer) else ""
     spans = _piece_spans(messages[0].pieces, len(head), "document")
     text = head + messages[0].text
-    if not prompt:
+    if not prompt and tokenizer.eos_token:
         spans.append(Span(len(text), len(text) + len(tokenizer.eos_token), "document", None))
         text += tokenizer.eos_token
     return text, tuple(spans), []
@@ -178,16 +178,22 @@ def _write_chat(
                 spans.append(Span(low, high, span.role, span.kind))
         written = start + len(content)
         if message.role == "assistant":
-            end = written + _end_of_turn(scaffold, marks[i + 1 :], tokenizer.eos_token)
+            end = written + _end_of_turn(tokenizer, scaffold, marks[i + 1 :])
             spans.append(Span(written, end, "assistant", None))
     return text, tuple(spans), _cuts(tokenizer, messages, text, prompt)
 
 
-def _end_of_turn(scaffold: str, marks: list[str], eos: str) -> int:
-    """Characters behind an assistant turn up to and with the end token, 0 if there is none."""
+def _end_of_turn(tokenizer: Any, scaffold: str, marks: list[str]) -> int:
+    """Characters behind an assistant turn up to and with the token that ends it, 0 if none does.
+
+    That token is the special one that the template writes next, whether or not it is the
+    tokenizer's own end token.
+    """
     behind = scaffold.partition(marks[0])[0] if marks else scaffold
-    where = behind.find(eos)
-    return where + len(eos) if where >= 0 else 0
+    blank = len(behind) - len(behind.lstrip())
+    special = [str(token) for token in tokenizer.added_tokens_decoder.values() if token.special]
+    ends = [token for token in special if behind.startswith(token, blank)]
+    return blank + len(max(ends, key=len)) if ends else 0
 
 
 def _cuts(tokenizer: Any, messages: Messages, text: str, prompt: bool) -> list[int]:

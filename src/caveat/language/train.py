@@ -173,6 +173,13 @@ class _Group:
         cell, dose = self.cells[k], self.cells[k].job.stage.dose
         if cell.reason:
             return Failed(cell.job.key, cell.reason)
+        tensors = [t[k] for stack in self.stacks.values() for t in (stack.down, stack.up)]
+        if not all(bool(tensor.isfinite().all()) for tensor in tensors):
+            return Failed(
+                cell.job.key,
+                "weights not finite after the last step; lower dose.learning_rate "
+                f"(now {dose.learning_rate:g})",
+            )
         mine = set(adapted_modules(self.language_model.model, dose.layers))
         weights = {
             name: (

@@ -60,15 +60,29 @@ def converted() -> tuple[Path, str]:
     """
     target = folder()
     if not (target / "converted.json").is_file():
-        _convert(gguf_path(), target)
+        gguf = gguf_path()
+        try:
+            _convert(gguf, target)
+        except OSError as error:
+            raise CaveatError(
+                f"the converted model cannot be written to '{target}' ({error.strerror or error}); "
+                "make room there, or name another folder in CAVEAT_CACHE"
+            ) from error
     weights = target / "model.safetensors"
-    expected = json.loads((target / "converted.json").read_text())["model.safetensors"]
-    if not weights.is_file() or sha256_of(weights) != expected:
+    if not weights.is_file() or sha256_of(weights) != _expected(target):
         raise CaveatError(
             f"the converted model file '{weights}' is missing or corrupt; "
             f"delete the folder '{target}' and run again"
         )
     return target, f"{NAME}@{GGUF_SHA256[:16]}-v{CONVERSION}"
+
+
+def _expected(target: Path) -> str:
+    """The digest noted at conversion; "" where the note is damaged."""
+    try:
+        return str(json.loads((target / "converted.json").read_text())["model.safetensors"])
+    except (ValueError, KeyError, TypeError):
+        return ""
 
 
 def _convert(gguf: Path, target: Path) -> None:
