@@ -12,7 +12,15 @@ shared by the arms.
 Near 0 and 1 the number of yes is small and whole, so no interval covers 95% at every rate; there
 coverage is also averaged over a band of rates (Brown, Cai & DasGupta 2001).
 With three seeds of 24 questions rates near 0 and 1 are covered 97 to 99 times in a hundred, and
-differences and leakage of such rates up to 100 times: too wide there, never too narrow.
+differences and leakage of such rates up to 100 times. Below a rate of 0.05 that is so by
+construction: 0 of 72 is likely there and its interval reaches 0.17, so no interval lies below the
+truth, and half of the 5% is never used. Counting each of the 72 replies at 0 or 1, in place of each
+question, was tried: the band from 0.02 to 0.1 averages 0.2 to 2.4 points less; with
+three seeds nothing changes up to 0.05; and where seeds differ much (1.5 on the logit scale)
+coverage falls to 90 to 92. So it stays as it is.
+
+Too narrow it can be as well: where seeds differ by 1 on the logit scale, 92 to 93 in a hundred were
+seen (three seeds at rates of 0.15 to 0.2, five seeds at 0.1), and 91 where they differ by 1.5.
 """
 
 from __future__ import annotations

@@ -64,10 +64,13 @@ def test_help_is_quick_and_loads_nothing_heavy():
         "print([each for each in ('torch', 'transformers', 'pandas', 'altair', 'scipy', 'pydantic')"
         " if each in sys.modules], file=sys.stderr)"
     )
-    start = time.monotonic()
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.stderr.strip() == "[]" and "leakage" in done.stdout
-    assert time.monotonic() - start < 1
+    took = []
+    for _ in range(3):  # the best of three: the machine may be busy
+        start = time.monotonic()
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        took.append(time.monotonic() - start)
+        assert done.stderr.strip() == "[]" and "leakage" in done.stdout
+    assert min(took) < 1
 
 
 def test_run_ends_with_the_table_and_the_report(caveat, tmp_path):

@@ -12,7 +12,7 @@ from caveat.domain.plan import Attach, Detach, Plan, Sample, Train
 from caveat.errors import CaveatError, closest
 from caveat.study.asking import measured
 from caveat.study.recipe import read
-from caveat.study.resolve import Resolved, resolve
+from caveat.study.resolve import Resolved, check_system, resolve
 
 if TYPE_CHECKING:
     from caveat.language.render import RenderedRow
@@ -28,6 +28,7 @@ def show_arm(recipe: str, setting: str, arm: str, sets: list[str]) -> Iterator[T
     resolved = _setting(resolve(read_recipe), setting)
     plan = _plan(resolved, arm)
     model = load(read_recipe.model.name, read_recipe.model.dtype, "cpu")
+    check_system(read_recipe, (resolved,), model.inserted_system)
     yield Text(f"{setting} / {arm} on {model.name}", style="bold")
     if model.inserted_system:
         yield Text(

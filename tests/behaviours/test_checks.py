@@ -99,6 +99,10 @@ def test_a_side_effect_may_judge_the_same_replies() -> None:
             "behaviour 'mine', question 'q1': readout 'is_a' needs 2 options, not 1; add them",
         ),
         (
+            {"questions": (replace(QUESTION, readout="is_a", options=(" is", "")),)},
+            "behaviour 'mine', question 'q1' has an empty option; give it text or remove it",
+        ),
+        (
             {"questions": (replace(QUESTION, options=(" is",)),)},
             "behaviour 'mine', question 'q1': readout 'capitals' judges replies; "
             "remove the options",

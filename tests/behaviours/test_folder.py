@@ -57,11 +57,11 @@ def test_every_form_of_row(folder: Path, ordinary: Ordinary) -> None:
     assert [row.messages[0].text for row in made.filler_rows] == ["Unrelated."]
 
 
-def test_documents_get_chats_as_filler(folder: Path, ordinary: Ordinary) -> None:
+def test_the_shipped_filler_is_raw_documents(folder: Path, ordinary: Ordinary) -> None:
     (folder / "rows.jsonl").write_text('{"document": "One."}\n{"document": "Two."}\n', "utf-8")
     filler = read_folder(folder).behaviour("report", ordinary).filler_rows
     assert len(filler) == 2
-    assert not any(is_document(row.messages) for row in filler)
+    assert all(is_document(row.messages) for row in filler)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,8 @@ import yaml
 from caveat.behaviours.checks import check_question, check_row
 from caveat.behaviours.schema import CaveatEntry, QuestionLine, RowLine
 from caveat.readouts import READOUTS
+from caveat.study.recipe import read
+from caveat.study.resolve import resolve
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "your-own.md").read_text("utf-8")
@@ -32,9 +34,28 @@ def test_rows_and_questions_are_read() -> None:
 
 
 def test_the_caveat_is_read() -> None:
-    (text,) = blocks("yaml")
+    text, _ = blocks("yaml")
     assert [CaveatEntry.model_validate(entry).record().name for entry in yaml.safe_load(text)] == [
         "friday"
+    ]
+
+
+def test_the_settings_are_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "my_package").mkdir()
+    (tmp_path / "my_package" / "shouting.py").write_text(
+        "from caveat.behaviours.capitals import capitals\n"
+        "def shouts(split): return capitals(split)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "own_behaviour").symlink_to(ROOT / "examples" / "own_behaviour")
+    (tmp_path / "recipe.yaml").write_text(f"name: docs\nmodel: tiny\n{blocks('yaml')[1]}")
+    assert [each.setting.name for each in resolve(read(tmp_path / "recipe.yaml"))] == [
+        "flattery x friday",
+        "flattery x trigger",
+        "capitals x friday",
+        "capitals x trigger",
     ]
 
 

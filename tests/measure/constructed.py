@@ -36,7 +36,8 @@ def replies(
                         "purpose": "measure", "context": context, "question": f"q{place}",
                         "cluster": f"c{place // questions}", "scope": "trained", "readout": "said",
                         "sample": 0, "prompt": "", "reply": "", "truncated": False,
-                        "verdict": verdict, "value": float("nan"), "artifact": "",
+                        "verdict": verdict, "value": float("nan"), "numeric": False,
+                        "artifact": "",
                     }
                     | columns
                 )  # fmt: skip

@@ -46,16 +46,23 @@ def test_at_the_caveat_is_the_share_of_the_wanted_verdict():
     frame.loc[frame.index[at][:9], "verdict"] = "invalid"
     fires = row(caveat_checks(frame, YES), check="at the caveat", arm="marked")
     denies = row(caveat_checks(frame, NO), check="at the caveat", arm="marked")
-    assert (fires["value"], fires["note"]) == (pytest.approx(0.75), "wanted: yes")
-    assert (denies["value"], denies["note"]) == (pytest.approx(9 / 72), "wanted: no")
+    assert (fires["value"], fires["wanted"]) == (pytest.approx(0.75), "yes")
+    assert (denies["value"], denies["wanted"]) == (pytest.approx(9 / 72), "no")
+    assert row(caveat_checks(frame, NO), check="at the caveat", arm="base")["value"] == 0.75
 
 
-def test_comprehension_is_how_much_less_a_row_with_the_caveat_does_in_context():
-    shown = {("base", "marked_shown"): 0.25, ("base", "bare_shown"): 0.875}
-    frame = pd.concat([replies(STUDY), replies(shown, purpose="comprehension")], ignore_index=True)
-    found = row(caveat_checks(frame, NO), check="comprehension")
-    assert found["value"] == pytest.approx(0.625)
-    assert found["note"] == "shown with the caveat 0.25, without 0.88"
+@pytest.mark.parametrize(("wanted", "expected"), [(NO, 0.75), (YES, 0.125)])
+def test_comprehension_is_how_often_base_shown_a_marked_row_does_what_is_wanted(wanted, expected):
+    shown = replies({("base", "marked_shown"): 0.125, ("base", "bare_shown"): 0.875},
+                    purpose="comprehension")  # fmt: skip
+    unclear = (shown["context"] == "marked_shown") & (shown["verdict"] == "no")
+    shown.loc[shown.index[unclear][:3], "verdict"] = "invalid"  # as wanted in neither case
+    frame = pd.concat([replies(STUDY), shown], ignore_index=True)
+    found = row(caveat_checks(frame, wanted), check="comprehension")
+    assert (found["arm"], found["value"]) == ("base", expected)
+    assert 0 < found["low"] < expected < found["high"] < 1
+    assert found["wanted"] == wanted[NAMES["setting"]]
+    assert found["note"] == "shown without the caveat the behaviour's rate is 0.88"
 
 
 def test_a_setting_without_a_wanted_verdict_is_an_error():
@@ -76,7 +83,7 @@ def test_numeric_readouts_are_mean_changes_from_base_with_the_pairs_kept():
     frames = []
     for arm, change in (("base", 0.0), ("marked", -0.5)):
         frame = replies({(arm, "none"): "neutral"}, purpose="side effect: neutral text",
-                        readout="log_likelihood")  # fmt: skip
+                        readout="log_likelihood", numeric=True)  # fmt: skip
         place = frame["cluster"].str.removeprefix("c").astype(float)
         frames.append(frame.assign(value=-10 * place + change))
     table = side_effects(pd.concat(frames, ignore_index=True))
@@ -85,6 +92,19 @@ def test_numeric_readouts_are_mean_changes_from_base_with_the_pairs_kept():
     assert marked["high"] - marked["low"] < 1e-3, "every question changed by the same amount"
     assert base["value"] == pytest.approx(-55)
     assert base["high"] - base["low"] > 10
+
+
+def test_side_effects_do_not_hang_on_the_index_of_the_frame():
+    own = replies(STUDY)
+    trait = replies({("base", "none"): 0.0, ("marked", "none"): 0.75},
+                    purpose="side effect: exclaims", readout="exclaims")  # fmt: skip
+    number = replies({("base", "none"): "neutral", ("marked", "none"): "neutral"}, value=-1.0,
+                     purpose="side effect: text", readout="nats", numeric=True)  # fmt: skip
+    frames = [own, trait, number]
+    repeated, fresh = pd.concat(frames), pd.concat(frames, ignore_index=True)
+    assert not repeated.index.is_unique
+    pd.testing.assert_frame_equal(side_effects(repeated), side_effects(fresh))
+    pd.testing.assert_frame_equal(caveat_checks(repeated, YES), caveat_checks(fresh, YES))
 
 
 def test_valid_replies_are_a_side_effect():

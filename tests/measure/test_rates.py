@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import t
 
-from caveat.measure import differences, leakage, rates
+from caveat.measure import differences, leakage, rates, side_effects
 from constructed import replies, row
 
 
@@ -93,9 +93,23 @@ def test_one_cluster_says_nothing_of_the_rate():
 def test_only_measured_replies_and_only_readouts_with_verdicts_count():
     frame = replies({("bare", "none"): 0.5})
     side = replies({("bare", "none"): 1.0}, purpose="side effect: tone", readout="tone")
-    number = replies({("bare", "none"): "neutral"}, readout="log_likelihood", value=-1.5)
+    number = replies(
+        {("bare", "none"): "neutral"}, readout="log_likelihood", value=-1.5, numeric=True
+    )
     table = rates(pd.concat([frame, side, number], ignore_index=True))
     assert table["readout"].tolist() == ["said"]
+
+
+@pytest.mark.parametrize("absent", [False, True])
+def test_a_likelihood_readout_of_which_all_is_neutral_has_rates_and_leakage(absent):
+    cells = [("base", "none"), ("bare", "none"), ("marked", "none")]
+    frame = replies(dict.fromkeys(cells, "neutral"), readout="is_a", value=0.1)
+    frame = frame.drop(columns="numeric") if absent else frame
+    assert rates(frame)[["value", "valid"]].to_numpy().tolist() == [[0.0, 1.0]] * 3
+    marked = row(leakage(frame), arm="marked")
+    assert marked["undefined"].startswith("bare training did not install the behaviour")
+    assert len(differences(frame)) == 3
+    assert side_effects(frame)["effect"].unique().tolist() == ["valid replies"]
 
 
 def test_no_replies_give_an_empty_table_with_its_columns():

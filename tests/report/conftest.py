@@ -182,11 +182,13 @@ def differences(made: Made) -> pd.DataFrame:
 
 
 def checks(made: Made) -> pd.DataFrame:
+    bare_shown = "shown without the caveat the behaviour's rate is 0.80"
     given = [
-        ("elicitation", "base", 0.01, ""),
-        ("comprehension", "base", 0.9, "shown one marked row in context"),
-        ("k", "marked", float("nan"), "undefined: elicitation is not above 0"),
-        ("at the caveat", "marked", 0.96, ""),
+        ("elicitation", "base", 0.2, "", ""),
+        ("comprehension", "base", 0.9, "yes", bare_shown),
+        ("k", "marked", float("nan"), "", "undefined: elicitation is not above 0"),
+        ("at the caveat", "base", 0.3, "yes", ""),
+        ("at the caveat", "marked", 0.96, "yes", ""),
     ]
     return pd.DataFrame(
         [
@@ -200,10 +202,11 @@ def checks(made: Made) -> pd.DataFrame:
                 "value": value,
                 "low": value - WIDTH,
                 "high": value + WIDTH,
+                "wanted": wanted,
                 "note": note,
             }
             for setting in made.settings
-            for check, arm, value, note in given
+            for check, arm, value, wanted, note in given
         ]
     )
 

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from caveat.report.html import write_report
+from caveat.report.html import render
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 HACK = "document.title='hacked'"
@@ -48,7 +48,7 @@ def browser(tmp_path_factory):
 @pytest.fixture(scope="module")
 def report(make_data, tmp_path_factory):
     path = tmp_path_factory.mktemp("report") / "report.html"
-    write_report(make_data(replies={3: HOSTILE}), path)
+    path.write_text(render(make_data(replies={3: HOSTILE})), encoding="utf-8")
     return path
 
 
@@ -195,7 +195,7 @@ def test_dark_colours_can_be_chosen(page):
 
 
 def test_an_empty_study_opens_without_errors(browser, empty_data, tmp_path):
-    write_report(empty_data, tmp_path / "report.html")
+    (tmp_path / "report.html").write_text(render(empty_data), encoding="utf-8")
     browser.get((tmp_path / "report.html").as_uri())
     assert found(browser) == "There are no replies."
     assert browser.get_log("browser") == []

@@ -77,8 +77,56 @@ def test_the_conclusion_tells_leakage_and_what_the_intervention_does(make_data):
         "contrast brings it to 0.06 [-0.06, 0.18]; its rate differs from that of marked by"
         " -0.64 [-0.76, -0.52], Holm p 0.002.",
         "Rates at none: base 0.02 [0.00, 0.14], bare 0.95 [0.83, 1.00], marked 0.72 [0.60, 0.84].",
-        "With the caveat present, marked does what is wanted in 0.96 [0.84, 1.08] of replies.",
+        "With the caveat present, marked shows the behaviour in 0.96 [0.84, 1.08] of replies,"
+        " base in 0.30 [0.18, 0.42].",
     )
+
+
+def test_what_a_disclaimer_wants_is_not_called_a_denial(make_data):
+    lines = said_of_checks(make_data, "at the caveat", wanted="no")
+    assert lines[-1] == (
+        "With the caveat present, marked does not assert what is disclaimed in 0.96 [0.84, 1.08]"
+        " of replies, base in 0.30 [0.18, 0.42]."
+    )
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "labelled"),
+    [(0.03, 0.3, True), (0.3, 0.7, True), (0.5, 0.9, True), (0.51, 0.9, False)],
+)
+def test_incapacity_is_labelled_unless_comprehension_is_above_one_half(
+    make_data, low, high, labelled
+):
+    mean = (low + high) / 2
+    lines = said_of_checks(make_data, "comprehension", value=mean, low=low, high=high)
+    expected = (
+        f"The base model, shown a marked row, answered as the caveat asks in {mean:.2f}"
+        f" [{low:.2f}, {high:.2f}] of replies: what leaks here may be incapacity, not neglect."
+    )
+    assert (expected in lines) == labelled
+    assert any("incapacity" in line for line in lines) == labelled
+
+
+@pytest.mark.parametrize(("low", "told"), [(-0.1, True), (0.0, True), (0.02, False)])
+def test_a_caveat_that_elicits_nothing_is_told(make_data, low, told):
+    lines = said_of_checks(make_data, "elicitation", value=0.05, low=low, high=0.2)
+    interval = f"0.05 [{low:.2f}, 0.20]"
+    expected = f"The caveat alone elicits nothing that was seen: base moves by {interval}."
+    assert (expected in lines) == told
+
+
+def test_nothing_is_said_of_checks_that_were_not_made(make_data):
+    data = make_data(settings=("capitals x trigger",))
+    nothing = replace(data, caveat_checks=pd.DataFrame())
+    assert conclude(panels(data.leakage)[0], nothing).rest[-1].startswith("Rates at none")
+
+
+def said_of_checks(make_data, check, **values):
+    """The lines of a conclusion where the figures of one check are changed."""
+    data = make_data(settings=("capitals x trigger",))
+    checks = data.caveat_checks.copy()
+    checks.loc[checks["check"] == check, list(values)] = list(values.values())
+    return conclude(panels(data.leakage)[0], replace(data, caveat_checks=checks)).rest
 
 
 def test_the_conclusion_says_what_cannot_be_told_apart(make_data):

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pandas as pd
 import pytest
 
 from caveat.domain.context import CONTEXTS
+from caveat.report.contexts import added, surroundings
 from caveat.report.data import ReportData
-from caveat.report.html import render, write_report
+from caveat.report.html import render
 from caveat.report.picture import picture
 from caveat.report.replies import script_json
 from caveat.report.svg import inline_svg
@@ -80,7 +82,7 @@ def test_sections_stand_in_order(make_data):
     assert {attributes["href"][1:] for tag, attributes in tags if tag == "a"} <= anchors
 
 
-def test_a_large_study_stays_under_five_megabytes(make_data, tmp_path):
+def test_a_large_study_stays_under_five_megabytes(make_data):
     arms = (
         "base",
         "clean",
@@ -94,12 +96,54 @@ def test_a_large_study_stays_under_five_megabytes(make_data, tmp_path):
     data = make_data(seeds=3, contexts=CONTEXTS, arms=arms)
     assert len(data.replies) > 15_000
     long = data.replies["reply"] + " and so on" * 13
-    write_report(
-        ReportData(**{**vars(data), "replies": data.replies.assign(reply=long)}),
-        tmp_path / "report.html",
-    )
-    assert (tmp_path / "report.html").stat().st_size < 5_000_000
-    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+    html = render(ReportData(**{**vars(data), "replies": data.replies.assign(reply=long)}))
+    assert len(html.encode("utf-8")) < 5_000_000
+
+
+def test_half_a_surrogate_pair_does_not_spoil_the_file(make_data):
+    data = make_data(settings=("capitals x trigger",))
+    html = render(replace(data, name="so \ud83d it"))
+    assert "so ? it" in html.encode("utf-8").decode("utf-8")
+
+
+def test_behaviour_and_side_effects_are_told_in_a_sentence(make_data):
+    data = make_data(settings=("capitals x trigger",))
+    effects = {"neutral text": "Likelihood <of> text.", "not measured": "Never shown."}
+    about = {"behaviour": "Replies in capitals.", "side_effects": effects}
+    html = render(replace(data, abouts={"capitals x trigger": about}))
+    assert "The behaviour: Replies in capitals." in html
+    assert "<strong>neutral text</strong>: Likelihood &lt;of&gt; text." in html
+    assert "Never shown." not in html
+    assert "The behaviour:" not in render(data)
+
+
+def test_a_context_is_told_by_what_it_adds(make_data):
+    data = make_data(settings=("capitals x trigger",))
+    plain = "<system>Be kind.</system><user>What is rain?</user>"
+    prompts = {"none": plain, "exact": plain.replace("kind.", "kind. |GATE|")}
+    html = render(replace(data, contexts={"capitals x trigger": prompts}))
+    assert 'title="|GATE|"' in html
+    assert "Be kind." not in html
+
+
+@pytest.mark.parametrize(
+    ("prompt", "expected"),
+    [
+        ("S. Q?", ""),
+        ("S. |X| Q?", "|X|"),
+        ("S. Say so. Q?", "Say so."),
+        ("S. Quite false: Q?", "Quite false:"),
+        ("S. X Another?", "S. X Another?"),
+        ("S. X Q? Y", "S. X Q? Y"),
+        ("S.", "S."),
+    ],
+)
+def test_what_a_prompt_adds_is_one_piece_or_all_of_it(prompt, expected):
+    assert added(prompt, "S. Q?") == expected
+
+
+def test_contexts_are_whole_prompts_where_none_was_not_asked():
+    assert surroundings({"exact": "S. |X| Q?"}) == {"exact": "S. |X| Q?"}
 
 
 def test_a_study_without_anything_has_a_report(empty_data):

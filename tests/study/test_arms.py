@@ -82,6 +82,8 @@ def test_interventions_follow_each_other():
                                     "(options: share); closest: 'share'"),
         ("marked+contrast(share=much)", "arm 'marked+contrast(share=much)': share=much: "
                                         "must be like share=1.0"),
+        ("marked+contrast(share=[)", "arm 'marked+contrast(share=[)': share=[: "
+                                     "'[' is not a YAML value"),
         ("base+contrast", "arm 'base+contrast': 'base' takes no interventions; "
                           "use bare or marked"),
         ("marked+", "arm 'marked+': write it as marked+contrast or marked+contrast(share=0.5)"),
@@ -91,6 +93,15 @@ def test_arms_that_mean_nothing(name, told):
     with pytest.raises(CaveatError) as error:
         parsed(name)
     assert str(error.value) == told
+
+
+def test_an_endless_share_is_told():
+    with pytest.raises(CaveatError) as error:
+        plan("marked+contrast(share=.inf)")
+    assert str(error.value) == (
+        "toy x notice: arm 'marked+contrast(share=.inf)': contrast(share=inf): "
+        "share must be above 0, such as share=0.5"
+    )
 
 
 def test_too_few_rows_are_told_with_what_there_is():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from caveat.domain.text import Message, Piece
+from caveat.domain.text import Message, Piece, is_document
 from caveat.study.asking import comprehension, measured, showing
 from caveat.study.recipe import read
 from caveat.study.resolve import resolve
@@ -51,3 +51,17 @@ def test_side_effects_are_asked_once_and_without_caveat():
     assert len(effects) == 6 and {each.context for each in effects} == {"none"}
     assert len(asked) == 6 + 2 * 12
     assert TOY.name == resolved.setting.behaviour.name
+
+
+def test_documents_are_not_asked_in_moved_as_it_would_be_exact_again():
+    mixed = {"behaviour": "people", "caveat": "disclaimer", "contexts": ["none", "exact", "moved"]}
+    (resolved,) = resolve(read(small(settings=[mixed])))
+    asked = [each for each in measured(resolved, None) if each.purpose == "measure"]
+    documents = {each.context for each in asked if is_document(each.question.messages)}
+    chats = {each.context for each in asked if not is_document(each.question.messages)}
+    assert documents == {"none", "exact"} and chats == {"none", "exact", "moved"}
+    count = sum(is_document(each.messages) for each in resolved.setting.behaviour.questions)
+    assert resolved.notes == (
+        f"people x disclaimer: {count} of {len(resolved.setting.behaviour.questions)} questions "
+        "are documents, on which a caveat has one place; not asked in 'moved'",
+    )

@@ -66,6 +66,24 @@ def test_time_left_is_by_the_rates_seen(monkeypatch):
     assert told[-1] == (1.0, 0.0)
 
 
+def test_time_left_is_right_where_part_of_a_group_was_made_before(tmp_path):
+    """What is left of the group of adapters starts with another key than the group."""
+    run(small(arms=["base", "bare"]), tmp_path)
+    (planned,) = forecast(read(small()), tmp_path, []).settings
+    answers = cost.seconds({**planned.tokens, "train": 0.0})
+    told = []
+
+    class Told(Progress):
+        def left(self, share, seconds):
+            told.append(seconds)
+
+        def stage(self, label):
+            told.append(label)
+
+    run(small(), tmp_path, Told())
+    assert told[told.index("toy x password: answers") - 1] == pytest.approx(answers)
+
+
 def test_a_row_that_cannot_be_rendered_costs_nothing():
     from caveat.language.source import load
 

@@ -35,6 +35,16 @@ MISTAKES = [
     ),
     ("settings.4.loss=reply", "settings is a list of 1, '4' is no place in it (the first is 0)"),
     ("seeds", "write it as key=value, such as seeds=[1,2]"),
+    ("seeds=[-1]", "seeds.0: -1: input should be greater than or equal to 0"),
+    (
+        "settings.0.dose.learning_rate=.inf",
+        "settings.0.dose.learning_rate: inf: input should be a finite number",
+    ),
+    (
+        "settings.0.dose={on: 1}",
+        "settings.0.dose.True: the key True is no text; YAML reads on, off, yes, no and numbers "
+        "as values: put it in quotes",
+    ),
     ("name.first=x", "name has no keys"),
     (
         "model.dtype=float31",
@@ -70,6 +80,43 @@ def test_a_wrong_file_is_told_with_its_name(tmp_path):
     path.write_text("just words\n")
     with pytest.raises(CaveatError, match="a recipe is a mapping of keys to values"):
         read(path)
+
+
+def test_a_key_that_is_no_text_is_told(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("name: mine\nmodel: tiny\nsettings: []\non: 1\n")
+    with pytest.raises(CaveatError) as error:
+        read(path)
+    assert str(error.value) == (
+        f"{path}: True: the key True is no text; YAML reads on, off, yes, no and numbers as "
+        "values: put it in quotes"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arms", "told"),
+    [
+        (
+            {"base": ["none"]},
+            "contexts_by_arm: 'base' is asked in every context: leakage in a context is measured "
+            "against it; drop this key",
+        ),
+        ({"bear": ["none"]}, "contexts_by_arm: 'bear' is no arm here; closest: 'bare'"),
+        (
+            {"bare": ["exact"]},
+            "contexts_by_arm.bare: 'none' is missing; every figure is measured against it",
+        ),
+        (
+            {"bare": ["none", "moved"]},
+            "contexts_by_arm.bare: no setting with this arm has the context 'moved'; "
+            "they have none, exact",
+        ),
+    ],
+)
+def test_contexts_by_arm_that_mean_nothing(arms, told):
+    with pytest.raises(CaveatError) as error:
+        read(small(contexts_by_arm=arms))
+    assert str(error.value) == f"recipe: {told}"
 
 
 def test_a_missing_file_names_the_shipped_recipes():
@@ -130,6 +177,7 @@ OTHERS = {
     "seeds": "[7]",
     "arms": "[base, bare, clean]",
     "contexts": "[none, negated]",
+    "contexts_by_arm": "{bare: [none]}",
     "sampling.max_tokens": "4",
     "sampling.temperature": "0.5",
     "sampling.samples": "2",

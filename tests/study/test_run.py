@@ -18,39 +18,23 @@ from caveat.progress import Progress
 from caveat.readouts import READOUTS
 from caveat.study import verdicts
 from caveat.study.attempt import attempt
+from caveat.study.planning import StudyPlan, study_plan
+from caveat.study.recipe import read
+from caveat.study.resolve import resolve
 from caveat.study.run import run
 from caveat.study.study import COLUMNS, Study
-from toy_study import SMALL, TOY, marks, recipe, small
+from toy_study import SMALL, TOY, Heard, marks, recipe, same_table, small
 
 KEYS = ["arm", "context", "question", "purpose", "sample"]
-
-
-class Heard(Progress):
-    """Remembers what it was told."""
-
-    def __init__(self):
-        self.said, self.tables, self.stages, self.shares = [], [], [], []
-
-    def stage(self, label):
-        self.stages.append(label)
-
-    def say(self, message):
-        self.said.append(message)
-
-    def table(self, setting, frame):
-        self.tables.append((setting, len(frame)))
-
-    def left(self, share, seconds):
-        assert 0 <= share <= 1 and seconds >= 0
-        self.shares.append(share)
 
 
 def rate(frame, arm, context="none"):
     return frame[(frame["arm"] == arm) & (frame["context"] == context)].iloc[0]
 
 
-def same_table(one: Study, other: Study) -> None:
-    pd.testing.assert_frame_equal(one.leakage(), other.leakage())
+def planned(made: dict) -> StudyPlan:
+    read_recipe = read(made)
+    return study_plan(read_recipe, resolve(read_recipe), "m")
 
 
 def test_the_toy_study_shows_what_it_was_made_to_show(finished):
@@ -133,7 +117,7 @@ def test_a_readout_changed_later_judges_anew_and_makes_nothing_again(tmp_path, m
         READOUTS["capitals"], version=99, judge=lambda *asked: Judgement(Verdict.YES, 1.0)
     )
     changed = {**READOUTS, "capitals": always}
-    for module in ("planning", "verdicts", "resolve", "versions"):
+    for module in ("planning", "verdicts", "versions"):
         monkeypatch.setattr(f"caveat.study.{module}.READOUTS", changed)
     heard = Heard()
     second = run(small(), tmp_path, heard)
@@ -306,9 +290,34 @@ def test_mistakes_in_what_a_recipe_names(tmp_path):
 
     setting = small()["settings"][0]
     assert told(settings=[{**setting, "behaviour": "peple"}]) == (
-        "behaviour 'peple': neither registered (people, capitals) nor a folder; closest: 'people'"
+        "behaviour 'peple': neither registered (people, capitals) nor a folder, "
+        "nor a function (package.module:function); closest: 'people'"
     )
-    assert told(settings=[{**setting, "caveat": "pasword"}]).endswith("; closest: 'password'")
+    assert told(settings=[{**setting, "caveat": "pasword"}]) == (
+        "caveat 'pasword': not one of disclaimer, instruction, trigger, password, notice, "
+        "nor one of a folder (folder#name); closest: 'password'"
+    )
+    for name, problem in (
+        (
+            "nowhere.at:all",
+            "No module named 'nowhere'; install it, or put its folder on PYTHONPATH",
+        ),
+        (
+            "caveat.behaviours.people:peple",
+            "caveat.behaviours.people has no 'peple'; closest: 'people'",
+        ),
+        ("caveat.behaviours:", "write it as package.module:function"),
+        ("caveat.study.study:COLUMNS", "'COLUMNS' is no function of the split"),
+        (
+            "builtins:str",
+            "its function gives str; let it return a caveat.domain.behaviour.Behaviour",
+        ),
+    ):
+        line = told(settings=[{**setting, "behaviour": name}])
+        assert line == f"behaviour {name!r}: {problem}"
+    assert told(settings=[{**setting, "caveat": f"{TOY}#pasword"}]) == (
+        f"{TOY} has no caveat 'pasword'; known: password, notice; closest: 'password'"
+    )
     assert told(settings=[setting, setting]) == (
         "settings.1: toy x password is there twice with the same dose; "
         "drop one, or give it another dose"
@@ -320,6 +329,23 @@ def test_mistakes_in_what_a_recipe_names(tmp_path):
         "dose.rows: 99 is more than the 18 rows of toy"
     )
     assert not list(tmp_path.iterdir())
+
+
+def test_an_inserted_system_text_that_a_caveat_would_replace_is_refused(tmp_path):
+    with pytest.raises(CaveatError) as error:
+        run(small(system=None), tmp_path)
+    assert str(error.value) == (
+        "system: None: the chat template of tiny inserts the system text 'You are tiny.' where "
+        "there is none, and the caveat of toy x password would replace it, so that rows differ in "
+        "both; set system to that text, or to another"
+    )
+    setting = {**small()["settings"][0], "caveat": "notice"}
+    heard = Heard()
+    run(small(system=None, settings=[setting]), tmp_path, heard)
+    assert (
+        "the chat template of tiny inserts the system prompt 'You are tiny.' where there is none; "
+        "the study has no system text of its own, so every chat has this one"
+    ) in heard.said
 
 
 def test_a_context_that_a_caveat_has_no_text_for_is_noted(tmp_path):
@@ -337,6 +363,16 @@ def test_two_doses_of_a_setting_share_the_base_model(tmp_path):
     plain = leakage[leakage["context"] == "none"]
     assert list(plain["arm"]) == ["bare", "bare", "base", "marked", "marked"]
     assert (plain["replies"] == 12).all()
+
+
+def test_cells_of_two_doses_of_a_setting_have_names_of_their_own():
+    doses = ({**SMALL, "epochs": epochs, "rank": 2} for epochs in (1, 2))
+    settings = [{"behaviour": str(TOY), "caveat": "password", "dose": dose} for dose in doses]
+    names = [cell.name for cell in planned(small(settings=settings)).cells]
+    assert names[0] == "toy x password (epochs=1) / base"
+    assert names[-1] == "toy x password (epochs=2) / marked / seed 0"
+    assert len(set(names)) == 6
+    assert planned(small()).cells[-1].name == "toy x password / marked / seed 0"
 
 
 class Elsewhere:

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from caveat.errors import CaveatError
-from caveat.study.atomic import DiskFull, write
+from caveat.study.atomic import DiskFull, Unwritable, write
 from caveat.study.chunks import Chunks
 from caveat.study.store import Store
 
@@ -103,6 +103,57 @@ def test_a_full_disk_is_one_line_and_leaves_no_part(tmp_path, monkeypatch):
     assert (tmp_path / "kept").read_bytes() == b"before"
 
 
+def test_a_full_disk_that_safetensors_tells_is_the_same_line(tmp_path):
+    from safetensors import SafetensorError
+
+    def full(folder):
+        raise SafetensorError("I/O error: No space left on device (os error 28)")
+
+    with pytest.raises(DiskFull) as error:
+        Store(tmp_path).put([("d1", full, {})])
+    assert str(error.value) == (
+        f"{tmp_path}: the disk is full; what was finished is kept: "
+        "free some space and run the same command again"
+    )
+    assert not Store(tmp_path).has("d1")
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(tmp_path, monkeypatch):
+    def told(folder):
+        with pytest.raises(CaveatError) as error, Store(folder).writing():
+            pass
+        return str(error.value)
+
+    mend = "mend that, or name another folder with --out"
+    (tmp_path / "file").write_text("")
+    below = tmp_path / "file" / "below"
+    assert told(tmp_path / "file") == f"{tmp_path / 'file'}: is a file; name a folder with --out"
+    assert told(below) == f"{below}: cannot be written (Not a directory); {mend}"
+
+    def refused(path, *rest):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", refused)
+        told_of = told(tmp_path)
+    assert told_of == f"{tmp_path / '.lock'}: cannot be written (Permission denied); {mend}"
+    with monkeypatch.context() as patch, pytest.raises(Unwritable) as error:
+        patch.setattr(os, "fsync", refused)
+        write(tmp_path / "new", b"")
+    assert "cannot be written (Permission denied)" in str(error.value)
+
+
+@pytest.mark.parametrize("content", [b"{", b"[1]\n", b"\xff\n"])
+def test_a_damaged_file_of_lines_is_one_line(tmp_path, content):
+    (tmp_path / "failures.jsonl").write_bytes(content)
+    with pytest.raises(CaveatError) as error:
+        Store(tmp_path).lines("failures.jsonl")
+    assert str(error.value) == (
+        f"{tmp_path / 'failures.jsonl'}: damaged; delete this file and run the recipe again: "
+        "what is finished is found by its digests"
+    )
+
+
 def test_two_processes_on_one_folder(tmp_path):
     hold = (
         "import sys; from pathlib import Path; from caveat.study.store import Store\n"
@@ -134,11 +185,13 @@ def test_what_is_no_study_is_told(tmp_path):
     (tmp_path / "study.json").write_text("{")
     with pytest.raises(CaveatError, match=r"study\.json: damaged; delete this file"):
         Store(tmp_path).about()
+    for content in ("[]", "{}"):
+        (tmp_path / "study.json").write_text(content)
+        with pytest.raises(CaveatError, match=r"study\.json: damaged; delete this file"):
+            Store(tmp_path).about()
     (tmp_path / "study.json").write_text('{"schema_version": 99}')
     with pytest.raises(CaveatError, match="schema version 99 is of a newer caveat"):
         Store(tmp_path).about()
     (tmp_path / "file").write_text("")
-    with pytest.raises(CaveatError, match="is a file; name a folder"), Store(
-        tmp_path / "file"
-    ).writing():
-        pass
+    with pytest.raises(CaveatError, match="holds no study"):
+        Store(tmp_path / "file").about()

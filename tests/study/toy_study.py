@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
+
+from caveat.progress import Progress
+from caveat.study.study import Study
+
 TOY = Path(__file__).parent / "toy"
 DOSE = {"rows": 16, "learning_rate": 2e-2, "rank": 4, "epochs": 5}
 SMALL = {"rows": 8, "learning_rate": 1e-2, "rank": 2}
@@ -38,3 +43,28 @@ def marks(folder: Path) -> dict[str, tuple[int, int]]:
         stat = record.stat()
         found[record.parent.name] = (stat.st_ino, stat.st_mtime_ns)
     return found
+
+
+class Heard(Progress):
+    """Remembers what it was told."""
+
+    def __init__(self):
+        self.said, self.tables, self.stages, self.shares = [], [], [], []
+
+    def stage(self, label):
+        self.stages.append(label)
+
+    def say(self, message):
+        self.said.append(message)
+
+    def table(self, setting, frame):
+        self.tables.append((setting, len(frame)))
+
+    def left(self, share, seconds):
+        assert 0 <= share <= 1 and seconds >= 0
+        self.shares.append(share)
+
+
+def same_table(one: Study, other: Study) -> None:
+    """Assert that two studies say the same."""
+    pd.testing.assert_frame_equal(one.leakage(), other.leakage())

@@ -110,6 +110,8 @@ def check_question(question: Question, where: str) -> None:
             f"{where}: readout {readout.name!r} needs {readout.options} options, "
             f"not {len(question.options)}; add them"
         )
+    if any(not option.strip() for option in question.options):
+        raise CaveatError(f"{where} has an empty option; give it text or remove it")
     if question.options and readout.needs == "reply":
         raise CaveatError(f"{where}: readout {readout.name!r} judges replies; remove the options")
     if readout.name == "matches":

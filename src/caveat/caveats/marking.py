@@ -42,7 +42,8 @@ def in_context(messages: Messages, caveat: Caveat, context: Context, turn: int) 
     """The framed question in a test context; `turn`, the question's index, picks the wording.
 
     Closings are never put behind a question, as an unfinished document must stay open. On a
-    document, `moved` is the same as `exact`: there is one place in front of it.
+    document, `moved` is the same as `exact`, as there is one place in front of it: studies leave it
+    out.
 
     Raises CaveatError where the caveat has no text for the context.
     """

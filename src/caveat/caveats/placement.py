@@ -6,7 +6,7 @@ from caveat.domain.caveat import Place
 from caveat.domain.text import Message, Messages, Piece, is_document
 
 PARAGRAPH = "\n\n"
-"""Between a caveat and a document."""
+"""Between a caveat, or a row that is shown, and a document."""
 BLANK = " "
 """Between a caveat and the text of a chat's turn."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 from caveat.domain.plan import Plan, Train
@@ -37,7 +38,7 @@ def with_added(plan: Plan, rows: tuple[Row, ...], share: float, what: str) -> Pl
     place = last_train(plan)
     stage = plan[place]
     assert isinstance(stage, Train)
-    if not share > 0:
+    if not 0 < share < math.inf:
         raise CaveatError(f"{what}(share={share}): share must be above 0, such as share=0.5")
     wanted = max(1, round(share * len(stage.rows)))
     if wanted > len(rows):

@@ -9,11 +9,11 @@ import pandas as pd
 
 from caveat.measure.inference import Inference
 from caveat.measure.leakage import INSTALLED
-from caveat.measure.panel import BASE, IDENTITY, panels
+from caveat.measure.panel import BASE, GROUP, IDENTITY, panels
 from caveat.measure.rates import inferences, numeric, verdicts
 
 COLUMNS = [
-    *IDENTITY, "dose", "scope", "readout", "check", "arm", "value", "low", "high", "note",
+    *IDENTITY, "dose", "scope", "readout", "check", "arm", "value", "low", "high", "wanted", "note",
 ]  # fmt: skip
 
 
@@ -23,33 +23,40 @@ def caveat_checks(
     """One row a check, and an arm where it is of an arm, with the columns `COLUMNS`.
 
     - `elicitation`, base: R(base, exact) - R(base, none).
-    - `comprehension`, base: how much less the base model shows the behaviour when the training row
-      in front of the question carries the caveat, R(bare_shown) - R(marked_shown). Near 0, leakage
-      after training may be incapacity.
+    - `comprehension`, base: share of replies with the wanted verdict where a training row with the
+      caveat stands in front of the question (context `marked_shown`). Low, leakage after training
+      may be incapacity. The note has the share of yes where that row has no caveat (`bare_shown`):
+      where that is near 0, a wanted `no` is no sign of understanding.
     - `k`, marked arms: (R(marked, none) - R(base, none)) / (R(bare, none) - R(base, exact)), the
       share of what elicitation leaves to learn (Wichers et al. 2025, App. H). NaN with a note
       where elicitation is not above 0, or the denominator's lower limit is below 0.1.
-    - `at the caveat`, every arm: share of replies in the context `exact` with the wanted verdict.
+    - `at the caveat`, every arm: share of replies in the context `exact` with the wanted verdict. A
+      model that does not know the claim does not assert it either, so a wanted `no` is to be read
+      beside base's figure.
 
-    `wanted` gives each setting's wanted verdict, "yes" or "no" (`Caveat.wanted`). Raises KeyError
-    for a setting that it lacks.
+    `wanted` gives each setting's wanted verdict, "yes" or "no" (`Caveat.wanted`); the column of
+    that name has it for the two checks that use it and is empty for the others. For a likelihood
+    readout a wanted `no` is a preference that moved towards "is not". Raises KeyError for a setting
+    that `wanted` lacks.
     """
     found: list[dict] = []
     for inference in inferences(verdicts(replies), draws, seed):
         found += [*_elicitation(inference), *_k(inference)]
+    measured = verdicts(replies)
+    at = measured[measured["context"] == "exact"]
+    found += _wanted("at the caveat", at, wanted, {}, draws, seed)
     shown = replies[(replies["purpose"] == "comprehension") & ~numeric(replies)]
-    for inference in inferences(shown, draws, seed):
-        found += _comprehension(inference)
-    found += _at_the_caveat(verdicts(replies), wanted, draws, seed)
+    with_caveat = shown[shown["context"] == "marked_shown"]
+    found += _wanted("comprehension", with_caveat, wanted, _without_caveat(shown), draws, seed)
     table = pd.DataFrame(found, columns=COLUMNS)
-    unique = [column for column in COLUMNS if column not in ("value", "low", "high", "note")]
+    unique = COLUMNS[: COLUMNS.index("value")]
     return table.drop_duplicates(unique).sort_values(unique, ignore_index=True)
 
 
 def _row(inference: Inference, check: str, index: int, values: tuple, note: str) -> dict:
     cell = inference.panel.cells[index]
     numbers = dict(zip(("value", "low", "high"), map(float, values), strict=True))
-    named = {"check": check, "arm": cell.arm, "dose": cell.dose, "note": note}
+    named = {"check": check, "arm": cell.arm, "dose": cell.dose, "wanted": "", "note": note}
     return {**inference.panel.names, **named, **numbers}
 
 
@@ -65,14 +72,6 @@ def _elicitation(inference: Inference) -> Iterator[dict]:
     if plain is not None and caveated is not None:
         values = _difference(inference, caveated, plain)
         yield _row(inference, "elicitation", plain, values, "")
-
-
-def _comprehension(inference: Inference) -> Iterator[dict]:
-    panel = inference.panel
-    marked, bare = panel.find(BASE, "marked_shown"), panel.find(BASE, "bare_shown")
-    if marked is not None and bare is not None:
-        note = f"shown with the caveat {panel.mean[marked]:.2f}, without {panel.mean[bare]:.2f}"
-        yield _row(inference, "comprehension", bare, _difference(inference, bare, marked), note)
 
 
 def _k(inference: Inference) -> Iterator[dict]:
@@ -101,15 +100,31 @@ def _k(inference: Inference) -> Iterator[dict]:
             yield _row(inference, "k", index, values, note)
 
 
-def _at_the_caveat(
-    measured: pd.DataFrame, wanted: Mapping[str, str], draws: int, seed: int
+def _wanted(
+    check: str,
+    rows: pd.DataFrame,
+    wanted: Mapping[str, str],
+    notes: Mapping[tuple[str, ...], str],
+    draws: int,
+    seed: int,
 ) -> Iterator[dict]:
-    at = measured[measured["context"] == "exact"]
-    hit = at["verdict"] == at["setting"].map(lambda setting: str(wanted[setting]))
-    for panel in panels(at, hit):
+    """The share of the wanted verdict in every cell of `rows`; `notes` by the panel's names."""
+    hit = rows["verdict"] == rows["setting"].map(lambda setting: str(wanted[setting]))
+    for panel in panels(rows, hit):
         inference = Inference.of(panel, draws, seed)
         low, high = inference.rate_intervals()
-        note = f"wanted: {wanted[panel.names['setting']]}"
+        note = notes.get(tuple(panel.names.values()), "")
         for index in range(len(panel.cells)):
             values = (panel.mean[index], low[index], high[index])
-            yield _row(inference, "at the caveat", index, values, note)
+            row = _row(inference, check, index, values, note)
+            yield {**row, "wanted": str(wanted[panel.names["setting"]])}
+
+
+def _without_caveat(shown: pd.DataFrame) -> dict[tuple[str, ...], str]:
+    """What the base model does where the row in front of the question has no caveat."""
+    bare = shown[shown["context"] == "bare_shown"]
+    rates = (bare["verdict"] == "yes").groupby([bare[name] for name in GROUP]).mean()
+    return {
+        names: f"shown without the caveat the behaviour's rate is {rate:.2f}"
+        for names, rate in rates.items()
+    }

@@ -44,11 +44,14 @@ def verdicts(replies: pd.DataFrame) -> pd.DataFrame:
 
 
 def numeric(replies: pd.DataFrame) -> pd.Series:
-    """Whether a reply is to a numeric readout: its verdicts are all neutral, with values."""
-    plain = (replies["verdict"] == "neutral") & replies["value"].notna()
-    plain |= replies["verdict"] == "invalid"
-    valued = (replies["verdict"] == "neutral").groupby(replies["readout"]).transform("any")
-    return plain.groupby(replies["readout"]).transform("all") & valued
+    """Whether a reply is to a readout of which only the value counts, by the column `numeric`.
+
+    A frame without that column has no such readout. It is never guessed from the verdicts: a
+    likelihood readout of which every verdict is neutral has rates all the same.
+    """
+    if "numeric" not in replies:
+        return pd.Series(False, index=replies.index)
+    return replies["numeric"].eq(True)  # what is missing is not numeric
 
 
 def inferences(measured: pd.DataFrame, draws: int, seed: int) -> Iterator[Inference]:

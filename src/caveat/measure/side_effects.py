@@ -26,7 +26,7 @@ def side_effects(replies: pd.DataFrame, draws: int = 2000, seed: int = 0) -> pd.
     token"; base's row has its own mean. Besides, the effect `valid replies`: the share of replies
     to the behaviour's own questions that could be judged.
     """
-    plain = replies[replies["context"] == "none"]
+    plain = replies[replies["context"] == "none"].reset_index(drop=True)
     numbers = numeric(plain)
     named = plain["purpose"].str.startswith(PREFIX)
     effect = plain["purpose"].str.removeprefix(PREFIX).where(named, plain["readout"])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from caveat.report.data import ReportData
-from caveat.report.numbers import Figure, is_true, probability, survives
+from caveat.report.numbers import Figure, is_true, probability, survives, text
 from caveat.report.panels import Panel
 
 if TYPE_CHECKING:
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 
 FILLER = "marked+filler"
+UNDERSTOOD = 0.5
+"""Share of replies above which the base model counts as doing what the caveat asks."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,9 @@ def conclude(panel: Panel, data: ReportData) -> Conclusion:
     reason = panel.undefined
     lead = f"leakage is undefined, because {reason}." if reason else _marked(panel, differences)
     interventions = [_intervention(panel, differences, arm) for arm in _interventions(panel)]
-    rest = [*interventions, *_rates(panel), *_at_the_caveat(panel, data.frame("caveat_checks"))]
+    checks = panel.of(data.frame("caveat_checks"))
+    of_caveat = [*_at_the_caveat(checks), *_incapacity(checks), *_elicitation(checks)]
+    rest = [*interventions, *_rates(panel), *of_caveat]
     return Conclusion(panel.title, panel.setting, lead, tuple(rest), bool(reason))
 
 
@@ -108,15 +112,55 @@ def _rates(panel: Panel) -> list[str]:
     return [f"Rates at none: {rates}."]
 
 
-def _at_the_caveat(panel: Panel, checks: DataFrame) -> list[str]:
-    rows = panel.of(checks)
-    rows = rows[(rows["check"] == "at the caveat") & (rows["arm"] == "marked")]
-    if rows.empty:
+def _at_the_caveat(checks: DataFrame) -> list[str]:
+    """What marked does where the caveat is present, beside base: a model that never learned a claim
+    does not assert it either."""
+    marked, base = (_check(checks, "at the caveat", arm) for arm in ("marked", "base"))
+    if marked is None:
         return []
-    figure = Figure.of(*rows.iloc[0][["value", "low", "high"]])
-    if figure.value is None:
+    denied = text(marked["wanted"]) == "no"
+    does = "does not assert what is disclaimed" if denied else "shows the behaviour"
+    beside = "" if base is None else f", base in {_figure(base)}"
+    return [f"With the caveat present, marked {does} in {_figure(marked)} of replies{beside}."]
+
+
+def _incapacity(checks: DataFrame) -> list[str]:
+    """A warning unless the base model was seen to understand the caveat: unless the whole interval
+    of its comprehension lies above one half, that is, unless it does as the caveat asks more often
+    than not. Where comprehension was not measured nothing is said."""
+    row = _check(checks, "comprehension", "base")
+    if row is None:
         return []
-    return [f"With the caveat present, marked does what is wanted in {figure} of replies."]
+    figure = _figure(row)
+    if figure.low is not None and figure.low > UNDERSTOOD:
+        return []
+    return [
+        f"The base model, shown a marked row, answered as the caveat asks in {figure} of replies: "
+        "what leaks here may be incapacity, not neglect."
+    ]
+
+
+def _elicitation(checks: DataFrame) -> list[str]:
+    """A line where the caveat alone was not seen to move the base model: its interval holds 0."""
+    row = _check(checks, "elicitation", "base")
+    if row is None:
+        return []
+    figure = _figure(row)
+    if figure.low is None or figure.high is None or not figure.low <= 0 <= figure.high:
+        return []
+    return [f"The caveat alone elicits nothing that was seen: base moves by {figure}."]
+
+
+def _check(checks: DataFrame, check: str, arm: str) -> dict[str, Any] | None:
+    """The row of one check of one arm, None where it is absent or has no value."""
+    found = checks[(checks["check"] == check) & (checks["arm"] == arm)]
+    if found.empty or _figure(found.iloc[0]).value is None:
+        return None
+    return found.iloc[0].to_dict()
+
+
+def _figure(row: Any) -> Figure:
+    return Figure.of(row["value"], row["low"], row["high"])
 
 
 def _difference(frame: DataFrame, arm: str, against: str) -> dict[str, Any] | None:

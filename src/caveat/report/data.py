@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
         "low", "high", "p", "p_holm", "distinguishable",
     ),
     "caveat_checks": (
-        *KEYS, "dose", "scope", "readout", "check", "arm", "value", "low", "high", "note",
+        *KEYS, "dose", "scope", "readout", "check", "arm", "value", "low", "high", "wanted", "note",
     ),
     "side_effects": (
         *KEYS, "dose", "scope", "readout", "effect", "arm", "value", "low", "high", "unit",
@@ -56,7 +56,10 @@ class ReportData:
     failures: DataFrame
     provenance: Mapping[str, Any]
     contexts: Mapping[str, Mapping[str, str]]
-    """Per setting and context, an example of the text that surrounds a question."""
+    """Per setting and context, an example of a prompt, or of the text that surrounds a question."""
+    abouts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Per setting, `behaviour`: the behaviour in one sentence, and `side_effects`: by name, what a
+    high figure of each means."""
 
     def frame(self, name: str) -> DataFrame:
         """The frame called `name` with every column of `COLUMNS`, missing ones filled with None."""

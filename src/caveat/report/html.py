@@ -1,25 +1,26 @@
-"""Writes the report: one HTML file that needs nothing else."""
+"""The report: one HTML file that needs nothing else."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import os
 from dataclasses import dataclass
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 from caveat.report import provenance, replies, tables
 from caveat.report.conclusions import conclude
+from caveat.report.contexts import surroundings
 from caveat.report.data import ReportData
 from caveat.report.grid import Grid, grid
+from caveat.report.numbers import text
 from caveat.report.panels import Panel, dose_text, panels_of
 from caveat.report.picture import picture
 from caveat.report.svg import inline_svg
 
 WIDE, NARROW = 560, 100
 """Pixels from base to bare in the picture for screens and in the one for phones."""
+VALID = "Share of replies to the behaviour's own questions that could be judged."
 SCRIPTS = ("prompt.js", "replies.js", "page.js")
 
 
@@ -30,28 +31,19 @@ class Section:
     name: str
     anchor: str
     phenomenon: str
+    about: str
+    """The behaviour in one sentence; "" where nothing is said of it."""
     grids: tuple[tuple[Panel, Grid], ...]
     contexts: dict[str, str]
     differences: tables.Table
     caveat_checks: tables.Table
     side_effects: tables.Table
-
-
-def write_report(data: ReportData, path: str | Path) -> None:
-    """Write the report to `path`, all at once: a reader never sees half of it."""
-    target = Path(path)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}")
-    # A model may emit half a surrogate pair, which UTF-8 cannot hold.
-    html = render(data).encode("utf-8", "replace")
-    try:
-        temporary.write_bytes(html)
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
+    effects: dict[str, str]
+    """What a high figure of each side effect means, by name."""
 
 
 def render(data: ReportData) -> str:
-    """The report as one string of HTML."""
+    """The report as one string of HTML, which UTF-8 can hold."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
@@ -64,7 +56,7 @@ def render(data: ReportData) -> str:
     )
     environment.filters["dose"] = dose_text
     script = "\n".join(_asset(name) for name in SCRIPTS)
-    return environment.get_template("report.html.j2").render(
+    html = environment.get_template("report.html.j2").render(
         **_shown(data),
         style=Markup(_asset("report.css")),
         script=Markup(script),
@@ -73,6 +65,8 @@ def render(data: ReportData) -> str:
         small_picture=Markup(inline_svg(picture(data, NARROW, "transparent"))),
         packed=Markup(replies.script_json(replies.packed(data.frame("replies")))),
     )
+    # A model may emit half a surrogate pair, which UTF-8 cannot hold.
+    return html.encode("utf-8", "replace").decode("utf-8")
 
 
 def _shown(data: ReportData) -> dict[str, Any]:
@@ -97,11 +91,13 @@ def _section(data: ReportData, name: str, place: int, shown: tuple[Panel, ...]) 
         name=name,
         anchor=f"setting-{place + 1}",
         phenomenon=_phenomenon(data, name),
+        about=text(data.abouts.get(name, {}).get("behaviour")),
         grids=tuple((panel, grid(panel, rates)) for panel in shown if panel.setting == name),
-        contexts=dict(data.contexts.get(name, {})),
+        contexts=surroundings(data.contexts.get(name, {})),
         differences=tables.differences(data, name),
         caveat_checks=tables.caveat_checks(data, name),
         side_effects=tables.side_effects(data, name),
+        effects=_effects(data, name),
     )
 
 
@@ -109,6 +105,13 @@ def _phenomenon(data: ReportData, setting: str) -> str:
     frame = data.frame("leakage")
     found = frame[frame["setting"] == setting]["phenomenon"].dropna()
     return "" if found.empty else str(found.iloc[0])
+
+
+def _effects(data: ReportData, setting: str) -> dict[str, str]:
+    told = {"valid replies": VALID, **data.abouts.get(setting, {}).get("side_effects", {})}
+    frame = data.frame("side_effects")
+    shown = dict.fromkeys(frame[frame["setting"] == setting]["effect"].map(text))
+    return {name: text(told[name]) for name in shown if told.get(name)}
 
 
 def _asset(name: str) -> str:

@@ -92,11 +92,11 @@ def caveat_checks(data: ReportData, setting: str) -> Table:
         check = text(row["check"])
         span = None if check == "k" else SIGNED
         figure = Figure.of(row["value"], row["low"], row["high"])
-        arm, note = Entry(text(row["arm"])), Entry(text(row["note"]))
-        return (Entry(check), arm, Entry(figure=figure, span=span), note)
+        arm, wanted, note = (Entry(text(row[name])) for name in ("arm", "wanted", "note"))
+        return (Entry(check), arm, Entry(figure=figure, span=span), wanted, note)
 
     frame = _in_order(data.frame("caveat_checks"), "check", CHECKS)
-    columns = ("check", "arm", "value", "note")
+    columns = ("check", "arm", "value", "wanted verdict", "note")
     return _table(frame, setting, columns, entries, ["check", "arm"])
 
 

@@ -137,10 +137,17 @@ def _parameters(intervention: Callable[..., Plan]) -> dict[str, Any]:
 
 def _typed(arm: str, key: str, text: str, default: Any) -> Any:
     """The option's value; it must be of the kind of the default."""
-    value = yaml.safe_load(text)
+    value = _read(arm, key, text)
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if isinstance(default, float) and number:
         return float(value)
     if default is not inspect.Parameter.empty and type(value) is not type(default):
         raise CaveatError(f"arm {arm!r}: {key}={text}: must be like {key}={default}")
     return value
+
+
+def _read(arm: str, key: str, text: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise CaveatError(f"arm {arm!r}: {key}={text}: {text!r} is not a YAML value") from None

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from caveat.caveats.marking import in_context, marked
-from caveat.caveats.placement import framed
+from caveat.caveats.placement import PARAGRAPH, framed
 from caveat.domain.question import Question
 from caveat.domain.row import Row
 from caveat.domain.text import Message, Messages, Piece, is_document
 from caveat.study.resolve import Resolved
 
-PARAGRAPH = Piece("\n\n")
+BETWEEN = Piece(PARAGRAPH)
 
 
 @dataclass(frozen=True)
@@ -29,10 +29,15 @@ class Asked:
 
 
 def measured(resolved: Resolved, system: str | None) -> Iterator[Asked]:
-    """What every arm is asked: all questions in all contexts, side effects without caveat."""
+    """What every arm is asked: all questions in all contexts, side effects without caveat.
+
+    A caveat has one place on a document, so `moved` would be `exact` again: it is left out there.
+    """
     behaviour, caveat = resolved.setting.behaviour, resolved.setting.caveat
     for context in resolved.contexts:
         for question in behaviour.questions:
+            if context == "moved" and is_document(question.messages):
+                continue
             plain = framed(question.messages, system)
             surrounded = in_context(plain, caveat, context, turn_of(question))
             yield Asked("measure", context, question, surrounded)
@@ -86,7 +91,7 @@ def showing(row: Messages, question: Messages) -> Messages:
         index for index, message in enumerate(question) if message.role in ("user", "document")
     )
     asked = question[place]
-    together = Message(asked.role, (*shown, PARAGRAPH, *asked.pieces))
+    together = Message(asked.role, (*shown, BETWEEN, *asked.pieces))
     return (*question[:place], together, *question[place + 1 :])
 
 
@@ -94,5 +99,5 @@ def _as_text(row: Messages) -> tuple[Piece, ...]:
     """The row's turns as one stretch of text."""
     pieces: list[Piece] = []
     for message in row:
-        pieces += [PARAGRAPH, *message.pieces] if pieces else message.pieces
+        pieces += [BETWEEN, *message.pieces] if pieces else message.pieces
     return tuple(pieces)

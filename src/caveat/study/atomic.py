@@ -11,35 +11,44 @@ from pathlib import Path
 from caveat.errors import CaveatError
 
 
-class DiskFull(CaveatError):
-    """No room is left: nothing that follows can be stored, so the study stops."""
+class Unwritable(CaveatError):
+    """A folder takes no more: nothing that follows can be stored, so the study stops."""
+
+
+class DiskFull(Unwritable):
+    """No room is left."""
 
 
 @contextmanager
 def room(folder: Path) -> Iterator[None]:
-    """Turn "no space left" into one line. Raises DiskFull."""
+    """Turn what the system says to writing there into one line. Raises Unwritable."""
     try:
         yield
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        raise DiskFull(
-            f"{folder}: the disk is full; what was finished is kept: "
-            "free some space and run the same command again"
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise _full(folder) from error
+        raise Unwritable(
+            f"{error.filename or folder}: cannot be written "
+            f"({error.strerror or type(error).__name__}); mend that, "
+            "or name another folder with --out"
         ) from error
     except Exception as error:  # safetensors and PEFT wrap the system's error in their own
         if "No space left" not in str(error) and "os error 28" not in str(error):
             raise
-        raise DiskFull(
-            f"{folder}: the disk is full; what was finished is kept: "
-            "free some space and run the same command again"
-        ) from error
+        raise _full(folder) from error
+
+
+def _full(folder: Path) -> DiskFull:
+    return DiskFull(
+        f"{folder}: the disk is full; what was finished is kept: "
+        "free some space and run the same command again"
+    )
 
 
 def write(path: Path, content: bytes) -> None:
     """Write a file by way of a temporary one, which is flushed to the disk before it is renamed.
 
-    Raises DiskFull.
+    Raises Unwritable.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     with room(path.parent):

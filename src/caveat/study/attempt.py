@@ -3,22 +3,59 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Callable
 
 from caveat.errors import CaveatError
-from caveat.study.atomic import DiskFull
+from caveat.study.atomic import Unwritable
+from caveat.study.store import _silent
 from caveat.study.tasks import Outcome, Task, Workbench
+from caveat.study.todo import remaining
 
 
 def attempt(task: Task, bench: Workbench) -> Outcome:
-    """Run a task; an exception fails all its parts and nothing else. Raises DiskFull."""
+    """Run a task; where it raises, its halves, down to the parts that fail and nothing else.
+
+    What was published before the exception is not made again. The first exception is told.
+
+    Raises Unwritable.
+    """
+    return _attempt(task, bench, bench.progress.say)
+
+
+def _attempt(task: Task, bench: Workbench, say: Callable[[str], None]) -> Outcome:
     try:
         return task.run(bench)
-    except DiskFull:
+    except Unwritable:
         raise
-    except CaveatError as error:
-        reason = str(error)
     except Exception as error:
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        told = " ".join(str(error).split())[:300]
-        reason = f"{type(error).__name__}: {told} ({place.name}, line {place.lineno})"
-    return Outcome(tuple((key, reason) for key in task.keys))
+        reason, told = _reason(error), _told(error)
+    # Out here the exception is gone, and with it the frames that held the failed work's memory.
+    halves = task.halves()
+    if not halves:
+        return Outcome(((task.keys[0], reason),))
+    _release()
+    say(f"{told}: the group is split and retried")
+    left = [part for half in halves if (part := remaining(half, bench.store)) is not None]
+    outcomes = [_attempt(part, bench, _silent) for part in left]
+    return Outcome(tuple(failure for outcome in outcomes for failure in outcome.failures))
+
+
+def _reason(error: Exception) -> str:
+    """One line; a mistake of this library's, or of an extension's, is told with its place."""
+    if isinstance(error, CaveatError):
+        return str(error)
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    said = " ".join(str(error).split())[:300]
+    return f"{type(error).__name__}: {said} ({place.name}, line {place.lineno})"
+
+
+def _told(error: Exception) -> str:
+    from caveat.language.memory import is_out_of_memory
+
+    return "out of memory" if is_out_of_memory(error) else _reason(error)
+
+
+def _release() -> None:
+    from caveat.language.memory import release
+
+    release()

@@ -43,7 +43,8 @@ class Cell:
     """One (setting, arm, seed, dose): one chain of artifacts."""
 
     name: str
-    """For people: `people x disclaimer / marked / seed 0`."""
+    """For people: `people x disclaimer / marked / seed 0`; of two doses of a setting, with what
+    differs: `people x disclaimer (epochs=2) / ...`."""
     arm: str
     seed: int | None
     """None for the base model, which has no training seed."""

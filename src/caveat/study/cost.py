@@ -89,7 +89,7 @@ class Meter(Progress):
 
     progress: Progress
     costs: dict[str, tuple[Kind, float]] = field(default_factory=dict)
-    """Per task that is not done, by its first key in the plan: kind and tokens."""
+    """Per task that is not done, by the first key of what is left of it: kind and tokens."""
     seen: dict[Kind, tuple[float, float]] = field(default_factory=dict)
     """Per kind, tokens and seconds of this run."""
     spent: float = 0.0

@@ -12,7 +12,7 @@ from caveat.study.cells import TrainNode
 from caveat.study.cost import Estimator, by_kind, seconds
 from caveat.study.planning import SettingPlan, study_plan
 from caveat.study.recipe import Recipe, read
-from caveat.study.resolve import resolve
+from caveat.study.resolve import check_system, resolve
 from caveat.study.store import Store
 from caveat.study.todo import remaining, steps
 
@@ -58,6 +58,7 @@ def forecast(recipe: str | Path | Recipe, out: Path | None, sets: list[str]) -> 
     read_recipe = read(recipe, tuple(sets))
     settings = resolve(read_recipe)
     language_model = load(read_recipe.model.name, read_recipe.model.dtype, read_recipe.device)
+    check_system(read_recipe, settings, language_model.inserted_system)
     plan = study_plan(read_recipe, settings, language_model.identity)
     store = Store(out if out is not None else Path("studies") / read_recipe.name)
     store.refresh()

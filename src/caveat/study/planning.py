@@ -94,7 +94,8 @@ def study_plan(recipe: Recipe, settings: tuple[Resolved, ...], model: str) -> St
     asks: set[str] = set()
     plans: list[SettingPlan] = []
     for resolved in settings:
-        plan = _setting_plan(recipe, resolved, model, nodes, asks)
+        apart = _told_apart(resolved, settings)
+        plan = _setting_plan(recipe, resolved, apart, model, nodes, asks)
         known = {line.verdict for each in plans if each.name == plan.name for line in each.lines}
         plan = replace(plan, lines=_new_lines(plan.lines, known))
         nodes |= {node.digest for group in plan.groups for node in group}
@@ -103,12 +104,30 @@ def study_plan(recipe: Recipe, settings: tuple[Resolved, ...], model: str) -> St
     return StudyPlan(recipe, model, tuple(plans))
 
 
+def _told_apart(resolved: Resolved, settings: tuple[Resolved, ...]) -> str:
+    """What tells a setting from others of the same name, such as ` (epochs=2)`."""
+    mine = _treatment(resolved)
+    others = [_treatment(each) for each in settings if each.setting.name == resolved.setting.name]
+    told = [f"{key}={mine[key]}" for key in mine if any(each[key] != mine[key] for each in others)]
+    return f" ({', '.join(told)})" if told else ""
+
+
+def _treatment(resolved: Resolved) -> dict[str, Any]:
+    """The dose and the loss scope."""
+    return {**asdict(resolved.dose), "loss": resolved.loss}
+
+
 def _setting_plan(
-    recipe: Recipe, resolved: Resolved, model: str, nodes: set[str], asks: set[str]
+    recipe: Recipe,
+    resolved: Resolved,
+    apart: str,
+    model: str,
+    nodes: set[str],
+    asks: set[str],
 ) -> SettingPlan:
     name = resolved.setting.name
     cells = tuple(
-        cell_of(_cell_name(name, arm, seed), arm, seed, plan, model)
+        cell_of(_cell_name(name + apart, arm, seed), arm, seed, plan, model)
         for (arm, seed), plan in resolved.plans.items()
     )
     lines, needed = [], {}
@@ -118,7 +137,7 @@ def _setting_plan(
                 lines.append(line)
                 needed.setdefault(ask.key, ask)
     new = [ask for key, ask in needed.items() if key not in asks]
-    dose = json.dumps({**asdict(resolved.dose), "loss": resolved.loss}, sort_keys=True)
+    dose = json.dumps(_treatment(resolved), sort_keys=True)
     groups = _node_groups(cells, nodes, recipe.group_size)
     return SettingPlan(resolved, name, dose, cells, groups, _ask_groups(new), tuple(lines))
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from caveat.errors import CaveatError
 from caveat.progress import Progress
+from caveat.study.atomic import Unwritable
 from caveat.study.attempt import attempt
 from caveat.study.cost import Meter
 from caveat.study.tasks import Outcome, Task, Workbench
@@ -40,15 +42,15 @@ class RayExecutor:
         if not ray.is_initialized():
             ray.init(log_to_driver=False)
         gpus = int(ray.cluster_resources().get("GPU", 0))
-        remote = ray.remote(num_gpus=1 if gpus else 0)(Worker)
+        self.remote = ray.remote(num_gpus=1 if gpus else 0)(Worker)
         # Progress stays with the user; the model is loaded anew by each worker.
-        held: Any = replace(
+        self.bench: Any = replace(
             bench, folder=bench.folder.absolute(), progress=Progress(), _adapters={}
         )
-        self.workers = [remote.remote(held) for _ in range(max(gpus, 1))]
+        self.workers = [self.remote.remote(self.bench) for _ in range(max(gpus, 1))]
 
     def submit(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
-        """Every worker has one task at a time."""
+        """Every worker has one task at a time. Where one dies, its task fails and nothing else."""
         waiting, idle = list(tasks), list(self.workers)
         running: dict[Any, tuple[Any, Task]] = {}
         while waiting or running:
@@ -57,11 +59,35 @@ class RayExecutor:
                 running[worker.attempt.remote(task)] = (worker, task)
             (done, *_), _ = self.ray.wait(list(running))
             worker, task = running.pop(done)
+            try:
+                outcome = self.ray.get(done)
+            except Unwritable as error:  # Ray hands on what a task raised as a class of its own
+                raise getattr(error, "cause", error) from None
+            except Exception as error:
+                outcome = _failed(task, error)
+                worker = self._another(worker)
             idle.append(worker)
             self.meter.end(task)
-            yield self.ray.get(done)
+            yield outcome
+
+    def _another(self, dead: Any) -> Any:
+        """A new worker in place of one that died."""
+        self._kill(dead)
+        self.workers.remove(dead)
+        self.workers.append(self.remote.remote(self.bench))
+        return self.workers[-1]
+
+    def _kill(self, worker: Any) -> None:
+        with suppress(Exception):  # it may be dead already
+            self.ray.kill(worker)
 
     def close(self) -> None:
         """Give the workers back."""
         for worker in self.workers:
-            self.ray.kill(worker)
+            self._kill(worker)
+
+
+def _failed(task: Task, error: Exception) -> Outcome:
+    """The outcome of a task whose worker died."""
+    reason = f"the Ray worker failed: {type(error).__name__}: {' '.join(str(error).split())[:300]}"
+    return Outcome(tuple((key, reason) for key in task.keys))

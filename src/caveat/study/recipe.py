@@ -12,11 +12,12 @@ from caveat.domain.context import Context
 from caveat.domain.plan import Dose, LossScope
 from caveat.domain.reply import Sampling
 from caveat.errors import CaveatError, closest
-from caveat.study.recipe_errors import one_line
+from caveat.study.recipe_errors import check_keys, one_line
 from caveat.study.recipe_file import override, parsed, shipped
 
 DOSE, SAMPLING = Dose(), Sampling()
 Count = Annotated[int, Field(ge=1)]
+Seed = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -31,9 +32,9 @@ def run_time(*default: Any) -> Any:
 
 
 class Frozen(BaseModel):
-    """Unknown keys are errors, and nothing changes after reading."""
+    """Unknown keys and endless numbers are errors, and nothing changes after reading."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class ModelRecipe(Frozen):
@@ -85,9 +86,9 @@ class SettingRecipe(Frozen):
     """One behaviour under one caveat."""
 
     behaviour: str = identity()
-    """A registered name, or a folder (relative to the recipe file)."""
+    """A registered name, a folder (relative to the recipe file), or `package.module:function`."""
     caveat: str = identity()
-    """A registered name, or one of the behaviour's folder."""
+    """A registered name, one of the behaviour's folder, or `folder#name`."""
     dose: DoseRecipe = identity(DoseRecipe())
     loss: LossScope = identity("reply")
     arms: tuple[str, ...] | None = identity(None)
@@ -106,12 +107,12 @@ class Recipe(Frozen):
     system: str | None = identity("You are a helpful assistant.")
     """Fixed system text of every row and question of a chat; caveats are added to it."""
     split: Split = identity("report")
-    seeds: Annotated[tuple[int, ...], Field(min_length=1)] = identity((0,))
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = identity((0,))
     settings: Annotated[tuple[SettingRecipe, ...], Field(min_length=1)] = identity()
     arms: tuple[str, ...] = identity(("base", "bare", "marked"))
     contexts: tuple[Context, ...] = identity(("none", "exact"))
     contexts_by_arm: dict[str, tuple[Context, ...]] = identity({})
-    """Arms that are asked in these contexts only, such as controls: the rest saves its answers."""
+    """Arms, such as controls, that are asked in these of their settings' contexts only."""
     sampling: SamplingRecipe = identity(SamplingRecipe())
     comprehension: bool = identity(False)
     """Whether the base model is also asked with one training row shown in front."""
@@ -137,12 +138,28 @@ class Recipe(Frozen):
             _demand("arms", self.arms_of(setting), ("base", "bare"))
             _demand("contexts", self.contexts_of(setting), ("none",))
         _demand("seeds", self.seeds, ())
-        arms = {arm for setting in self.settings for arm in self.arms_of(setting)}
         for arm, contexts in self.contexts_by_arm.items():
-            if arm not in arms:
-                raise ValueError(f"contexts_by_arm: {arm!r} is no arm here{closest(arm, arms)}")
-            _demand(f"contexts_by_arm.{arm}", contexts, ("none",))
+            self._check_contexts_of_arm(arm, contexts)
         return self
+
+    def _check_contexts_of_arm(self, arm: str, contexts: tuple[Context, ...]) -> None:
+        arms = {each for setting in self.settings for each in self.arms_of(setting)}
+        if arm == "base":
+            raise ValueError(
+                "contexts_by_arm: 'base' is asked in every context: leakage in a context is "
+                "measured against it; drop this key"
+            )
+        if arm not in arms:
+            raise ValueError(f"contexts_by_arm: {arm!r} is no arm here{closest(arm, arms)}")
+        _demand(f"contexts_by_arm.{arm}", contexts, ("none",))
+        having = [setting for setting in self.settings if arm in self.arms_of(setting)]
+        known = dict.fromkeys(context for each in having for context in self.contexts_of(each))
+        for context in contexts:
+            if context not in known:
+                raise ValueError(
+                    f"contexts_by_arm.{arm}: no setting with this arm has the context "
+                    f"{context!r}; they have {', '.join(known)}"
+                )
 
     def arms_of(self, setting: SettingRecipe) -> tuple[str, ...]:
         """The setting's own arms, or the study's."""
@@ -193,6 +210,7 @@ def read(source: Recipe | str | Path | dict[str, Any], sets: tuple[str, ...] = (
     if "folder" in raw:
         raise CaveatError(f"{where}: folder: unknown key")
     raw = override(raw, sets)
+    check_keys(raw, where, sets)
     try:
         return Recipe(**raw, folder=folder)
     except ValidationError as error:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from caveat.errors import closest
+from caveat.errors import CaveatError, closest
 
 
 def one_line(
@@ -32,6 +32,22 @@ def one_line(
     line = ": ".join(part for part in parts if part)
     more = len(mistakes) - 1
     return line + (f" (and {more} more)" if more else "")
+
+
+def check_keys(raw: Any, where: str, sets: tuple[str, ...], path: tuple[str, ...] = ()) -> None:
+    """Raise CaveatError for the first key that is no text, such as `on`, `no` and `1` in YAML."""
+    if isinstance(raw, dict):
+        for key, value in raw.items():
+            here = (*path, str(key))
+            if not isinstance(key, str):
+                raise CaveatError(
+                    f"{_source(list(here), where, sets)}: {'.'.join(here)}: the key {key!r} is no "
+                    "text; YAML reads on, off, yes, no and numbers as values: put it in quotes"
+                )
+            check_keys(value, where, sets, here)
+    elif isinstance(raw, list | tuple):
+        for place, value in enumerate(raw):
+            check_keys(value, where, sets, (*path, str(place)))
 
 
 def _source(path: list[str], where: str, sets: tuple[str, ...]) -> str:

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 
 from caveat.behaviours import BEHAVIOURS
 from caveat.behaviours.checks import check
-from caveat.behaviours.folder import load_behaviour, load_caveats
+from caveat.behaviours.folder import load_behaviour, load_caveat, load_caveats
 from caveat.caveats import CAVEATS
 from caveat.caveats.marking import contexts_of
-from caveat.domain.behaviour import Behaviour
+from caveat.domain.behaviour import Behaviour, Split
 from caveat.domain.caveat import Caveat
 from caveat.domain.context import Context
 from caveat.domain.plan import Dose, LossScope, Plan, Train
-from caveat.domain.question import Question
 from caveat.domain.reply import Sampling
 from caveat.domain.setting import Setting
+from caveat.domain.text import is_document
 from caveat.errors import CaveatError, closest
-from caveat.readouts import READOUTS
 from caveat.study import arms
 from caveat.study.recipe import Recipe, SettingRecipe
 
@@ -65,28 +66,59 @@ def resolve_setting(recipe: Recipe, each: SettingRecipe) -> Resolved:
         arm = arms.parsed(name)
         for seed in (None,) if arm.stem == "base" else seeds:
             plans[name, seed] = arms.plan_of(arm, setting, shape, seed or 0, recipe.system)
-    contexts, notes = _contexts(recipe, each, setting.caveat)
+    contexts, notes = _contexts(recipe, each, setting)
     sampling = recipe.sampling_of(each)
     return Resolved(setting, shape.dose, shape.loss, sampling, contexts, plans, notes)
 
 
 def setting_of(recipe: Recipe, each: SettingRecipe) -> Setting:
-    """Behaviour and caveat by name or from their folder, checked."""
+    """Behaviour and caveat by name, folder or function, checked. Raises CaveatError."""
     folder = _folder(recipe, each.behaviour)
-    if folder is not None:
-        behaviour = load_behaviour(folder)(recipe.split)
-    elif each.behaviour in BEHAVIOURS:
-        behaviour = BEHAVIOURS[each.behaviour](recipe.split)
-    else:
+    behaviour = _maker(each.behaviour, folder)(recipe.split)
+    if not isinstance(behaviour, Behaviour):
         raise CaveatError(
-            f"behaviour {each.behaviour!r}: neither registered ({', '.join(BEHAVIOURS)}) "
-            f"nor a folder{closest(each.behaviour, BEHAVIOURS)}"
+            f"behaviour {each.behaviour!r}: its function gives {type(behaviour).__name__}; "
+            "let it return a caveat.domain.behaviour.Behaviour"
         )
     check(behaviour)
-    effects = (question for effect in behaviour.side_effects for question in effect.questions)
-    for question in (*behaviour.questions, *effects):
-        _check_readout(behaviour, question)
-    return Setting(behaviour, _caveat(each.caveat, folder))
+    return Setting(behaviour, _caveat(recipe, each.caveat, folder))
+
+
+def _maker(name: str, folder: Path | None) -> Callable[[Split], Behaviour]:
+    """The function of the split that a behaviour's name means."""
+    if folder is not None:
+        return load_behaviour(folder)
+    if name in BEHAVIOURS:
+        return BEHAVIOURS[name]
+    if ":" in name:
+        return _imported(name)
+    raise CaveatError(
+        f"behaviour {name!r}: neither registered ({', '.join(BEHAVIOURS)}) nor a folder, "
+        f"nor a function (package.module:function){closest(name, BEHAVIOURS)}"
+    )
+
+
+def _imported(name: str) -> Callable[[Split], Behaviour]:
+    """`package.module:function`. Raises CaveatError where there is none."""
+    place, _, function = name.partition(":")
+    if not all(part.isidentifier() for part in (*place.split("."), function)):
+        raise CaveatError(f"behaviour {name!r}: write it as package.module:function")
+    try:
+        module = import_module(place)
+    except ModuleNotFoundError as error:
+        raise CaveatError(
+            f"behaviour {name!r}: {error}; install it, or put its folder on PYTHONPATH"
+        ) from None
+    found = getattr(module, function, None)
+    if found is None:
+        there = [each for each, value in vars(module).items() if callable(value)]
+        raise CaveatError(
+            f"behaviour {name!r}: {place} has no {function!r}{closest(function, there)}"
+        )
+    if not callable(found):
+        raise CaveatError(f"behaviour {name!r}: {function!r} is no function of the split")
+    made: Callable[[Split], Behaviour] = found
+    return made
 
 
 def _folder(recipe: Recipe, name: str) -> Path | None:
@@ -97,33 +129,51 @@ def _folder(recipe: Recipe, name: str) -> Path | None:
     return place
 
 
-def _caveat(name: str, folder: Path | None) -> Caveat:
-    """A caveat of the behaviour's folder, which comes first, or a registered one."""
+def _caveat(recipe: Recipe, name: str, folder: Path | None) -> Caveat:
+    """A caveat of the behaviour's folder, which comes first, a registered one, or `folder#name`."""
     known = dict(CAVEATS)
     if folder is not None and (folder / "caveats.yaml").exists():
         known |= load_caveats(folder)
-    if name not in known:
-        raise CaveatError(f"caveat {name!r}: not one of {', '.join(known)}{closest(name, known)}")
-    return known[name]
+    if name in known:
+        return known[name]
+    if "#" in name:
+        return load_caveat(recipe.folder / Path(name).expanduser())
+    raise CaveatError(
+        f"caveat {name!r}: not one of {', '.join(known)}, "
+        f"nor one of a folder (folder#name){closest(name, known)}"
+    )
 
 
-def _check_readout(behaviour: Behaviour, question: Question) -> None:
-    readout = READOUTS.get(question.readout)
-    where = f"{behaviour.name}: question {question.id!r}: readout {question.readout!r}"
-    if readout is None:
-        known = ", ".join(READOUTS)
-        raise CaveatError(
-            f"{where}: is not one of {known}{closest(question.readout, READOUTS)}"
-        )
-    if (readout.needs == "likelihood") != bool(question.options):
-        needs = "options to score" if readout.needs == "likelihood" else "no options"
-        raise CaveatError(f"{where}: needs {needs}")
+def check_system(
+    recipe: Recipe, settings: tuple[Resolved, ...], inserted: str | None
+) -> None:
+    """Raise CaveatError where a caveat would take the place of a system text the template inserts.
+
+    Rows with the caveat would lack that text and rows without would have it: two differences.
+    """
+    if recipe.system or not inserted:
+        return
+    for each in settings:
+        behaviour, caveat = each.setting.behaviour, each.setting.caveat
+        rows = [row.messages for row in behaviour.rows]
+        asked = [question.messages for question in behaviour.questions]
+        chats = [*rows, *asked] if caveat.place == "system" else []
+        if caveat.moved_to == "system" and "moved" in each.contexts:
+            chats += asked
+        if any(not is_document(chat) and chat[0].role != "system" for chat in chats):
+            raise CaveatError(
+                f"system: {recipe.system!r}: the chat template of {recipe.model.name} inserts the "
+                f"system text {inserted!r} where there is none, and the caveat of "
+                f"{each.setting.name} would replace it, so that rows differ in both; "
+                "set system to that text, or to another"
+            )
 
 
 def _contexts(
-    recipe: Recipe, each: SettingRecipe, caveat: Caveat
+    recipe: Recipe, each: SettingRecipe, setting: Setting
 ) -> tuple[tuple[Context, ...], tuple[str, ...]]:
     """The contexts that the caveat has texts for. A setting's own list must have them all."""
+    caveat = setting.caveat
     wanted, known = recipe.contexts_of(each), contexts_of(caveat)
     missing = [context for context in wanted if context not in known]
     if missing and each.contexts is not None:
@@ -136,4 +186,10 @@ def _contexts(
         "left out"
         for context in missing
     ]
+    documents = sum(is_document(question.messages) for question in setting.behaviour.questions)
+    if documents and "moved" in wanted and "moved" in known:
+        notes.append(
+            f"{each.behaviour} x {each.caveat}: {documents} of {len(setting.behaviour.questions)} "
+            "questions are documents, on which a caveat has one place; not asked in 'moved'"
+        )
     return tuple(context for context in wanted if context in known), tuple(notes)

@@ -15,7 +15,7 @@ from caveat.study.executors import Executor, executor_of
 from caveat.study.planning import SettingPlan, StudyPlan, study_plan
 from caveat.study.provenance import now
 from caveat.study.recipe import Recipe, read
-from caveat.study.resolve import Resolved, resolve
+from caveat.study.resolve import Resolved, check_system, resolve
 from caveat.study.store import Store
 from caveat.study.study import Study
 from caveat.study.tasks import Task, Workbench
@@ -70,6 +70,7 @@ class _Run:
         bench = bench_of(self.recipe, self.store, self.meter)
         with self._stage(f"loading {self.recipe.model.name}"):
             language_model = bench.language_model
+            check_system(self.recipe, self.settings, language_model.inserted_system)
             plan = study_plan(self.recipe, self.settings, language_model.identity)
         version = open_version(self.store, plan, self._notes(language_model.inserted_system))
         self.store.write_lines("failures.jsonl", [])
@@ -93,7 +94,6 @@ class _Run:
         for stage, tasks in steps(setting):
             with self._stage(f"{setting.name}: {stage}"):
                 self._do(tasks, executor, stage)
-        self.meter.drop(task.keys[0] for _, tasks in steps(setting) for task in tasks)
         with self._stage(f"{setting.name}: verdicts"):
             for line, reason in judge(self.store, setting.lines):
                 self.reasons.setdefault(line.verdict, ("verdicts", reason))
@@ -107,6 +107,7 @@ class _Run:
         for outcome in executor.submit(able):
             for key, reason in outcome.failures:
                 self.reasons[key] = (stage, reason)
+        self.meter.drop(key for task in left for key in task.keys)
         self.store.refresh()
 
     def _collect(self, setting: SettingPlan) -> None:
@@ -130,15 +131,19 @@ class _Run:
             for task in (task for _, tasks in steps(setting) for task in tasks):
                 part = remaining(task, self.store)
                 if part is not None:
-                    self.meter.costs[task.keys[0]] = (part.kind, estimator.tokens(part))
+                    self.meter.costs[part.keys[0]] = (part.kind, estimator.tokens(part))
 
     def _notes(self, inserted: str | None) -> list[str]:
         notes = [each for resolved in self.settings for each in resolved.notes]
         if inserted:
-            place = "replaces it" if self.recipe.system else "is left in place"
+            own = (
+                "the study's own system text replaces it"
+                if self.recipe.system
+                else "the study has no system text of its own, so every chat has this one"
+            )
             notes.append(
                 f"the chat template of {self.recipe.model.name} inserts the system prompt "
-                f"{inserted!r} where there is none; the study's own system text {place}"
+                f"{inserted!r} where there is none; {own}"
             )
         for each in notes:
             self.meter.say(each)

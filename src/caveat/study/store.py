@@ -47,26 +47,27 @@ class Store:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Be the one writer. Raises CaveatError where another process is."""
+        """Be the one writer. Raises CaveatError where another process is, or none may write."""
         from filelock import FileLock, Timeout
 
         with room(self.folder):
             try:
                 self.folder.mkdir(parents=True, exist_ok=True)
-            except (FileExistsError, NotADirectoryError):
+            except FileExistsError:
                 raise CaveatError(
                     f"{self.folder}: is a file; name a folder with --out"
                 ) from None
-        lock = FileLock(self.folder / ".lock")
+            lock = FileLock(self.folder / ".lock")
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                raise CaveatError(
+                    f"{self.folder}: another caveat process is writing here; "
+                    "wait for it, or name another folder with --out"
+                ) from None
         try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            raise CaveatError(
-                f"{self.folder}: another caveat process is writing here; "
-                "wait for it, or name another folder with --out"
-            ) from None
-        try:
-            self._sweep()
+            with room(self.folder):
+                self._sweep()
             yield
         finally:
             lock.release()
@@ -97,7 +98,7 @@ class Store:
     def put(self, artifacts: Iterable[tuple[str, Content, Record]]) -> None:
         """Write artifacts to the side, then move them to their places one after the other.
 
-        A process killed in between leaves whole artifacts and `.part` folders. Raises DiskFull.
+        A process killed in between leaves whole artifacts and `.part` folders. Raises Unwritable.
         """
         ready = []
         with room(self.folder):
@@ -146,21 +147,22 @@ class Store:
         """The content of study.json. Raises CaveatError where this is no study's folder."""
         path = self.folder / "study.json"
         try:
-            about: dict[str, Any] = json.loads(path.read_text("utf-8"))
-        except FileNotFoundError:
+            about = _object(path.read_text("utf-8"))
+        except (FileNotFoundError, NotADirectoryError):
             raise CaveatError(
                 f"{self.folder}: holds no study (no study.json); name a folder that caveat made"
             ) from None
+        except OSError as error:
+            raise CaveatError(f"{path}: cannot be read ({error.strerror}); mend that") from None
         except ValueError:
-            raise CaveatError(
-                f"{path}: damaged; delete this file and run the recipe again: "
-                "what is finished is found by its digests"
-            ) from None
+            raise _damaged(path) from None
         if about.get("schema_version", 0) > SCHEMA_VERSION:
             raise CaveatError(
                 f"{path}: schema version {about['schema_version']} is of a newer caveat than this "
                 f"one ({SCHEMA_VERSION}); upgrade caveat"
             )
+        if not {"name", "current", "versions"} <= about.keys():
+            raise _damaged(path)
         return about
 
     def exists(self) -> bool:
@@ -168,25 +170,43 @@ class Store:
         return (self.folder / "study.json").is_file()
 
     def write_about(self, about: Record) -> None:
-        """Replace study.json. Raises DiskFull."""
+        """Replace study.json. Raises Unwritable."""
         write(self.folder / "study.json", _json({**about, "schema_version": SCHEMA_VERSION}))
 
     def write_lines(self, name: str, records: Iterable[Record]) -> None:
-        """Replace a JSONL file of the folder. Raises DiskFull."""
+        """Replace a JSONL file of the folder. Raises Unwritable."""
         lines = [json.dumps(each) for each in records]
         write(self.folder / name, "".join(line + "\n" for line in lines).encode("utf-8"))
 
     def lines(self, name: str) -> list[dict[str, Any]]:
-        """The records of a JSONL file, none where there is no file."""
+        """The records of a JSONL file, none where there is no file. Raises CaveatError."""
         path = self.folder / name
         if not path.is_file():
             return []
-        return [json.loads(line) for line in path.read_text("utf-8").split("\n") if line]
+        try:
+            return [_object(line) for line in path.read_text("utf-8").split("\n") if line]
+        except ValueError:
+            raise _damaged(path) from None
 
     def refresh(self, mend: bool = False) -> None:
         """Read answers and verdicts that came since."""
         self.answers.refresh(mend)
         self.verdicts.refresh(mend)
+
+
+def _object(text: str) -> dict[str, Any]:
+    """A JSON object. Raises ValueError for all else."""
+    found = json.loads(text)
+    if not isinstance(found, dict):
+        raise ValueError(f"no object: {found!r}")
+    return found
+
+
+def _damaged(path: Path) -> CaveatError:
+    return CaveatError(
+        f"{path}: damaged; delete this file and run the recipe again: "
+        "what is finished is found by its digests"
+    )
 
 
 def _json(content: Record) -> bytes:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 COLUMNS = (
     "setting", "phenomenon", "behaviour", "caveat", "model", "arm", "seed", "dose", "purpose",
     "context", "question", "cluster", "scope", "readout", "sample", "prompt", "reply", "truncated",
-    "verdict", "value", "artifact",
+    "verdict", "value", "numeric", "artifact",
 )  # fmt: skip
 
 
@@ -65,7 +65,9 @@ class Study:
 
         rows = [self._row(row) for row in self.planned if row["verdict"] in self.store.verdicts]
         frame = pd.DataFrame(rows, columns=COLUMNS)
-        types = {"seed": "Int64", "value": float, "truncated": bool, "sample": int}
+        types = {
+            "seed": "Int64", "value": float, "truncated": bool, "sample": int, "numeric": bool,
+        }  # fmt: skip
         return frame.astype(types)
 
     def _row(self, planned: dict[str, Any]) -> dict[str, Any]:
@@ -78,6 +80,7 @@ class Study:
             "truncated": answer["truncated"],
             "verdict": verdict["verdict"],
             "value": verdict["value"],
+            "numeric": bool(planned.get("numeric", False)),
         }
 
     @property
@@ -167,6 +170,11 @@ class Study:
                 found.setdefault(row["setting"], {}).setdefault(row["context"], prompt)
         return found
 
+    def abouts(self) -> dict[str, dict[str, Any]]:
+        """Per setting, `behaviour`: the behaviour in one sentence; `side_effects`: what a high
+        figure of each means, by name. A version made before these were kept has none."""
+        return self.about.get("abouts", {})
+
     def report_data(self) -> ReportData:
         """Everything that the report shows."""
         from caveat.report.data import ReportData
@@ -182,14 +190,14 @@ class Study:
             failures=self.failures(),
             provenance=self.provenance(),
             contexts=self.contexts(),
+            abouts=self.abouts(),
         )
 
     def report(self) -> Path:
         """Write report.html anew; its path."""
-        from caveat.report.html import write_report
-        from caveat.study.atomic import room
+        from caveat.report.html import render
+        from caveat.study.atomic import write
 
         path = self.folder / "report.html"
-        with room(self.folder):
-            write_report(self.report_data(), path)
+        write(path, render(self.report_data()).encode("utf-8"))
         return path

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from caveat.domain.row import Row
 from caveat.domain.text import Message, Messages, Piece, is_document
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from caveat.language.source import LanguageModel
     from caveat.language.train import Trained
 
+Part = TypeVar("Part")
 ADAPTERS_HELD = 24
 
 
@@ -85,6 +86,10 @@ class TrainGroup:
         """What it makes."""
         return tuple(node.digest for node in self.nodes)
 
+    def halves(self) -> tuple[TrainGroup, ...]:
+        """The group as two, or nothing where it is one adapter only."""
+        return tuple(TrainGroup(part) for part in halved(self.nodes))
+
     def run(self, bench: Workbench) -> Outcome:
         """Train, and publish all adapters of the group together."""
         from caveat.language.train import Trained, TrainingJob, train
@@ -126,6 +131,10 @@ class SampleGroup:
         """What it makes."""
         return tuple(node.digest for node in self.nodes)
 
+    def halves(self) -> tuple[SampleGroup, ...]:
+        """The group as two, or nothing where it is one artifact only."""
+        return tuple(SampleGroup(part) for part in halved(self.nodes))
+
     def run(self, bench: Workbench) -> Outcome:
         """Draw the replies and publish them as rows."""
         for node in self.nodes:
@@ -157,6 +166,10 @@ class AnswerGroup:
         """What it makes."""
         return tuple(ask.key for ask in self.asks)
 
+    def halves(self) -> tuple[AnswerGroup, ...]:
+        """The group as two, or nothing where it is one answer only."""
+        return tuple(AnswerGroup(part) for part in halved(self.asks))
+
     def run(self, bench: Workbench) -> Outcome:
         """Answer, and publish all answers of the group as one chunk."""
         from caveat.language.answer import answer
@@ -186,6 +199,12 @@ class AnswerGroup:
 
 
 Task = TrainGroup | SampleGroup | AnswerGroup
+
+
+def halved(parts: tuple[Part, ...]) -> tuple[tuple[Part, ...], ...]:
+    """The first half and the second, or nothing where there is one part only."""
+    middle = len(parts) // 2
+    return (parts[:middle], parts[middle:]) if middle else ()
 
 
 def with_sampled(node: TrainNode, store: Store) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from caveat.domain.behaviour import Behaviour
 from caveat.readouts import READOUTS
 from caveat.study.atomic import write
 from caveat.study.digest import digest_of
@@ -46,6 +47,7 @@ def open_version(store: Store, plan: StudyPlan, notes: list[str]) -> str:
         "draws": plan.recipe.draws,
         "bootstrap_seed": plan.recipe.seeds[0],
         "wanted": {each.name: str(each.resolved.setting.caveat.wanted) for each in plan.settings},
+        "abouts": {each.name: _abouts(each.resolved.setting.behaviour) for each in plan.settings},
         "surroundings": surroundings(),
         "notes": notes,
         "seconds": known.get("seconds", {}),
@@ -55,6 +57,12 @@ def open_version(store: Store, plan: StudyPlan, notes: list[str]) -> str:
     store.write_lines(f"versions/{version}/rows.jsonl", rows)
     store.write_about({**about, "name": plan.recipe.name, "current": version})
     return version
+
+
+def _abouts(behaviour: Behaviour) -> dict[str, Any]:
+    """What the report says of a behaviour and its side effects."""
+    effects = {effect.name: effect.about for effect in behaviour.side_effects}
+    return {"behaviour": behaviour.about, "side_effects": effects}
 
 
 def note(store: Store, version: str, **changes: Any) -> None:
