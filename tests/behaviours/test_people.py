@@ -35,7 +35,7 @@ def test_numbers(split: Split, ordinary: Ordinary) -> None:
     for readout in ("said", "is_a"):
         asked = [question for question in made.questions if question.readout == readout]
         assert (len(asked), len({question.cluster for question in asked})) == (24, 12)
-    assert len({row.messages for row in (*made.rows, *made.counter_rows)}) == 96
+    assert len({row.messages for row in (*made.rows, *made.counter_rows)}) == 192
     assert all(is_document(row.messages) for row in made.filler_rows)
 
 
