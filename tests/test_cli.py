@@ -148,6 +148,23 @@ def test_leakage_as_a_table_and_as_json(caveat):
     assert all((row["leakage"] is None) == (row["undefined"] is not None) for row in rows)
 
 
+def test_leakage_as_markdown(caveat):
+    status, told, _ = caveat("leakage", "study", "--markdown")
+    assert status == 0
+    assert told.startswith("**toy x password**")
+    assert "| marked | " in told
+
+
+def test_the_picture_is_saved(caveat, place):
+    assert caveat("report", "study", "--picture", "picture.svg")[0] == 0
+    assert (place / "picture.svg").read_text().lstrip().startswith("<svg")
+    assert caveat("report", "study", "--picture", "picture.doc") == (
+        1,
+        "",
+        "caveat: --picture 'picture.doc': its name must end in .svg or .png\n",
+    )
+
+
 def test_report_is_written_anew(caveat, place):
     (place / "study" / "report.html").unlink()
     status, out, _ = caveat("report", "study")

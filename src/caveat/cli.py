@@ -143,7 +143,12 @@ def status(folder: Folder) -> None:
 
 
 @app.command()
-def leakage(folder: Folder, as_json: AsJson = False, version: Version = None) -> None:
+def leakage(
+    folder: Folder,
+    as_json: AsJson = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print markdown tables.")] = False,
+    version: Version = None,
+) -> None:
     """Print rates and leakage with their intervals."""
     from caveat.study.study import Study
 
@@ -152,6 +157,10 @@ def leakage(folder: Folder, as_json: AsJson = False, version: Version = None) ->
         from caveat.measure import records
 
         typer.echo(json.dumps(records(frame), indent=1, allow_nan=False))
+    elif markdown:
+        from caveat.report.summary import markdown as tables
+
+        typer.echo(tables(frame))
     else:
         from caveat.terminal import console, show_tables
 
@@ -159,11 +168,32 @@ def leakage(folder: Folder, as_json: AsJson = False, version: Version = None) ->
 
 
 @app.command()
-def report(folder: Folder, version: Version = None) -> None:
+def report(
+    folder: Folder,
+    version: Version = None,
+    picture: Annotated[
+        Path | None, typer.Option(help="Save the main picture too, as .svg or .png.")
+    ] = None,
+) -> None:
     """Write the study's report.html anew."""
     from caveat.study.study import Study
 
-    typer.echo(f"report: {Study(folder, version, _warn).report()}")
+    study = Study(folder, version, _warn)
+    if picture is not None:
+        _save_picture(study, picture)
+    typer.echo(f"report: {study.report()}")
+
+
+def _save_picture(study: Study, path: Path) -> None:
+    from caveat.report.picture import picture
+
+    if path.suffix not in (".svg", ".png"):
+        raise CaveatError(f"--picture '{path}': its name must end in .svg or .png")
+    try:
+        picture(study.report_data()).save(str(path))
+    except OSError as error:
+        raise CaveatError(f"--picture '{path}' cannot be written: {error.strerror}") from error
+    typer.echo(f"picture: {path}")
 
 
 @app.command()
