@@ -54,7 +54,7 @@ def test_time_left_is_by_the_rates_seen(monkeypatch):
     (setting,) = study_plan(read(small()), resolve(read(small())), "m").settings
     (train,), answers = (tasks for _, tasks in steps(setting))
     meter = Meter(Told())
-    meter.costs = {train.keys[0]: ("train", 1300.0), answers[0].keys[0]: ("score", 400.0)}
+    meter.costs = {train.keys[0]: ("train", 1300.0), answers[0].keys[0]: ("score", 600.0)}
     meter.begin(train)
     assert told[-1] == (0.0, pytest.approx(11.0))
     clock[0] = 10.0

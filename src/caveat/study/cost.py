@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
-RATES: dict[Kind, float] = {"train": 130.0, "reply": 60.0, "score": 400.0}
+RATES: dict[Kind, float] = {"train": 130.0, "reply": 110.0, "score": 600.0}
 """Tokens a second of SmolLM2-135M on two CPU cores, until this run has seen its own. Replies are
 counted without their prompts."""
 REPLY_SHARE = 0.8
@@ -141,10 +141,13 @@ class Meter(Progress):
             self._tell()
 
     def rates(self) -> dict[Kind, float]:
-        """Tokens a second: those of this run where it has seen enough, else the default ones."""
+        """Tokens a second: those of this run where it has seen enough, else the default ones.
+
+        Replies count when their task is done: it reads all prompts before the first token.
+        """
         rates = dict(RATES)
         seen = dict(self.seen)
-        if self._task is not None:
+        if self._task is not None and self._task[0] != "reply":
             kind, start, tokens = self._task
             before = seen.get(kind, (0.0, 0.0))
             seen[kind] = (before[0] + tokens, before[1] + time.monotonic() - start)
