@@ -9,7 +9,9 @@ import json
 import os
 import shutil
 import tempfile
+from contextlib import redirect_stderr
 from importlib import metadata
+from io import StringIO
 from pathlib import Path
 
 from caveat.errors import CaveatError
@@ -92,7 +94,8 @@ def _convert(gguf: Path, target: Path) -> None:
     if sha256_of(gguf) != GGUF_SHA256:
         raise CaveatError(f"the model file '{gguf}' is corrupt (its sha256 differs); {MEND}")
     source, name = str(gguf.parent), gguf.name
-    read = AutoModelForCausalLM.from_pretrained(source, gguf_file=name, dtype=torch.float32)
+    with redirect_stderr(StringIO()):  # a progress bar that cannot be switched off otherwise
+        read = AutoModelForCausalLM.from_pretrained(source, gguf_file=name, dtype=torch.float32)
     config = AutoConfig.from_pretrained(source, gguf_file=name, dtype=torch.float32)
     if hasattr(config, "quantization_config"):
         del config.quantization_config  # the weights are float32 now
