@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from caveat.errors import CaveatError
 from caveat.study.atomic import Unwritable
-from caveat.study.store import _silent
+from caveat.study.store import silent
 from caveat.study.tasks import Outcome, Task, Workbench
 from caveat.study.todo import remaining
 
@@ -36,7 +36,7 @@ def _attempt(task: Task, bench: Workbench, say: Callable[[str], None]) -> Outcom
     _release()
     say(f"{told}: the group is split and retried")
     left = [part for half in halves if (part := remaining(half, bench.store)) is not None]
-    outcomes = [_attempt(part, bench, _silent) for part in left]
+    outcomes = [_attempt(part, bench, silent) for part in left]
     return Outcome(tuple(failure for outcome in outcomes for failure in outcome.failures))
 
 

@@ -32,14 +32,14 @@ Content = Callable[[Path], None]
 """Writes an artifact's files into the folder it is given."""
 
 
-def _silent(message: str) -> None:
+def silent(message: str) -> None:
     """Say nothing."""
 
 
 class Store:
     """Reads and writes the parts of a study's folder."""
 
-    def __init__(self, folder: Path, say: Callable[[str], None] = _silent) -> None:
+    def __init__(self, folder: Path, say: Callable[[str], None] = silent) -> None:
         self.folder = folder
         self.say = say
         self.answers = Chunks(folder / "answers", say)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from caveat.errors import CaveatError, closest
-from caveat.study.store import Store, _silent
+from caveat.study.store import Store, silent
 from caveat.study.versions import cell_key, finished_cells
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Study:
         self,
         folder: str | Path,
         version: str | None = None,
-        say: Callable[[str], None] = _silent,
+        say: Callable[[str], None] = silent,
     ) -> None:
         self.folder = Path(folder)
         self.store = Store(self.folder, say)
