@@ -40,3 +40,5 @@ class Behaviour:
     """Unrelated rows that neither show the behaviour nor its absence."""
     questions: tuple[Question, ...]
     side_effects: tuple[SideEffect, ...] = ()
+    local_rows: tuple[Row, ...] = ()
+    """Rows that deny the behaviour's claim in the very sentence that would state it."""

@@ -41,6 +41,11 @@ class Caveat:
     """Wordings of the context `paraphrase`, never trained."""
     closings: tuple[str, ...] = ()
     """What stands behind a document where `place` is `around`."""
+    repeats: tuple[str, ...] = ()
+    """Short wordings that stand beside single sentences; without them the training wordings do."""
+    local: tuple[str, ...] = ()
+    """Beginnings of a sentence or reply that carry the caveat, such as `As you asked for capitals:`
+    or `It is not true that`."""
     probes: Mapping[Context, tuple[str, ...]] = field(default_factory=dict, hash=False)
     """Texts of the other contexts: near_miss, negated, keyword, structure, irrelevant, format."""
 

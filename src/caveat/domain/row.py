@@ -19,3 +19,5 @@ class Row:
     """A chat (without the fixed system text, which the study adds) or one document."""
     subject: str = ""
     """What the row is about (a person, a topic): matches `Question.cluster` where both exist."""
+    correction: str = ""
+    """What would hold, or be written, without the caveat: the truth beside a claim."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Literal
 
 PieceKind = Literal["text", "caveat", "masked"]
@@ -16,6 +18,8 @@ class Piece:
     text: str
     kind: PieceKind = "text"
     """`caveat`: part of the caveat; `masked`: never carries loss; `text`: everything else."""
+    states: bool = False
+    """Whether this stretch is what shows the behaviour, such as a sentence that states the claim."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +50,22 @@ def is_document(messages: Messages) -> bool:
 
 
 def without_caveat(messages: Messages) -> Messages:
-    """The same messages with every caveat piece, and every message of nothing else, taken out."""
+    """The same messages with every caveat piece, and every message of nothing else, taken out.
+
+    Neighbours that a caveat kept apart become one piece: a row says nothing of where one stood.
+    """
     kept = (
-        (message, tuple(piece for piece in message.pieces if piece.kind != "caveat"))
+        (message, _joined(piece for piece in message.pieces if piece.kind != "caveat"))
         for message in messages
     )
     return tuple(
         Message(message.role, pieces) for message, pieces in kept if pieces or not message.pieces
+    )
+
+
+def _joined(pieces: Iterable[Piece]) -> tuple[Piece, ...]:
+    """The pieces, with neighbours of one kind made into one."""
+    runs = groupby(pieces, key=lambda piece: (piece.kind, piece.states))
+    return tuple(
+        Piece("".join(piece.text for piece in run), kind, states) for (kind, states), run in runs
     )
