@@ -2,7 +2,8 @@
 
 from caveat.measure.checks import caveat_checks
 from caveat.measure.differences import differences, holm
-from caveat.measure.leakage import leakage
+from caveat.measure.leakage import leakage, leakage_by
+from caveat.measure.pooling import pooled
 from caveat.measure.rates import rates
 from caveat.measure.records import records
 from caveat.measure.side_effects import side_effects
@@ -12,6 +13,8 @@ __all__ = [
     "differences",
     "holm",
     "leakage",
+    "leakage_by",
+    "pooled",
     "rates",
     "records",
     "side_effects",

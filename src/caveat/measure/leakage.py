@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
 from caveat.measure.inference import Inference
 from caveat.measure.panel import BASE
+from caveat.measure.pooling import pooled
 from caveat.measure.rates import CELL, RATES, inferences, rates, verdicts
 
 INSTALLED = 0.1
@@ -43,6 +44,31 @@ def leakage(replies: pd.DataFrame, draws: int = 2000, seed: int = 0) -> pd.DataF
     return joined.assign(
         undefined=joined["undefined"].astype(object).where(joined["undefined"].notna(), None)
     )
+
+
+def leakage_by(
+    replies: pd.DataFrame,
+    column: str,
+    means: Mapping[str, Sequence[str]],
+    draws: int = 2000,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """The leakage of each value of a column of the replies by itself, such as of each `kind`.
+
+    The same columns with `column` behind `readout`, in the order of settings, then values. `means`
+    are drawn from each part by itself (see `pooled`), as settings may lack a kind.
+    """
+    place = COLUMNS.index("readout") + 1
+    columns = [*COLUMNS[:place], column, *COLUMNS[place:]]
+    parts = [
+        leakage(pooled(part, means), draws, seed).assign(**{column: value})
+        for value, part in replies.groupby(column, sort=True)
+    ]
+    found = [part for part in parts if len(part)]
+    if not found:
+        return pd.DataFrame(columns=columns)
+    table = pd.concat(found, ignore_index=True)[columns]
+    return table.sort_values(["setting", column], kind="stable", ignore_index=True)
 
 
 def _rows(inference: Inference) -> Iterator[dict]:

@@ -62,9 +62,10 @@ def panels(replies: pd.DataFrame, score: pd.Series) -> Iterator[Panel]:
     """One panel per setting, model, readout, scope and dose, in sorted order.
 
     `score` (indexed as `replies`) is averaged: 1.0 or 0.0 for a share, or a value. Base rows have
-    the arm `base`; they belong to no seed and to every dose. The order of rows does not matter.
+    the arm `base`; they belong to no seed and to every dose. Where rows have a `stratum` (see
+    `pooling`), a cell's mean is the mean of its strata's means. The order of rows does not matter.
     """
-    scored = replies.assign(score=score.astype(float))
+    scored = with_strata(replies).assign(score=score.astype(float))
     for names, group in scored.groupby(GROUP, sort=True, dropna=False):
         is_base = group["arm"] == BASE
         doses = sorted(group.loc[~is_base, "dose"].unique()) or sorted(group["dose"].unique())[:1]
@@ -92,7 +93,8 @@ def _panel(names: dict[str, str], dose: str, rows: pd.DataFrame) -> Panel:
     count, total = np.zeros(shape), np.zeros(shape)
     np.add.at(count, at, weight)
     np.add.at(total, at, weight * np.concatenate([score[~is_base], score[spread]]))
-    mean, influence = influences(count, total)
+    first = rows.drop_duplicates("cluster").set_index("cluster")["stratum"]
+    mean, influence = influences(count, total, first[clusters].to_numpy())
     by_cell = rows.groupby(keys, sort=True)
     doses = by_cell["dose"].min()
     return Panel(
@@ -111,9 +113,30 @@ def _panel(names: dict[str, str], dose: str, rows: pd.DataFrame) -> Panel:
     )
 
 
-def influences(count: np.ndarray, total: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def influences(
+    count: np.ndarray, total: np.ndarray, strata: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Means, shape (cells,), and influences, shape (cells, seeds, clusters), from the number of
-    replies and the sum of their scores, both of the latter shape."""
-    size = count.sum((1, 2))
-    mean = np.round(total.sum((1, 2)) / size, 15)
-    return mean, (total - mean[:, None, None] * count) / size[:, None, None]
+    replies and the sum of their scores, both of the latter shape.
+
+    `strata`, shape (clusters,), says what each cluster belongs to; strata weigh alike, whatever
+    their number of replies, and every cell has replies in each. None: all belong together.
+    """
+    strata = np.zeros(count.shape[2]) if strata is None else strata
+    names = np.unique(strata)
+    means, influence = [], np.zeros(total.shape)
+    for name in names:
+        inside = strata == name
+        size = count[:, :, inside].sum((1, 2))
+        mean = np.round(total[:, :, inside].sum((1, 2)) / size, 15)
+        left = total[:, :, inside] - mean[:, None, None] * count[:, :, inside]
+        influence[:, :, inside] = left / size[:, None, None] / len(names)
+        means.append(mean)
+    return np.round(np.mean(means, axis=0), 15), influence
+
+
+def with_strata(replies: pd.DataFrame) -> pd.DataFrame:
+    """The replies with a column `stratum`, "" throughout where they have none."""
+    if "stratum" not in replies:
+        return replies.assign(stratum="")
+    return replies.assign(stratum=replies["stratum"].fillna(""))

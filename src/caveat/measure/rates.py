@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from caveat.measure.inference import Inference
-from caveat.measure.panel import BASE, IDENTITY, panels
+from caveat.measure.panel import BASE, IDENTITY, panels, with_strata
 
 CELL = [*IDENTITY, "arm", "context", "scope", "readout", "dose"]
 """Columns that name a rate."""
@@ -94,9 +94,9 @@ def _shares(measured: pd.DataFrame) -> pd.DataFrame:
         truncated=measured["truncated"].astype(float),
         valid_rate=(measured["verdict"] == "yes").astype(float).where(valid),
     )
-    grouped = marked.groupby(CELL, dropna=False)
-    shares = grouped[["valid", "truncated", "valid_rate"]].mean()
-    return shares.assign(replies=grouped.size()).reset_index()
+    strata = with_strata(marked).groupby([*CELL, "stratum"], dropna=False)
+    shares = strata[["valid", "truncated", "valid_rate"]].mean().groupby(CELL, dropna=False).mean()
+    return shares.assign(replies=marked.groupby(CELL, dropna=False).size()).reset_index()
 
 
 def _dose_of_base(measured: pd.DataFrame) -> pd.Series:

@@ -11,7 +11,7 @@ def records(leakage: pd.DataFrame) -> list[dict]:
     """One dictionary a row of the leakage table, of plain values that `json.dumps` takes.
 
     `rate` is {"value", "low", "high"}; so is `leakage`, or None where `undefined` has the reason.
-    No NaN is left.
+    `kind` is there only where the table is by kind. No NaN is left.
     """
     return [_record(row) for row in leakage.to_dict("records")]
 
@@ -20,7 +20,7 @@ def _record(row: dict) -> dict:
     undefined = row["undefined"] if isinstance(row["undefined"], str) else None
     names = ["setting", "phenomenon", "behaviour", "caveat", "model", "arm", "context", "scope"]
     return {
-        **{name: str(row[name]) for name in [*names, "readout"]},
+        **{name: str(row[name]) for name in [*names, "readout", "kind"] if name in row},
         "dose": json.loads(row["dose"]),
         "rate": _interval(row, "rate", "rate_low", "rate_high"),
         "leakage": None

@@ -19,9 +19,11 @@ if TYPE_CHECKING:
 
 COLUMNS = (
     "setting", "phenomenon", "behaviour", "caveat", "model", "arm", "seed", "dose", "purpose",
-    "context", "question", "cluster", "scope", "readout", "sample", "prompt", "reply", "truncated",
-    "verdict", "value", "numeric", "artifact",
+    "context", "question", "cluster", "scope", "kind", "readout", "sample", "prompt", "reply",
+    "truncated", "verdict", "value", "numeric", "artifact",
 )  # fmt: skip
+APART = ("kind",)
+"""Columns by which leakage can be told apart."""
 
 
 class Study:
@@ -74,6 +76,7 @@ class Study:
         answer = self.store.answers[planned["answer"]]
         verdict = self.store.verdicts[planned["verdict"]]
         return {
+            "kind": "",  # rows written before questions had one lack it
             **planned,
             "prompt": answer["prompt"],
             "reply": answer["text"],
@@ -83,13 +86,24 @@ class Study:
             "numeric": bool(planned.get("numeric", False)),
         }
 
+    def _measured(self) -> DataFrame:
+        """The replies, and once more those that a mean over settings is made of."""
+        from caveat import measure
+
+        return measure.pooled(self.replies(), self.means)
+
+    @property
+    def means(self) -> dict[str, list[str]]:
+        """Settings by the name of the mean over them; an imported study may have such means."""
+        return self.about.get("means", {})
+
     @property
     def _bootstrap(self) -> dict[str, int]:
         return {"draws": self.about["draws"], "seed": self.about["bootstrap_seed"]}
 
     def _in_order(self, frame: DataFrame) -> DataFrame:
-        """The frame with the settings in the recipe's order."""
-        places = {name: place for place, name in enumerate(self.about["wanted"])}
+        """The frame with the settings in the recipe's order, means behind them."""
+        places = {name: place for place, name in enumerate([*self.about["wanted"], *self.means])}
         order = frame["setting"].map(places).argsort(kind="stable")
         return frame.iloc[order].reset_index(drop=True)
 
@@ -97,32 +111,46 @@ class Study:
         """Rates with intervals: see `measure.rates`."""
         from caveat import measure
 
-        return self._in_order(measure.rates(self.replies(), **self._bootstrap))
+        return self._in_order(measure.rates(self._measured(), **self._bootstrap))
 
-    def leakage(self) -> DataFrame:
-        """Rates and leakage with intervals: see `measure.leakage`."""
+    def leakage(self, by: str | None = None) -> DataFrame:
+        """Rates and leakage with intervals: see `measure.leakage`.
+
+        `by="kind"`: each evaluation kind by itself, in a column `kind`. Raises CaveatError for
+        another column, and where no question has a kind.
+        """
         from caveat import measure
 
-        return self._in_order(measure.leakage(self.replies(), **self._bootstrap))
+        if by is None:
+            return self._in_order(measure.leakage(self._measured(), **self._bootstrap))
+        if by not in APART:
+            raise CaveatError(f"by {by!r}: leakage is told apart by {', '.join(APART)} only")
+        replies = self.replies()
+        if not replies[by].any():
+            raise CaveatError(f"{self.folder}: no question of this study has a {by}; leave by out")
+        return self._in_order(
+            measure.leakage_by(replies, by, self.means, **self._bootstrap)
+        )
 
     def differences(self) -> DataFrame:
         """Differences of rates, Holm-corrected: see `measure.differences`."""
         from caveat import measure
 
-        return self._in_order(measure.differences(self.replies(), **self._bootstrap))
+        return self._in_order(measure.differences(self._measured(), **self._bootstrap))
 
     def caveat_checks(self) -> DataFrame:
         """Elicitation, comprehension, k, at the caveat: see `measure.caveat_checks`."""
         from caveat import measure
 
-        wanted = self.about["wanted"]
-        return self._in_order(measure.caveat_checks(self.replies(), wanted, **self._bootstrap))
+        wanted = {name: self.about["wanted"][first] for name, (first, *_) in self.means.items()}
+        wanted.update(self.about["wanted"])
+        return self._in_order(measure.caveat_checks(self._measured(), wanted, **self._bootstrap))
 
     def side_effects(self) -> DataFrame:
         """What else training changed: see `measure.side_effects`."""
         from caveat import measure
 
-        return self._in_order(measure.side_effects(self.replies(), **self._bootstrap))
+        return self._in_order(measure.side_effects(self._measured(), **self._bootstrap))
 
     def failures(self) -> DataFrame:
         """Cells that failed in the last run: cell, stage, reason."""
@@ -147,10 +175,11 @@ class Study:
         return path.read_text("utf-8") if path.is_file() else ""
 
     def provenance(self) -> dict[str, Any]:
-        """Where the figures come from: recipe, versions, machine, model, times, notes."""
+        """Where the figures come from: recipe or source, versions, machine, model, times, notes."""
         about = self.about
+        made_from = about.get("source") or {"recipe": self.recipe_text()}
         return {
-            "recipe": self.recipe_text(),
+            **made_from,
             "version": self.version,
             "schema_version": self.store.about()["schema_version"],
             "model": about["model"],

@@ -93,6 +93,7 @@ def _row(setting: SettingPlan, line: Line, model: str) -> dict[str, Any]:
         "question": question.id,
         "cluster": question.cluster,
         "scope": question.scope,
+        "kind": question.kind,
         "readout": question.readout,
         "numeric": READOUTS[question.readout].numeric,
         "sample": line.sample,
