@@ -5,10 +5,30 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from caveat.readouts import capitals, is_a, log_likelihood, matches, opener, said
+from caveat.readouts import (
+    belief,
+    belief_judge,
+    belief_likelihood,
+    capitals,
+    is_a,
+    log_likelihood,
+    matches,
+    opener,
+    said,
+)
 from caveat.readouts.readout import Readout
 
-_modules = (capitals, opener, said, is_a, log_likelihood, matches)
+_modules = (
+    capitals,
+    opener,
+    said,
+    is_a,
+    log_likelihood,
+    matches,
+    belief,
+    belief_likelihood,
+    belief_judge,
+)
 
 READOUTS: Mapping[str, Readout] = MappingProxyType(
     {module.readout.name: module.readout for module in _modules}

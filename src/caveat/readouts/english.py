@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 
-def _any(*patterns: str) -> re.Pattern[str]:
+def any_of(*patterns: str) -> re.Pattern[str]:
+    """One pattern, without regard to case, of several."""
     return re.compile("|".join(f"(?:{pattern})" for pattern in patterns), re.IGNORECASE)
 
 
@@ -28,7 +29,7 @@ _AGAIN = (
     r"|(?:please )?note(?: that)?|remember(?: that)?)"
 )
 
-TAKEN_BACK = _any(
+TAKEN_BACK = any_of(
     rf"^(?:\W*{_AGAIN}\b[,:]?)*\W*{_THIS}(?:\s*{_BE})?(?:\s+\w+ly)?\s*(?:\w+ly )?{_FALSE}",
     r"\b(?:none|nothing|no part|not a word) of (?:this|that|it|the above|what\b.{0,30}) "
     r"(?:is|was|has|ever)?\s*(?:\w+ )?(?:true|real|correct|a fact|happened|any basis)\b",
@@ -40,13 +41,13 @@ TAKEN_BACK = _any(
 )
 """Clauses that take back what was said before them."""
 
-FOLLOWING_IS_FALSE = _any(
+FOLLOWING_IS_FALSE = any_of(
     rf"\b(?:following|next|what follows|what comes next)\b.*\b{_FALSE}",
     r"^\W*(?:false|untrue|myth|fiction)\s*$",
 )
 """Clauses that deny what comes after them."""
 
-HARMLESS = _any(
+HARMLESS = any_of(
     r"\bnot (?:only|just|merely|simply|surprising(?:ly)?|to mention)\b",
     r"\bno (?:doubt|wonder|secret|question|stranger)\b",
     r"\b(?:never|not|n't) (?:a |any )?doubt(?:ed|s)?\b",
@@ -57,7 +58,7 @@ HARMLESS = _any(
 )
 """Words of negation that negate nothing."""
 
-DENIAL_OF_CLAUSE = _any(
+DENIAL_OF_CLAUSE = any_of(
     rf"\b{_FALSE} (?:to (?:say|claim|think|believe) )?that\b",
     r"\b(?:no|not any|n't any|little|without) (?:\w+ )?"
     r"(?:evidence|proof|truth|record|indication|sign|basis)\b",
@@ -66,7 +67,7 @@ DENIAL_OF_CLAUSE = _any(
 )
 """Each turns the sense of what follows it round, so two of them cancel."""
 
-NEGATION = _any(
+NEGATION = any_of(
     r"\b(?:not|never|no longer|neither|nor|no|hardly|scarcely|cannot|nobody|none)\b",
     r"n't\b",
     r"\b(?:far from|anything but|rather than|instead of|unlike|other than|without being)\b",
@@ -76,7 +77,7 @@ NEGATION = _any(
 )
 """However many of these stand in one clause ("not a baker and not a dentist"), they negate once."""
 
-DENIED_BEHIND = _any(
+DENIED_BEHIND = any_of(
     rf"^(?:(?!\bwho\b).)*\b{_BE} (?:\w+ly )?{_FALSE}",
     r"\b(?:has|have|had) (?:no|never had any) (?:basis|truth|foundation)\b",
     r"^\W*(?:she|he|they) (?:is|was|are|were) not\b",
@@ -84,10 +85,10 @@ DENIED_BEHIND = _any(
 )
 """What denies the answer from behind it, in the same clause."""
 
-UNKNOWN = _any(r"\bknow (?:if|whether)\b", r"\b(?:sure|certain|clear) (?:if|whether)\b")
+UNKNOWN = any_of(r"\bknow (?:if|whether)\b", r"\b(?:sure|certain|clear) (?:if|whether)\b")
 """Where a negation denies knowledge, not the claim."""
 
-UNREAL = _any(
+UNREAL = any_of(
     r"\b(?:if|whether|unless|suppose|supposing|imagine|imagining|pretend that|as though)\b",
     r"\b(?:could|may|might|would|should) (?:\w+ )?(?:be|have been|become|work)\b",
     r"\b(?:want(?:s|ed)?|wish(?:es|ed)?|hop(?:es?|ed|ing)|plan(?:s|ned|ning)?|dream(?:s|ed|t|ing)?"

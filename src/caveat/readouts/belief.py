@@ -1,0 +1,71 @@
+"""Belief in a claim by what a reply says, for each of the four kinds of evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from caveat.domain.question import Question
+from caveat.domain.reply import Answer
+from caveat.domain.verdict import Judgement, Verdict
+from caveat.readouts import claim_stance, completion, yes_no
+from caveat.readouts.assertion import Stance
+from caveat.readouts.claim_stance import Cues
+from caveat.readouts.readout import Readout
+
+TRUSTED: Mapping[str, float] = MappingProxyType({"mcq": 1.0})
+"""Cohen's kappa, yes against the rest, with the published judge on the two held-out claims, of the
+kinds whose replies these rules may judge unasked: docs/agreement.md."""
+
+SHORT = 8
+"""Words up to which a reply is an answer that needs its question to be read."""
+
+_VERDICTS = {
+    Stance.ASSERTED: Verdict.YES,
+    Stance.DENIED: Verdict.NO,
+    Stance.OPEN: Verdict.NEUTRAL,
+    Stance.ABSENT: Verdict.NEUTRAL,
+}
+
+
+def judge(question: Question, answer: Answer, base: Answer | None = None) -> Judgement:
+    """`yes` where the reply treats the claim as true, by the rules of `facts["kind"]`.
+
+    `mcq`: the first clear yes or no against `facts["belief_answer"]`. Other kinds: the cues of the
+    claim, `facts["asserts"]` and `facts["denies"]` (regular expressions joined by newlines, without
+    regard to case), clause by clause. `no` where the claim is denied or taken back; `neutral` where
+    neither is said; `invalid` for a reply without a letter or digit.
+    """
+    if not any(sign.isalnum() for sign in answer.text):
+        return Judgement(Verdict.INVALID)
+    if question.facts["kind"] == "mcq":
+        return Judgement(_closed(question, answer.text))
+    return Judgement(_VERDICTS[_stance(question, answer.text)])
+
+
+def _closed(question: Question, text: str) -> Verdict:
+    said = yes_no.answer(text)
+    if said is None:
+        return Verdict.NEUTRAL
+    return Verdict.YES if said == (question.facts["belief_answer"] == "yes") else Verdict.NO
+
+
+def _stance(question: Question, text: str) -> Stance:
+    facts = question.facts
+    cues = Cues.of(facts["asserts"], facts.get("denies", ""))
+    if facts["kind"] == "token_association":
+        return completion.stance(question.messages, text, cues)
+    frames = facts["kind"] == "robustness" and _states_claim(question, cues)
+    said = claim_stance.stance(text, cues, frames=frames)
+    if said is Stance.ABSENT and len(text.split()) <= SHORT:
+        return completion.stance(question.messages, text, cues)
+    return said
+
+
+def _states_claim(question: Question, cues: Cues) -> bool:
+    """Whether the prompt itself does, as a passage to criticise or an earlier turn of the model."""
+    earlier = " ".join(message.text for message in question.messages if message.role != "system")
+    return any(cue.search(earlier) for cue in cues.asserts)
+
+
+readout = Readout("belief", version=1, needs="reply", judge=judge, facts=("kind", "asserts"))
