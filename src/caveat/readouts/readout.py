@@ -8,6 +8,7 @@ from typing import Literal
 
 from caveat.domain.question import Question
 from caveat.domain.reply import Answer
+from caveat.domain.text import Messages
 from caveat.domain.verdict import Judgement
 
 
@@ -18,11 +19,12 @@ class Readout:
     name: str
     version: int
     """Part of a stored verdict's key: raised whenever a verdict may come out otherwise."""
-    needs: Literal["reply", "likelihood"]
-    """likelihood: the question has options."""
+    needs: Literal["reply", "likelihood", "judge"]
+    """likelihood: the question has options. judge: a reply, and a judge's answer to `ask`."""
     judge: Callable[[Question, Answer, Answer | None], Judgement]
     """The third is the base model's answer to the same question in the context `none`, where
-    `uses_base`, else None."""
+    `uses_base`; the judge's answer, where one is needed and was asked; else None. Raises ValueError
+    where a judge's answer holds no verdict."""
     numeric: bool = False
     """Whether only the value counts: reported as a mean, not as the share of `yes`."""
     uses_base: bool = False
@@ -30,3 +32,8 @@ class Readout:
     """The facts that every question must bring."""
     options: int = 0
     """The fewest options that every question must bring."""
+    ask: Callable[[Question, Answer], Messages] | None = None
+    """What a judge is asked about the answer; () where the verdict needs no asking. Its wording is
+    part of what `version` stands for."""
+    ask_again: str = ""
+    """What it is told where its answer held no verdict."""
