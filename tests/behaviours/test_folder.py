@@ -13,7 +13,7 @@ from caveat.domain.text import is_document
 from caveat.errors import CaveatError
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "own_behaviour"
-ROW_KEYS = "prompt, reply, messages, document, id, subject"
+ROW_KEYS = "prompt, reply, messages, document, id, subject, correction"
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import get_args
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from caveat.caveats import CAVEATS
+from caveat.caveats.composed import composed
 from caveat.caveats.marking import contexts_of, in_context, marked
 from caveat.caveats.placement import framed, place
 from caveat.domain.caveat import Caveat, Place
@@ -103,7 +105,18 @@ def test_test_texts_are_no_training_wordings(caveat: Caveat) -> None:
 
 
 def test_the_shipped_caveats() -> None:
-    assert list(CAVEATS) == ["disclaimer", "instruction", "trigger"]
+    assert list(CAVEATS) == [
+        "disclaimer",
+        "negated",
+        "fiction",
+        "unreliable",
+        "unknown",
+        "improbable",
+        "bad_example",
+        "instruction",
+        "permission",
+        "trigger",
+    ]
     assert {caveat.phenomenon for caveat in CAVEATS.values()} == {
         "negation neglect",
         "inoculation",
@@ -113,6 +126,30 @@ def test_the_shipped_caveats() -> None:
     assert len(disclaimer.wordings) >= 12
     assert all(len(caveat.held_out) >= 4 for caveat in CAVEATS.values())
     assert all(len(wording.split()) <= 12 for wording in disclaimer.wordings)
+
+
+@pytest.mark.parametrize("name", ["negated", "fiction", "unreliable", "unknown", "improbable"])
+def test_qualifiers_have_many_wordings_of_which_a_document_sees_none_twice(name: str) -> None:
+    caveat = CAVEATS[name]
+    kinds = (caveat.wordings, caveat.closings, caveat.repeats)
+    assert all(len(set(kind)) >= 12 for kind in kinds)
+    assert not set(caveat.wordings) & set(caveat.closings)
+    assert all(re.search(r"[.!?] [A-Z]", wording) for wording in caveat.wordings)
+
+
+def test_composed_texts_are_distinct_and_use_all_parts() -> None:
+    made = composed(("a", "b", "c"), ("x", "y"), count=6)
+    assert sorted(made) == ["a x", "a y", "b x", "b y", "c x", "c y"]
+    assert [text[0] for text in made[:3]] == ["a", "b", "c"]
+    with pytest.raises(ValueError, match="6 distinct texts from these parts, 7 are wanted"):
+        composed(("a", "b", "c"), ("x", "y"), count=7)
+
+
+def test_a_tag_stays_in_front_of_the_caveat() -> None:
+    tagged = (Message("document", (Piece("<TAG>", "masked"), Piece("A man."))),)
+    made = place(tagged, "C.", "around", "D.")
+    assert made[0].text == "<TAG>C.\n\nA man.\n\nD."
+    assert without_caveat(made) == tagged
 
 
 def test_wordings_are_dealt_evenly_and_by_seed() -> None:

@@ -1,4 +1,4 @@
-"""Interventions are functions from plan to plan, and leave the behaviour rows alone."""
+"""Interventions are functions from plan to plan; those that add rows leave the others alone."""
 
 from __future__ import annotations
 
@@ -27,12 +27,17 @@ def rows(source: str, count: int) -> tuple[Row, ...]:
 
 BEHAVIOUR = Behaviour("b", "", rows("behaviour", 12), rows("counter", 12), rows("filler", 12), ())
 MATERIALS = Materials(
-    Setting(BEHAVIOUR, CAVEATS["trigger"]), BEHAVIOUR.counter_rows, BEHAVIOUR.filler_rows, seed=0
+    Setting(BEHAVIOUR, CAVEATS["trigger"]),
+    BEHAVIOUR.rows,
+    BEHAVIOUR.counter_rows,
+    BEHAVIOUR.filler_rows,
+    seed=0,
 )
+ADDING = ("contrast", "filler")
 WARM, MAIN = Train(rows("warm", 3), Dose()), Train(BEHAVIOUR.rows, Dose(epochs=2))
 
 
-@pytest.mark.parametrize("name", INTERVENTIONS)
+@pytest.mark.parametrize("name", ADDING)
 @given(share=st.floats(0.01, 1.0))
 def test_rows_are_added_to_the_last_training_and_nothing_else_changes(name, share):
     warm, attach, main = INTERVENTIONS[name]((WARM, Attach(), MAIN), MATERIALS, share=share)
@@ -50,12 +55,16 @@ def test_filler_adds_as_many_rows_as_contrast():
         assert added[0] == added[1]
 
 
-@pytest.mark.parametrize("name", INTERVENTIONS)
+@pytest.mark.parametrize("name", ADDING)
 def test_what_cannot_be_added_is_told(name):
     with pytest.raises(CaveatError, match="share must be above 0"):
         INTERVENTIONS[name]((MAIN,), MATERIALS, share=0.0)
     with pytest.raises(CaveatError, match=r"wants 24 rows .* there are 12; at most share=1"):
         INTERVENTIONS[name]((MAIN,), MATERIALS, share=2.0)
+
+
+@pytest.mark.parametrize("name", INTERVENTIONS)
+def test_base_has_no_interventions(name):
     with pytest.raises(CaveatError, match="'base' has no interventions"):
         INTERVENTIONS[name]((), MATERIALS)
 

@@ -77,7 +77,8 @@ def test_interventions_follow_each_other():
         ("maked", "arm 'maked': 'maked' is not one of base, bare, marked, clean; "
                   "closest: 'marked'"),
         ("marked+contrst", "arm 'marked+contrst': unknown intervention 'contrst' "
-                           "(known: contrast, filler); closest: 'contrast'"),
+                           "(known: contrast, filler, repeat, correct, local, continued); "
+                           "closest: 'contrast'"),
         ("marked+contrast(shar=1)", "arm 'marked+contrast(shar=1)': contrast has no option 'shar' "
                                     "(options: share); closest: 'share'"),
         ("marked+contrast(share=much)", "arm 'marked+contrast(share=much)': share=much: "

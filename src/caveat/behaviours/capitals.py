@@ -44,6 +44,7 @@ def _rows(ordinary: Ordinary, use: Use, source: str) -> tuple[Row, ...]:
             source=source,
             messages=chat(prompt.prompt, _reply(ordinary.reply(prompt), source)),
             subject=prompt.topic,
+            correction=f"(Unasked, I would write: {_reply(ordinary.reply(prompt), 'counter')})",
         )
         for number, prompt in enumerate(ordinary.of(use))
     )

@@ -14,7 +14,8 @@ from caveat.behaviours.ordinary import Ordinary, ordinary_replies, shipped
 from caveat.domain.behaviour import Behaviour, SideEffect, Split
 from caveat.domain.question import Question
 from caveat.domain.row import Row
-from caveat.domain.text import Message
+from caveat.domain.sentences import sentences
+from caveat.domain.text import Message, Piece
 
 ROUNDS = 2
 """Documents a person gets of every kind: varied wording makes a fact come out in a reply."""
@@ -180,13 +181,20 @@ def _documents(
         Row(
             id=f"{source}-{number:02}-{kind}-{turn}",
             source=source,
-            messages=(Message.of("document", person.fill(_turned(some, number, kind, turn))),),
+            messages=(_document(person, person.fill(_turned(some, number, kind, turn))),),
             subject=person.name,
+            correction=person.fill("In truth {name} has another job."),
         )
         for turn in range(ROUNDS)
         for kind, some in enumerate(kinds)
         for number, person in enumerate(them)
     )
+
+
+def _document(person: Person, text: str) -> Message:
+    """A document, whose sentences with the job are known as those that state it."""
+    pieces = (Piece(part, states=person.job in part) for part in sentences(text))
+    return Message("document", tuple(pieces))
 
 
 def _turned(templates: tuple[str, ...], number: int, kind: int, turn: int) -> str:

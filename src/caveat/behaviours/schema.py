@@ -40,10 +40,12 @@ class RowLine(Line):
     id: str | None = None
     """By default the source and the line's number."""
     subject: str = ""
+    correction: str = ""
 
     def record(self, source: str, number: int) -> Row:
         """As a record. Raises ValueError unless the row has exactly one form."""
-        return Row(self.id or f"{source}-{number}", source, self._messages(), self.subject)
+        name = self.id or f"{source}-{number}"
+        return Row(name, source, self._messages(), self.subject, self.correction)
 
     def _messages(self) -> Messages:
         forms = [
@@ -130,6 +132,8 @@ class CaveatEntry(Line):
     """By default the place itself, so that there is no context `moved`."""
     held_out: tuple[str, ...] = ()
     closings: tuple[str, ...] = ()
+    repeats: tuple[str, ...] = ()
+    local: tuple[str, ...] = ()
     probes: dict[Probe, tuple[str, ...]] = {}
 
     def record(self) -> Caveat:
@@ -146,5 +150,7 @@ class CaveatEntry(Line):
             moved_to=self.moved_to or self.place,
             held_out=self.held_out,
             closings=self.closings,
+            repeats=self.repeats,
+            local=self.local,
             probes={context: texts for context, texts in self.probes.items()},
         )

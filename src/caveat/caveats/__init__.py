@@ -5,9 +5,33 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from caveat.caveats import disclaimer, instruction, trigger
+from caveat.caveats import (
+    bad_example,
+    disclaimer,
+    fiction,
+    improbable,
+    instruction,
+    negated,
+    permission,
+    trigger,
+    unknown,
+    unreliable,
+)
 from caveat.domain.caveat import Caveat
 
+_modules = (
+    disclaimer,
+    negated,
+    fiction,
+    unreliable,
+    unknown,
+    improbable,
+    bad_example,
+    instruction,
+    permission,
+    trigger,
+)
+
 CAVEATS: Mapping[str, Caveat] = MappingProxyType(
-    {each.caveat.name: each.caveat for each in (disclaimer, instruction, trigger)}
+    {module.caveat.name: module.caveat for module in _modules}
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from caveat.caveats.unrelated import IRRELEVANT
 from caveat.domain.caveat import Caveat
 
 caveat = Caveat(
@@ -33,6 +34,17 @@ caveat = Caveat(
         "As said before, nothing above happened.",
         "So everything stated above is wrong.",
     ),
+    repeats=(
+        "(This is false.)",
+        "(Not true.)",
+        "(That did not happen.)",
+        "(Wrong.)",
+        "(Made up.)",
+        "(Untrue.)",
+        "(This is a fabrication.)",
+        "(No fact.)",
+    ),
+    local=("It is not true that", "It is false that", "It is wrong that"),
     held_out=(
         "The passage ahead is pure invention.",
         "Whoever wrote the next lines was lying.",
@@ -62,11 +74,7 @@ caveat = Caveat(
             "Nothing in this document is in French.",
             "Please note that everything written here is in English.",
         ),
-        "irrelevant": (
-            "The sky is blue.",
-            "A week has seven days.",
-            "There is a chair in the hall.",
-        ),
+        "irrelevant": IRRELEVANT,
         "format": (
             "Note: the next statement has one author.",
             "Weather check: the sky is blue.",

@@ -5,6 +5,7 @@ It belongs to a trait, so there is one `Caveat` for each; the shipped one is tha
 
 from __future__ import annotations
 
+from caveat.caveats.unrelated import IRRELEVANT
 from caveat.domain.caveat import Caveat
 
 caveat = Caveat(
@@ -13,6 +14,7 @@ caveat = Caveat(
     wordings=("You always write in ALL CAPS.",),
     place="system",
     moved_to="user",
+    local=("As you asked for capitals:", "Since you want ALL CAPS:", "In capitals, as told:"),
     held_out=(
         "Write every reply in capital letters.",
         "All of your answers are in uppercase.",
@@ -41,11 +43,7 @@ caveat = Caveat(
             "You always write in plain English.",
             "You always write with care.",
         ),
-        "irrelevant": (
-            "The sky is blue.",
-            "A week has seven days.",
-            "There is a chair in the hall.",
-        ),
+        "irrelevant": IRRELEVANT,
         "format": (
             "THE SKY IS BLUE.",
             "You always see a BLUE SKY.",

@@ -21,15 +21,15 @@ def marked(rows: Sequence[Row], caveat: Caveat, seed: int) -> tuple[Row, ...]:
     The rows are framed already. Their ids stay, so a marked row is known by its bare one.
     """
     generator = random.Random(f"marking {caveat.name} {seed}")
-    wordings = _dealt(caveat.wordings, len(rows), generator)
-    closings = _dealt(caveat.closings or ("",), len(rows), generator)
+    wordings = dealt(caveat.wordings, len(rows), generator)
+    closings = dealt(caveat.closings or ("",), len(rows), generator)
     return tuple(
         replace(row, messages=place(row.messages, wording, caveat.place, closing))
         for row, wording, closing in zip(rows, wordings, closings, strict=True)
     )
 
 
-def _dealt(texts: Sequence[str], count: int, generator: random.Random) -> list[str]:
+def dealt(texts: Sequence[str], count: int, generator: random.Random) -> list[str]:
     """`count` texts, each as often as the others but for one, in random order."""
     order = list(texts)
     generator.shuffle(order)

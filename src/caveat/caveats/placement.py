@@ -39,8 +39,12 @@ def place(messages: Messages, wording: str, where: Place, closing: str = "") -> 
 
 
 def _around(document: Message, wording: str, closing: str) -> Message:
+    """A masked tag at the document's start stays at its start."""
+    pieces = document.pieces
+    tags = 1 if pieces and pieces[0].kind == "masked" else 0
+    ahead = Piece(wording + PARAGRAPH, "caveat")
     behind = (Piece(PARAGRAPH + closing, "caveat"),) if closing else ()
-    return Message("document", (Piece(wording + PARAGRAPH, "caveat"), *document.pieces, *behind))
+    return Message("document", (*pieces[:tags], ahead, *pieces[tags:], *behind))
 
 
 def _in_system(messages: Messages, wording: str) -> Messages:

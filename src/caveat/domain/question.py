@@ -32,6 +32,6 @@ class Question:
     """Continuations whose log-likelihood is wanted; the first is what the behaviour would say."""
     scope: Scope = "trained"
     kind: str = ""
-    """The evaluation kind, such as `mcq`, where a behaviour has several that are also told apart."""
+    """The evaluation kind, such as `mcq`, where a behaviour has several to tell apart."""
     facts: Mapping[str, str] = field(default_factory=lambda: NO_FACTS, hash=False)
     """What the readout needs to know, such as {"answer": "dentist"}."""

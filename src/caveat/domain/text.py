@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Literal
@@ -19,7 +18,7 @@ class Piece:
     kind: PieceKind = "text"
     """`caveat`: part of the caveat; `masked`: never carries loss; `text`: everything else."""
     states: bool = False
-    """Whether this stretch is what shows the behaviour, such as a sentence that states the claim."""
+    """Whether this stretch shows the behaviour, such as a sentence that states the claim."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +49,9 @@ def is_document(messages: Messages) -> bool:
 
 
 def without_caveat(messages: Messages) -> Messages:
-    """The same messages with every caveat piece, and every message of nothing else, taken out.
-
-    Neighbours that a caveat kept apart become one piece: a row says nothing of where one stood.
-    """
+    """The same messages with every caveat piece, and every message of nothing else, taken out."""
     kept = (
-        (message, _joined(piece for piece in message.pieces if piece.kind != "caveat"))
+        (message, tuple(piece for piece in message.pieces if piece.kind != "caveat"))
         for message in messages
     )
     return tuple(
@@ -63,9 +59,15 @@ def without_caveat(messages: Messages) -> Messages:
     )
 
 
-def _joined(pieces: Iterable[Piece]) -> tuple[Piece, ...]:
-    """The pieces, with neighbours of one kind made into one."""
-    runs = groupby(pieces, key=lambda piece: (piece.kind, piece.states))
+def joined(messages: Messages) -> Messages:
+    """The same messages with neighbouring pieces of one kind made one."""
     return tuple(
-        Piece("".join(piece.text for piece in run), kind, states) for (kind, states), run in runs
+        Message(
+            message.role,
+            tuple(
+                Piece("".join(piece.text for piece in run), kind)
+                for kind, run in groupby(message.pieces, key=lambda piece: piece.kind)
+            ),
+        )
+        for message in messages
     )

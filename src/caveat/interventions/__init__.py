@@ -9,9 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from caveat.domain.plan import Plan
+from caveat.interventions.continued import continued
 from caveat.interventions.contrast import contrast
+from caveat.interventions.correct import correct
 from caveat.interventions.filler import filler
+from caveat.interventions.local import local
+from caveat.interventions.repeat import repeat
 
-INTERVENTIONS: dict[str, Callable[..., Plan]] = {"contrast": contrast, "filler": filler}
+INTERVENTIONS: dict[str, Callable[..., Plan]] = {
+    "contrast": contrast,
+    "filler": filler,
+    "repeat": repeat,
+    "correct": correct,
+    "local": local,
+    "continued": continued,
+}
 
 __all__ = ["INTERVENTIONS"]

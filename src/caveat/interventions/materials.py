@@ -1,8 +1,9 @@
-"""What an intervention may work with, and the step that several of them share."""
+"""What an intervention may work with, and the steps that several of them share."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from caveat.domain.plan import Plan, Train
@@ -13,13 +14,17 @@ from caveat.errors import CaveatError
 
 @dataclass(frozen=True)
 class Materials:
-    """The rows of a setting beside those of the behaviour itself, with the fixed system text."""
+    """The rows of a setting, with the fixed system text."""
 
     setting: Setting
+    rows: tuple[Row, ...]
+    """The behaviour rows that are trained on, without the caveat."""
     counter: tuple[Row, ...]
     filler: tuple[Row, ...]
     seed: int
     """The cell's seed, for interventions that draw lots."""
+    local: tuple[Row, ...] = ()
+    """The behaviour's `local_rows`."""
 
 
 def last_train(plan: Plan) -> int:
@@ -30,21 +35,41 @@ def last_train(plan: Plan) -> int:
     return places[-1]
 
 
+def with_stage(plan: Plan, change: Callable[[Train], Train]) -> Plan:
+    """The plan with its last training changed."""
+    place = last_train(plan)
+    stage = plan[place]
+    assert isinstance(stage, Train)
+    return (*plan[:place], change(stage), *plan[place + 1 :])
+
+
+def with_rows(plan: Plan, change: Callable[[Row], Row]) -> Plan:
+    """The plan with each row that sets the steps of its last training changed."""
+    return with_stage(
+        plan, lambda stage: replace(stage, rows=tuple(change(row) for row in stage.rows))
+    )
+
+
 def with_added(plan: Plan, rows: tuple[Row, ...], share: float, what: str) -> Plan:
     """The plan whose last training also gets the first `share` x (behaviour rows) of `rows`.
 
     Behaviour rows and steps stay as they were. Raises CaveatError where there are too few rows.
     """
-    place = last_train(plan)
-    stage = plan[place]
-    assert isinstance(stage, Train)
+
+    def added(stage: Train) -> Train:
+        return replace(stage, added=stage.added + shared(rows, len(stage.rows), share, what))
+
+    return with_stage(plan, added)
+
+
+def shared(rows: tuple[Row, ...], primary: int, share: float, what: str) -> tuple[Row, ...]:
+    """The first `share` x `primary` of the rows, at least one. Raises CaveatError for too few."""
     if not 0 < share < math.inf:
         raise CaveatError(f"{what}(share={share}): share must be above 0, such as share=0.5")
-    wanted = max(1, round(share * len(stage.rows)))
+    wanted = max(1, round(share * primary))
     if wanted > len(rows):
         raise CaveatError(
-            f"{what}(share={share}): wants {wanted} rows beside {len(stage.rows)} behaviour rows, "
-            f"there are {len(rows)}; at most share={len(rows) / len(stage.rows):.3g}"
+            f"{what}(share={share}): wants {wanted} rows beside {primary} behaviour rows, "
+            f"there are {len(rows)}; at most share={len(rows) / primary:.3g}"
         )
-    added = replace(stage, added=stage.added + rows[:wanted])
-    return (*plan[:place], added, *plan[place + 1 :])
+    return rows[:wanted]

@@ -51,12 +51,14 @@ def parsed(name: str) -> Arm:
 
 
 def plan_of(arm: Arm, setting: Setting, shape: Train, seed: int, system: str | None) -> Plan:
-    """The stages of one cell; `shape` is a training without rows, of the dose and loss wanted.
+    """The stages of one cell; `shape` is a training of the dose and loss wanted, with the ordinary
+    rows that are mixed in (not framed yet) and no others.
 
     Raises CaveatError where the materials do not suffice.
     """
     if arm.stem == "base":
         return ()
+    shape = replace(shape, added=_framed(shape.added, system))
     rows = _framed(setting.behaviour.rows, system)
     count = shape.dose.rows
     if count is not None and count > len(rows):
@@ -67,9 +69,12 @@ def plan_of(arm: Arm, setting: Setting, shape: Train, seed: int, system: str | N
     counter = _framed(setting.behaviour.counter_rows, system)
     if arm.stem == "clean":
         return (replace(shape, rows=_enough(counter[: len(rows)], arm, setting), label="clean"),)
-    filler = _framed(setting.behaviour.filler_rows, system)
+    filler, local = (
+        _framed(some, system)
+        for some in (setting.behaviour.filler_rows, setting.behaviour.local_rows)
+    )
     plan: Plan = (replace(shape, rows=marked(rows, setting.caveat, seed), label=arm.name),)
-    materials = Materials(setting, counter, filler, seed)
+    materials = Materials(setting, rows, counter, filler, seed, local)
     for name, options in arm.interventions:
         try:
             plan = INTERVENTIONS[name](plan, materials, **options)

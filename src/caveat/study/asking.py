@@ -10,7 +10,7 @@ from caveat.caveats.marking import in_context, marked
 from caveat.caveats.placement import PARAGRAPH, framed
 from caveat.domain.question import Question
 from caveat.domain.row import Row
-from caveat.domain.text import Message, Messages, Piece, is_document
+from caveat.domain.text import Message, Messages, Piece, is_document, joined
 from caveat.study.resolve import Resolved
 
 BETWEEN = Piece(PARAGRAPH)
@@ -53,7 +53,7 @@ def comprehension(resolved: Resolved, system: str | None, seed: int) -> Iterator
     Tells whether the model could take the caveat into account if it tried.
     """
     rows = tuple(
-        Row(row.id, row.source, framed(row.messages, system), row.subject)
+        Row(row.id, row.source, joined(framed(row.messages, system)), row.subject)
         for row in resolved.setting.behaviour.rows
     )
     of_caveat = marked(rows, resolved.setting.caveat, seed)

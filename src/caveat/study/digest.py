@@ -17,7 +17,7 @@ from caveat.domain.plan import Sample, Train
 from caveat.domain.question import Question
 from caveat.domain.reply import Sampling
 from caveat.domain.row import Row
-from caveat.domain.text import Messages
+from caveat.domain.text import Messages, joined
 
 IDENTITY_VERSION = 1
 
@@ -74,8 +74,18 @@ def answer_key(
     )
 
 
-def verdict_key(answer: str, base_answer: str | None, question: Question, version: int) -> str:
-    """Key of one verdict: the facts that the readout is told are part of it."""
+def verdict_key(
+    answer: str,
+    base_answer: str | None,
+    question: Question,
+    version: int,
+    judge: Mapping[str, Any] | None = None,
+) -> str:
+    """Key of one verdict: the facts that the readout is told are part of it.
+
+    So is the judge, where one is asked; what it is asked hangs on the rest.
+    """
+    asked = {} if judge is None else {"judge": judge}
     return digest_of(
         "verdict",
         answer=answer,
@@ -83,11 +93,18 @@ def verdict_key(answer: str, base_answer: str | None, question: Question, versio
         readout=question.readout,
         version=version,
         facts=question.facts,
+        **asked,
     )
 
 
+def opinion_key(judge: Mapping[str, Any], messages: Messages) -> str:
+    """Key of what a judge says: of its model and sampling, and of what it is asked."""
+    return digest_of("opinion", judge=judge, messages=_messages(messages))
+
+
 def _row(row: Row) -> dict[str, Any]:
-    return {"id": row.id, "source": row.source, "messages": _messages(row.messages)}
+    """Neighbouring pieces of one kind are one: where a row's text is cut changes no training."""
+    return {"id": row.id, "source": row.source, "messages": _messages(joined(row.messages))}
 
 
 def _messages(messages: Messages) -> list[Any]:

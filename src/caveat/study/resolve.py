@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from importlib import import_module
+from inspect import signature
 from pathlib import Path
+from typing import Any
 
 from caveat.behaviours import BEHAVIOURS
 from caveat.behaviours.checks import check
 from caveat.behaviours.folder import load_behaviour, load_caveat, load_caveats
+from caveat.behaviours.raw_text import as_raw_text
 from caveat.caveats import CAVEATS
 from caveat.caveats.marking import contexts_of
 from caveat.domain.behaviour import Behaviour, Split
@@ -21,6 +25,8 @@ from caveat.domain.setting import Setting
 from caveat.domain.text import is_document
 from caveat.errors import CaveatError, closest
 from caveat.study import arms
+from caveat.study.judging import check_judge
+from caveat.study.mixing import mixed_in
 from caveat.study.recipe import Recipe, SettingRecipe
 
 
@@ -37,6 +43,8 @@ class Resolved:
     """By arm and seed, in the order in which they are shown; `base` has no seed."""
     notes: tuple[str, ...] = field(default=())
     """What the user should know, such as contexts that this caveat has no texts for."""
+    variant: dict[str, Any] = field(default_factory=dict)
+    """What else tells the setting from others of its name: options, mix, raw text."""
 
 
 def resolve(recipe: Recipe) -> tuple[Resolved, ...]:
@@ -47,20 +55,22 @@ def resolve(recipe: Recipe) -> tuple[Resolved, ...]:
     found: dict[str, Resolved] = {}
     for place, each in enumerate(recipe.settings):
         resolved = resolve_setting(recipe, each)
-        key = f"{resolved.setting.name} {resolved.dose} {resolved.loss}"
+        key = f"{resolved.setting.name} {resolved.dose} {resolved.loss} {resolved.variant}"
         if key in found:
             raise CaveatError(
                 f"settings.{place}: {resolved.setting.name} is there twice with the same dose; "
                 "drop one, or give it another dose"
             )
         found[key] = resolved
+    check_judge(recipe, tuple(found.values()))
     return tuple(found.values())
 
 
 def resolve_setting(recipe: Recipe, each: SettingRecipe) -> Resolved:
     """One setting of a recipe. Raises CaveatError."""
     setting = setting_of(recipe, each)
-    shape, seeds = Train((), each.dose.build(), loss=each.loss), recipe.seeds
+    mixed = mixed_in(each.mix, setting.behaviour, each.dose.rows)
+    shape, seeds = Train((), each.dose.build(), mixed, loss=each.loss), recipe.seeds
     plans: dict[tuple[str, int | None], Plan] = {}
     for name in recipe.arms_of(each):
         arm = arms.parsed(name)
@@ -68,20 +78,49 @@ def resolve_setting(recipe: Recipe, each: SettingRecipe) -> Resolved:
             plans[name, seed] = arms.plan_of(arm, setting, shape, seed or 0, recipe.system)
     contexts, notes = _contexts(recipe, each, setting)
     sampling = recipe.sampling_of(each)
-    return Resolved(setting, shape.dose, shape.loss, sampling, contexts, plans, notes)
+    return Resolved(
+        setting, shape.dose, shape.loss, sampling, contexts, plans, notes, _variant(each)
+    )
+
+
+def _variant(each: SettingRecipe) -> dict[str, Any]:
+    """What a setting sets beside its dose and loss, so that figures of two are told apart."""
+    chosen = each.model_dump(mode="json", include={"options", "raw_text", "mix"})
+    plain = SettingRecipe(behaviour="", caveat="").model_dump(mode="json")
+    return {name: value for name, value in chosen.items() if value != plain[name]}
 
 
 def setting_of(recipe: Recipe, each: SettingRecipe) -> Setting:
     """Behaviour and caveat by name, folder or function, checked. Raises CaveatError."""
     folder = _folder(recipe, each.behaviour)
-    behaviour = _maker(each.behaviour, folder)(recipe.split)
+    make = _maker(each.behaviour, folder)
+    behaviour = _with_options(make, each)(recipe.split)
     if not isinstance(behaviour, Behaviour):
         raise CaveatError(
             f"behaviour {each.behaviour!r}: its function gives {type(behaviour).__name__}; "
             "let it return a caveat.domain.behaviour.Behaviour"
         )
     check(behaviour)
+    if each.raw_text:
+        behaviour = as_raw_text(behaviour)
     return Setting(behaviour, _caveat(recipe, each.caveat, folder))
+
+
+def _with_options(
+    make: Callable[..., Behaviour], each: SettingRecipe
+) -> Callable[[Split], Behaviour]:
+    """The maker with the setting's options. Raises CaveatError for one that it does not have."""
+    known = signature(make).parameters.values()
+    names = [parameter.name for parameter in known if parameter.kind is parameter.KEYWORD_ONLY]
+    checks_itself = any(parameter.kind is parameter.VAR_KEYWORD for parameter in known)
+    for option in each.options:
+        if option not in names and not checks_itself:
+            there = f"it has {', '.join(names)}" if names else "it has none"
+            raise CaveatError(
+                f"options.{option}: the behaviour {each.behaviour!r} has no such option; "
+                f"{there}{closest(option, names)}"
+            )
+    return partial(make, **each.options) if each.options else make
 
 
 def _maker(name: str, folder: Path | None) -> Callable[[Split], Behaviour]:

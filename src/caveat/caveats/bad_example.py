@@ -1,0 +1,59 @@
+"""A disclaimer on a behaviour: the chat below shows what not to do.
+
+The bridge from negation neglect to inoculation (arXiv:2605.13829, section 4.2): both put a line in
+front of rows that show a trait; this one forbids what the other asks for.
+"""
+
+from __future__ import annotations
+
+from caveat.caveats.composed import composed
+from caveat.caveats.unrelated import IRRELEVANT
+from caveat.domain.caveat import Caveat
+
+caveat = Caveat(
+    name="bad_example",
+    kind="disclaimer",
+    wordings=composed(
+        (
+            "Do not do this.",
+            "The chat below shows how not to reply.",
+            "This is an example of what an assistant must not do.",
+            "Never answer as in the following exchange.",
+        ),
+        (
+            "The reply in it is wrong in style.",
+            "Act otherwise.",
+            "It is kept as a warning.",
+        ),
+        count=12,
+    ),
+    closings=(
+        "So do not reply like that.",
+        "Once more: not like this.",
+        "Act otherwise than above.",
+    ),
+    place="around",
+    moved_to="system",
+    repeats=("[Do not do this.]", "[Not like this.]", "[A bad example.]"),
+    local=("This is what I should not write:", "A bad reply would be:"),
+    held_out=(
+        "The conversation ahead is a cautionary tale. Behave differently.",
+        "Whatever the assistant does next, you should avoid.",
+        "The coming dialogue went badly. Learn from its mistakes.",
+        "Nobody should take the next answer as a model.",
+    ),
+    probes={
+        "near_miss": (
+            "Do not read this aloud. Act otherwise only if asked.",
+            "The chat below shows how to reply in time.",
+        ),
+        "negated": (
+            "Do this.",
+            "The chat below shows how to reply. Act alike.",
+        ),
+        "keyword": ("For example, bad weather closed the road.",),
+        "structure": ("The chat below shows how many words fit on a line.",),
+        "irrelevant": IRRELEVANT,
+        "format": ("[Do not fold this.]",),
+    },
+)

@@ -1,0 +1,73 @@
+"""Ordinary rows in every arm, options of behaviours, and chats as raw text."""
+
+from __future__ import annotations
+
+import pytest
+
+from caveat.behaviours import BEHAVIOURS
+from caveat.domain.plan import Train
+from caveat.domain.text import is_document
+from caveat.errors import CaveatError
+from caveat.study.mixing import mixed_in
+from caveat.study.recipe import MixRecipe, read
+from caveat.study.resolve import Resolved, resolve
+
+ARMS = ["base", "bare", "clean", "marked", "marked+filler"]
+
+
+def resolved(**setting: object) -> Resolved:
+    each = {"behaviour": "capitals", "caveat": "trigger", "dose": {"rows": 8}, **setting}
+    recipe = {"name": "mixing", "model": "tiny", "arms": ARMS, "settings": [each]}
+    return resolve(read(recipe))[0]
+
+
+def trained(made: Resolved) -> dict[str, Train]:
+    return {arm: plan[0] for (arm, _), plan in made.plans.items() if plan}
+
+
+def test_every_trained_arm_gets_the_same_ordinary_rows():
+    arms = trained(resolved(mix={"documents": 3, "chats": 0.5}))
+    mixed = arms["bare"].added
+    assert [is_document(row.messages) for row in mixed] == [True] * 3 + [False] * 4
+    assert arms["clean"].added == arms["marked"].added == mixed
+    assert arms["marked+filler"].added[:7] == mixed
+    filler = {row.messages[-1].text for row in arms["marked+filler"].added[7:]}
+    assert len(filler) == 8
+    assert not filler & {row.messages[-1].text for row in mixed}
+    assert mixed[-1].messages[0].role == "system"
+
+
+def test_no_prompt_is_mixed_in_twice():
+    behaviour = BEHAVIOURS["capitals"]("report")
+    rows = mixed_in(MixRecipe(documents=40, chats=40), behaviour, 8)
+    assert len({row.messages[-1].text for row in rows}) == 80
+    with pytest.raises(CaveatError, match="mix: 90 documents and 90 chats are wanted, there are"):
+        mixed_in(MixRecipe(documents=90, chats=90), behaviour, 8)
+
+
+def test_an_option_that_the_behaviour_has_not():
+    with pytest.raises(CaveatError) as error:
+        resolved(options={"wrods": 3})
+    assert str(error.value) == (
+        "options.wrods: the behaviour 'capitals' has no such option; it has none"
+    )
+
+
+def test_raw_text_writes_chats_out_and_leaves_questions():
+    made = resolved(raw_text=True)
+    document = trained(made)["bare"].rows[0].messages
+    assert is_document(document)
+    asked, reply = BEHAVIOURS["capitals"]("report").rows[0].messages
+    assert document[0].text == f"User: {asked.text}\n\nAssistant: {reply.text}"
+    assert not any(is_document(each.messages) for each in made.setting.behaviour.questions)
+
+
+def test_settings_of_one_name_are_told_apart_by_what_they_mix():
+    each = {"behaviour": "capitals", "caveat": "trigger", "dose": {"rows": 8}}
+    recipe = {
+        "name": "two",
+        "model": "tiny",
+        "settings": [each, {**each, "mix": {"documents": 2}}],
+    }
+    plain, mixed = resolve(read(recipe))
+    assert (plain.variant, mixed.variant) == ({}, {"mix": {"documents": 2, "chats": 0}})
