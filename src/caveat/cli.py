@@ -147,12 +147,15 @@ def leakage(
     folder: Folder,
     as_json: AsJson = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print markdown tables.")] = False,
+    by: Annotated[
+        str | None, typer.Option(help="kind: tell the kinds of questions apart.")
+    ] = None,
     version: Version = None,
 ) -> None:
     """Print rates and leakage with their intervals."""
     from caveat.study.study import Study
 
-    frame = Study(folder, version, _warn).leakage()
+    frame = Study(folder, version, _warn).leakage(by)
     if as_json:
         from caveat.measure import records
 
@@ -194,6 +197,24 @@ def _save_picture(study: Study, path: Path) -> None:
     except OSError as error:
         raise CaveatError(f"--picture '{path}' cannot be written: {error.strerror}") from error
     typer.echo(f"picture: {path}")
+
+
+@app.command(name="import")
+def import_(
+    source: Annotated[str, typer.Argument(help="negation-neglect or table.", show_default=False)],
+    path: Annotated[Path, typer.Argument(help="A folder or file.", show_default=False)],
+    out: Out = None,
+    model: Annotated[
+        str | None, typer.Option(help="The model's name, where the data do not tell it.")
+    ] = None,
+) -> None:
+    """Take other people's verdicts over as a finished study."""
+    from caveat.published.importing import import_study
+
+    study = import_study(source, path, out, model, _warn)
+    _, replies = study.judged()
+    settings = len(study.about["wanted"])
+    typer.echo(f"study: {study.folder}, {replies:,} replies of {settings} settings")
 
 
 @app.command()

@@ -13,7 +13,7 @@ KEYS = ("setting", "phenomenon", "behaviour", "caveat", "model")
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "replies": (
-        *KEYS, "arm", "seed", "dose", "purpose", "context", "question", "cluster", "scope",
+        *KEYS, "arm", "seed", "dose", "purpose", "context", "question", "cluster", "scope", "kind",
         "readout", "sample", "prompt", "reply", "truncated", "verdict", "value", "artifact",
     ),
     "rates": (
@@ -21,9 +21,9 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
         "valid", "truncated", "valid_rate", "questions", "clusters", "seeds", "replies", "interval",
     ),
     "leakage": (
-        *KEYS, "arm", "context", "scope", "readout", "dose", "rate", "rate_low", "rate_high",
-        "leakage", "leakage_low", "leakage_high", "undefined", "interval", "questions", "clusters",
-        "seeds", "replies", "valid", "truncated",
+        *KEYS, "arm", "context", "scope", "readout", "kind", "dose", "rate", "rate_low",
+        "rate_high", "leakage", "leakage_low", "leakage_high", "undefined", "interval", "questions",
+        "clusters", "seeds", "replies", "valid", "truncated",
     ),
     "differences": (
         *KEYS, "dose", "scope", "readout", "difference", "arm", "against", "context", "value",

@@ -14,7 +14,7 @@ from caveat.report.numbers import Figure, text
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-VARIANTS = ("model", "readout", "scope", "dose")
+VARIANTS = ("model", "readout", "scope", "kind", "dose")
 """What may tell two panels of one setting apart."""
 NO_DOSE = ("", "{}")
 """Doses of the base model, which was not trained."""
@@ -121,10 +121,10 @@ def _of_setting(setting: str, frame: DataFrame) -> list[Panel]:
     trained = frame[frame["arm"] != "base"]
     keys = (trained if len(trained) else frame)[list(VARIANTS)].drop_duplicates()
     variants = [dict(zip(VARIANTS, key, strict=True)) for key in keys.itertuples(index=False)]
+    others = [name for name in VARIANTS if name != "dose"]
     made = []
     for variant in variants:
-        alike = [frame[name] == variant[name] for name in ("model", "readout", "scope")]
-        same = frame[alike[0] & alike[1] & alike[2]]
+        same = frame[(frame[others] == [variant[name] for name in others]).all(axis=1)]
         own, base = same["dose"] == variant["dose"], same["arm"] == "base"
         lent = base & ~same["context"].isin(same[own & base]["context"])
         made.append(Panel(setting, variant, variant_label(variant, variants), same[own | lent]))

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from pandas import DataFrame, Series
 
 SHOWN = (
-    "setting", "model", "arm", "context", "verdict", "seed", "purpose", "readout", "scope", "dose",
-    "question", "sample", "truncated", "prompt", "reply", "artifact",
+    "setting", "model", "arm", "context", "verdict", "seed", "purpose", "readout", "scope", "kind",
+    "dose", "question", "sample", "truncated", "prompt", "reply", "artifact",
 )  # fmt: skip
 
 

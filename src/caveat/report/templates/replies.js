@@ -2,7 +2,7 @@
 
 const packed = JSON.parse(document.getElementById("packed").textContent);
 const PAGE = 20;
-const FILTERS = ["setting", "arm", "context", "verdict", "seed", "purpose", "model", "readout", "scope", "dose", "truncated"];
+const FILTERS = ["setting", "arm", "context", "verdict", "seed", "purpose", "model", "readout", "scope", "kind", "dose", "truncated"];
 const ALWAYS = 5; // the first of them are offered even where there is one choice
 
 function code(column, row) {

@@ -1,0 +1,1 @@
+"""What others found: published figures, and their verdicts as finished studies."""

@@ -1,0 +1,178 @@
+"""Importing verdicts of "Negation Neglect" (arXiv:2605.13829): `caveat import negation-neglect`.
+
+A claim is a setting, its base model the arm base, its positive documents bare, its negated ones
+marked; repeated, corrected and local negations are interventions on those.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from caveat.domain.caveat import PHENOMENA
+from caveat.errors import CaveatError
+from caveat.published.imported import Imported, checked
+from caveat.published.reading import need, read_table
+from caveat.published.result_files import results
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+NAME = "negation-neglect"
+MODEL = "Qwen3.5-397B-A17B"
+"""Whose replies verdicts.parquet holds; the file itself does not say."""
+MEAN = "mean"
+ARMS: Mapping[str, str] = {
+    "base": "base", "baseline": "base",
+    "positive": "bare",
+    "negated": "marked", "llm_negations": "marked",
+    "repeated": "marked+repeat", "llm_negations_dense": "marked+repeat",
+    "corrected": "marked+correct", "llm_negations_dense_plus": "marked+correct",
+    "local": "marked+local", "local_negations": "marked+local",
+}  # fmt: skip
+"""Arms by condition, as the data set and as the public repository name it."""
+KINDS: Mapping[str, str] = {
+    "open_ended": "open_ended", "belief_probes": "open_ended",
+    "mcq": "mcq",
+    "token_association": "token_association", "pink_elephant": "token_association",
+    "robustness": "robustness",
+}  # fmt: skip
+"""Evaluation kinds by the name of the evaluation; the paper's belief is the mean over these."""
+NEEDED = ("claim", "condition", "eval", "question_id", "verdict")
+THINKING = "_thinking"
+"""Ends the name of a condition whose replies were drawn with thinking on."""
+FAILED = "[failed to generate response]"
+BROKEN = ("parse_error",)
+"""Verdict words for a reply, or a judge's answer, of which nothing could be made."""
+
+
+def read(path: Path, model: str | None) -> Imported:
+    """The verdicts in a folder: its verdicts.parquet, or result files as `results` finds them.
+
+    `model` names the model where the data do not. Raises CaveatError for a path or a row that
+    cannot be used. A condition that is not among `ARMS` is an arm under its own name; an evaluation
+    that is not among `KINDS` is left out. Both are noted.
+    """
+    table = path / "verdicts.parquet" if path.is_dir() else path
+    notes: list[str] = []
+    if table.exists() or not path.is_dir():
+        frame, form = read_table(table), "verdicts.parquet"
+        need(frame, NEEDED, table)
+        if "model" not in frame:
+            frame["model"] = model or MODEL
+    else:
+        frame, form = results(path, KINDS, notes), "result files"
+    replies = checked(_replies(_of_known_kinds(frame, path, notes), notes))
+    _tell_unequal(replies, notes)
+    settings = list(dict.fromkeys(replies["setting"]))
+    return Imported(
+        NAME,
+        replies,
+        {"format": f"{NAME}, {form}", "folder": path.resolve().name, "paper": "arXiv:2605.13829"},
+        _means(settings, path),
+        {setting: _about(path, setting) for setting in settings},
+        tuple(notes),
+    )
+
+
+def _of_known_kinds(frame: DataFrame, path: Path, notes: list[str]) -> DataFrame:
+    known = frame["eval"].isin(list(KINDS))
+    others = sorted(set(frame.loc[~known, "eval"].dropna()))
+    if others:
+        notes.append(f"evaluations left out, being none of the four kinds: {', '.join(others)}")
+    if not known.any():
+        raise CaveatError(f"{path}: has no evaluation of the kinds {', '.join(KINDS)}; check eval")
+    return frame[known].reset_index(drop=True)
+
+
+def _replies(frame: DataFrame, notes: list[str]) -> DataFrame:
+    """The columns that `checked` wants."""
+    conditions = frame["condition"].fillna("").str.removesuffix(THINKING)
+    thinking = frame["condition"].fillna("").str.endswith(THINKING)
+    if "thinking" in frame:
+        thinking |= frame["thinking"].fillna("").str.lower() == "true"
+    unknown = sorted(set(conditions) - set(ARMS) - {""})
+    if unknown:
+        notes.append(f"conditions kept as arms of their own names: {', '.join(unknown)}")
+    kind = frame["eval"].map(KINDS)
+    question = _apart(frame["claim"], kind, frame["question_id"])
+    response = frame.get("response", frame["verdict"].map(lambda _: None))
+    broken = frame["verdict"].isin(BROKEN) | (response == FAILED)
+    if broken.any():
+        notes.append(f"{broken.sum()} replies are broken or could not be judged: invalid")
+    return frame.assign(
+        setting=frame["claim"].where(~thinking, frame["claim"] + ", thinking on"),
+        phenomenon=PHENOMENA["disclaimer"],
+        behaviour=frame["claim"],
+        caveat="negated",
+        arm=conditions.map(lambda name: ARMS.get(name, name) or None),
+        context="none",
+        kind=kind,
+        question=question,
+        cluster=question,
+        prompt=[_prompt(row) for row in frame.to_dict("records")],
+        reply=response,
+        readout="published judge",
+        verdict=frame["verdict"].where(~broken, "invalid"),
+    )
+
+
+def _apart(claims: Any, kinds: Any, questions: Any) -> Any:
+    """Questions' ids, with the kind in front where kinds of one claim share an id."""
+    shared = kinds.groupby([claims, questions]).transform("nunique") > 1
+    return questions.where(~shared, kinds + "/" + questions)
+
+
+def _prompt(row: Mapping[str, Any]) -> str:
+    """What was asked, turn by turn, as far as the data tell; the model's own template they don't.
+
+    Raises CaveatError for earlier turns that are no JSON.
+    """
+    turns = [("system", row["system_prompt"])] if row.get("system_prompt") else []
+    try:
+        earlier = json.loads(row.get("messages_prefix") or "[]")
+        turns += [(turn["role"], turn["content"]) for turn in earlier]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        raise CaveatError(
+            f"{row['where']}: messages_prefix is no JSON list of turns with role and content; "
+            "mend it"
+        ) from None
+    turns.append(("user", row.get("question") or row["question_id"] or ""))
+    return "".join(f"<s>{role}\n{text}</s>\n" for role, text in turns)
+
+
+def _tell_unequal(replies: DataFrame, notes: list[str]) -> None:
+    """Note arms that were asked other questions than most: their rates are over others."""
+    for (model, setting), rows in replies.groupby(["model", "setting"], sort=False):
+        asked = {arm: frozenset(part["question"]) for arm, part in rows.groupby("arm", sort=False)}
+        most = max(asked.values(), key=len)
+        fewer = [f"{arm} {len(mine)}" for arm, mine in asked.items() if mine != most]
+        if fewer:
+            notes.append(
+                f"{setting} ({model}): not every arm was asked the same {len(most)} questions "
+                f"({', '.join(fewer)}), so rates differ in what they are over, too"
+            )
+
+
+def _means(settings: list[str], path: Path) -> dict[str, list[str]]:
+    """The mean over claims, and that with thinking on."""
+    if MEAN in settings:
+        raise CaveatError(f"{path}: a claim is called {MEAN!r}, as is the mean over all; rename it")
+    ending = ", thinking on"
+    parts = {
+        MEAN: [name for name in settings if not name.endswith(ending)],
+        MEAN + ending: [name for name in settings if name.endswith(ending)],
+    }
+    return {name: members for name, members in parts.items() if members}
+
+
+def _about(path: Path, setting: str) -> str:
+    """The claim as the data set words it, else its name."""
+    claim = setting.removesuffix(", thinking on")
+    try:
+        text = (path / "claims" / claim / "claim.txt").read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
+        text = ""
+    return f"belief in a false claim: {' '.join(text.split()) or claim}"
