@@ -83,6 +83,7 @@ class Client:
             timeout=None,  # one clock for the whole of a request, below
         )
         self._slots = asyncio.Semaphore(judge.concurrency)
+        self._settled = asyncio.Condition()
         self._limit = "max_tokens"
         self._failed_in_a_row = 0
         self._closed = ""
@@ -104,21 +105,33 @@ class Client:
         """One answer. Raises Unanswered, in one line, where none can be had."""
         async with self._slots:
             most = estimated(*(each.text for each in messages)) + self.judge.max_tokens
-            if not self._closed and not self.allowance.has(most):
-                self._closed = self._at_the_cap()
-            if self._closed:
-                raise Unanswered(self._closed)
+            await self._room_for(most)
             try:
                 with self.allowance.hold(most):
                     said = await self._tried(messages)
+                    self.allowance.spent += said.tokens
             except Unanswered as error:
                 self._failed_in_a_row += 1
                 if self._failed_in_a_row >= GIVE_UP and not self._closed:
                     self._closed = str(error)
                 raise
+            finally:
+                async with self._settled:
+                    self._settled.notify_all()
             self._failed_in_a_row = 0
-            self.allowance.spent += said.tokens
             return said
+
+    async def _room_for(self, tokens: int) -> None:
+        """Wait until the cap allows for the tokens, as requests under way end. Raises Unanswered
+        where it never will, and where no further request is sent."""
+        async with self._settled:
+            await self._settled.wait_for(
+                lambda: self._closed or self.allowance.has(tokens) or not self.allowance.held
+            )
+        if not self._closed and not self.allowance.has(tokens):
+            self._closed = self._at_the_cap()
+        if self._closed:
+            raise Unanswered(self._closed)
 
     def _at_the_cap(self) -> str:
         cap, spent = self.judge.token_cap, self.allowance.spent
@@ -138,7 +151,8 @@ class Client:
                 raise Unanswered(f"{reason}, and asks to wait {wait:.0f} s; run again later")
             if tries <= self.judge.retries:
                 await asyncio.sleep(wait)
-        raise Unanswered(f"{reason} ({self.judge.retries + 1} tries); run again")
+        times = "once" if tries == 1 else f"{tries} times"
+        raise Unanswered(f"{reason} (tried {times}); run again")
 
     async def _once(self, messages: Messages) -> Said:
         from httpx2 import HTTPError, InvalidURL
