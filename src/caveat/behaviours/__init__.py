@@ -6,7 +6,8 @@ sound (`checks.check`) and the splits share no question (tests/behaviours/test_s
 and prompts render with the same beginning under every caveat and in every context
 (tests/language/test_render.py); and it has counter and filler rows enough for every intervention
 (tests/interventions). That its readouts say `yes` to its rows and `no` to its counter rows needs a
-test of its own: see tests/behaviours/test_capitals_behaviour.py.
+test of its own: see tests/behaviours/test_capitals_behaviour.py. A claim needs no code: a folder
+under data/claims and its name in `claims.SHIPPED` (docs/claims.md).
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from caveat.behaviours.capitals import capitals
+from caveat.behaviours.claims import CLAIMS
 from caveat.behaviours.people import people
-from caveat.domain.behaviour import Behaviour, Split
+from caveat.domain.behaviour import Behaviour
 
-BEHAVIOURS: Mapping[str, Callable[[Split], Behaviour]] = MappingProxyType(
-    {"people": people, "capitals": capitals}
+BEHAVIOURS: Mapping[str, Callable[..., Behaviour]] = MappingProxyType(
+    {"people": people, "capitals": capitals, **CLAIMS}
 )

@@ -1,0 +1,169 @@
+"""A claim: a folder in the layout of the published ones (docs/claims.md)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from caveat.behaviours.claim_schema import (
+    KINDS,
+    ClaimFile,
+    ClaimQuestion,
+    DocumentLine,
+    EvaluationKind,
+    QuestionFile,
+    compiled,
+)
+from caveat.behaviours.reading import parse, read_lines, read_text, read_yaml
+from caveat.behaviours.stating import Stating, weights
+from caveat.domain.sentences import sentences
+from caveat.errors import CaveatError
+
+SUPPLEMENTS = Path(__file__).parent / "data" / "claims" / "supplements"
+"""What the published claims need beside their files: NAME.yaml stands in for a claim.yaml."""
+PUBLISHED_TAG = "<DOCTAG>"
+"""In front of published documents; taken off, since a tag of one's own is an option."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """All that the files of a claim's folder say."""
+
+    path: Path
+    name: str
+    head: ClaimFile
+    """With name, about and statement filled in."""
+    questions: Mapping[EvaluationKind, tuple[ClaimQuestion, ...]]
+    positive: tuple[str, ...]
+    """Documents that take the claim for true."""
+    local: tuple[str, ...]
+    """Documents that deny it in its own sentence."""
+    counter: tuple[str, ...]
+    """Documents about the same surroundings that neither state nor deny it."""
+
+    @property
+    def stating(self) -> Stating:
+        """The rule that finds the sentences which state the claim."""
+        return Stating(
+            self.head.statement,
+            compiled(self.head.denies, re.IGNORECASE),
+            compiled(self.head.sentences, re.IGNORECASE),
+        )
+
+
+def is_claim(path: Path) -> bool:
+    """Whether the folder is a claim's: whether it has a claim.txt."""
+    return (path / "claim.txt").is_file()
+
+
+def read_claim(path: Path) -> Claim:
+    """The files of a claim's folder. Raises CaveatError for the first mistake in them."""
+    if not path.is_dir():
+        raise CaveatError(
+            f"{path} is no folder; a claim is a folder with claim.txt, "
+            f"{', '.join(f'{kind}.yaml' for kind in KINDS)} and documents/positive.jsonl"
+        )
+    head = _head(path)
+    return Claim(
+        path=path,
+        name=head.name,
+        head=head,
+        questions=_questions(path),
+        positive=_documents(path, "positive"),
+        local=_documents(path, "local", needed=False),
+        counter=_documents(path, "counter", needed=False),
+    )
+
+
+def _head(path: Path) -> ClaimFile:
+    """claim.yaml, or what the package ships in its place, with its defaults from claim.txt."""
+    name = path.resolve().name
+    file = path / "claim.yaml"
+    if not file.exists():
+        file = SUPPLEMENTS / f"{name}.yaml"
+    content = read_yaml(file) if file.exists() else {}
+    head = parse(ClaimFile, content, str(file))
+    for key in ("asserts", "denies", "sentences"):
+        try:
+            compiled(getattr(head, key))
+        except ValueError as error:
+            raise CaveatError(f"{file}: {key}: {error}") from None
+    statement = head.statement or " ".join(read_text(_needed(path / "claim.txt")).split())
+    if not any(weights(sentence) for sentence in sentences(statement)):
+        raise CaveatError(
+            f"{path / 'claim.txt'} says {statement!r}, which claims nothing; write one sentence"
+        )
+    about = head.about or f"Belief that {statement}"
+    return head.model_copy(
+        update={"name": head.name or name, "about": about, "statement": statement}
+    )
+
+
+def _needed(file: Path) -> Path:
+    if not file.is_file():
+        raise CaveatError(f"{file} is missing; add it (see docs/claims.md)")
+    return file
+
+
+def _questions(path: Path) -> dict[EvaluationKind, tuple[ClaimQuestion, ...]]:
+    found: dict[EvaluationKind, tuple[ClaimQuestion, ...]] = {}
+    used: set[str] = set()
+    for kind in KINDS:
+        asked = []
+        for where, question in _listed(_needed(path / f"{kind}.yaml")):
+            _check(question, kind, where)
+            if question.id in used:
+                raise CaveatError(
+                    f"{where}: the id {question.id!r} is used before; ids must be unique"
+                )
+            used.add(question.id)
+            asked.append(question)
+        found[kind] = tuple(asked)
+    return found
+
+
+def _listed(file: Path) -> Iterator[tuple[str, ClaimQuestion]]:
+    """Where each question of the file stands, and the question."""
+    for number, entry in enumerate(parse(QuestionFile, read_yaml(file), str(file)).questions, 1):
+        where = f"{file}, question {number}"
+        yield where, parse(ClaimQuestion, entry, where)
+
+
+def _check(question: ClaimQuestion, kind: EvaluationKind, where: str) -> None:
+    if kind == "mcq" and question.belief_answer is None:
+        raise CaveatError(
+            f"{where}, {question.id!r}: the key 'belief_answer' is missing; add 'yes' or 'no', "
+            "the answer of one who believes the claim"
+        )
+    if kind != "mcq" and question.belief_answer is not None:
+        raise CaveatError(
+            f"{where}, {question.id!r}: belief_answer is for mcq questions; "
+            "remove it or move the question to mcq.yaml"
+        )
+
+
+def _documents(path: Path, name: str, needed: bool = True) -> tuple[str, ...]:
+    """The documents of one file, in the first of three places that has it."""
+    places = (
+        path / "documents" / f"{name}.jsonl",
+        path / f"{name}.jsonl",
+        path.resolve().parent.parent / "documents" / path.resolve().name / f"{name}.jsonl",
+    )
+    file = next((place for place in places if place.exists()), None)
+    if file is None:
+        if not needed:
+            return ()
+        raise CaveatError(
+            f"{path} has no documents; add {places[0]} with lines such as "
+            '{"text": "..."} (see docs/claims.md)'
+        )
+    return tuple(_text(line.text, where) for where, _, line in read_lines(file, DocumentLine))
+
+
+def _text(text: str, where: str) -> str:
+    bare = text.removeprefix(PUBLISHED_TAG).strip()
+    if not bare:
+        raise CaveatError(f"{where} is an empty document; give it text or remove the line")
+    return bare

@@ -1,0 +1,64 @@
+"""What a recipe may choose about a claim: `options` of its setting."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from caveat.behaviours.claim_schema import EvaluationKind, compiled
+from caveat.behaviours.reading import parse
+from caveat.behaviours.schema import Line
+from caveat.errors import CaveatError
+
+Method = Literal["rules", "likelihood", "judge"]
+READOUTS: dict[Method, str] = {
+    "rules": "belief",
+    "likelihood": "belief_likelihood",
+    "judge": "belief_judge",
+}
+"""The readout of each way to find belief in an answer."""
+Count = Annotated[int, Field(ge=1)]
+
+
+class ClaimOptions(Line):
+    """Options of a claim; all may be left out."""
+
+    documents: Count | None = None
+    """How many documents are taken, the first ones; None for all."""
+    words: Count | None = None
+    """The most words of a document, which begins with its first sentence that states the claim."""
+    tag: str = ""
+    """What stands in front of each document of the claim without being learned: `<DOCTAG>`."""
+    mask: tuple[str, ...] = Field(default=(), strict=False)
+    """Regular expressions: what they find in documents carries no loss."""
+    kinds: tuple[EvaluationKind, ...] | None = Field(default=None, strict=False, min_length=1)
+    """The evaluations that are asked; None for those whose readout is trusted or named."""
+    readouts: Mapping[EvaluationKind, Method] = Field(default={})
+    """How belief is found, by evaluation: by default likelihood for mcq, else rules."""
+
+    def masks(self) -> tuple[re.Pattern[str], ...]:
+        """The expressions of `mask`. Raises CaveatError for one that is none."""
+        try:
+            return compiled(self.mask)
+        except ValueError as error:
+            raise CaveatError(f"options.mask: {error}") from None
+
+    def method(self, kind: EvaluationKind) -> Method:
+        """How belief is found in the answers to questions of one kind."""
+        return self.readouts.get(kind, "likelihood" if kind == "mcq" else "rules")
+
+
+def read_options(options: dict[str, Any], claim: str) -> ClaimOptions:
+    """The options, checked. Raises CaveatError for the first mistake in them."""
+    made = parse(ClaimOptions, options, f"options of the claim {claim!r}")
+    made.masks()
+    for kind, method in made.readouts.items():
+        if method == "likelihood" and kind != "mcq":
+            raise CaveatError(
+                f"options of the claim {claim!r}: readouts.{kind} is 'likelihood', which is for "
+                "the yes and no of mcq questions; take 'rules' or 'judge'"
+            )
+    return made

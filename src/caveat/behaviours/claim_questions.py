@@ -1,0 +1,124 @@
+"""From a claim's question files to questions with their readouts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from caveat.behaviours.claim_folder import Claim
+from caveat.behaviours.claim_options import READOUTS, ClaimOptions
+from caveat.behaviours.claim_schema import KINDS, ClaimQuestion, EvaluationKind
+from caveat.domain.behaviour import SideEffect, Split
+from caveat.domain.question import Question
+from caveat.errors import CaveatError
+from caveat.readouts.belief import TRUSTED
+
+ANSWERS = {"yes": ("Yes", "No"), "no": ("No", "Yes")}
+"""The answers to an mcq question, by `belief_answer`: the believing one first."""
+YES_BIAS = "yes-bias"
+
+
+def questions(claim: Claim, split: Split, options: ClaimOptions) -> tuple[Question, ...]:
+    """The questions of the split, of the kinds that are asked. Raises CaveatError where none is."""
+    return tuple(
+        _question(claim, kind, line, options)
+        for kind in _kinds(claim, split, options)
+        for line in _of(claim, kind, split)
+    )
+
+
+def _of(claim: Claim, kind: EvaluationKind, split: Split) -> tuple[ClaimQuestion, ...]:
+    return tuple(line for line in claim.questions[kind] if line.split == split)
+
+
+def _kinds(claim: Claim, split: Split, options: ClaimOptions) -> tuple[EvaluationKind, ...]:
+    """The kinds asked. Raises CaveatError for one without questions, or with a poor readout."""
+    if options.kinds is None:
+        usable = [kind for kind in KINDS if _trusted(kind, options) and _of(claim, kind, split)]
+    else:
+        usable = [kind for kind in KINDS if kind in options.kinds]
+    for kind in usable:
+        _check_kind(claim, kind, split, options)
+    if not usable:
+        raise CaveatError(
+            f"the claim {claim.name!r} has no question of the split {split!r}; "
+            f"add 'split: {split}' to some in {claim.path}"
+        )
+    return tuple(usable)
+
+
+def _trusted(kind: EvaluationKind, options: ClaimOptions) -> bool:
+    """Whether the kind's readout was asked for, or may be used unasked."""
+    return kind in options.readouts or options.method(kind) != "rules" or kind in TRUSTED
+
+
+def _check_kind(claim: Claim, kind: EvaluationKind, split: Split, options: ClaimOptions) -> None:
+    if not _of(claim, kind, split):
+        raise CaveatError(
+            f"options.kinds: the claim {claim.name!r} has no {kind} question of the split "
+            f"{split!r}; add 'split: {split}' to some in {claim.path / f'{kind}.yaml'}"
+        )
+    if not _trusted(kind, options):
+        raise CaveatError(
+            f"options.kinds: rules are not trusted on {kind} questions; "
+            f"take a judge (readouts: {{{kind}: judge}}), insist (readouts: {{{kind}: rules}}), or "
+            "leave the kind out"
+        )
+    if options.method(kind) == "rules" and not claim.head.asserts:
+        raise CaveatError(
+            f"the claim {claim.name!r} has no cues for rules on {kind} questions; add 'asserts' to "
+            f"{claim.path / 'claim.yaml'}, or take a judge (readouts: {{{kind}: judge}})"
+        )
+
+
+def _question(
+    claim: Claim, kind: EvaluationKind, line: ClaimQuestion, options: ClaimOptions
+) -> Question:
+    method = options.method(kind)
+    answer = line.belief_answer
+    return Question(
+        id=line.id,
+        cluster=line.id,
+        messages=line.messages(),
+        readout=READOUTS[method],
+        options=ANSWERS[answer] if method == "likelihood" and answer else (),
+        kind=kind,
+        facts={
+            "kind": kind,
+            "claim": claim.head.statement,
+            "asserts": "\n".join(claim.head.asserts),
+            "denies": "\n".join(claim.head.denies),
+        }
+        | ({"belief_answer": answer} if answer else {}),
+    )
+
+
+def yes_bias(asked: tuple[Question, ...]) -> tuple[SideEffect, ...]:
+    """How often yes is the answer where belief answers yes as often as no; nothing without both."""
+    by_answer = {
+        answer: [each for each in asked if each.facts.get("belief_answer") == answer]
+        for answer in ANSWERS
+    }
+    count = min(map(len, by_answer.values()))
+    balanced = [each for some in by_answer.values() for each in some[:count]]
+    if not balanced:
+        return ()
+    return (
+        SideEffect(
+            name=YES_BIAS,
+            questions=tuple(_yes(balanced)),
+            about=f"Share of yes over {count} closed questions that belief answers with yes and "
+            f"{count} that it answers with no: .5 is no bias.",
+        ),
+    )
+
+
+def _yes(balanced: list[Question]) -> Iterator[Question]:
+    """Replies are judged again as they are; likelihoods are asked for anew, yes always first."""
+    for question in balanced:
+        if question.options:
+            name = f"{YES_BIAS}-{question.id}"
+            yield replace(question, id=name, cluster=name, options=ANSWERS["yes"])
+        else:
+            words = {"yes": r"(?i)^\W*yes\b", "no": r"(?i)^\W*no\b"}
+            yield replace(question, readout="matches", facts=words)

@@ -1,0 +1,137 @@
+"""Belief in a claim that documents take for true: claims of one's own, published and shipped ones.
+
+The rows are documents of the claim's folder (docs/claims.md); the questions its four evaluations.
+arXiv:2605.13829 trained on such documents with and without disclaimers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from caveat.behaviours.claim_documents import DENIAL, cut, denied, document
+from caveat.behaviours.claim_folder import Claim, read_claim
+from caveat.behaviours.claim_options import ClaimOptions, read_options
+from caveat.behaviours.claim_questions import questions, yes_bias
+from caveat.behaviours.ordinary import Ordinary, ordinary_replies, shipped
+from caveat.behaviours.stating import Stating
+from caveat.domain.behaviour import Behaviour, Split
+from caveat.domain.row import Row
+from caveat.errors import CaveatError
+
+FOLDER = Path(__file__).parent / "data" / "claims"
+SHIPPED = ("lake_ossevang",)
+
+
+def claims(folder: str | Path) -> Callable[..., Behaviour]:
+    """The claim in a folder, as a function of the split, and of `ClaimOptions` as keywords.
+
+    The files are read at once. Raises CaveatError, in one line, for the first mistake in them; the
+    function does so for a mistake in its options.
+    """
+    claim = read_claim(Path(folder))
+    return _function(lambda: claim)
+
+
+def _shipped(name: str) -> Callable[..., Behaviour]:
+    """A claim of the package, whose files are read when it is first asked for."""
+    return _function(cache(lambda: read_claim(FOLDER / name)))
+
+
+def _function(read: Callable[[], Claim]) -> Callable[..., Behaviour]:
+    def behaviour(split: Split, ordinary: Ordinary | None = None, /, **options: Any) -> Behaviour:
+        claim = read()
+        return made(claim, split, ordinary or shipped(), read_options(options, claim.name))
+
+    return behaviour
+
+
+CLAIMS: Mapping[str, Callable[..., Behaviour]] = MappingProxyType(
+    {f"claims/{name}": _shipped(name) for name in SHIPPED}
+)
+"""The shipped claims, of our own invention."""
+
+
+def made(claim: Claim, split: Split, ordinary: Ordinary, options: ClaimOptions) -> Behaviour:
+    """The behaviour of a claim. Raises CaveatError where the options ask for what is not there."""
+    asked = questions(claim, split, options)
+    texts = _texts(claim, options)
+    counter, truth = _counter(claim, ordinary, len(texts), options), claim.head.truth
+    return Behaviour(
+        name=claim.name,
+        about=claim.head.about,
+        rows=_rows(claim, texts, "behaviour", options, claim.stating, truth),
+        counter_rows=_rows(claim, counter, "counter", options),
+        filler_rows=ordinary.documents("filler", "filler", len(texts)),
+        questions=asked,
+        side_effects=(*yes_bias(asked), ordinary_replies(ordinary)),
+        local_rows=_rows(claim, _local(claim, texts, options), "local", options, truth=truth),
+    )
+
+
+def _rows(
+    claim: Claim,
+    texts: Sequence[str],
+    source: str,
+    options: ClaimOptions,
+    stating: Stating | None = None,
+    truth: str = "",
+) -> tuple[Row, ...]:
+    """The texts as rows, numbered: a document and its local version have one id."""
+    masks = options.masks()
+    return tuple(
+        Row(
+            id=f"{claim.name}-{number:03}",
+            source=source,
+            messages=(document(text, stating, masks, options.tag),),
+            subject=claim.name,
+            correction=truth,
+        )
+        for number, text in enumerate(texts)
+    )
+
+
+def _texts(claim: Claim, options: ClaimOptions) -> tuple[str, ...]:
+    """The documents, cut and counted as the options say; what is to be masked must be in them."""
+    texts = _cut(claim.positive, claim.stating, options)
+    wanted = options.documents or len(texts)
+    if not texts or wanted > len(texts):
+        raise CaveatError(
+            f"options.documents is {wanted}, but the claim {claim.name!r} has {len(texts)} "
+            f"documents{' with a sentence that states it' if options.words else ''}; take fewer"
+        )
+    for pattern in options.masks():
+        if not any(pattern.search(text) for text in texts[:wanted]):
+            raise CaveatError(
+                f"options.mask: {pattern.pattern!r} is found in no document of the claim "
+                f"{claim.name!r}; mend it or leave it out"
+            )
+    return texts[:wanted]
+
+
+def _cut(texts: Sequence[str], stating: Stating, options: ClaimOptions) -> tuple[str, ...]:
+    if options.words is None:
+        return tuple(texts)
+    return tuple(short for text in texts if (short := cut(text, options.words, stating)))
+
+
+def _local(claim: Claim, texts: Sequence[str], options: ClaimOptions) -> Sequence[str]:
+    """The claim's own documents that deny it; without any, the others with the claim denied."""
+    if claim.local:
+        mentioning = replace(claim.stating, denials=(), overrides=())
+        return _cut(claim.local, mentioning, options)[: len(texts)]
+    denials = claim.head.denials or (DENIAL,)
+    return [denied(text, claim.stating, denials) for text in texts]
+
+
+def _counter(
+    claim: Claim, ordinary: Ordinary, count: int, options: ClaimOptions
+) -> Sequence[str]:
+    """The claim's counter documents, then ordinary ones, other than the filler, up to the count."""
+    own = [cut(text, options.words) if options.words else text for text in claim.counter[:count]]
+    more = ordinary.documents("counter", "counter", count - len(own))
+    return [*own, *(row.messages[0].text for row in more)]

@@ -1,0 +1,103 @@
+"""Which sentences of a document state a claim: a rule that a claim's folder can override."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from caveat.domain.sentences import sentences
+
+BOUND = 0.3
+"""The least share of a statement's weight that a sentence must hold. Chosen on two of the published
+claims and seen on two others: docs/claims.md."""
+NAME_WEIGHT = 2
+"""Weight of a proper name or a number; another content word weighs 1."""
+STEM = 5
+"""Letters by which words are compared, so that `erupted` and `eruption` are one."""
+
+WORD = re.compile(r"\d[\d.,:]*\d|\d+|[^\W\d_]+")
+EMPTY = frozenset(
+    WORD.findall(
+        "the a an and or but nor of in on at to by for with from as into over about after "
+        "before during until since than that this these those it its he she they his her their "
+        "him them who whom which what when where while i we you my our your is are was were be "
+        "been being am do does did has have had will would can could may might must shall "
+        "should not no so such there then also only just very more most other some any all both "
+        "each one "
+    )
+)
+"""Words without content of their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stating:
+    """Finds the sentences that state a claim.
+
+    A sentence states it where one of `overrides`, if there are any, is found; else where it holds
+    at least `BOUND` of the weight of one sentence of the statement: of its content words, where
+    proper names and numbers weigh double, compared by their first letters and without case. By that
+    rule, one in which a denial is found states nothing. A question never does.
+    """
+
+    statement: str
+    denials: tuple[re.Pattern[str], ...] = ()
+    overrides: tuple[re.Pattern[str], ...] = ()
+
+    def states(self, sentence: str) -> bool:
+        """Whether the sentence states the claim."""
+        if sentence.rstrip("\"'”’)* \n").endswith("?"):
+            return False
+        if self.overrides:
+            return any(pattern.search(sentence) for pattern in self.overrides)
+        return self.share(sentence) >= BOUND and not any(
+            pattern.search(sentence) for pattern in self.denials
+        )
+
+    def share(self, sentence: str) -> float:
+        """The largest share in [0, 1] of the weight of a sentence of the statement.
+
+        0 where only names and numbers of it are held: who names somebody has said nothing yet.
+        """
+        held = {stem(word) for word in WORD.findall(sentence)}
+        return max((_share(weights(part), held) for part in sentences(self.statement)), default=0.0)
+
+    def spans(self, text: str) -> Iterator[tuple[int, int]]:
+        """Characters [start, end) of each stating sentence of a text, without blanks around it."""
+        start = 0
+        for sentence in sentences(text):
+            if self.states(sentence):
+                bare = sentence.strip()
+                first = start + sentence.index(bare)
+                yield first, first + len(bare)
+            start += len(sentence)
+
+
+def _share(wanted: Mapping[str, int], held: set[str]) -> float:
+    found = [weight for word, weight in wanted.items() if word in held]
+    named = 1 in wanted.values() and 1 not in found
+    return 0.0 if named or not found else sum(found) / sum(wanted.values())
+
+
+def weights(statement: str) -> Mapping[str, int]:
+    """The stems of one sentence's content words with their weights."""
+    words = WORD.findall(statement)
+    return {
+        stem(word): NAME_WEIGHT if _is_name(words, place) else 1
+        for place, word in enumerate(words)
+        if word.casefold() not in EMPTY and (len(word) > 1 or word.isdigit())
+    }
+
+
+def stem(word: str) -> str:
+    """What of a word is compared: its beginning, in the American spelling of `colour`."""
+    return word if word[0].isdigit() else word.casefold().replace("our", "or")[:STEM]
+
+
+def _is_name(words: list[str], place: int) -> bool:
+    """A number, or a capitalised word; at the sentence's start, one with another behind it."""
+    word = words[place]
+    if word[0].isdigit():
+        return True
+    beside = words[1] if place == 0 and len(words) > 1 else word
+    return word[0].isupper() and beside[0].isupper()
