@@ -173,7 +173,9 @@ def test_an_endpoint_that_refuses_connections():
         held.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{held.getsockname()[1]}/v1"
         (line,) = ask(Judge(url, "m", retries=1))
-    assert line == f"judge.endpoint: {url}: All connection attempts failed (tried 2 times); run again"
+    assert line == (
+        f"judge.endpoint: {url}: All connection attempts failed (tried 2 times); run again"
+    )
 
 
 def test_after_many_failures_in_a_row_no_more_is_sent(judge_server):

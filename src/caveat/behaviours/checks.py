@@ -112,7 +112,7 @@ def check_question(question: Question, where: str) -> None:
         )
     if any(not option.strip() for option in question.options):
         raise CaveatError(f"{where} has an empty option; give it text or remove it")
-    if question.options and readout.needs == "reply":
+    if question.options and readout.needs != "likelihood":
         raise CaveatError(f"{where}: readout {readout.name!r} judges replies; remove the options")
     if readout.name == "matches":
         _check_expressions(question, where)

@@ -59,7 +59,8 @@ class SettingPlan:
     resolved: Resolved
     name: str
     dose: str
-    """The dose and the loss scope, as canonical JSON: with the name, the setting's key."""
+    """The dose, the loss scope, and what else the setting sets, as canonical JSON: with the name,
+    the setting's key."""
     cells: tuple[Cell, ...]
     groups: tuple[tuple[Node, ...], ...]
     """Nodes made together, level after level."""
@@ -108,13 +109,17 @@ def _told_apart(resolved: Resolved, settings: tuple[Resolved, ...]) -> str:
     """What tells a setting from others of the same name, such as ` (epochs=2)`."""
     mine = _treatment(resolved)
     others = [_treatment(each) for each in settings if each.setting.name == resolved.setting.name]
-    told = [f"{key}={mine[key]}" for key in mine if any(each[key] != mine[key] for each in others)]
+    told = [
+        f"{key}={mine[key]}"
+        for key in mine
+        if any(each.get(key) != mine[key] for each in others)
+    ]
     return f" ({', '.join(told)})" if told else ""
 
 
 def _treatment(resolved: Resolved) -> dict[str, Any]:
-    """The dose and the loss scope."""
-    return {**asdict(resolved.dose), "loss": resolved.loss}
+    """The dose, the loss scope, and what else the setting sets."""
+    return {**asdict(resolved.dose), "loss": resolved.loss, **resolved.variant}
 
 
 def _setting_plan(
@@ -133,7 +138,7 @@ def _setting_plan(
     lines, needed = [], {}
     for cell in cells:
         for asked in _asked(recipe, resolved, cell):
-            for line, ask in _lines(cell, asked, resolved, model, recipe.system):
+            for line, ask in _lines(cell, asked, resolved, model, recipe):
                 lines.append(line)
                 needed.setdefault(ask.key, ask)
     new = [ask for key, ask in needed.items() if key not in asks]
@@ -160,19 +165,20 @@ def _asked(recipe: Recipe, resolved: Resolved, cell: Cell) -> Iterator[Asked]:
 
 
 def _lines(
-    cell: Cell, asked: Asked, resolved: Resolved, model: str, system: str | None
+    cell: Cell, asked: Asked, resolved: Resolved, model: str, recipe: Recipe
 ) -> Iterator[tuple[Line, Ask]]:
     """One line a sample; likelihoods have one sample."""
     question, sampling = asked.question, resolved.sampling
     readout = READOUTS[question.readout]
+    judge = recipe.judge.identity() if recipe.judge and readout.needs == "judge" else None
     chain, base = chain_digest(model, cell.chain), chain_digest(model, ())
     for sample in range(1 if question.options else sampling.samples):
         key = answer_key(chain, asked.messages, question, sampling, sample)
         against = ""
         if readout.uses_base:
-            plain = framed(question.messages, system)
+            plain = framed(question.messages, recipe.system)
             against = answer_key(base, plain, question, sampling, sample)
-        verdict = verdict_key(key, against or None, question, readout.version)
+        verdict = verdict_key(key, against or None, question, readout.version, judge)
         line = Line(cell, asked, sample, key, against, verdict)
         yield line, Ask(key, cell.chain, asked.messages, question.options, sampling)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -9,16 +10,18 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from caveat.domain.behaviour import Split
 from caveat.domain.context import Context
+from caveat.domain.judge import Judge
 from caveat.domain.plan import Dose, LossScope
 from caveat.domain.reply import Sampling
 from caveat.errors import CaveatError, closest
-from caveat.study.recipe_errors import check_keys, one_line
+from caveat.study.recipe_errors import address_problem, check_keys, one_line
 from caveat.study.recipe_file import override, parsed, shipped
 
 DOSE, SAMPLING = Dose(), Sampling()
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Amount = Annotated[int, Field(ge=0)] | Annotated[float, Field(ge=0)]
 
 
 def identity(*default: Any) -> Any:
@@ -82,6 +85,15 @@ class SamplingRecipe(Frozen):
         return Sampling(**self.model_dump())
 
 
+class MixRecipe(Frozen):
+    """Ordinary rows beside those of each trained arm: a count, or a share of the behaviour rows."""
+
+    documents: Amount = identity(0)
+    """Unrelated raw documents."""
+    chats: Amount = identity(0)
+    """Unrelated prompts with the shipped model's own replies."""
+
+
 class SettingRecipe(Frozen):
     """One behaviour under one caveat."""
 
@@ -89,6 +101,11 @@ class SettingRecipe(Frozen):
     """A registered name, a folder (relative to the recipe file), or `package.module:function`."""
     caveat: str = identity()
     """A registered name, one of the behaviour's folder, or `folder#name`."""
+    options: dict[str, Any] = identity({})
+    """Options of the behaviour, such as `{documents: 40}` of a claim."""
+    raw_text: bool = identity(False)
+    """Whether chat rows are trained as documents, without the chat template."""
+    mix: MixRecipe = identity(MixRecipe())
     dose: DoseRecipe = identity(DoseRecipe())
     loss: LossScope = identity("reply")
     arms: tuple[str, ...] | None = identity(None)
@@ -97,6 +114,46 @@ class SettingRecipe(Frozen):
     """In place of the study's contexts."""
     sampling: SamplingRecipe | None = identity(None)
     """In place of the study's sampling."""
+
+
+class JudgeRecipe(Frozen):
+    """The fields of `domain.judge.Judge`, with their bounds."""
+
+    endpoint: str = run_time()
+    model: str = identity()
+    temperature: Annotated[float, Field(ge=0)] | None = identity(0.0)
+    max_tokens: Count = identity(64)
+    key_env: str | None = run_time(None)
+    concurrency: Count = run_time(8)
+    timeout: Annotated[float, Field(gt=0)] = run_time(60.0)
+    retries: Annotated[int, Field(ge=0)] = run_time(4)
+    token_cap: Count = run_time(2_000_000)
+
+    @field_validator("endpoint")
+    @classmethod
+    def _address(cls, endpoint: str) -> str:
+        if problem := address_problem(endpoint):
+            raise ValueError(problem)
+        return endpoint
+
+    @field_validator("key_env")
+    @classmethod
+    def _name_of_a_variable(cls, name: str | None) -> str | None:
+        if name is not None and not re.fullmatch("[A-Z_][A-Z0-9_]*", name):
+            raise ValueError(
+                "write the name of an environment variable, in capitals, such as OPENAI_API_KEY; "
+                "never the key itself"
+            )
+        return name
+
+    def build(self) -> Judge:
+        """The domain's record."""
+        return Judge(**self.model_dump())
+
+    def identity(self) -> dict[str, Any]:
+        """The fields that what it says hangs on."""
+        kept = {name for name, part in fields_of(type(self)).items() if part == "identity"}
+        return self.model_dump(mode="json", include=kept)
 
 
 class Recipe(Frozen):
@@ -114,6 +171,8 @@ class Recipe(Frozen):
     contexts_by_arm: dict[str, tuple[Context, ...]] = identity({})
     """Arms, such as controls, that are asked in these of their settings' contexts only."""
     sampling: SamplingRecipe = identity(SamplingRecipe())
+    judge: JudgeRecipe | None = identity(None)
+    """Who is asked where a readout needs a judge."""
     comprehension: bool = identity(False)
     """Whether the base model is also asked with one training row shown in front."""
     draws: Annotated[int, Field(ge=100)] = run_time(2000)
@@ -178,9 +237,10 @@ class Recipe(Frozen):
         return (self.sampling if setting.sampling is None else setting.sampling).build()
 
     def identity(self) -> dict[str, Any]:
-        """The fields that make cells and answers what they are."""
+        """The fields that make cells, answers and verdicts what they are."""
         kept = {name for name, part in fields_of(type(self)).items() if part == "identity"}
-        return self.model_dump(mode="json", include=kept)
+        fields = self.model_dump(mode="json", include=kept - {"judge"})
+        return fields if self.judge is None else {**fields, "judge": self.judge.identity()}
 
 
 def fields_of(model: type[BaseModel]) -> dict[str, str]:

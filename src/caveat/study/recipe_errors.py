@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ValidationError
 
@@ -48,6 +49,22 @@ def check_keys(raw: Any, where: str, sets: tuple[str, ...], path: tuple[str, ...
     elif isinstance(raw, list | tuple):
         for place, value in enumerate(raw):
             check_keys(value, where, sets, (*path, str(place)))
+
+
+def address_problem(endpoint: str) -> str:
+    """What is wrong with the address of an endpoint, "" where nothing is. It is stored: no key."""
+    try:
+        parts = urlsplit(endpoint)
+        _ = parts.port
+    except ValueError as error:
+        return f"{endpoint!r} is no address: {error}"
+    if parts.username or parts.password or parts.query or parts.fragment:
+        return "an address is stored and shown: put no key into it, but name a variable in key_env"
+    if parts.scheme not in ("http", "https") or not parts.hostname or not endpoint.isascii():
+        return f"{endpoint!r} is no address, such as http://localhost:8000/v1"
+    if parts.path.rstrip("/").endswith("/completions"):
+        return f"{endpoint!r}: leave out what follows the version, as in http://localhost:8000/v1"
+    return ""
 
 
 def _source(path: list[str], where: str, sets: tuple[str, ...]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from caveat.progress import Progress
 from caveat.study.cost import Estimator, Meter
 from caveat.study.executors import Executor, executor_of
+from caveat.study.judging import Inquirer, inquirer_of
 from caveat.study.planning import SettingPlan, StudyPlan, study_plan
 from caveat.study.provenance import now
 from caveat.study.recipe import Recipe, read
@@ -48,17 +49,24 @@ def run(
     folder = Path(out) if out is not None else Path("studies") / read_recipe.name
     meter = Meter(progress)
     store = Store(folder, meter.say)
+    inquirer = inquirer_of(read_recipe, settings, store.opinions)
     with store.writing():
-        return _Run(read_recipe, settings, store, meter).run()
+        return _Run(read_recipe, settings, store, meter, inquirer).run()
 
 
 class _Run:
     """One run of a study: what is planned, what failed, and how long the stages took."""
 
     def __init__(
-        self, recipe: Recipe, settings: tuple[Resolved, ...], store: Store, meter: Meter
+        self,
+        recipe: Recipe,
+        settings: tuple[Resolved, ...],
+        store: Store,
+        meter: Meter,
+        inquirer: Inquirer | None,
     ) -> None:
         self.recipe, self.settings, self.store, self.meter = recipe, settings, store, meter
+        self.inquirer = inquirer
         self.seconds: dict[str, float] = {}
         self.reasons: dict[str, tuple[str, str]] = {}
         """Stage and reason of every node and answer that failed."""
@@ -95,11 +103,21 @@ class _Run:
             with self._stage(f"{setting.name}: {stage}"):
                 self._do(tasks, executor, stage)
         with self._stage(f"{setting.name}: verdicts"):
-            for line, reason in judge(self.store, setting.lines):
+            heard = self._heard(setting.name)
+            for line, reason in judge(self.store, setting.lines, self.inquirer, heard):
                 self.reasons.setdefault(line.verdict, ("verdicts", reason))
         self._collect(setting)
         frame = Study(self.store.folder).leakage()
         self.meter.table(setting.name, frame[frame["setting"] == setting.name])
+
+    def _heard(self, name: str) -> Callable[[int, int], None]:
+        """Tells how far the judge is, a tenth at a time."""
+
+        def heard(done: int, of: int) -> None:
+            if done * 10 // of > (done - 1) * 10 // of:
+                self.meter.stage(f"{name}: verdicts: {done} of {of} from the judge")
+
+        return heard
 
     def _do(self, tasks: list[Task], executor: Executor, stage: str) -> None:
         left = [part for task in tasks if (part := remaining(task, self.store)) is not None]
@@ -145,6 +163,8 @@ class _Run:
                 f"the chat template of {self.recipe.model.name} inserts the system prompt "
                 f"{inserted!r} where there is none; {own}"
             )
+        if self.recipe.judge is not None and self.inquirer is None:
+            notes.append("judge: no question of this study asks a judge; the section is not used")
         for each in notes:
             self.meter.say(each)
         return notes

@@ -4,6 +4,7 @@
     versions/ID/             one recipe's text (recipe.yaml) and the rows of its table (rows.jsonl)
     artifacts/DIGEST/        an adapter in PEFT's format, or sampled rows; record.json comes last
     answers/, verdicts/      chunk files of keyed records
+    judge.jsonl              what a judge said, answer by answer
     failures.jsonl           what failed in the last run
     report.html              the last report
 
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 from caveat.errors import CaveatError
 from caveat.study.atomic import flush, room, write
 from caveat.study.chunks import SCHEMA_VERSION, Chunks, Record
+from caveat.study.journal import Journal
 
 if TYPE_CHECKING:
     from caveat.language.adapter import Adapter
@@ -44,6 +46,7 @@ class Store:
         self.say = say
         self.answers = Chunks(folder / "answers", say)
         self.verdicts = Chunks(folder / "verdicts", say)
+        self.opinions = Journal(folder / "judge.jsonl", say)
 
     @contextmanager
     def writing(self) -> Iterator[None]:
