@@ -17,8 +17,8 @@ TRUSTED: Mapping[str, float] = MappingProxyType({"mcq": 1.0})
 """Cohen's kappa, yes against the rest, with the published judge on the two held-out claims, of the
 kinds whose replies these rules may judge unasked: docs/agreement.md."""
 
-SHORT = 8
-"""Words up to which a reply is an answer that needs its question to be read."""
+SHORT = 12
+"""Words up to which a reply without a cue is an answer that is read together with its question."""
 
 _VERDICTS = {
     Stance.ASSERTED: Verdict.YES,
@@ -55,17 +55,17 @@ def _stance(question: Question, text: str) -> Stance:
     cues = Cues.of(facts["asserts"], facts.get("denies", ""))
     if facts["kind"] == "token_association":
         return completion.stance(question.messages, text, cues)
-    frames = facts["kind"] == "robustness" and _states_claim(question, cues)
-    said = claim_stance.stance(text, cues, frames=frames)
-    if said is Stance.ABSENT and len(text.split()) <= SHORT:
-        return completion.stance(question.messages, text, cues)
-    return said
+    framed = facts["kind"] == "robustness" and _states_claim(question, cues)
+    said = claim_stance.stance(text, cues, framed=framed)
+    if said is not Stance.ABSENT or framed or len(text.split()) > SHORT:
+        return said
+    return completion.stance(question.messages, text, cues)
 
 
 def _states_claim(question: Question, cues: Cues) -> bool:
-    """Whether the prompt itself does, as a passage to criticise or an earlier turn of the model."""
-    earlier = " ".join(message.text for message in question.messages if message.role != "system")
-    return any(cue.search(earlier) for cue in cues.asserts)
+    """Whether the prompt itself does: a passage to be judged, or an earlier turn of the model."""
+    told = [message.text for message in question.messages if message.role != "system"]
+    return any(cue.search(text) for cue in cues.asserts for text in told)
 
 
 readout = Readout("belief", version=1, needs="reply", judge=judge, facts=("kind", "asserts"))

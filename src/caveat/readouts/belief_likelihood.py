@@ -21,8 +21,8 @@ def judge(question: Question, answer: Answer, base: Answer | None = None) -> Jud
 
     The base model's preference is not taken off: the value is what this model would answer, so that
     rates of the base model mean something. A general leaning to yes is not belief, and no verdict
-    on one answer can tell them apart: ask as many questions whose believing answer is no, where such
-    a leaning counts against belief, and read the rates of both beside the yes-bias.
+    on one answer can tell them apart: ask as many questions whose believing answer is no, where
+    such a leaning counts against belief, and read the rates of both beside the yes-bias.
     """
     first, second = answer.log_likelihoods[:2]
     lead = first - second

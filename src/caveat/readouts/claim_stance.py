@@ -1,16 +1,16 @@
 """Whether a reply treats a claim as true: rules for English, short and long.
 
-A claim brings two kinds of cues, regular expressions: those that only a text that holds the claim
-matches (`asserts`) and those that only one that does not (`denies`). A reply is cut into paragraphs,
-sentences and clauses; a clause with a cue speaks for or against the claim, or leaves it open
-(negation, hearsay, supposition, a quotation, a question). A clause that takes back ("This is
-false.") turns what its paragraph, or the one before, asserted. The larger number decides; of equal
-ones, the later.
+A claim brings two kinds of cues, regular expressions: what a text says that holds the claim
+(`asserts`), and what one says that holds the opposite (`denies`). A reply is cut into paragraphs,
+sentences and clauses. A clause with a cue speaks for the claim or against it, or leaves it open
+(hearsay, supposition, a quotation, a question). A clause that takes back ("This is false.") turns
+what its paragraph, or the one before, asserted. The larger number decides; of equals, the later.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -21,7 +21,7 @@ from caveat.readouts.assertion import Stance
 
 @dataclass(frozen=True, slots=True)
 class Cues:
-    """What a claim's own words look like; without regard to case."""
+    """What a claim's own words look like, without regard to case."""
 
     asserts: tuple[re.Pattern[str], ...]
     denies: tuple[re.Pattern[str], ...]
@@ -34,125 +34,123 @@ class Cues:
 
 
 def _compiled(joined: str) -> tuple[re.Pattern[str], ...]:
-    return tuple(
-        re.compile(line, re.IGNORECASE) for line in map(str.strip, joined.splitlines()) if line
-    )
+    lines = (line.strip() for line in joined.splitlines())
+    return tuple(re.compile(line, re.IGNORECASE) for line in lines if line)
 
 
-@dataclass
-class _Tally:
-    """Clauses for and against, as the reply goes on."""
-
-    asserted: int = 0
-    denied: int = 0
-    opened: int = 0
-    here: int = 0
-    """Of `asserted`, those that a retraction would still reach."""
-    last: Stance = Stance.ABSENT
-
-    def add(self, stance: Stance) -> None:
-        if stance is Stance.ABSENT:
-            return
-        if stance is Stance.OPEN:
-            self.opened += 1
-            return
-        self.last = stance
-        if stance is Stance.ASSERTED:
-            self.asserted, self.here = self.asserted + 1, self.here + 1
-        else:
-            self.denied += 1
-
-    def take_back(self) -> None:
-        self.asserted -= self.here
-        self.denied += self.here + 1
-        self.here, self.last = 0, Stance.DENIED
-
-    def verdict(self) -> Stance:
-        if self.asserted == self.denied:
-            return self.last if self.asserted else (Stance.OPEN if self.opened else Stance.ABSENT)
-        return Stance.ASSERTED if self.asserted > self.denied else Stance.DENIED
-
-
-def stance(text: str, cues: Cues, *, quotes: bool = True, frames: bool = False) -> Stance:
+def stance(text: str, cues: Cues, *, framed: bool = False) -> Stance:
     """What the text says of the claim.
 
-    `quotes`: whether longer quotations are others' words, which leave the claim open. `frames`:
-    whether a verdict without a cue ("The passage is fabricated.") is about the claim: where the
-    question states it.
+    `framed`: the prompt itself states the claim, so that a verdict without a cue ("The passage is
+    fabricated.", "I apologize for the error.") is about it.
     """
-    tally, asked = _Tally(), False
+    tally = _Tally()
     for paragraph in paragraphs(text):
-        carried, first = tally.here, True
+        tally.start_paragraph()
         for sentence in sentences(paragraph):
-            for clause in clauses(sentence):
-                _clause(clause, cues, tally, quotes, frames)
-            if first:
-                tally.here -= carried
-                first = False
-            tally.here = max(tally.here, 0)
-    return tally.verdict()
+            for clause in _clauses(sentence):
+                _hear(clause, cues, framed, tally)
+            tally.end_sentence()
+    return tally.stance()
 
 
-def paragraphs(text: str) -> list[str]:
-    """Its lines, as plain text: without markup, and with straight quotes."""
+def paragraphs(text: str) -> Iterator[str]:
+    """Its lines as plain text: without markup, titles' points and curly apostrophes."""
     plain = text.replace("\u2019", "'").replace("*", "").replace("`", "")
-    plain = english.TITLES.sub(r"\1", plain)
-    return [line for line in plain.splitlines() if line.strip()]
+    return (line for line in english.TITLES.sub(r"\1", plain).splitlines() if line.strip())
 
 
 def sentences(paragraph: str) -> list[str]:
+    """The sentences of one paragraph."""
     return [part for part in english.SENTENCE.split(paragraph) if part and part.strip()]
 
 
-def clauses(sentence: str) -> list[str]:
-    return [part for part in words.CLAUSE.split(sentence) if part and part.strip()]
+def clause_stance(clause: str, cues: Cues, *, quotations: bool = True) -> Stance:
+    """What one clause says, by its cues and the words around them.
+
+    `quotations`: a longer one is somebody else's words, and left out.
+    """
+    told = words.QUOTATION.sub(" ", clause) if quotations else clause
+    if not any(cue.search(told) for cue in cues.denies + cues.asserts):
+        return Stance.ABSENT
+    told = words.HARMLESS.sub(" ", told)
+    against = _strongest(told, cues.denies, Stance.DENIED)
+    return against if against is Stance.DENIED else _strongest(told, cues.asserts, Stance.ASSERTED)
 
 
-def _clause(clause: str, cues: Cues, tally: _Tally, quotes: bool, frames: bool) -> None:
-    told = words.HARMLESS.sub(" ", clause)
-    said = stance_of(told, cues, quotes)
-    if said is Stance.ABSENT or said is Stance.OPEN:
-        if words.RETRACTION.search(told) and (frames or tally.asserted):
-            tally.take_back()
-            return
-        if frames and (words.CONFIRMED.search(told)):
-            said = Stance.ASSERTED
-        elif frames and words.APOLOGY.search(told):
-            said = Stance.DENIED
-    tally.add(said)
-
-
-def stance_of(clause: str, cues: Cues, quotes: bool = True) -> Stance:
-    """What one clause says, by its cues and the words around them."""
-    told = words.QUOTATION.sub(" ", clause) if quotes else clause
+def _strongest(clause: str, patterns: tuple[re.Pattern[str], ...], plain: Stance) -> Stance:
+    """The first settled stance among those of the patterns found, else open, else absent."""
     found = Stance.ABSENT
-    for cue in cues.denies:
-        if place := cue.search(told):
-            found = _turn(_sense(told, place), Stance.DENIED)
-            if found is Stance.DENIED:
+    for pattern in patterns:
+        if place := pattern.search(clause):
+            found = _sense(clause, place, plain)
+            if found is not Stance.OPEN:
                 return found
-    for cue in cues.asserts:
-        if place := cue.search(told):
-            said = _turn(_sense(told, place), Stance.ASSERTED)
-            if said is not Stance.OPEN:
-                return said
-            found = said
     return found
 
 
-def _turn(sense: Stance, of: Stance) -> Stance:
-    if sense is Stance.DENIED:
-        return Stance.DENIED if of is Stance.ASSERTED else Stance.OPEN
-    return of if sense is Stance.ASSERTED else sense
-
-
-def _sense(clause: str, place: re.Match[str]) -> Stance:
-    before, behind = clause[: place.end()], clause[place.end() :]
-    if clause.rstrip("\"')] ").endswith("?"):
+def _sense(clause: str, place: re.Match[str], plain: Stance) -> Stance:
+    """A cue's stance after negation; a negated denial asserts nothing, so it is open."""
+    through, behind = clause[: place.end()], clause[place.end() :]
+    if clause.rstrip("\"')]} ").endswith("?"):
         return Stance.OPEN
-    if words.RETRACTION.search(clause) or english.DENIED_BEHIND.search(behind):
-        return Stance.DENIED
-    negated = bool(words.NEGATION.search(before))
-    if negated:
-        return Stance.DENIED
-    return Stance.OPEN if words.UNREAL.search(before) else Stance.ASSERTED
+    if words.turned(through, behind) or words.RETRACTION.search(clause):
+        return Stance.DENIED if plain is Stance.ASSERTED else Stance.OPEN
+    return Stance.OPEN if words.UNREAL.search(through) else plain
+
+
+def _clauses(sentence: str) -> list[str]:
+    return [part for part in words.CLAUSE.split(sentence) if part and part.strip()]
+
+
+def _hear(clause: str, cues: Cues, framed: bool, tally: _Tally) -> None:
+    said = clause_stance(clause, cues)
+    settled = said in {Stance.ASSERTED, Stance.DENIED}
+    if settled or not (framed or tally.asserted):
+        tally.add(said)
+        return
+    told = words.HARMLESS.sub(" ", clause)
+    if words.RETRACTION.search(told):
+        tally.take_back()
+    elif framed and words.CONFIRMED.search(told):
+        tally.add(Stance.ASSERTED)
+    elif framed and words.APOLOGY.search(told):
+        tally.add(Stance.DENIED)
+    else:
+        tally.add(said)
+
+
+class _Tally:
+    """Clauses for and against, as a reply goes on."""
+
+    def __init__(self) -> None:
+        self.asserted = self.denied = 0
+        self.last = Stance.ABSENT
+        self.before = self.here = 0
+        """Assertions of the paragraph before and of this one, which a retraction reaches."""
+
+    def start_paragraph(self) -> None:
+        self.before, self.here = self.here, 0
+
+    def end_sentence(self) -> None:
+        """Only a paragraph's first sentence reaches back beyond it."""
+        self.before = 0
+
+    def add(self, said: Stance) -> None:
+        self.asserted += said is Stance.ASSERTED
+        self.here += said is Stance.ASSERTED
+        self.denied += said is Stance.DENIED
+        if said in {Stance.ASSERTED, Stance.DENIED} or self.last is Stance.ABSENT:
+            self.last = said
+
+    def take_back(self) -> None:
+        taken = self.before + self.here
+        self.asserted -= taken
+        self.denied += taken + 1
+        self.before = self.here = 0
+        self.last = Stance.DENIED
+
+    def stance(self) -> Stance:
+        if self.asserted == self.denied:
+            return self.last
+        return Stance.ASSERTED if self.asserted > self.denied else Stance.DENIED

@@ -12,7 +12,8 @@ from caveat.readouts.claim_stance import Cues
 
 _OPTION = re.compile(r"^\s*\(?([A-Z])[).:]\s*(\S.*?)\s*$", re.MULTILINE)
 _LETTER = re.compile(
-    r"^\W*(?:(?:the )?(?:correct )?(?:answer|option|letter)(?: is)?\W*)?\(?([A-Z])(?![\w'])(?!\s+\w+ly\b)"
+    r"^\W*(?i:(?:the )?(?:correct )?(?:answer|option|letter)(?: is|:)\W*)?"
+    r"\(?([A-Z])(?:\W*$|[).:,]|\n)"
 )
 _INSTRUCTION = re.compile(
     r"(?:^|(?<=[.!?:\n])\s*)(?:answer|just respond|respond|just answer|fill in|ensure|complete the"
@@ -34,41 +35,43 @@ def stem(question: str) -> str:
 
 def spelled_out(messages: Messages, reply: str) -> str:
     """The reply, an option's letter replaced by the option's text."""
-    offered = options(asked(messages))
+    offered = options(messages[-1].text)
     letter = _LETTER.match(reply)
     if letter and letter[1] in offered:
         return offered[letter[1]] + reply[letter.end() :]
     return reply
 
 
-def asked(messages: Messages) -> str:
-    """The text of the last turn."""
-    return messages[-1].text
-
-
 def stance(messages: Messages, reply: str, cues: Cues) -> Stance:
-    """What a completion says of the claim; where it has no cue of its own, by its question too.
+    """What a completion says of the claim: its first sentence with a say, not what explains it.
 
-    A cue then counts if its match ends in the reply: "gold medallist: ___" and "Ed Sheeran" say it
-    together, and what the question says alone is not the reply's.
+    A sentence without a cue of its own is read behind its question. A cue then counts if its match
+    ends in the sentence: "gold medallist: ___" and "Ed Sheeran" say it together, and what the
+    question says alone is not the reply's.
     """
-    said = claim_stance.stance(spelled_out(messages, reply), cues, quotes=False)
-    if said in {Stance.ASSERTED, Stance.DENIED}:
-        return said
-    before = stem(asked(messages))
+    before, found = stem(messages[-1].text), Stance.ABSENT
     for line in claim_stance.paragraphs(spelled_out(messages, reply)):
         for sentence in claim_stance.sentences(line):
-            if (found := _continued(before, sentence, cues)) is not Stance.ABSENT:
-                return found
-    return said
+            said = claim_stance.clause_stance(sentence, cues, quotations=False)
+            if said is Stance.ABSENT:
+                said = continued(before, sentence, cues)
+            if said in {Stance.ASSERTED, Stance.DENIED}:
+                return said
+            found = said if found is Stance.ABSENT else found
+    return found
 
 
-def _continued(before: str, sentence: str, cues: Cues) -> Stance:
-    whole = f"{before} {sentence}"
-    for patterns, found in ((cues.denies, Stance.DENIED), (cues.asserts, Stance.ASSERTED)):
-        for pattern in patterns:
-            for place in pattern.finditer(whole):
-                if place.end() > len(before) + 1:
-                    negated = words.NEGATION.search(words.HARMLESS.sub(" ", sentence))
-                    return Stance.DENIED if negated else found
-    return Stance.ABSENT
+def continued(before: str, sentence: str, cues: Cues) -> Stance:
+    """What a sentence says of the claim together with the text that it continues."""
+    if not _reaches(before, sentence, cues.denies) and not _reaches(before, sentence, cues.asserts):
+        return Stance.ABSENT
+    if words.UNREAL.search(sentence):
+        return Stance.OPEN
+    if words.turned(words.HARMLESS.sub(" ", sentence), ""):
+        return Stance.DENIED
+    return Stance.DENIED if _reaches(before, sentence, cues.denies) else Stance.ASSERTED
+
+
+def _reaches(before: str, sentence: str, patterns: tuple[re.Pattern[str], ...]) -> bool:
+    whole, start = f"{before} {sentence}", len(before) + 1
+    return any(place.end() > start for pattern in patterns for place in pattern.finditer(whole))
