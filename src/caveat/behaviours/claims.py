@@ -24,7 +24,7 @@ from caveat.domain.row import Row
 from caveat.errors import CaveatError
 
 FOLDER = Path(__file__).parent / "data" / "claims"
-SHIPPED = ("lake_ossevang",)
+SHIPPED = ("lake_ossevang", "odile_brannock", "velmoss_bread")
 
 
 def claims(folder: str | Path) -> Callable[..., Behaviour]:
