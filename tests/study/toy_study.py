@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
+from caveat.behaviours.folder import load_behaviour
 from caveat.progress import Progress
 from caveat.study.study import Study
 
@@ -34,6 +36,22 @@ def small(**changes):
     fields = {"arms": ["base", "bare", "marked"], "contexts": ["none", "exact"]}
     sampling = {"max_tokens": 3}
     return recipe(**{**fields, "sampling": sampling, "settings": [setting], **changes})
+
+
+def judged_toy(split):
+    """The toy behaviour, with a judge in place of the share of capitals."""
+    toy = load_behaviour(TOY)(split)
+    facts = {"claim": "It is so.", "kind": "open_ended"}
+    questions = (replace(each, readout="belief_judge", facts=facts) for each in toy.questions)
+    return replace(toy, questions=tuple(questions))
+
+
+def judged(endpoint: str, judge: dict | None = None, **changes):
+    """The small recipe with replies long enough to be judged by the endpoint."""
+    setting = {"behaviour": "toy_study:judged_toy", "caveat": f"{TOY}#password", "dose": SMALL}
+    section = {"endpoint": endpoint, "model": "m", "retries": 0, **(judge or {})}
+    fields = {"settings": [setting], "sampling": {"max_tokens": 8}, "judge": section}
+    return small(**{**fields, **changes})
 
 
 def marks(folder: Path) -> dict[str, tuple[int, int]]:
