@@ -18,6 +18,7 @@ CHAT = (
 ROW = Row("r1", "behaviour", (*CHAT, Message.of("assistant", "YES, ünder\nway")), "red")
 STAGE = Train((ROW,), Dose(rows=8, layers=(0.5, 1.0)), added=(ROW,), label="marked")
 QUESTION = Question("q1", "red", CHAT, "capitals", facts={"answer": "yes"})
+JUDGE = {"model": "m", "temperature": 0.0, "max_tokens": 64}
 SCORED = replace(QUESTION, options=(" yes", " no"))
 STORED = {
     "train": "cc668c0d365cdf49",
@@ -26,6 +27,8 @@ STORED = {
     "reply": "6b5d508897984757",
     "score": "fbafe733b383fbc3",
     "verdict": "741a78812e48d6ce",
+    "judged": "d7aab89a23d5370d",
+    "opinion": "2a39785e57832bef",
 }
 
 
@@ -37,6 +40,8 @@ def test_stored_digests():
         "reply": digest.answer_key("c", CHAT, QUESTION, Sampling(), 2),
         "score": digest.answer_key("c", CHAT, SCORED, Sampling(), 0),
         "verdict": digest.verdict_key("a", None, QUESTION, 1),
+        "judged": digest.verdict_key("a", None, QUESTION, 1, JUDGE),
+        "opinion": digest.opinion_key(JUDGE, CHAT),
     }
     assert {name: value[:16] for name, value in found.items()} == STORED
 
@@ -65,14 +70,16 @@ def test_sampling_touches_replies_and_not_likelihoods():
     assert key(QUESTION, replace(warm, samples=9)) == key(QUESTION, warm)
 
 
-def test_a_verdict_hangs_on_facts_version_and_base_answer():
+def test_a_verdict_hangs_on_facts_version_base_answer_and_judge():
     keys = {
         digest.verdict_key("a", None, QUESTION, 1),
         digest.verdict_key("a", None, QUESTION, 2),
         digest.verdict_key("a", "b", QUESTION, 1),
         digest.verdict_key("a", None, replace(QUESTION, facts={"answer": "no"}), 1),
+        digest.verdict_key("a", None, QUESTION, 1, JUDGE),
+        digest.verdict_key("a", None, QUESTION, 1, {**JUDGE, "temperature": 1.0}),
     }
-    assert len(keys) == 4
+    assert len(keys) == 6
 
 
 def test_canonical_json_does_not_hang_on_the_order_of_keys():

@@ -5,12 +5,14 @@ from __future__ import annotations
 import pytest
 from pydantic import BaseModel
 
+from caveat.domain.judge import Judge
 from caveat.domain.plan import Dose
 from caveat.domain.reply import Sampling
 from caveat.errors import CaveatError
 from caveat.study.planning import study_plan
 from caveat.study.recipe import (
     DoseRecipe,
+    JudgeRecipe,
     ModelRecipe,
     Recipe,
     SamplingRecipe,
@@ -19,7 +21,7 @@ from caveat.study.recipe import (
     read,
 )
 from caveat.study.resolve import resolve
-from toy_study import recipe, small
+from toy_study import judged, recipe, small
 
 MISTAKES = [
     ("settings.0.dose.epoch=2", "settings.0.dose.epoch: unknown key; closest: 'epochs'"),
@@ -153,13 +155,21 @@ def test_overrides_reach_into_lists_and_make_mappings():
     assert read(changed, ("seeds=[4, 5]",)).seeds == (4, 5)
 
 
-@pytest.mark.parametrize(("made", "record"), [(DoseRecipe, Dose), (SamplingRecipe, Sampling)])
-def test_recipe_models_are_the_domain_records(made, record):
-    assert made().build() == record()
+JUDGE = {"endpoint": "http://localhost:8000/v1", "model": "m"}
+
+
+@pytest.mark.parametrize(
+    ("made", "record", "given"),
+    [(DoseRecipe, Dose, {}), (SamplingRecipe, Sampling, {}), (JudgeRecipe, Judge, JUDGE)],
+)
+def test_recipe_models_are_the_domain_records(made, record, given):
+    assert made(**given).build() == record(**given)
     assert set(made.model_fields) == set(record.__dataclass_fields__)
 
 
-MODELS: list[type[BaseModel]] = [Recipe, ModelRecipe, SettingRecipe, DoseRecipe, SamplingRecipe]
+MODELS: list[type[BaseModel]] = [
+    Recipe, ModelRecipe, SettingRecipe, DoseRecipe, SamplingRecipe, JudgeRecipe,
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -181,6 +191,15 @@ OTHERS = {
     "sampling.max_tokens": "4",
     "sampling.temperature": "0.5",
     "sampling.samples": "2",
+    "judge.endpoint": "https://elsewhere/v1",
+    "judge.model": "other",
+    "judge.temperature": "0.5",
+    "judge.max_tokens": "8",
+    "judge.key_env": "A_KEY",
+    "judge.concurrency": "1",
+    "judge.timeout": "5",
+    "judge.retries": "1",
+    "judge.token_cap": "1000",
     "comprehension": "true",
     "draws": "300",
     "device": "cpu",
@@ -189,6 +208,9 @@ OTHERS = {
     "executor": "ray",
     "settings.0.behaviour": None,
     "settings.0.caveat": "notice",
+    "settings.0.options": None,
+    "settings.0.raw_text": "true",
+    "settings.0.mix": "{documents: 2}",
     "settings.0.loss": "everything",
     "settings.0.arms": "[base, bare]",
     "settings.0.contexts": "[none]",
@@ -210,6 +232,7 @@ OTHERS = {
 def part_of(path: str) -> str:
     model: type[BaseModel] = Recipe
     inner = {"model": ModelRecipe, "sampling": SamplingRecipe, "dose": DoseRecipe}
+    inner["judge"] = JudgeRecipe
     *steps, last = path.removeprefix("settings.0.").split(".")
     if path.startswith("settings.0."):
         model = SettingRecipe
@@ -227,7 +250,8 @@ def keys(made: Recipe) -> list[str]:
 
 @pytest.mark.parametrize("path", [path for path, value in OTHERS.items() if value])
 def test_identity_fields_change_keys_and_run_time_fields_change_none(path):
-    before, after = keys(read(small())), keys(read(small(), (f"{path}={OTHERS[path]}",)))
+    made = judged(JUDGE["endpoint"]) if path.startswith("judge.") else small()
+    before, after = keys(read(made)), keys(read(made, (f"{path}={OTHERS[path]}",)))
     assert (before != after) == (part_of(path) == "identity")
 
 
@@ -236,6 +260,13 @@ def test_the_list_of_other_values_is_whole():
     leaves += [f"sampling.{name}" for name in SamplingRecipe.model_fields]
     leaves += [f"settings.0.dose.{name}" for name in DoseRecipe.model_fields]
     leaves += [f"settings.0.{name}" for name in SettingRecipe.model_fields if name != "dose"]
-    mappings = {"model", "sampling", "settings", "folder"}
+    leaves += [f"judge.{name}" for name in JudgeRecipe.model_fields]
+    mappings = {"model", "sampling", "settings", "judge", "folder"}
     leaves += [name for name in Recipe.model_fields if name not in mappings]
     assert set(leaves) == set(OTHERS)
+
+
+def test_a_recipe_without_a_judge_has_the_identity_it_always_had():
+    assert "judge" not in read(small()).identity()
+    one, other = (read(judged(JUDGE["endpoint"], {"retries": n})).identity() for n in (1, 2))
+    assert one == other and one["judge"] == {"model": "m", "temperature": 0.0, "max_tokens": 64}

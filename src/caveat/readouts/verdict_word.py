@@ -13,7 +13,7 @@ KEYS = ("verdict", "answer", "label", "judgement", "judgment", "result", "decisi
 
 _WORD = (
     r"\b(yes|no|neutral)\b(?!-\w|\s*[/|])"
-    r"(?=\s*(?:$|[^\w\s])|\s+(?:the|it|this|that|because|since|as)\b)"
+    r"(?=[^\S\n]*(?:\n|\Z|[^\w\s])|\s+(?:the|it|this|that|because|since|as)\b)"
 )
 """The word as one that is given, not as part of a sentence such as "no evidence"."""
 _THOUGHTS = re.compile(
@@ -39,20 +39,23 @@ def verdict_in(text: str) -> Verdict | None:
     sentence ("there is no sign").
     """
     said = _CHOICE.sub(" ", _THOUGHTS.sub(" ", text)).strip()
-    found = _in_json(said) or _named(said) | _leading(said)
+    found = _in_json(said)
+    if found is None:
+        found = _named(said) | _leading(said)
     return WORDS[found.pop()] if len(found) == 1 else None
 
 
-def _in_json(said: str) -> set[str]:
+def _in_json(said: str) -> set[str] | None:
+    """The words of a JSON object; None where there is no object."""
     start, end = said.find("{"), said.rfind("}")
     if not 0 <= start < end:
-        return set()
+        return None
     try:
         content: Any = json.loads(said[start : end + 1])
     except (ValueError, RecursionError):
-        return set()
+        return None
     if not isinstance(content, dict):
-        return set()
+        return None
     lowered = {str(key).lower(): value for key, value in content.items()}
     named = [lowered[key] for key in KEYS if key in lowered]
     return {str(value).strip().lower() for value in named or lowered.values()} & WORDS.keys()
