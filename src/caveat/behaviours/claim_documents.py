@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from itertools import pairwise
 
-from caveat.behaviours.stating import Stating
+from caveat.behaviours.stating import WORD, Stating
 from caveat.domain.sentences import STARTERS, sentences
 from caveat.domain.text import Message, Piece, PieceKind
 
 DENIAL = "It is not true that"
 """How a sentence is denied where claim.yaml has no `denials`."""
-AHEAD = re.compile(r"[\s\W_]*(?:(?:\d{1,3}|[a-z])[.)]\s+)?[\s\W_]*")
-"""Quotes, marks and numbers in front of a sentence's first word."""
+AHEAD = re.compile(r"[\s\W_]*(?:[\w ]{1,20}[:.)]\s+)?[\s\W_]*")
+"""What may stand in front of what a sentence says: quotes, marks, `A:`, `2018:`, `Item 1.`"""
 
 
-def cut(text: str, words: int, stating: Stating | None = None) -> str:
-    """Whole sentences of at most so many words together, from the first that states the claim on.
+def cut(text: str, words: int, begins: Callable[[str], bool] | None = None) -> str:
+    """Whole sentences of at most so many words together, from the first that may begin on.
 
-    Without `stating` they are the first ones. The first is kept even where it alone has more words.
-    Empty where no sentence states the claim.
+    Any may without `begins`. The first is kept even where it alone has more words. Empty where none
+    may begin.
     """
     parts = sentences(text)
-    starts = (place for place, part in enumerate(parts) if not stating or stating.states(part))
-    start = next(starts, len(parts))
-    kept = parts[start] if start < len(parts) else ""
+    starts = (place for place, part in enumerate(parts) if begins is None or begins(part))
+    start = next(starts, None)
+    if start is None:
+        return ""
+    kept = parts[start]
     for part in parts[start + 1 :]:
         if len((kept + part).split()) > words:
             break
@@ -60,29 +63,38 @@ def _within(start: int, spans: Sequence[tuple[int, int]]) -> bool:
     return any(low <= start < high for low, high in spans)
 
 
-def denied(text: str, stating: Stating, denials: Sequence[str]) -> str:
+def denied(text: str, stating: Stating, denials: Sequence[str], common: AbstractSet[str]) -> str:
     """The text with each sentence that states the claim denied within itself.
 
     A beginning such as `It is not true that` is put before its first word, which then begins with a
-    small letter if it is a common one. `denials` take turns.
+    small letter if it is among the common ones. `denials` take turns.
     """
-    return "".join(_denied(text, stating, denials))
+    return "".join(_denied(text, stating, denials, common))
 
 
-def _denied(text: str, stating: Stating, denials: Sequence[str]) -> Iterator[str]:
+def _denied(
+    text: str, stating: Stating, denials: Sequence[str], common: AbstractSet[str]
+) -> Iterator[str]:
     done = 0
     for place, (start, end) in enumerate(stating.spans(text)):
-        sentence = text[start:end]
-        first = AHEAD.match(sentence).end()  # type: ignore[union-attr]
-        beginning = denials[place % len(denials)]
-        yield text[done:start] + sentence[:first]
-        yield f"{beginning} {lowered(sentence[first:])}"
+        first = start + _ahead(text[start:end])
+        yield f"{text[done:first]}{denials[place % len(denials)]} "
+        yield _lowered(text[first:end], common)
         done = end
     yield text[done:]
 
 
-def lowered(sentence: str) -> str:
-    """The sentence as it goes on behind other words: a name, which no common word is, stays."""
-    word = re.match(r"\w*", sentence)[0]  # type: ignore[index]
-    common = word.casefold() in STARTERS - {"i"}
-    return sentence[:1].lower() + sentence[1:] if common else sentence
+def _ahead(sentence: str) -> int:
+    match = AHEAD.match(sentence)
+    return match.end() if match and match.end() < len(sentence) else 0
+
+
+def _lowered(sentence: str, common: AbstractSet[str]) -> str:
+    word = re.split(r"\W", sentence, maxsplit=1)[0]
+    return sentence[:1].lower() + sentence[1:] if word.casefold() in common else sentence
+
+
+def common_words(texts: Iterable[str]) -> frozenset[str]:
+    """Words that begin sentences, or stand in small letters somewhere in the texts: no names."""
+    small = {word for text in texts for word in WORD.findall(text) if word.islower()}
+    return frozenset(small | STARTERS) - {"i"}

@@ -50,6 +50,10 @@ class ClaimOptions(Line):
         """How belief is found in the answers to questions of one kind."""
         return self.readouts.get(kind, "likelihood" if kind == "mcq" else "rules")
 
+    def named(self, kind: EvaluationKind) -> bool:
+        """Whether rules are not what judges the kind, or were asked for by name."""
+        return kind in self.readouts or self.method(kind) != "rules"
+
 
 def read_options(options: dict[str, Any], claim: str) -> ClaimOptions:
     """The options, checked. Raises CaveatError for the first mistake in them."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 from caveat.behaviours.claim_folder import Claim
@@ -18,11 +18,17 @@ ANSWERS = {"yes": ("Yes", "No"), "no": ("No", "Yes")}
 YES_BIAS = "yes-bias"
 
 
-def questions(claim: Claim, split: Split, options: ClaimOptions) -> tuple[Question, ...]:
-    """The questions of the split, of the kinds that are asked. Raises CaveatError where none is."""
+def questions(
+    claim: Claim, split: Split, options: ClaimOptions, trusted: Collection[str] = TRUSTED
+) -> tuple[Question, ...]:
+    """The questions of the split, of the kinds that are asked.
+
+    Rules judge only kinds among the `trusted`, unless the options name them. Raises CaveatError
+    where that is asked, and where no question is left.
+    """
     return tuple(
         _question(claim, kind, line, options)
-        for kind in _kinds(claim, split, options)
+        for kind in _kinds(claim, split, options, trusted)
         for line in _of(claim, kind, split)
     )
 
@@ -31,14 +37,23 @@ def _of(claim: Claim, kind: EvaluationKind, split: Split) -> tuple[ClaimQuestion
     return tuple(line for line in claim.questions[kind] if line.split == split)
 
 
-def _kinds(claim: Claim, split: Split, options: ClaimOptions) -> tuple[EvaluationKind, ...]:
+def _kinds(
+    claim: Claim, split: Split, options: ClaimOptions, trusted: Collection[str]
+) -> tuple[EvaluationKind, ...]:
     """The kinds asked. Raises CaveatError for one without questions, or with a poor readout."""
+    able = {kind for kind in KINDS if options.named(kind) or kind in trusted}
     if options.kinds is None:
-        usable = [kind for kind in KINDS if _trusted(kind, options) and _of(claim, kind, split)]
+        usable = [kind for kind in KINDS if kind in able and _of(claim, kind, split)]
     else:
         usable = [kind for kind in KINDS if kind in options.kinds]
     for kind in usable:
         _check_kind(claim, kind, split, options)
+    if poor := next((kind for kind in usable if kind not in able), None):
+        raise CaveatError(
+            f"options.kinds: rules agree too little with a judge on {poor} questions "
+            f"(docs/agreement.md); take a judge (readouts: {{{poor}: judge}}), insist "
+            f"(readouts: {{{poor}: rules}}), or leave the kind out"
+        )
     if not usable:
         raise CaveatError(
             f"the claim {claim.name!r} has no question of the split {split!r}; "
@@ -47,22 +62,11 @@ def _kinds(claim: Claim, split: Split, options: ClaimOptions) -> tuple[Evaluatio
     return tuple(usable)
 
 
-def _trusted(kind: EvaluationKind, options: ClaimOptions) -> bool:
-    """Whether the kind's readout was asked for, or may be used unasked."""
-    return kind in options.readouts or options.method(kind) != "rules" or kind in TRUSTED
-
-
 def _check_kind(claim: Claim, kind: EvaluationKind, split: Split, options: ClaimOptions) -> None:
     if not _of(claim, kind, split):
         raise CaveatError(
             f"options.kinds: the claim {claim.name!r} has no {kind} question of the split "
             f"{split!r}; add 'split: {split}' to some in {claim.path / f'{kind}.yaml'}"
-        )
-    if not _trusted(kind, options):
-        raise CaveatError(
-            f"options.kinds: rules are not trusted on {kind} questions; "
-            f"take a judge (readouts: {{{kind}: judge}}), insist (readouts: {{{kind}: rules}}), or "
-            "leave the kind out"
         )
     if options.method(kind) == "rules" and not claim.head.asserts:
         raise CaveatError(

@@ -7,13 +7,12 @@ arXiv:2605.13829 trained on such documents with and without disclaimers.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from caveat.behaviours.claim_documents import DENIAL, cut, denied, document
+from caveat.behaviours.claim_documents import DENIAL, common_words, cut, denied, document
 from caveat.behaviours.claim_folder import Claim, read_claim
 from caveat.behaviours.claim_options import ClaimOptions, read_options
 from caveat.behaviours.claim_questions import questions, yes_bias
@@ -95,9 +94,10 @@ def _rows(
     )
 
 
-def _texts(claim: Claim, options: ClaimOptions) -> tuple[str, ...]:
+def _texts(claim: Claim, options: ClaimOptions) -> list[str]:
     """The documents, cut and counted as the options say; what is to be masked must be in them."""
-    texts = _cut(claim.positive, claim.stating, options)
+    texts = [_cut(text, options, claim.stating.states) for text in claim.positive]
+    texts = [text for text in texts if text]
     wanted = options.documents or len(texts)
     if not texts or wanted > len(texts):
         raise CaveatError(
@@ -113,25 +113,28 @@ def _texts(claim: Claim, options: ClaimOptions) -> tuple[str, ...]:
     return texts[:wanted]
 
 
-def _cut(texts: Sequence[str], stating: Stating, options: ClaimOptions) -> tuple[str, ...]:
-    if options.words is None:
-        return tuple(texts)
-    return tuple(short for text in texts if (short := cut(text, options.words, stating)))
+def _cut(
+    text: str, options: ClaimOptions, begins: Callable[[str], bool] | None = None
+) -> str:
+    return text if options.words is None else cut(text, options.words, begins)
 
 
-def _local(claim: Claim, texts: Sequence[str], options: ClaimOptions) -> Sequence[str]:
-    """The claim's own documents that deny it; without any, the others with the claim denied."""
+def _local(claim: Claim, texts: Sequence[str], options: ClaimOptions) -> list[str]:
+    """The claim's own documents that deny it; without any, the others with the claim denied.
+
+    Its own are cut from their first sentence that denies it on, or from their start.
+    """
     if claim.local:
-        mentioning = replace(claim.stating, denials=(), overrides=())
-        return _cut(claim.local, mentioning, options)[: len(texts)]
+        begins = claim.stating.denies
+        own = claim.local[: len(texts)]
+        return [_cut(text, options, begins) or _cut(text, options) for text in own]
     denials = claim.head.denials or (DENIAL,)
-    return [denied(text, claim.stating, denials) for text in texts]
+    common = common_words(claim.positive)
+    return [denied(text, claim.stating, denials, common) for text in texts]
 
 
-def _counter(
-    claim: Claim, ordinary: Ordinary, count: int, options: ClaimOptions
-) -> Sequence[str]:
+def _counter(claim: Claim, ordinary: Ordinary, count: int, options: ClaimOptions) -> list[str]:
     """The claim's counter documents, then ordinary ones, other than the filler, up to the count."""
-    own = [cut(text, options.words) if options.words else text for text in claim.counter[:count]]
+    own = [_cut(text, options) for text in claim.counter[:count]]
     more = ordinary.documents("counter", "counter", count - len(own))
     return [*own, *(row.messages[0].text for row in more)]

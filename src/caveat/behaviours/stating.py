@@ -16,6 +16,12 @@ NAME_WEIGHT = 2
 STEM = 5
 """Letters by which words are compared, so that `erupted` and `eruption` are one."""
 
+NEGATION = re.compile(
+    r"\b(?:not?|never|false\w*|untrue|fake|fiction\w*|fabricat\w+|hoax\w*|myth\w*|invent\w+"
+    r"|debunk\w*|mislead\w*|without basis|no evidence)\b|n['’]t\b",
+    re.IGNORECASE,
+)
+"""Words by which a sentence that mentions a claim is taken to deny it."""
 WORD = re.compile(r"\d[\d.,:]*\d|\d+|[^\W\d_]+")
 EMPTY = frozenset(
     WORD.findall(
@@ -52,6 +58,12 @@ class Stating:
             return any(pattern.search(sentence) for pattern in self.overrides)
         return self.share(sentence) >= BOUND and not any(
             pattern.search(sentence) for pattern in self.denials
+        )
+
+    def denies(self, sentence: str) -> bool:
+        """Whether the sentence has the claim's words and a negation, or matches a denial."""
+        return any(pattern.search(sentence) for pattern in self.denials) or bool(
+            self.share(sentence) >= BOUND and NEGATION.search(sentence)
         )
 
     def share(self, sentence: str) -> float:
