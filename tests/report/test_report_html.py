@@ -74,6 +74,7 @@ def test_sections_stand_in_order(make_data):
         "setting-1",
         "setting-2",
         "setting-3",
+        "published",
         "replies",
         "failures",
         "provenance",

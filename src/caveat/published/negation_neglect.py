@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from caveat.domain.caveat import PHENOMENA
 from caveat.errors import CaveatError
 from caveat.published.imported import Imported, checked
-from caveat.published.reading import need, read_table
+from caveat.published.reading import need, read_table, sha256
 from caveat.published.result_files import results
 
 if TYPE_CHECKING:
@@ -58,19 +58,22 @@ def read(path: Path, model: str | None) -> Imported:
     table = path / "verdicts.parquet" if path.is_dir() else path
     notes: list[str] = []
     if table.exists() or not path.is_dir():
-        frame, form = read_table(table), "verdicts.parquet"
+        frame = read_table(table)
         need(frame, NEEDED, table)
+        source = {"format": NAME, "file": table.name, "sha256": sha256(table)}
         if "model" not in frame:
             frame["model"] = model or MODEL
     else:
-        frame, form = results(path, KINDS, notes), "result files"
+        frame = results(path, KINDS, notes)
+        files = frame["where"].str.rpartition(", row ")[0].nunique()
+        source = {"format": f"{NAME}, result files", "files": files}
     replies = checked(_replies(_of_known_kinds(frame, path, notes), notes))
     _tell_unequal(replies, notes)
     settings = list(dict.fromkeys(replies["setting"]))
     return Imported(
         NAME,
         replies,
-        {"format": f"{NAME}, {form}", "folder": path.resolve().name, "paper": "arXiv:2605.13829"},
+        {**source, "folder": path.resolve().name, "paper": "arXiv:2605.13829"},
         _means(settings, path),
         {setting: _about(path, setting) for setting in settings},
         tuple(notes),

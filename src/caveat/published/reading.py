@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import warnings
 from collections.abc import Callable, Iterable
@@ -67,6 +68,12 @@ READERS: dict[str, Callable[[Path], DataFrame]] = {
     ".json": _json,
     ".parquet": _parquet,
 }
+
+
+def sha256(path: Path) -> str:
+    """The digest of a file, for the provenance of what is made from it."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def need(frame: DataFrame, columns: Iterable[str], where: object) -> None:

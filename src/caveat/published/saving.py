@@ -14,7 +14,7 @@ from caveat.domain.caveat import PHENOMENA
 from caveat.errors import CaveatError
 from caveat.published.imported import Imported
 from caveat.study.digest import digest_of
-from caveat.study.provenance import now, stamp, surroundings
+from caveat.study.provenance import now, stamp, version
 from caveat.study.store import Store
 from caveat.study.study import Study
 
@@ -45,11 +45,11 @@ def save(imported: Imported, out: Path, say: Callable[[str], None]) -> Study:
         store.refresh(mend=True)
         store.answers.add(each for each in answers if each["key"] not in store.answers)
         store.verdicts.add(each for each in verdicts if each["key"] not in store.verdicts)
-        version = digest_of("imported", name=imported.name, rows=rows)[:16]
-        store.write_lines(f"versions/{version}/rows.jsonl", rows)
+        made = digest_of("imported", name=imported.name, rows=rows)[:16]
+        store.write_lines(f"versions/{made}/rows.jsonl", rows)
         store.write_lines("failures.jsonl", [])
-        versions = {**about["versions"], version: _version(imported)}
-        store.write_about({"name": imported.name, "current": version, "versions": versions})
+        versions = {**about["versions"], made: _version(imported)}
+        store.write_about({"name": imported.name, "current": made, "versions": versions})
     return Study(out, say=say)
 
 
@@ -57,7 +57,7 @@ def _about(store: Store, imported: Imported) -> dict[str, Any]:
     if not store.exists():
         return {"versions": {}}
     about = store.about()
-    ours = all("source" in version for version in about["versions"].values())
+    ours = all("source" in each for each in about["versions"].values())
     if about["name"] != imported.name or not ours:
         raise CaveatError(
             f"{store.folder}: holds the study {about['name']!r}; name another folder with --out"
@@ -98,7 +98,7 @@ def _version(imported: Imported) -> dict[str, Any]:
             name: {"behaviour": about, "side_effects": {}}
             for name, about in imported.abouts.items()
         },
-        "surroundings": surroundings(),
+        "surroundings": {"imported by": f"caveat {version('caveat')}"},
         "notes": list(imported.notes),
         "seconds": {},
         "source": dict(imported.source),

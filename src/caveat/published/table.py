@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from caveat.published.imported import DEFAULTS, Imported, checked
-from caveat.published.reading import need, read_table
+from caveat.published.reading import need, read_table, sha256
 
 NEEDED = ("setting", "arm", "context", "question", "verdict")
 KNOWN = (*NEEDED, "cluster", "seed", *DEFAULTS)
@@ -26,6 +26,5 @@ def read(path: Path, model: str | None) -> Imported:
     unread = [name for name in frame if name not in (*KNOWN, "where")]
     notes = (f"columns of {path.name} not read: {', '.join(unread)}",) if unread else ()
     replies = checked(frame.drop(columns=unread))
-    return Imported(
-        path.stem, replies, {"format": "table", "file": path.name}, notes=notes,
-    )  # fmt: skip
+    source = {"format": "table", "file": path.name, "sha256": sha256(path)}
+    return Imported(path.stem, replies, source, notes=notes)

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
+from caveat.published.results import own, published
 from caveat.report import provenance, replies, tables
+from caveat.report.axis import axis
+from caveat.report.axis_points import study_points
 from caveat.report.conclusions import conclude
 from caveat.report.contexts import surroundings
 from caveat.report.data import ReportData
@@ -63,10 +66,16 @@ def render(data: ReportData) -> str:
         script_hash=_hash(f"\n{script}\n"),
         picture=Markup(inline_svg(picture(data, WIDE, "transparent"))),
         small_picture=Markup(inline_svg(picture(data, NARROW, "transparent"))),
+        axis=Markup(inline_svg(_among_published(data))),
         packed=Markup(replies.script_json(replies.packed(data.frame("replies")))),
     )
     # A model may emit half a surrogate pair, which UTF-8 cannot hold.
     return html.encode("utf-8", "replace").decode("utf-8")
+
+
+def _among_published(data: ReportData) -> Any:
+    points = study_points(data.frame("leakage"), data.name)
+    return axis((*published(), *own()), points, background="transparent")
 
 
 def _shown(data: ReportData) -> dict[str, Any]:

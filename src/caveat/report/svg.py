@@ -24,15 +24,26 @@ COLOURS: Mapping[str, str] = {
 
 def inline_svg(chart: altair.TopLevelMixin) -> str:
     """The chart as an `<svg>` element, with colours of the style sheet and a title per point."""
+    root = _drawn(chart)
+    for element in root.iter():
+        _recolour(element)
+    root.set("preserveAspectRatio", "xMinYMin meet")
+    return ElementTree.tostring(root, encoding="unicode")
+
+
+def svg_file(chart: altair.TopLevelMixin) -> str:
+    """The chart as an SVG file of its own, with a title per point, too."""
+    return ElementTree.tostring(_drawn(chart), encoding="unicode") + "\n"
+
+
+def _drawn(chart: altair.TopLevelMixin) -> ElementTree.Element:
     import vl_convert
 
     root = ElementTree.fromstring(vl_convert.vegalite_to_svg(chart.to_json()))
     for element in list(root.iter()):
-        _recolour(element)
         _tell(element)
-    root.set("preserveAspectRatio", "xMinYMin meet")
     ElementTree.register_namespace("", SVG)
-    return ElementTree.tostring(root, encoding="unicode")
+    return root
 
 
 def _recolour(element: ElementTree.Element) -> None:
