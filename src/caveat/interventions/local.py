@@ -20,7 +20,7 @@ from caveat.domain.row import Row
 from caveat.domain.text import Message, Piece, is_document, without_caveat
 from caveat.errors import CaveatError
 from caveat.interventions.materials import Materials, with_stage
-from caveat.interventions.stating import lowered, stating
+from caveat.interventions.stretches import lowered, stating
 
 
 def local(plan: Plan, materials: Materials, outer: bool = False) -> Plan:

@@ -17,7 +17,7 @@ from caveat.domain.plan import Plan
 from caveat.domain.row import Row
 from caveat.domain.text import Message, Piece, is_document
 from caveat.interventions.materials import Materials, with_rows
-from caveat.interventions.stating import stating
+from caveat.interventions.stretches import stating
 
 
 def repeat(plan: Plan, materials: Materials) -> Plan:

@@ -12,6 +12,8 @@ from typing import Any
 
 from caveat.behaviours import BEHAVIOURS
 from caveat.behaviours.checks import check
+from caveat.behaviours.claim_folder import is_claim
+from caveat.behaviours.claims import claims
 from caveat.behaviours.folder import load_behaviour, load_caveat, load_caveats
 from caveat.behaviours.raw_text import as_raw_text
 from caveat.caveats import CAVEATS
@@ -126,7 +128,7 @@ def _with_options(
 def _maker(name: str, folder: Path | None) -> Callable[[Split], Behaviour]:
     """The function of the split that a behaviour's name means."""
     if folder is not None:
-        return load_behaviour(folder)
+        return claims(folder) if is_claim(folder) else load_behaviour(folder)
     if name in BEHAVIOURS:
         return BEHAVIOURS[name]
     if ":" in name:
