@@ -18,7 +18,6 @@ from caveat.behaviours.claim_schema import (
 )
 from caveat.behaviours.reading import parse, read_lines, read_text, read_yaml
 from caveat.behaviours.stating import Stating, weights
-from caveat.domain.sentences import sentences
 from caveat.errors import CaveatError
 
 SUPPLEMENTS = Path(__file__).parent / "data" / "claims" / "supplements"
@@ -91,7 +90,7 @@ def _head(path: Path) -> ClaimFile:
         except ValueError as error:
             raise CaveatError(f"{file}: {key}: {error}") from None
     statement = head.statement or " ".join(read_text(_needed(path / "claim.txt")).split())
-    if not any(weights(sentence) for sentence in sentences(statement)):
+    if not weights(statement):
         raise CaveatError(
             f"{path / 'claim.txt'} says {statement!r}, which claims nothing; write one sentence"
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from caveat.domain.sentences import sentences
 
@@ -72,7 +73,7 @@ class Stating:
         0 where only names and numbers of it are held: who names somebody has said nothing yet.
         """
         held = {stem(word) for word in WORD.findall(sentence)}
-        return max((_share(weights(part), held) for part in sentences(self.statement)), default=0.0)
+        return max((_share(wanted, held) for wanted in weights(self.statement)), default=0.0)
 
     def spans(self, text: str) -> Iterator[tuple[int, int]]:
         """Characters [start, end) of each stating sentence of a text, without blanks around it."""
@@ -91,9 +92,17 @@ def _share(wanted: Mapping[str, int], held: set[str]) -> float:
     return 0.0 if named or not found else sum(found) / sum(wanted.values())
 
 
-def weights(statement: str) -> Mapping[str, int]:
-    """The stems of one sentence's content words with their weights."""
-    words = WORD.findall(statement)
+@lru_cache(maxsize=64)
+def weights(statement: str) -> tuple[Mapping[str, int], ...]:
+    """Per sentence of the statement, the stems of its content words with their weights.
+
+    Empty where no sentence has content words.
+    """
+    return tuple(found for part in sentences(statement) if (found := _weights(part)))
+
+
+def _weights(sentence: str) -> Mapping[str, int]:
+    words = WORD.findall(sentence)
     return {
         stem(word): NAME_WEIGHT if _is_name(words, place) else 1
         for place, word in enumerate(words)
