@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 import subprocess
 import sys
@@ -10,10 +11,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 
 from caveat.errors import CaveatError
 from caveat.language import retrying
-from caveat.study.recipe import read
+from caveat.study.forecast_cost import forecast
+from caveat.study.recipe import JudgeRecipe, read
 from caveat.study.run import run
 from caveat.study.study import Study
 from judge_server import Reply
@@ -328,3 +331,30 @@ def test_a_wrong_judge_is_told_in_one_line(item, told):
     with pytest.raises(CaveatError) as error:
         read(judged("http://localhost:8000/v1"), (item,))
     assert str(error.value) == f"--set {item}: {told}"
+
+
+def test_a_plan_says_what_the_judge_will_be_asked(whole):
+    recipe = read(judged("http://localhost:8000/v1"))
+    (note,) = [each for each in forecast(recipe, Path("nowhere"), []).notes if "judge" in each]
+    replies = whole[0].replies().query("readout == 'belief_judge'")
+    assert note == (
+        f"{len(replies)} replies for the judge m at http://localhost:8000/v1, about "
+        f"{len(replies) * 500:,} tokens; judge.token_cap is 2,000,000"
+    )
+    left = forecast(recipe, whole[0].folder, []).notes
+    assert not [each for each in left if "judge" in each]
+
+
+def test_the_judges_of_the_docs_are_read():
+    page = (HERE.parents[1] / "docs" / "judge.md").read_text("utf-8")
+    blocks = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", page, re.S)]
+    assert [read(small(**block)).judge.model for block in blocks] == [
+        "gpt-4.1-mini", "path/or/id/of/a/model",
+    ]  # fmt: skip
+    rows = re.findall(r"^\| `(\w+)` \| (\w*)", page, re.M)
+    fields = JudgeRecipe.model_fields
+    assert [name for name, _ in rows] == list(fields)
+    assert [told for _, told in rows] == [
+        "" if field.is_required() or field.default is None else f"{field.default:.0f}"
+        for field in fields.values()
+    ]

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from caveat.progress import Kind
+from caveat.readouts import READOUTS
 from caveat.study.cells import TrainNode
 from caveat.study.cost import Estimator, by_kind, seconds
-from caveat.study.planning import SettingPlan, study_plan
+from caveat.study.planning import SettingPlan, StudyPlan, study_plan
 from caveat.study.recipe import Recipe, read
 from caveat.study.resolve import check_system, resolve
 from caveat.study.store import Store
@@ -19,6 +20,8 @@ from caveat.study.todo import remaining, steps
 if TYPE_CHECKING:
     from caveat.language.source import LanguageModel
 
+TOKENS_JUDGED = 500
+"""Of one judgement of a short reply: seen are 400 to 430 with SmolLM2's tokenizer."""
 ACTIVATIONS = 18
 """Stored values a token, layer and unit of width, seen on SmolLM2-135M in training."""
 
@@ -70,7 +73,7 @@ def forecast(recipe: str | Path | Recipe, out: Path | None, sets: list[str]) -> 
         costs,
         _memory(language_model, max(groups, default=0), read_recipe.token_budget),
         4.0 * _group_parameters(language_model, missing),
-        tuple(each for resolved in settings for each in resolved.notes),
+        (*(each for resolved in settings for each in resolved.notes), *_judging(plan, store)),
     )
 
 
@@ -87,6 +90,21 @@ def _cost(setting: SettingPlan, store: Store, estimator: Estimator) -> SettingCo
     return SettingCost(
         setting.name, len(setting.cells), len(trained), len(asked), tokens, seconds(tokens)
     )
+
+
+def _judging(plan: StudyPlan, store: Store) -> Iterator[str]:
+    """What the judge will be asked, in one line; nothing where none is needed."""
+    left = {
+        line.verdict
+        for line in plan.lines
+        if READOUTS[line.question.readout].needs == "judge" and line.verdict not in store.verdicts
+    }
+    judge = plan.recipe.judge
+    if left and judge is not None:
+        yield (
+            f"{len(left):,} replies for the judge {judge.model} at {judge.endpoint}, about "
+            f"{len(left) * TOKENS_JUDGED:,} tokens; judge.token_cap is {judge.token_cap:,}"
+        )
 
 
 def _groups(settings: tuple[SettingPlan, ...]) -> Iterator[list[TrainNode]]:
