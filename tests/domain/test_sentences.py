@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from caveat.domain.sentences import sentences
@@ -38,6 +38,7 @@ def test_nothing_and_blanks():
     assert sentences(" \n") == (" \n",)
 
 
+@settings(deadline=None)
 @given(st.lists(WORDS).map(" ".join) | st.text())
 def test_nothing_is_lost_and_none_is_empty(text):
     parts = sentences(text)

@@ -10,8 +10,8 @@ from functools import lru_cache
 from caveat.domain.sentences import sentences
 
 BOUND = 0.3
-"""The least share of a statement's weight that a sentence must hold. Chosen on two of the published
-claims and seen on two others: docs/claims.md."""
+"""The least share of a statement's weight that a sentence must hold. Chosen by hand on the
+published claims: what it finds there is in docs/claims.md."""
 NAME_WEIGHT = 2
 """Weight of a proper name or a number; another content word weighs 1."""
 STEM = 5
