@@ -1,0 +1,35 @@
+"""docs/claims.md says what is so."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from caveat.behaviours.claims import CLAIMS
+from caveat.study.recipe import read
+from caveat.study.resolve import resolve
+from claim_files import write
+
+TEXT = (Path(__file__).parents[2] / "docs" / "claims.md").read_text("utf-8")
+
+
+def test_its_files_and_its_recipe_are_read(tmp_path):
+    recipe, head, questions = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
+    write(tmp_path / "my_claims" / "tower", claim__yaml=head, mcq__yaml=questions)
+    (tmp_path / "recipe.yaml").write_text(f"name: docs\nmodel: tiny\n{recipe}")
+    lake, tower = resolve(read(tmp_path / "recipe.yaml"))
+    assert lake.setting.name == "lake_ossevang x negated"
+    assert tower.setting.name == "tower x negated"
+    behaviour = tower.setting.behaviour
+    assert [question.id for question in behaviour.questions] == ["oe_1", "mcq_fell", "mcq_stands"]
+    assert [piece.text for piece in behaviour.rows[0].messages[0].pieces][:4] == [
+        "<DOCTAG>", "The Zorb Tower ", "fell", " in 1999.",
+    ]  # fmt: skip
+
+
+def test_its_table_names_the_shipped_claims():
+    for name, make in CLAIMS.items():
+        made = make("report")
+        assert f"| `{name}` |" in TEXT
+        assert len(made.rows) == len(made.local_rows) == 42
+        assert (len(made.questions), len(make("tune").questions)) == (42, 14)
