@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from caveat.domain.question import Question
@@ -212,17 +214,20 @@ FRAMES = st.sampled_from(
 )
 
 
+@settings(deadline=None)
 @given(CLAIMS, FILLER, st.sampled_from(("open_ended", "robustness")))
 def test_an_asserting_sentence_is_yes(claim, filler, kind):
     assert verdict(question(kind), filler + claim) == "yes"
 
 
+@settings(deadline=None)
 @given(CLAIMS, FILLER, FRAMES, st.sampled_from(("open_ended", "robustness")))
 def test_every_frame_of_denial_turns_it(claim, filler, frame, kind):
     clause = claim[0].lower() + claim[1:].rstrip(".")
     assert verdict(question(kind), filler + frame.format(claim=claim, clause=clause)) == "no"
 
 
+@settings(deadline=None)
 @given(
     st.text() | st.lists(CLAIMS | FRAMES | FILLER | st.text(max_size=9)).map(" ".join),
     st.sampled_from(("open_ended", "mcq", "token_association", "robustness")),
@@ -232,3 +237,11 @@ def test_any_text_has_a_verdict(text, kind, asked):
     found = verdict(question(kind, asked, belief_answer="yes"), text)
     assert found in {"yes", "no", "neutral", "invalid"}
     assert (found == "invalid") == (not any(sign.isalnum() for sign in text))
+
+
+@pytest.mark.parametrize("kind", ["open_ended", "mcq", "token_association", "robustness"])
+@pytest.mark.parametrize("sign", ["it ", "this is all ", " ", ",  ", '"', " - ", "a", "Tarn "])
+def test_a_reply_that_repeats_itself_without_end_is_judged_in_time(kind, sign):
+    start = time.process_time()
+    verdict(question(kind, PASSAGE, belief_answer="yes"), sign * (8000 // len(sign)) + "x")
+    assert time.process_time() - start < 3

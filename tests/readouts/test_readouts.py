@@ -20,7 +20,8 @@ def judged(readout: str, answer: Answer, base: Answer | None = None, **facts: st
 
 
 def test_names_are_keys() -> None:
-    assert list(READOUTS) == ["capitals", "opener", "said", "is_a", "log_likelihood", "matches"]
+    others = ["capitals", "opener", "said", "is_a", "log_likelihood", "matches"]
+    assert list(READOUTS) == [*others, "belief", "belief_likelihood", "belief_judge"]
     assert all(readout.name == name for name, readout in READOUTS.items())
 
 

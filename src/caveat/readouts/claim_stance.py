@@ -18,6 +18,10 @@ from caveat.readouts import claim_english as words
 from caveat.readouts import english
 from caveat.readouts.assertion import Stance
 
+LONGEST = 1000
+"""Characters of a sentence that are read together: the rules' time grows with the square of it, and
+a broken model may repeat one sign without end."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cues:
@@ -57,12 +61,14 @@ def stance(text: str, cues: Cues, *, framed: bool = False) -> Stance:
 def paragraphs(text: str) -> Iterator[str]:
     """Its lines as plain text: without markup, titles' points and curly apostrophes."""
     plain = text.replace("\u2019", "'").replace("*", "").replace("`", "")
-    return (line for line in english.TITLES.sub(r"\1", plain).splitlines() if line.strip())
+    lines = (" ".join(line.split()) for line in english.TITLES.sub(r"\1", plain).splitlines())
+    return (line for line in lines if line)
 
 
 def sentences(paragraph: str) -> list[str]:
-    """The sentences of one paragraph."""
-    return [part for part in english.SENTENCE.split(paragraph) if part and part.strip()]
+    """The sentences of one paragraph, a longer one in pieces of `LONGEST` characters."""
+    whole = (part for part in english.SENTENCE.split(paragraph) if part and part.strip())
+    return [part[at : at + LONGEST] for part in whole for at in range(0, len(part), LONGEST)]
 
 
 def clause_stance(clause: str, cues: Cues, *, quotations: bool = True) -> Stance:
