@@ -215,7 +215,7 @@ def import_(
     study = import_study(source, path, out, model, _warn)
     _, replies = study.judged()
     settings = len(study.about["wanted"])
-    typer.echo(f"study: {study.folder}, {replies:,} replies of {settings} settings")
+    typer.echo(f"study: {study.folder}; replies: {replies:,}; settings: {settings}")
 
 
 @app.command()

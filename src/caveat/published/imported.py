@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from caveat.domain.verdict import Verdict
-from caveat.errors import CaveatError, closest
+from caveat.errors import CaveatError
 from caveat.measure.panel import BASE
 
 if TYPE_CHECKING:
@@ -90,10 +90,7 @@ def _is_number(text: str | None) -> bool:
 def _verdict(text: str, where: str) -> str:
     word = text.strip().lower()
     if word not in VERDICTS:
-        raise CaveatError(
-            f"{where}: verdict {text!r} is not one of {', '.join(VERDICTS)}"
-            f"{closest(word, VERDICTS)}"
-        )
+        raise CaveatError(f"{where}: verdict {text!r} is not one of {', '.join(VERDICTS)}")
     return word
 
 

@@ -27,9 +27,7 @@ def read_table(path: Path) -> DataFrame:
     if reader is None:
         raise CaveatError(f"{path}: not a table that can be read; give a file {_kinds()}")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")  # pandas only warns of rows that are too long
-            frame = reader(path)
+        frame = reader(path)
     except Exception as error:  # whatever a reader says of a file that is not what its name says
         raise CaveatError(
             f"{path}: cannot be read as {path.suffix[1:]}: {_told(error)}; mend the file"
@@ -40,8 +38,13 @@ def read_table(path: Path) -> DataFrame:
 def _csv(path: Path) -> DataFrame:
     import pandas as pd
 
-    # without index_col=False a row that is too long would shift the columns
-    return pd.read_csv(path, dtype=str, keep_default_na=False, index_col=False, low_memory=False)
+    with warnings.catch_warnings():
+        # without index_col=False a row that is too long would shift the columns; with it, it is cut
+        # and only warned of
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        return pd.read_csv(
+            path, dtype=str, keep_default_na=False, index_col=False, low_memory=False
+        )
 
 
 def _json_lines(path: Path) -> DataFrame:
@@ -51,9 +54,7 @@ def _json_lines(path: Path) -> DataFrame:
 def _json(path: Path, lines: bool = False) -> DataFrame:
     import pandas as pd
 
-    return pd.read_json(
-        path, lines=lines, dtype=False, convert_dates=False, orient="records", encoding="utf-8"
-    )
+    return pd.read_json(path, lines=lines, dtype=False, orient="records", encoding="utf-8")
 
 
 def _parquet(path: Path) -> DataFrame:

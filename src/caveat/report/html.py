@@ -74,7 +74,8 @@ def render(data: ReportData) -> str:
 
 
 def _among_published(data: ReportData) -> Any:
-    points = study_points(data.frame("leakage"), data.name)
+    name = data.name.encode("utf-8", "replace").decode("utf-8")  # the drawing takes no half pairs
+    points = study_points(data.frame("leakage"), name)
     return axis((*published(), *own()), points, background="transparent")
 
 
