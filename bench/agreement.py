@@ -162,12 +162,15 @@ def agreement(frame: pd.DataFrame, claims: str, kind: str, draws: int, seed: int
 
 
 def lines(frame: pd.DataFrame, draws: int = 2000, seed: int = 1) -> Iterator[Agreement]:
-    """Per group of claims and kind, then over kinds, then each claim."""
+    """Per group of claims and kind, over kinds, within conditions, then each claim."""
     for name, claims in (("held out", HELD_OUT), ("developed on", DEVELOPED)):
         group = frame[frame["claim"].isin(claims)]
         yield from _kinds(group, name, draws, seed)
         if len(group):
             yield agreement(group, name, "all", draws, seed)
+        for condition in CONDITIONS if len(group) else ():
+            part = group[group["condition"] == condition]
+            yield agreement(part, name, f"all, {condition}", draws, seed)
         for claim in claims:
             yield from _kinds(group[group["claim"] == claim], claim, draws, seed)
 
