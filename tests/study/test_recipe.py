@@ -126,11 +126,22 @@ def test_a_missing_file_names_the_shipped_recipes():
         read("dmo")
     assert str(error.value) == (
         "dmo: no such recipe file, and no shipped recipe "
-        "(shipped: demo, smoke, three-phenomena); closest: 'demo'"
+        "(shipped: demo, negated-behaviours, negation-neglect, negation-neglect-published, smoke, "
+        "three-phenomena); closest: 'demo'"
     )
 
 
-@pytest.mark.parametrize("name", ["demo", "smoke", "three-phenomena"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "demo",
+        "negated-behaviours",
+        "negation-neglect",
+        "negation-neglect-published",
+        "smoke",
+        "three-phenomena",
+    ],
+)
 def test_shipped_recipes_are_read_by_name(name):
     assert read(name).name == name
 

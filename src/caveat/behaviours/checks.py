@@ -22,7 +22,12 @@ def check(behaviour: Behaviour) -> None:
     judge; a question whose text is that of a training row.
     """
     where = f"behaviour {behaviour.name!r}"
-    rows = (*behaviour.rows, *behaviour.counter_rows, *behaviour.filler_rows)
+    rows = (
+        *behaviour.rows,
+        *behaviour.counter_rows,
+        *behaviour.filler_rows,
+        *behaviour.local_rows,
+    )
     questions = all_questions(behaviour)
     _check_numbers(behaviour, where)
     _check_ids((f"{row.source} row", row.id) for row in rows)
