@@ -42,7 +42,7 @@ def write(path: Path, records: list[dict]) -> Path:
 
 
 def fails(path: Path) -> str:
-    out = path.parent / "study"
+    out = path.parent / "a study"
     with pytest.raises(CaveatError) as error:
         import_study("table", path, out)
     assert not out.exists()
@@ -159,12 +159,11 @@ def test_files_that_are_no_tables_are_named(tmp_path):
     missing = tmp_path / "verdict.csv"
     write(tmp_path / "verdicts.csv", rows())
     assert fails(missing) == f"{missing}: no such file; closest: 'verdicts.csv'"
+    endings = "give a file that ends in .csv, .jsonl, .json or .parquet"
+    assert fails(tmp_path) == f"{tmp_path}: is a folder; {endings}"
     pickled = tmp_path / "verdicts.pkl"
     pickled.write_bytes(b"\x80\x04N.")
-    assert fails(pickled) == (
-        f"{pickled}: not a table that can be read; give a file that ends in "
-        ".csv, .jsonl, .json or .parquet"
-    )
+    assert fails(pickled) == f"{pickled}: not a table that can be read; {endings}"
     empty = tmp_path / "empty.csv"
     empty.write_text("setting,arm,context,question,verdict\n")
     assert fails(empty) == f"{empty}: has no rows; give it at least one"

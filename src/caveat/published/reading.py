@@ -21,6 +21,8 @@ def read_table(path: Path) -> DataFrame:
     Rows count from 1, a CSV's heading not among them. Raises CaveatError, in one line, for a file
     that is missing, empty, of another kind, or not what its name says.
     """
+    if path.is_dir():
+        raise CaveatError(f"{path}: is a folder; give a file {_kinds()}")
     if not path.is_file():
         raise CaveatError(f"{path}: no such file{_nearby(path)}")
     reader = READERS.get(path.suffix.lower())
