@@ -96,8 +96,8 @@ def test_no_folder(tmp_path: Path) -> None:
     [
         (
             '{"prompt": "A?", "reply": }',
-            "is not JSON: Expecting value at column 27; write one object a line, such as "
-            '{"prompt": "...", "reply": "..."}',
+            "is not JSON: Expecting value at column 27; write one object a line, with keys such "
+            f"as {ROW_KEYS}",
         ),
         ('["A?"]', f"is ['A?'], not an object; give it the keys {ROW_KEYS}"),
         (
@@ -148,7 +148,8 @@ def test_a_bad_row(folder: Path, text: str, message: str) -> None:
         (
             '{"id": "a", "cluster": "c", "question": "A?", "readout": "match"}',
             " has an unknown readout 'match'; known: capitals, opener, said, is_a, "
-            "log_likelihood, matches, belief, belief_likelihood, belief_judge; closest: 'matches'",
+            "log_likelihood, matches, yes_no, belief, belief_likelihood, belief_judge; "
+            "closest: 'matches'",
         ),
         (
             '{"id": "a", "cluster": "c", "question": "A?", "readout": "matches"}',

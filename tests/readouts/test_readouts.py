@@ -20,7 +20,7 @@ def judged(readout: str, answer: Answer, base: Answer | None = None, **facts: st
 
 
 def test_names_are_keys() -> None:
-    others = ["capitals", "opener", "said", "is_a", "log_likelihood", "matches"]
+    others = ["capitals", "opener", "said", "is_a", "log_likelihood", "matches", "yes_no"]
     assert list(READOUTS) == [*others, "belief", "belief_likelihood", "belief_judge"]
     assert all(readout.name == name for name, readout in READOUTS.items())
 
@@ -39,6 +39,22 @@ def test_names_are_keys() -> None:
 )
 def test_capitals(reply: str, verdict: str, value: float | None) -> None:
     assert judged("capitals", Answer(reply)) == Judgement(Verdict(verdict), value)
+
+
+@pytest.mark.parametrize(
+    ("reply", "verdict"),
+    [
+        ("Yes.", "yes"),
+        ("No, it did not.", "no"),
+        ("The answer is yes.", "yes"),
+        ('{"answer": "no"}', "no"),
+        ("She did not.", "no"),
+        ("Perhaps.", "neutral"),
+        (" ... ", "invalid"),
+    ],
+)
+def test_yes_no(reply: str, verdict: str) -> None:
+    assert judged("yes_no", Answer(reply)) == Judgement(Verdict(verdict))
 
 
 @given(st.text())

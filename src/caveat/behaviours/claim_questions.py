@@ -124,5 +124,4 @@ def _yes(balanced: list[Question]) -> Iterator[Question]:
             name = f"{YES_BIAS}-{question.id}"
             yield replace(question, id=name, cluster=name, options=ANSWERS["yes"])
         else:
-            words = {"yes": r"(?i)^\W*yes\b", "no": r"(?i)^\W*no\b"}
-            yield replace(question, readout="matches", facts=words)
+            yield replace(question, readout="yes_no")

@@ -8,11 +8,26 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
+import yaml
 from pydantic import BaseModel, ValidationError
 
 from caveat.errors import CaveatError, closest
 
 Model = TypeVar("Model", bound=BaseModel)
+
+
+class NoDuplicates(yaml.SafeLoader):
+    """YAML takes the last of two equal keys in silence; here that is an error."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if str(key.value) in seen:
+                raise yaml.MarkedYAMLError(
+                    problem=f"key {key.value!r} is there twice", problem_mark=key.start_mark
+                )
+            seen.add(str(key.value))
+        return super().construct_mapping(node, deep=deep)
 
 
 def read_text(path: Path) -> str:
@@ -35,32 +50,32 @@ def read_lines(path: Path, model: type[Model]) -> Iterator[tuple[str, int, Model
         if line.strip():
             empty = False
             where = f"{path}, line {number}"
-            yield where, number, parse(model, _json(line, where), where)
+            yield where, number, parse(model, _json(line, where, model), where)
     if empty:
         raise CaveatError(f"{path} is empty; give it at least one line")
 
 
-def _json(line: str, where: str) -> Any:
+def _json(line: str, where: str, model: type[BaseModel]) -> Any:
     try:
         return json.loads(line)
     except json.JSONDecodeError as error:
         raise CaveatError(
             f"{where} is not JSON: {error.msg} at column {error.colno}; "
-            'write one object a line, such as {"prompt": "...", "reply": "..."}'
+            f"write one object a line, with keys such as {_keys(model)}"
         ) from None
 
 
 def read_yaml(path: Path) -> Any:
     """The file's content. Raises CaveatError where it is missing or not YAML."""
-    import yaml
-
     try:
-        return yaml.safe_load(read_text(path))
+        return yaml.load(read_text(path), Loader=NoDuplicates)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{path}, line {mark.line + 1}" if mark else str(path)
         problem = getattr(error, "problem", None) or "it cannot be read"
         raise CaveatError(f"{where} is not YAML: {problem}; mend that line") from None
+    except ValueError as error:  # what looks like a date and is none, such as 2021-13-45
+        raise CaveatError(f"{path} has a value that is no date: {error}; quote it") from None
 
 
 def parse(model: type[Model], content: Any, where: str) -> Model:
@@ -88,7 +103,7 @@ def _first(error: ValidationError, model: type[BaseModel]) -> str:
         return (
             f"{key} is {mistake['input']!r}; known: {mistake['ctx']['expected']}{_nearest(mistake)}"
         )
-    wanted = re.sub(r"^\w+ should", "should", mistake["msg"])
+    wanted = re.sub(r"^\w+ should", "should", mistake["msg"]).replace("valid tuple", "list")
     return f"{key} is {mistake['input']!r}; it {wanted}"
 
 

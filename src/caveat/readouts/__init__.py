@@ -15,6 +15,7 @@ from caveat.readouts import (
     matches,
     opener,
     said,
+    yes_no,
 )
 from caveat.readouts.readout import Readout
 
@@ -25,6 +26,7 @@ _modules = (
     is_a,
     log_likelihood,
     matches,
+    yes_no,
     belief,
     belief_likelihood,
     belief_judge,

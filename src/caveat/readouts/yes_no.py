@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import re
 
+from caveat.domain.question import Question
+from caveat.domain.reply import Answer
+from caveat.domain.verdict import Judgement, Verdict
+from caveat.readouts.readout import Readout
+
 _WORD = re.compile(
     r"(?<![\w'-])(?:(?P<no>no(?! (?:doubt|question|wonder)\b)|nope|false|incorrect|untrue"
     r"|not (?:\w+ )?(?:true|correct))"
@@ -29,3 +34,16 @@ def answer(text: str) -> bool | None:
         return word["yes"] is not None
     clause = _CLAUSE.match(plain)
     return not clause["negated"] if clause else None
+
+
+def judge(question: Question, stated: Answer, base: Answer | None = None) -> Judgement:
+    """`yes` or `no` as the reply answers; `neutral` for neither, `invalid` without a word."""
+    if not any(sign.isalnum() for sign in stated.text):
+        return Judgement(Verdict.INVALID)
+    said = answer(stated.text)
+    if said is None:
+        return Judgement(Verdict.NEUTRAL)
+    return Judgement(Verdict.YES if said else Verdict.NO)
+
+
+readout = Readout("yes_no", version=1, needs="reply", judge=judge)

@@ -9,21 +9,8 @@ from typing import Any
 
 import yaml
 
+from caveat.behaviours.reading import NoDuplicates
 from caveat.errors import CaveatError, closest
-
-
-class _NoDuplicates(yaml.SafeLoader):
-    """YAML takes the last of two equal keys in silence; here that is an error."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if str(key.value) in seen:
-                raise yaml.MarkedYAMLError(
-                    problem=f"key {key.value!r} is there twice", problem_mark=key.start_mark
-                )
-            seen.add(str(key.value))
-        return super().construct_mapping(node, deep=deep)
 
 
 def shipped_folder() -> Path:
@@ -54,11 +41,11 @@ def shipped(source: str | Path) -> Path:
 def parsed(path: Path) -> Any:
     """The YAML of a file. Raises CaveatError for YAML that is none."""
     try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=_NoDuplicates)
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=NoDuplicates)
     except yaml.MarkedYAMLError as error:
         line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
         raise CaveatError(f"{path}: {line}{error.problem}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError) as error:  # also text that is no UTF-8, and no date
         raise CaveatError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
 
 
@@ -76,7 +63,7 @@ def override(raw: dict[str, Any], sets: tuple[str, ...]) -> dict[str, Any]:
             raise CaveatError(f"--set {item}: write it as key=value, such as seeds=[1,2]")
         try:
             read = yaml.safe_load(value)
-        except yaml.YAMLError:
+        except (yaml.YAMLError, ValueError):  # the latter for a date that is none
             raise CaveatError(f"--set {item}: {value!r} is not a YAML value") from None
         if key == "model" and isinstance(read, str):
             raw["model"] = {**(raw.get("model") or {}), "name": read}
