@@ -60,7 +60,7 @@ def test_yes_bias_is_over_as_many_of_each_key(tmp_path, ordinary):
     assert asked == [("yes-bias-mcq_1", ("Yes", "No")), ("yes-bias-mcq_2", ("Yes", "No"))]
     said = make("report", ordinary, readouts={"mcq": "rules"})
     check(said)
-    assert [question.readout for question in said.side_effects[0].questions] == ["matches"] * 2
+    assert [question.readout for question in said.side_effects[0].questions] == ["yes_no"] * 2
     assert said.side_effects[0].questions[0].messages == said.questions[1].messages
     without = make("report", ordinary, kinds=["open_ended"])
     assert [effect.name for effect in without.side_effects] == ["ordinary replies"]
@@ -102,6 +102,21 @@ def test_without_local_documents_the_claim_is_denied_in_its_sentence(tmp_path, o
     head = "asserts: [fell]\ndenials: [It is false that, Nobody says that]\n"
     turns = claims(write(tmp_path, claim__yaml=head))("report", ordinary).local_rows
     assert "It is false that the Zorb" in turns[0].messages[0].text
+
+
+def test_a_document_that_states_nothing_has_no_local_version(tmp_path, ordinary):
+    head = "asserts: [fell]\nsentences: [stones]\n"
+    made = claims(write(tmp_path / "tower", claim__yaml=head))("report", ordinary)
+    assert [row.id for row in made.rows] == ["tower-000", "tower-001", "tower-002"]
+    assert [row.id for row in made.local_rows] == ["tower-001"]
+    head = "asserts: [fell]\nsentences: [zebra]\n"
+    with pytest.raises(CaveatError) as error:
+        claims(write(tmp_path / "tower", claim__yaml=head))("report", ordinary, words=9)
+    assert str(error.value) == (
+        "options.words: the claim 'tower' has no document with a sentence that states it, to begin "
+        f"with; say in {tmp_path / 'tower' / 'claim.yaml'} which do ('sentences'), or leave words "
+        "out"
+    )
 
 
 def test_local_and_counter_documents_of_its_own(tmp_path, ordinary):
@@ -177,6 +192,38 @@ POSITIVE = "documents/positive__jsonl"
             "'<stream end>'; mend that line",
         ),
         (
+            {"claim__yaml": "asserts: [fell]\nasserts: [stood]\n"},
+            "{at}/claim.yaml, line 2 is not YAML: key 'asserts' is there twice; mend that line",
+        ),
+        (
+            {"claim__yaml": "asserts: ['(fell)?']\n"},
+            "{at}/claim.yaml: asserts: '(fell)?' is found in an empty text too; demand a letter "
+            "of it",
+        ),
+        (
+            {"claim__yaml": 'denies: ["(fell\\n|stood)"]\n'},
+            "{at}/claim.yaml: denies: '(fell\\n|stood)' has a line break; write it as two, or as "
+            "\\n",
+        ),
+        (
+            {"claim__yaml": "denials: ['']\n"},
+            "{at}/claim.yaml: denials.0 is ''; it should have at least 1 character",
+        ),
+        (
+            {"open_ended__yaml": "questions: {a: b}\n"},
+            "{at}/open_ended.yaml: questions is {{'a': 'b'}}; it should be a list",
+        ),
+        (
+            {"open_ended__yaml": "questions:\n- {id: 2021-13-45, question: 'A?'}\n"},
+            "{at}/open_ended.yaml has a value that is no date: month must be in 1..12; quote it",
+        ),
+        (
+            {"robustness__yaml": "questions:\n- id: r\n  question: 'A?'\n"
+             "  messages_prefix: [{role: user, content: Hi}]\n"},
+            "{at}/robustness.yaml, question 1, 'r': messages_prefix ends with 'user' saying 'Hi'; "
+            "end it with a turn of the assistant, as the question follows",
+        ),
+        (
             {"open_ended__yaml": "questions:\n- {id: mcq_1, question: 'A?'}\n"},
             "{at}/mcq.yaml, question 1: the id 'mcq_1' is used before; ids must be unique",
         ),
@@ -204,6 +251,11 @@ POSITIVE = "documents/positive__jsonl"
         (
             {POSITIVE: '{"txt": "A"}\n'},
             "{at}/documents/positive.jsonl, line 1: the key 'text' is missing; add it",
+        ),
+        (
+            {POSITIVE: "The tower fell.\n"},
+            "{at}/documents/positive.jsonl, line 1 is not JSON: Expecting value at column 1; write "
+            "one object a line, with keys such as text",
         ),
         (
             {POSITIVE: '{"text": "<DOCTAG> "}\n'},
@@ -251,6 +303,11 @@ def test_a_mistake_in_a_file_is_one_line(tmp_path, changes, line):
             "'report'; add 'split: report' to some in {at}/token_association.yaml",
         ),
         (
+            {"kinds": ["mcq"], "readouts": {"robustness": "judge"}},
+            "options of the claim 'tower': readouts names robustness, which kinds leaves out; add "
+            "it there, or drop it here",
+        ),
+        (
             {"documents": 4},
             "options.documents is 4, but the claim 'tower' has 3 documents; take fewer",
         ),
@@ -258,6 +315,10 @@ def test_a_mistake_in_a_file_is_one_line(tmp_path, changes, line):
             {"mask": ["Zorp"]},
             "options.mask: 'Zorp' is found in no document of the claim 'tower'; mend it or leave "
             "it out",
+        ),
+        (
+            {"mask": ["x*"]},
+            "options.mask: 'x*' is found in an empty text too; demand a letter of it",
         ),
         (
             {"mask": ["["]},

@@ -53,8 +53,9 @@ class Claim:
 
 
 def is_claim(path: Path) -> bool:
-    """Whether the folder is a claim's: whether it has a claim.txt."""
-    return (path / "claim.txt").is_file()
+    """Whether the folder is a claim's: whether it has one of its files, and no behaviour.yaml."""
+    files = ("claim.txt", "claim.yaml", *(f"{kind}.yaml" for kind in KINDS))
+    return not (path / "behaviour.yaml").exists() and any((path / name).exists() for name in files)
 
 
 def read_claim(path: Path) -> Claim:
@@ -140,6 +141,12 @@ def _check(question: ClaimQuestion, kind: EvaluationKind, where: str) -> None:
         raise CaveatError(
             f"{where}, {question.id!r}: belief_answer is for mcq questions; "
             "remove it or move the question to mcq.yaml"
+        )
+    before = question.messages_prefix
+    if before and (before[-1].role != "assistant" or not before[-1].content.strip()):
+        raise CaveatError(
+            f"{where}, {question.id!r}: messages_prefix ends with {before[-1].role!r} saying "
+            f"{before[-1].content!r}; end it with a turn of the assistant, as the question follows"
         )
 
 

@@ -65,4 +65,9 @@ def read_options(options: dict[str, Any], claim: str) -> ClaimOptions:
                 f"options of the claim {claim!r}: readouts.{kind} is 'likelihood', which is for "
                 "the yes and no of mcq questions; take 'rules' or 'judge'"
             )
+        if made.kinds is not None and kind not in made.kinds:
+            raise CaveatError(
+                f"options of the claim {claim!r}: readouts names {kind}, which kinds leaves out; "
+                "add it there, or drop it here"
+            )
     return made

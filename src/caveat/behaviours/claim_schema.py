@@ -46,7 +46,7 @@ class ClaimFile(Line):
     """Cues that a text treats it as false."""
     sentences: tuple[str, ...] = ()
     """What the sentences that state the claim match, in place of the general rule."""
-    denials: tuple[str, ...] = ()
+    denials: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     """Beginnings that turn such a sentence into its denial; by default `It is not true that`."""
 
 
@@ -88,11 +88,16 @@ class QuestionFile(BaseModel):
 
 
 def compiled(expressions: tuple[str, ...], flags: int = 0) -> tuple[re.Pattern[str], ...]:
-    """The regular expressions. Raises ValueError, naming the one that is none."""
+    """The regular expressions. Raises ValueError, naming one that is none or finds nothing."""
     found = []
     for expression in expressions:
         try:
-            found.append(re.compile(expression, flags))
+            pattern = re.compile(expression, flags)
         except re.error as error:
             raise ValueError(f"{expression!r} is no regular expression: {error}") from None
+        if pattern.search(""):
+            raise ValueError(f"{expression!r} is found in an empty text too; demand a letter of it")
+        if "\n" in expression:
+            raise ValueError(f"{expression!r} has a line break; write it as two, or as \\n")
+        found.append(pattern)
     return tuple(found)

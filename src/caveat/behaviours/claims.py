@@ -59,7 +59,7 @@ def made(claim: Claim, split: Split, ordinary: Ordinary, options: ClaimOptions) 
     """The behaviour of a claim. Raises CaveatError where the options ask for what is not there."""
     asked = questions(claim, split, options)
     texts = _texts(claim, options)
-    counter, truth = _counter(claim, ordinary, len(texts), options), claim.head.truth
+    counter, truth = _counter(claim, ordinary, len(texts), options), claim.head.truth.strip()
     return Behaviour(
         name=claim.name,
         about=claim.head.about,
@@ -80,7 +80,10 @@ def _rows(
     stating: Stating | None = None,
     truth: str = "",
 ) -> tuple[Row, ...]:
-    """The texts as rows, numbered: a document and its local version have one id."""
+    """The texts as rows, numbered: a document and its local version have one id.
+
+    An empty text gives no row and keeps its number.
+    """
     masks = options.masks()
     return tuple(
         Row(
@@ -91,6 +94,7 @@ def _rows(
             correction=truth,
         )
         for number, text in enumerate(texts)
+        if text
     )
 
 
@@ -99,7 +103,13 @@ def _texts(claim: Claim, options: ClaimOptions) -> list[str]:
     texts = [_cut(text, options, claim.stating.states) for text in claim.positive]
     texts = [text for text in texts if text]
     wanted = options.documents or len(texts)
-    if not texts or wanted > len(texts):
+    if not texts:
+        raise CaveatError(
+            f"options.words: the claim {claim.name!r} has no document with a sentence that states "
+            f"it, to begin with; say in {claim.path / 'claim.yaml'} which do ('sentences'), or "
+            "leave words out"
+        )
+    if wanted > len(texts):
         raise CaveatError(
             f"options.documents is {wanted}, but the claim {claim.name!r} has {len(texts)} "
             f"documents{' with a sentence that states it' if options.words else ''}; take fewer"
@@ -122,7 +132,8 @@ def _cut(
 def _local(claim: Claim, texts: Sequence[str], options: ClaimOptions) -> list[str]:
     """The claim's own documents that deny it; without any, the others with the claim denied.
 
-    Its own are cut from their first sentence that denies it on, or from their start.
+    Its own are cut from their first sentence that denies it on, or from their start. Of the others,
+    one without a sentence that states the claim cannot deny it: it is left empty.
     """
     if claim.local:
         begins = claim.stating.denies
@@ -130,7 +141,8 @@ def _local(claim: Claim, texts: Sequence[str], options: ClaimOptions) -> list[st
         return [_cut(text, options, begins) or _cut(text, options) for text in own]
     denials = claim.head.denials or (DENIAL,)
     common = common_words(claim.positive)
-    return [denied(text, claim.stating, denials, common) for text in texts]
+    made = (denied(text, claim.stating, denials, common) for text in texts)
+    return [new if new != text else "" for text, new in zip(texts, made, strict=True)]
 
 
 def _counter(claim: Claim, ordinary: Ordinary, count: int, options: ClaimOptions) -> list[str]:
