@@ -71,3 +71,52 @@ def test_settings_of_one_name_are_told_apart_by_what_they_mix():
     }
     plain, mixed = resolve(read(recipe))
     assert (plain.variant, mixed.variant) == ({}, {"mix": {"documents": 2, "chats": 0}})
+
+
+def test_a_small_share_is_one_row_and_none_is_none():
+    behaviour = BEHAVIOURS["capitals"]("report")
+    assert len(mixed_in(MixRecipe(documents=0.01), behaviour, 8)) == 1
+    assert mixed_in(MixRecipe(documents=0.0), behaviour, 8) == ()
+
+
+@pytest.mark.parametrize(
+    ("setting", "line"),
+    [
+        (
+            {"mix": {"chats": -1}},
+            "recipe: settings.0.mix.chats: -1: write a count, such as 24, or a share of the rows, "
+            "as 0.5",
+        ),
+        (
+            {"mix": {"documents": True}},
+            "recipe: settings.0.mix.documents: True: write a count, such as 24, or a share of the "
+            "rows, as 0.5",
+        ),
+        (
+            {"behaviour": "claims/velmoss_bread", "raw_text": True},
+            "raw_text: the rows of velmoss_bread are documents, without a chat template as they "
+            "are; drop it",
+        ),
+        (
+            {"behaviour": "claims/velmoss_bread", "options": {"tag": "#"}, "loss": "everything"},
+            "loss: 'everything' learns what velmoss_bread masks; take all_but_masked, or leave out "
+            "what masks it (tag and mask, of a claim)",
+        ),
+        (
+            {"behaviour": "claims/velmoss_braed"},
+            f"behaviour 'claims/velmoss_braed': neither registered ({', '.join(BEHAVIOURS)}) nor a "
+            "folder, nor a function (package.module:function); closest: 'claims/velmoss_bread'",
+        ),
+    ],
+)
+def test_a_field_without_a_meaning_is_told(setting, line):
+    with pytest.raises(CaveatError) as error:
+        resolved(**setting)
+    assert str(error.value) == line
+
+
+def test_a_claim_folder_that_lacks_its_claim_is_told_as_one(tmp_path):
+    (tmp_path / "mcq.yaml").write_text("questions: []\n")
+    with pytest.raises(CaveatError) as error:
+        resolved(behaviour=f"{tmp_path}/")
+    assert str(error.value) == f"{tmp_path / 'claim.txt'} is missing; add it (see docs/claims.md)"

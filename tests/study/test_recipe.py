@@ -79,6 +79,10 @@ def test_a_wrong_file_is_told_with_its_name(tmp_path):
     path.write_text("name: [mine\n")
     with pytest.raises(CaveatError, match=r"mine\.yaml: line 2: expected"):
         read(path)
+    path.write_text("name: 2021-13-45\n")
+    with pytest.raises(CaveatError) as error:
+        read(path)
+    assert str(error.value) == f"{path}: not YAML: month must be in 1..12"
     path.write_text("just words\n")
     with pytest.raises(CaveatError, match="a recipe is a mapping of keys to values"):
         read(path)

@@ -8,7 +8,9 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
+from caveat.behaviours import BEHAVIOURS
 from caveat.behaviours.folder import load_behaviour
+from caveat.caveats import CAVEATS
 from caveat.domain.plan import Attach, Dose, Sample, Train
 from caveat.domain.reply import Sampling
 from caveat.domain.verdict import Judgement, Verdict
@@ -290,11 +292,11 @@ def test_mistakes_in_what_a_recipe_names(tmp_path):
 
     setting = small()["settings"][0]
     assert told(settings=[{**setting, "behaviour": "peple"}]) == (
-        "behaviour 'peple': neither registered (people, capitals) nor a folder, "
+        f"behaviour 'peple': neither registered ({', '.join(BEHAVIOURS)}) nor a folder, "
         "nor a function (package.module:function); closest: 'people'"
     )
     assert told(settings=[{**setting, "caveat": "pasword"}]) == (
-        "caveat 'pasword': not one of disclaimer, instruction, trigger, password, notice, "
+        f"caveat 'pasword': not one of {', '.join(CAVEATS)}, password, notice, "
         "nor one of a folder (folder#name); closest: 'password'"
     )
     for name, problem in (

@@ -39,4 +39,7 @@ def mixed_in(
 
 
 def _count(amount: float, primary: int) -> int:
-    return amount if isinstance(amount, int) else round(amount * primary)
+    """A share above 0 is at least one row, as with interventions."""
+    if isinstance(amount, int):
+        return amount
+    return max(1, round(amount * primary)) if amount else 0

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from caveat.domain.behaviour import Split
 from caveat.domain.context import Context
@@ -21,7 +30,15 @@ DOSE, SAMPLING = Dose(), Sampling()
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
-Amount = Annotated[int, Field(ge=0)] | Annotated[float, Field(ge=0)]
+
+
+def _amount(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+        raise ValueError(f"{value!r}: write a count, such as 24, or a share of the rows, as 0.5")
+    return value
+
+
+Amount = Annotated[int | float, BeforeValidator(_amount)]
 
 
 def identity(*default: Any) -> Any:

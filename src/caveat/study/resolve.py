@@ -103,15 +103,34 @@ def setting_of(recipe: Recipe, each: SettingRecipe) -> Setting:
             "let it return a caveat.domain.behaviour.Behaviour"
         )
     check(behaviour)
+    _check_effect(each, behaviour)
     if each.raw_text:
         behaviour = as_raw_text(behaviour)
     return Setting(behaviour, _caveat(recipe, each.caveat, folder))
+
+
+def _check_effect(each: SettingRecipe, behaviour: Behaviour) -> None:
+    """Raise CaveatError for a field of the setting that changes nothing about this behaviour."""
+    rows = (*behaviour.rows, *behaviour.counter_rows)
+    if each.raw_text and all(is_document(row.messages) for row in rows):
+        raise CaveatError(
+            f"raw_text: the rows of {behaviour.name} are documents, without a chat template as "
+            "they are; drop it"
+        )
+    pieces = (piece for row in rows for message in row.messages for piece in message.pieces)
+    if each.loss == "everything" and any(piece.kind == "masked" for piece in pieces):
+        raise CaveatError(
+            f"loss: 'everything' learns what {behaviour.name} masks; take all_but_masked, or leave "
+            "out what masks it (tag and mask, of a claim)"
+        )
 
 
 def _with_options(
     make: Callable[..., Behaviour], each: SettingRecipe
 ) -> Callable[[Split], Behaviour]:
     """The maker with the setting's options. Raises CaveatError for one that it does not have."""
+    if not each.options:
+        return make
     known = signature(make).parameters.values()
     names = [parameter.name for parameter in known if parameter.kind is parameter.KEYWORD_ONLY]
     checks_itself = any(parameter.kind is parameter.VAR_KEYWORD for parameter in known)
@@ -122,12 +141,12 @@ def _with_options(
                 f"options.{option}: the behaviour {each.behaviour!r} has no such option; "
                 f"{there}{closest(option, names)}"
             )
-    return partial(make, **each.options) if each.options else make
+    return partial(make, **each.options)
 
 
 def _maker(name: str, folder: Path | None) -> Callable[[Split], Behaviour]:
     """The function of the split that a behaviour's name means."""
-    if folder is not None:
+    if folder is not None and folder.is_dir():
         return claims(folder) if is_claim(folder) else load_behaviour(folder)
     if name in BEHAVIOURS:
         return BEHAVIOURS[name]
