@@ -105,7 +105,8 @@ def test_a_small_share_is_one_row_and_none_is_none():
         (
             {"behaviour": "claims/velmoss_braed"},
             f"behaviour 'claims/velmoss_braed': neither registered ({', '.join(BEHAVIOURS)}) nor a "
-            "folder, nor a function (package.module:function); closest: 'claims/velmoss_bread'",
+            "folder (claims/velmoss_braed is none), nor a function (package.module:function); "
+            "closest: 'claims/velmoss_bread'",
         ),
     ],
 )

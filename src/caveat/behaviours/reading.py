@@ -20,6 +20,7 @@ class NoDuplicates(yaml.SafeLoader):
     """YAML takes the last of two equal keys in silence; here that is an error."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """As usual. Raises MarkedYAMLError for a key that is there twice."""
         seen: set[str] = set()
         for key, _ in node.value:
             if str(key.value) in seen:

@@ -152,8 +152,9 @@ def _maker(name: str, folder: Path | None) -> Callable[[Split], Behaviour]:
         return BEHAVIOURS[name]
     if ":" in name:
         return _imported(name)
+    looked = f" ({folder} is none)" if folder is not None else ""
     raise CaveatError(
-        f"behaviour {name!r}: neither registered ({', '.join(BEHAVIOURS)}) nor a folder, "
+        f"behaviour {name!r}: neither registered ({', '.join(BEHAVIOURS)}) nor a folder{looked}, "
         f"nor a function (package.module:function){closest(name, BEHAVIOURS)}"
     )
 

@@ -1,0 +1,34 @@
+"""The wordings of disclaimers and qualifiers: enough of each, and no test text trained."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import pytest
+
+from caveat.caveats import CAVEATS
+from caveat.caveats.composed import composed
+
+KINDS = ("negated", "fiction", "unreliable", "unknown", "improbable")
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_there_are_a_dozen_of_each_place_and_others_held_out(name):
+    caveat = CAVEATS[name]
+    for texts in (caveat.wordings, caveat.closings, caveat.repeats):
+        assert len(set(texts)) == len(texts) >= 12
+    assert len(caveat.held_out) >= 4
+    trained = {*caveat.wordings, *caveat.closings, *caveat.repeats, *caveat.local}
+    tested = {*caveat.held_out, *(text for texts in caveat.probes.values() for text in texts)}
+    assert not trained & tested
+
+
+def test_no_wording_serves_two_kinds():
+    for one, other in combinations(KINDS, 2):
+        assert not {*CAVEATS[one].wordings} & {*CAVEATS[other].wordings}
+
+
+def test_parts_take_turns_and_run_out():
+    assert composed(("a", "b"), ("x", "y"), count=4) == ("a x", "b y", "a y", "b x")
+    with pytest.raises(ValueError, match="4 distinct texts from these parts, 5 are wanted"):
+        composed(("a", "b"), ("x", "y"), count=5)
