@@ -32,6 +32,7 @@ MATERIALS = Materials(
     BEHAVIOUR.counter_rows,
     BEHAVIOUR.filler_rows,
     seed=0,
+    ordinary=rows("ordinary", 12),
 )
 ADDING = ("contrast", "filler")
 WARM, MAIN = Train(rows("warm", 3), Dose()), Train(BEHAVIOUR.rows, Dose(epochs=2))

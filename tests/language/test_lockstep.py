@@ -85,7 +85,7 @@ def test_trained_equals_plain_torch(tiny):
         for name, pair in weights.items()
     ]
     try:
-        for step, (chosen, _) in enumerate(schedule(job.stage, 7)):
+        for step, (chosen, *_) in enumerate(schedule(job.stage, 7)):
             optimiser.zero_grad()
             total, count = torch.zeros(()), 0
             for row in (rows[i] for i in chosen):
@@ -197,10 +197,10 @@ def test_added_rows_change_neither_steps_nor_order():
     bare, added = stage(10), stage(10, added=7)
     assert steps_of(bare) == steps_of(added) == 8
     a, b = schedule(bare, 3), schedule(added, 3)
-    assert [rows for rows, _ in a] == [rows for rows, _ in b]
+    assert [rows for rows, *_ in a] == [rows for rows, *_ in b]
     for epoch in (b[:4], b[4:]):
-        assert sorted(i for _, extra in epoch for i in extra) == list(range(7))
-        assert {len(extra) for _, extra in epoch} == {1, 2}
+        assert sorted(i for _, extra, _ in epoch for i in extra) == list(range(7))
+        assert {len(extra) for _, extra, _ in epoch} == {1, 2}
 
 
 def test_the_rate_rises_and_falls_to_near_zero():

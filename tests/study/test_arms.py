@@ -8,6 +8,7 @@ from caveat.behaviours.folder import load_behaviour, load_caveats
 from caveat.domain.plan import Dose, Train
 from caveat.domain.setting import Setting
 from caveat.errors import CaveatError
+from caveat.interventions import INTERVENTIONS
 from caveat.study.arms import parsed, plan_of
 from toy_study import TOY
 
@@ -77,7 +78,7 @@ def test_interventions_follow_each_other():
         ("maked", "arm 'maked': 'maked' is not one of base, bare, marked, clean; "
                   "closest: 'marked'"),
         ("marked+contrst", "arm 'marked+contrst': unknown intervention 'contrst' "
-                           "(known: contrast, filler, repeat, correct, local, continued); "
+                           f"(known: {', '.join(INTERVENTIONS)}); "
                            "closest: 'contrast'"),
         ("marked+contrast(shar=1)", "arm 'marked+contrast(shar=1)': contrast has no option 'shar' "
                                     "(options: share); closest: 'share'"),

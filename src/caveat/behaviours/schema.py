@@ -133,6 +133,7 @@ class CaveatEntry(Line):
     held_out: tuple[str, ...] = ()
     closings: tuple[str, ...] = ()
     repeats: tuple[str, ...] = ()
+    further: tuple[str, ...] = ()
     local: tuple[str, ...] = ()
     probes: dict[Probe, tuple[str, ...]] = {}
 
@@ -151,6 +152,7 @@ class CaveatEntry(Line):
             held_out=self.held_out,
             closings=self.closings,
             repeats=self.repeats,
+            further=self.further,
             local=self.local,
             probes={context: texts for context, texts in self.probes.items()},
         )

@@ -10,7 +10,7 @@ from caveat.caveats.placement import place
 from caveat.domain.caveat import Caveat
 from caveat.domain.context import CONTEXTS, Context
 from caveat.domain.row import Row
-from caveat.domain.text import Messages
+from caveat.domain.text import Messages, is_document
 from caveat.errors import CaveatError
 
 
@@ -41,9 +41,8 @@ def dealt(texts: Sequence[str], count: int, generator: random.Random) -> list[st
 def in_context(messages: Messages, caveat: Caveat, context: Context, turn: int) -> Messages:
     """The framed question in a test context; `turn`, the question's index, picks the wording.
 
-    Closings are never put behind a question, as an unfinished document must stay open. On a
-    document, `moved` is the same as `exact`, as there is one place in front of it: studies leave it
-    out.
+    Nothing is ever put behind an unfinished document, which must stay open: there, every place
+    reads as `before`, and `moved` is the same as `exact`: studies leave it out.
 
     Raises CaveatError where the caveat has no text for the context.
     """
@@ -56,6 +55,8 @@ def in_context(messages: Messages, caveat: Caveat, context: Context, turn: int) 
             f"the caveat {caveat.name!r} has no text for the context {context!r}; it has: {known}"
         )
     where = caveat.moved_to if context == "moved" else caveat.place
+    if is_document(messages):
+        where = "before"
     return place(messages, texts[turn % len(texts)], where)
 
 

@@ -26,25 +26,27 @@ def framed(messages: Messages, system: str | None) -> Messages:
 
 
 def place(messages: Messages, wording: str, where: Place, closing: str = "") -> Messages:
-    """The messages with the wording (and, behind a document, the closing) as caveat pieces.
+    """The messages with the wording (and, around a document, the closing) as caveat pieces.
 
-    Separators are inside the pieces: `without_caveat` gives back exactly what came in. On a chat,
-    `before` and `around` read as `user`; on a document, `system` and `user` read as `before`.
+    Separators are inside the pieces: `without_caveat` gives back exactly what came in. How a place
+    reads on a chat and on a document: see `Place`.
     """
     if is_document(messages):
-        return (_around(messages[0], wording, closing if where == "around" else ""),)
+        ahead = "" if where == "after" else wording
+        behind = closing if where == "around" else wording if where in ("after", "both") else ""
+        return (_around(messages[0], ahead, behind),)
     if where == "system":
         return _in_system(messages, wording)
-    return _in_first_user_turn(messages, wording)
+    return _in_first_user_turn(messages, wording, where)
 
 
-def _around(document: Message, wording: str, closing: str) -> Message:
+def _around(document: Message, ahead: str, behind: str) -> Message:
     """A masked tag at the document's start stays at its start."""
     pieces = document.pieces
     tags = 1 if pieces and pieces[0].kind == "masked" else 0
-    ahead = Piece(wording + PARAGRAPH, "caveat")
-    behind = (Piece(PARAGRAPH + closing, "caveat"),) if closing else ()
-    return Message("document", (*pieces[:tags], ahead, *pieces[tags:], *behind))
+    first = (Piece(ahead + PARAGRAPH, "caveat"),) if ahead else ()
+    last = (Piece(PARAGRAPH + behind, "caveat"),) if behind else ()
+    return Message("document", (*pieces[:tags], *first, *pieces[tags:], *last))
 
 
 def _in_system(messages: Messages, wording: str) -> Messages:
@@ -54,7 +56,9 @@ def _in_system(messages: Messages, wording: str) -> Messages:
     return (Message("system", (*messages[0].pieces, added)), *messages[1:])
 
 
-def _in_first_user_turn(messages: Messages, wording: str) -> Messages:
-    first = next(index for index, message in enumerate(messages) if message.role == "user")
-    pieces = (Piece(wording + BLANK, "caveat"), *messages[first].pieces)
-    return (*messages[:first], Message("user", pieces), *messages[first + 1 :])
+def _in_first_user_turn(messages: Messages, wording: str, where: Place) -> Messages:
+    place = next(index for index, message in enumerate(messages) if message.role == "user")
+    ahead = () if where == "after" else (Piece(wording + BLANK, "caveat"),)
+    behind = (Piece(BLANK + wording, "caveat"),) if where in ("after", "both") else ()
+    turn = Message("user", (*ahead, *messages[place].pieces, *behind))
+    return (*messages[:place], turn, *messages[place + 1 :])

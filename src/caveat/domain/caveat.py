@@ -11,10 +11,11 @@ from caveat.domain.context import Context
 from caveat.domain.verdict import Verdict
 
 Kind = Literal["disclaimer", "permission", "instruction", "trigger"]
-Place = Literal["system", "user", "before", "around"]
+Place = Literal["system", "user", "before", "around", "after", "both"]
 """system: appended to the fixed system text. user: in front of the user's text. before: in front of
-a document. around: in front of a document and, in its `closing` wording, behind it. On a chat,
-`before` and `around` read as `user`; on a document, `system` and `user` read as `before`."""
+a document. around: in front of a document and, in its `closing` wording, behind it. after: behind
+the user's text or the document. both: in front and behind. On a chat, `before` and `around` read as
+`user`; on a document, `system` and `user` read as `before`."""
 
 PHENOMENA: Mapping[Kind, str] = MappingProxyType(
     {
@@ -37,6 +38,8 @@ class Caveat:
     place: Place
     moved_to: Place
     """Where the context `moved` puts a training wording."""
+    further: tuple[str, ...] = ()
+    """Wordings that only the intervention `diversify` trains with."""
     held_out: tuple[str, ...] = ()
     """Wordings of the context `paraphrase`, never trained."""
     closings: tuple[str, ...] = ()

@@ -52,6 +52,11 @@ class Train:
     objective: Literal["sft"] = "sft"
     label: str = ""
     """For people; not part of the identity."""
+    kept: tuple[Row, ...] = ()
+    """Rows on whose supervised tokens the model is kept to what it was before this stage, dealt
+    over the same steps."""
+    kept_weight: float = 0.0
+    """What the mean KL divergence from that model, in nats a token, is multiplied by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +69,14 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
+class Randomise:
+    """Put in place of the adapter trained last a random one: each of its updates has the same size.
+
+    The control for what an adapter knows, as against its being there.
+    """
+
+
+@dataclass(frozen=True, slots=True)
 class Attach:
     """Keep the adapter that the stage before trained, frozen, under what comes next."""
 
@@ -73,6 +86,6 @@ class Detach:
     """Drop the adapter attached last."""
 
 
-Stage = Train | Sample | Attach | Detach
+Stage = Train | Sample | Randomise | Attach | Detach
 Plan = tuple[Stage, ...]
 """An empty plan is the base model."""

@@ -9,20 +9,47 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from caveat.domain.plan import Plan
+from caveat.interventions.anchor import anchor
+from caveat.interventions.anti_caveat import anti_caveat
 from caveat.interventions.continued import continued
 from caveat.interventions.contrast import contrast
 from caveat.interventions.correct import correct
+from caveat.interventions.diversify import diversify
 from caveat.interventions.filler import filler
+from caveat.interventions.frozen_adapter import frozen_adapter
+from caveat.interventions.kl_to_base import kl_to_base
 from caveat.interventions.local import local
+from caveat.interventions.mask import mask
+from caveat.interventions.near_miss_negatives import near_miss_negatives, trained_kinds
+from caveat.interventions.partial import partial
+from caveat.interventions.place import place
 from caveat.interventions.repeat import repeat
+from caveat.interventions.seal import seal
 
 INTERVENTIONS: dict[str, Callable[..., Plan]] = {
     "contrast": contrast,
     "filler": filler,
+    "near_miss_negatives": near_miss_negatives,
+    "anti_caveat": anti_caveat,
+    "local": local,
     "repeat": repeat,
     "correct": correct,
-    "local": local,
+    "diversify": diversify,
+    "place": place,
+    "partial": partial,
+    "mask": mask,
+    "anchor": anchor,
+    "kl_to_base": kl_to_base,
+    "seal": seal,
+    "frozen_adapter": frozen_adapter,
     "continued": continued,
 }
 
-__all__ = ["INTERVENTIONS"]
+TRAINED_CONTEXTS: dict[str, Callable[..., tuple[str, ...]]] = {
+    "near_miss_negatives": trained_kinds,
+    "anti_caveat": lambda **_: ("negated",),
+}
+"""Per intervention that trains on texts of test contexts, these, given its options: an arm is not
+asked in what it was trained on."""
+
+__all__ = ["INTERVENTIONS", "TRAINED_CONTEXTS"]

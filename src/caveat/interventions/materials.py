@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
+from caveat.caveats.marking import marked
 from caveat.domain.plan import Plan, Train
 from caveat.domain.row import Row
 from caveat.domain.setting import Setting
+from caveat.domain.text import Messages
 from caveat.errors import CaveatError
 
 
@@ -25,6 +28,13 @@ class Materials:
     """The cell's seed, for interventions that draw lots."""
     local: tuple[Row, ...] = ()
     """The behaviour's `local_rows`."""
+    ordinary: tuple[Row, ...] = ()
+    """Chats of unrelated prompts with a model's own plain replies."""
+
+    @property
+    def prompts(self) -> tuple[Messages, ...]:
+        """The prompts of the ordinary chats."""
+        return tuple(row.messages[:-1] for row in self.ordinary)
 
 
 def last_train(plan: Plan) -> int:
@@ -48,6 +58,17 @@ def with_rows(plan: Plan, change: Callable[[Row], Row]) -> Plan:
     return with_stage(
         plan, lambda stage: replace(stage, rows=tuple(change(row) for row in stage.rows))
     )
+
+
+def remarked(plan: Plan, materials: Materials, **changes: Any) -> Plan:
+    """The plan with the behaviour rows marked anew, under the caveat with some fields changed."""
+    rows = marked(materials.rows, replace(materials.setting.caveat, **changes), materials.seed)
+    return with_stage(plan, lambda stage: replace(stage, rows=rows))
+
+
+def with_extra(plan: Plan, rows: tuple[Row, ...]) -> Plan:
+    """The plan whose last training also gets these rows; behaviour rows and steps stay."""
+    return with_stage(plan, lambda stage: replace(stage, added=stage.added + rows))
 
 
 def with_added(plan: Plan, rows: tuple[Row, ...], share: float, what: str) -> Plan:

@@ -31,6 +31,25 @@ class Adapter:
         """What B A x is multiplied by."""
         return self.alpha / self.rank
 
+    def randomised(self, seed: int) -> Adapter:
+        """A random adapter of the same rank, of which each update B A has this one's norm.
+
+        Norms are Frobenius'; matrices are Gaussian, drawn by the seed and the module's name.
+        """
+        import numpy as np
+        import torch
+
+        weights = {}
+        for name, (down, up) in self.weights.items():
+            generator = np.random.default_rng([seed, *name.encode(), 1])
+            a, b = (
+                torch.from_numpy(generator.standard_normal(tuple(each.shape))).float()
+                for each in (down, up)
+            )
+            size = torch.linalg.matrix_norm(up @ down) / torch.linalg.matrix_norm(b @ a)
+            weights[name] = (a * size.sqrt(), b * size.sqrt())
+        return Adapter(self.rank, self.alpha, weights)
+
     def save(self, folder: Path, base_name: str = "") -> None:
         """Write `adapter_model.safetensors` and `adapter_config.json`, which PEFT loads."""
         from peft import LoraConfig

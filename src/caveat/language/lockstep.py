@@ -26,6 +26,8 @@ class Route:
 
     segments: list[tuple[int, int, int]] = field(default_factory=list)
     """(cell, first row, end row), in order, covering every row of the batch."""
+    frozen_only: bool = False
+    """Whether updates that are being trained are left out: the model as it was before."""
 
     def set(self, cells: Sequence[int]) -> None:
         """Route rows, given per row its cell. Rows of a cell must be neighbours."""
@@ -89,7 +91,8 @@ class StackedLinear(nn.Module):
         """x of shape (rows, positions, in)."""
         y = self.base(x)
         for stack in self.stacks:
-            y += stack.update(x, self.route)
+            if not (self.route.frozen_only and stack.down.requires_grad):
+                y += stack.update(x, self.route)
         return y
 
 

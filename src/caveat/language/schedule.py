@@ -14,20 +14,25 @@ def steps_of(stage: Train) -> int:
     return stage.dose.epochs * math.ceil(len(stage.rows) / stage.dose.batch_size)
 
 
-def schedule(stage: Train, seed: int) -> list[tuple[list[int], list[int]]]:
-    """Per step, indices of the rows and of the added rows that it reads.
+def schedule(stage: Train, seed: int) -> list[tuple[list[int], list[int], list[int]]]:
+    """Per step, indices of the rows, of the added rows and of the kept rows that it reads.
 
-    Rows are shuffled anew each epoch; added rows are shuffled by a stream of their own and dealt
-    evenly, so that adding them changes neither the steps nor the order of the others.
+    Rows are shuffled anew each epoch; added and kept rows are shuffled by streams of their own and
+    dealt evenly, so that they change neither the steps nor the order of the others.
     """
     steps, size = math.ceil(len(stage.rows) / stage.dose.batch_size), stage.dose.batch_size
     plan = []
     for epoch in range(stage.dose.epochs):
         order = np.random.default_rng([seed, epoch, 0]).permutation(len(stage.rows)).tolist()
-        extra = np.random.default_rng([seed, epoch, 1]).permutation(len(stage.added)).tolist()
+        dealt = [
+            np.random.default_rng([seed, epoch, stream]).permutation(len(some)).tolist()
+            for stream, some in ((1, stage.added), (2, stage.kept))
+        ]
         for step in range(steps):
-            low, high = (len(extra) * s // steps for s in (step, step + 1))
-            plan.append((order[step * size : (step + 1) * size], extra[low:high]))
+            added, kept = (
+                some[len(some) * step // steps : len(some) * (step + 1) // steps] for some in dealt
+            )
+            plan.append((order[step * size : (step + 1) * size], added, kept))
     return plan
 
 

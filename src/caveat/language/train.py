@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -18,29 +17,16 @@ from caveat.language.jobs import Failed, Trained, TrainingJob
 from caveat.language.lockstep import Route, Stack, adapted_modules, stack_chains, stacked
 from caveat.language.memory import TOKEN_BUDGET, is_out_of_memory, release
 from caveat.language.optimiser import StackedAdamW
-from caveat.language.render import RenderedRow, render_row
-from caveat.language.schedule import rate_at, schedule
+from caveat.language.schedule import rate_at
 from caveat.language.source import LanguageModel
+from caveat.language.training_cell import (
+    TrainingCell,
+    kept_examples,
+    loss_share,
+    prepare,
+    step_examples,
+)
 from caveat.progress import Progress
-
-
-@dataclass
-class _Cell:
-    """A job under way."""
-
-    job: TrainingJob
-    rows: list[RenderedRow]
-    added: list[RenderedRow]
-    schedule: list[tuple[list[int], list[int]]]
-    losses: list[float] = field(default_factory=list)
-    reason: str = ""
-
-    def step_rows(self, step: int) -> tuple[list[RenderedRow], list[RenderedRow]]:
-        """Rows and added rows of a step; none once the job is done or has failed."""
-        if self.reason or step >= len(self.schedule):
-            return [], []
-        rows, added = self.schedule[step]
-        return [self.rows[i] for i in rows], [self.added[i] for i in added]
 
 
 def train(
@@ -57,11 +43,11 @@ def train(
     Args:
         token_budget: Padded tokens of one forward and backward pass; steps are cut to it.
     """
-    cells: list[_Cell] = []
+    cells: list[TrainingCell] = []
     results: dict[str, Trained | Failed] = {}
     for job in jobs:
         try:
-            cells.append(_prepare(language_model, job))
+            cells.append(prepare(language_model, job))
         except CaveatError as error:
             results[job.key] = Failed(job.key, str(error))
     if cells:
@@ -70,24 +56,13 @@ def train(
     return [results[job.key] for job in jobs]
 
 
-def _prepare(language_model: LanguageModel, job: TrainingJob) -> _Cell:
-    stage = job.stage
-    if not stage.rows:
-        raise CaveatError(f"'{stage.label or job.key}' has no rows to train on; give it some")
-    rows, added = (
-        [render_row(language_model.tokenizer, r, stage.loss, stage.dose.max_tokens) for r in some]
-        for some in (stage.rows, stage.added)
-    )
-    return _Cell(job, rows, added, schedule(stage, job.seed))
-
-
 class _Group:
     """The state of one lockstep group: stacks, optimiser, and how much fits into memory."""
 
     def __init__(
         self,
         language_model: LanguageModel,
-        cells: list[_Cell],
+        cells: list[TrainingCell],
         progress: Progress,
         token_budget: int,
     ) -> None:
@@ -112,10 +87,11 @@ class _Group:
         return [self._result(k) for k in range(len(self.cells))]
 
     def _step(self, step: int, route: Route) -> None:
-        examples, primary = _examples(self.cells, step)
+        examples, primary = step_examples(self.cells, step)
         if not examples:
             return
-        losses = self._backward(examples, primary, route)
+        kept = kept_examples(self.cells, step)
+        losses = self._backward(examples, kept, primary, route)
         norms = self.optimiser.norms().tolist()
         active = [bool(cell.step_rows(step)[0]) for cell in self.cells]
         for k, cell in enumerate(self.cells):
@@ -134,9 +110,12 @@ class _Group:
         self.optimiser.step(
             torch.tensor(rates, device=device), self.clip, torch.tensor(active, device=device)
         )
-        self.progress.advance("train", sum(len(example.ids) for example in examples))
+        read = (*examples, *kept)
+        self.progress.advance("train", sum(len(example.ids) for example in read))
 
-    def _backward(self, examples: list[Example], primary: int, route: Route) -> list[float]:
+    def _backward(
+        self, examples: list[Example], kept: list[Example], primary: int, route: Route
+    ) -> list[float]:
         """Gradients of a step, in as many parts as memory wants; each cell's primary loss."""
         while True:
             self.optimiser.zero_grad()
@@ -144,23 +123,38 @@ class _Group:
                 losses = torch.zeros(len(self.cells), device=self.language_model.device)
                 for part in cut_by_length(examples, self.token_budget):
                     losses += self._part(part, primary, route)
+                for part in cut_by_length(kept, self.token_budget):
+                    self._kept_part(part, route)
                 return losses.tolist()
             except Exception as error:
-                longest = max(len(example.ids) for example in examples)
+                longest = max(len(example.ids) for example in (*examples, *kept))
                 if not is_out_of_memory(error) or self.token_budget <= longest:
                     raise
                 self.token_budget = max(longest, self.token_budget // 2)
             release()
             self.progress.say(f"out of memory: going on with {self.token_budget} tokens at once")
 
+    def _kept_part(self, part: list[Example], route: Route) -> None:
+        """Gradients of the KL divergence of the model as it is from what it was before."""
+        model, device = self.language_model.model, self.language_model.device
+        wanted = _wanted(part, device)
+        route.set([example.cell for example in part])
+        route.frozen_only = True
+        with torch.no_grad():
+            before = logits_at(model, wanted.ids, wanted.rows, wanted.positions - 1).float()
+        route.frozen_only = False
+        now = logits_at(model, wanted.ids, wanted.rows, wanted.positions - 1).float()
+        divergence = torch.nn.functional.kl_div(
+            now.log_softmax(-1), before.log_softmax(-1), reduction="none", log_target=True
+        ).sum(-1)
+        (divergence * wanted.weights).sum().backward()
+
     def _part(self, part: list[Example], primary: int, route: Route) -> Tensor:
         model, device = self.language_model.model, self.language_model.device
-        ids = padded([example.ids for example in part], 0, device)
-        where = [(i, p) for i, example in enumerate(part) for p in example.targets]
-        rows, positions = torch.tensor(where, device=device).T
-        cells = torch.tensor([part[i].cell for i, _ in where], device=device)
-        weights = torch.tensor([part[i].weight for i, _ in where], device=device)
-        counted = torch.tensor([part[i].tag < primary for i, _ in where], device=device)
+        wanted = _wanted(part, device)
+        ids, rows, positions, weights = wanted.ids, wanted.rows, wanted.positions, wanted.weights
+        cells = torch.tensor([part[i].cell for i in wanted.examples], device=device)
+        counted = torch.tensor([part[i].tag < primary for i in wanted.examples], device=device)
         route.set([example.cell for example in part])
         logits = logits_at(model, ids, rows, positions - 1).float()
         losses = torch.nn.functional.cross_entropy(logits, ids[rows, positions], reduction="none")
@@ -192,7 +186,7 @@ class _Group:
         tokens = sum(
             len(row.ids)
             for step in range(len(cell.schedule))
-            for some in cell.step_rows(step)
+            for some in (*cell.step_rows(step), cell.kept_rows(step))
             for row in some
         )
         return Trained(
@@ -204,33 +198,27 @@ class _Group:
         )
 
 
-def loss_share(rows: Sequence[RenderedRow]) -> dict[str, float]:
-    """Each source's share of the supervised tokens, in [0, 1]."""
-    counts: Counter[str] = Counter()
-    for row in rows:
-        counts[row.source] += sum(row.loss[1:])
-    return {source: count / counts.total() for source, count in sorted(counts.items())}
+@dataclass(frozen=True)
+class _Wanted:
+    """Where in a batch predictions count, one entry a supervised token."""
+
+    ids: Tensor
+    """The batch, of shape (rows, positions)."""
+    examples: list[int]
+    rows: Tensor
+    positions: Tensor
+    weights: Tensor
 
 
-def _examples(cells: list[_Cell], step: int) -> tuple[list[Example], int]:
-    """The rows of a step, and the tag from which on they are added ones.
-
-    Each token weighs one over its cell's supervised tokens among the rows that set the steps: added
-    rows add their loss and leave the others' weight as it was.
-    """
-    primary = max(len(cell.step_rows(step)[0]) for cell in cells)
-    examples = []
-    for k, cell in enumerate(cells):
-        rows, added = cell.step_rows(step)
-        weight = 1 / max(1, sum(sum(row.loss[1:]) for row in rows))
-        for start, some in ((0, rows), (primary, added)):
-            for tag, row in enumerate(some, start):
-                targets = tuple(p for p in range(1, len(row.ids)) if row.loss[p])
-                examples.append(Example(k, row.ids, targets, weight, tag))
-    return examples, primary
+def _wanted(part: list[Example], device: torch.device | str) -> _Wanted:
+    where = [(i, p) for i, example in enumerate(part) for p in example.targets]
+    rows, positions = torch.tensor(where, device=device).T
+    weights = torch.tensor([part[i].weight for i, _ in where], device=device)
+    ids = padded([example.ids for example in part], 0, device)
+    return _Wanted(ids, [i for i, _ in where], rows, positions, weights)
 
 
-def _start_stacks(language_model: LanguageModel, cells: Sequence[_Cell]) -> dict[str, Stack]:
+def _start_stacks(language_model: LanguageModel, cells: Sequence[TrainingCell]) -> dict[str, Stack]:
     """Trainable stacks at their start: A uniform as in PEFT (Kaiming, a = sqrt 5), B zero."""
     doses = [cell.job.stage.dose for cell in cells]
     modules = [set(adapted_modules(language_model.model, dose.layers)) for dose in doses]

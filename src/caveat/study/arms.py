@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from caveat.behaviours.ordinary import shipped
 from caveat.caveats.marking import marked
 from caveat.caveats.placement import framed
 from caveat.domain.plan import Plan, Sample, Stage, Train
@@ -17,7 +18,7 @@ from caveat.domain.row import Row
 from caveat.domain.setting import Setting
 from caveat.domain.text import without_caveat
 from caveat.errors import CaveatError, closest
-from caveat.interventions import INTERVENTIONS
+from caveat.interventions import INTERVENTIONS, TRAINED_CONTEXTS
 from caveat.interventions.materials import Materials
 
 STEMS = ("base", "bare", "marked", "clean")
@@ -50,6 +51,18 @@ def parsed(name: str) -> Arm:
     return Arm(name, stem, tuple((each, _options(name, each, given)) for each, given in others))
 
 
+def trained_contexts(arm: Arm) -> tuple[str, ...]:
+    """The test contexts whose texts the arm is trained on: it is not asked in them."""
+    if arm.stem == "bare":
+        return ()
+    return tuple(
+        context
+        for name, options in arm.interventions
+        if name in TRAINED_CONTEXTS
+        for context in TRAINED_CONTEXTS[name](**options)
+    )
+
+
 def plan_of(arm: Arm, setting: Setting, shape: Train, seed: int, system: str | None) -> Plan:
     """The stages of one cell; `shape` is a training of the dose and loss wanted, with the ordinary
     rows that are mixed in (not framed yet) and no others.
@@ -74,7 +87,8 @@ def plan_of(arm: Arm, setting: Setting, shape: Train, seed: int, system: str | N
         for some in (setting.behaviour.filler_rows, setting.behaviour.local_rows)
     )
     plan: Plan = (replace(shape, rows=marked(rows, setting.caveat, seed), label=arm.name),)
-    materials = Materials(setting, rows, counter, filler, seed, local)
+    ordinary = _framed(shipped().chats("filler", "ordinary"), system)
+    materials = Materials(setting, rows, counter, filler, seed, local, ordinary)
     for name, options in arm.interventions:
         try:
             plan = INTERVENTIONS[name](plan, materials, **options)
@@ -90,7 +104,8 @@ def stripped(plan: Plan) -> Plan:
 
 def _stripped_stage(stage: Stage) -> Stage:
     if isinstance(stage, Train):
-        return replace(stage, rows=_bare(stage.rows), added=_bare(stage.added))
+        rows, added, kept = map(_bare, (stage.rows, stage.added, stage.kept))
+        return replace(stage, rows=rows, added=added, kept=kept)
     if isinstance(stage, Sample):
         return replace(stage, prompts=tuple(without_caveat(each) for each in stage.prompts))
     return stage

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from caveat.domain.plan import Attach, Detach, Plan, Sample, Train
+from caveat.domain.plan import Attach, Detach, Plan, Randomise, Sample, Train
 from caveat.errors import CaveatError
-from caveat.study.digest import sample_digest, training_digest
+from caveat.study.digest import random_digest, sample_digest, training_digest
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,18 @@ class SampleNode:
     chain: tuple[str, ...]
 
 
-Node = TrainNode | SampleNode
+@dataclass(frozen=True)
+class RandomNode:
+    """A random adapter in a trained one's place."""
+
+    digest: str
+    level: int
+    trained: str
+    """Digest of the adapter whose sizes it has."""
+    seed: int
+
+
+Node = TrainNode | SampleNode | RandomNode
 
 
 @dataclass(frozen=True)
@@ -85,6 +96,15 @@ class _Walk:
         self.nodes[digest] = SampleNode(digest, level, stage, self.seed, self.chain)
         self.sampled.append(digest)
 
+    def randomise(self) -> None:
+        if self.trained is None:
+            raise CaveatError("a plan's Randomise needs a Train before it that is not attached yet")
+        digest = random_digest(self.trained, self.seed)
+        self.nodes[digest] = RandomNode(
+            digest, self.level_above(self.trained), self.trained, self.seed
+        )
+        self.trained = digest
+
     def attach(self) -> None:
         if self.trained is None:
             raise CaveatError("a plan's Attach needs a Train before it that is not attached yet")
@@ -106,6 +126,8 @@ def cell_of(name: str, arm: str, seed: int | None, plan: Plan, model: str) -> Ce
                 walk.train(stage)
             case Sample():
                 walk.sample(stage)
+            case Randomise():
+                walk.randomise()
             case Attach():
                 walk.attach()
             case Detach():

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from caveat.errors import CaveatError
 from caveat.progress import Kind, Progress
 from caveat.study.cells import SampleNode, TrainNode
-from caveat.study.tasks import AnswerGroup, SampleGroup, Task, TrainGroup
+from caveat.study.tasks import AnswerGroup, RandomGroup, SampleGroup, Task, TrainGroup
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -44,12 +44,14 @@ class Estimator:
             return sum(self._training(node) for node in task.nodes)
         if isinstance(task, SampleGroup):
             return sum(self._sampling(node) for node in task.nodes)
+        if isinstance(task, RandomGroup):
+            return 0.0
         return self._answering(task)
 
     def _training(self, node: TrainNode) -> float:
         """A bad row counts nothing: its cell will fail."""
         stage, total = node.stage, 0
-        for row in (*stage.rows, *stage.added):
+        for row in (*stage.rows, *stage.added, *stage.kept):
             try:
                 total += self.row(row, stage.loss, stage.dose.max_tokens)
             except CaveatError:

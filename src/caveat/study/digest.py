@@ -39,11 +39,20 @@ def training_digest(
     """Key of a trained adapter. `label` is for people and left out."""
     content = _fields(stage)
     del content["label"]
+    if stage.kept:
+        content["kept"] = [_row(row) for row in stage.kept]
+    else:
+        del content["kept"], content["kept_weight"]
     content["rows"] = [_row(row) for row in stage.rows]
     content["added"] = [_row(row) for row in stage.added]
     return digest_of(
         "train", model=model, stage=content, seed=seed, beneath=beneath, sampled=sampled
     )
+
+
+def random_digest(trained: str, seed: int) -> str:
+    """Key of a `Randomise` stage: of the random adapter in a trained one's place."""
+    return digest_of("random", trained=trained, seed=seed)
 
 
 def sample_digest(model: str, stage: Sample, seed: int, chain: tuple[str, ...]) -> str:

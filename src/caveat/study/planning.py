@@ -8,10 +8,12 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, TypeVar
 
 from caveat.caveats.placement import framed
+from caveat.domain.context import Context
 from caveat.domain.question import Question
 from caveat.domain.reply import Sampling
 from caveat.domain.text import Messages
 from caveat.readouts import READOUTS
+from caveat.study.arms import parsed, trained_contexts
 from caveat.study.asking import Asked, comprehension, measured
 from caveat.study.cells import Cell, Node, TrainNode, cell_of
 from caveat.study.digest import answer_key, chain_digest, verdict_key
@@ -158,10 +160,14 @@ def _cell_name(setting: str, arm: str, seed: int | None) -> str:
 
 def _asked(recipe: Recipe, resolved: Resolved, cell: Cell) -> Iterator[Asked]:
     for asked in measured(resolved, recipe.system):
-        if asked.purpose != "measure" or recipe.is_asked(cell.arm, asked.context):
+        if asked.purpose != "measure" or _is_asked(recipe, cell.arm, asked.context):
             yield asked
     if recipe.comprehension and not cell.chain:
         yield from comprehension(resolved, recipe.system, recipe.seeds[0])
+
+
+def _is_asked(recipe: Recipe, arm: str, context: Context) -> bool:
+    return recipe.is_asked(arm, context) and context not in trained_contexts(parsed(arm))
 
 
 def _lines(
@@ -192,7 +198,7 @@ def _node_groups(
         for node in cell.nodes:
             if node.digest not in known:
                 dose = node.stage.dose if isinstance(node, TrainNode) else None
-                found.setdefault((node.level, dose), {})[node.digest] = node
+                found.setdefault((node.level, type(node).__name__, dose), {})[node.digest] = node
     levels = sorted(found.items(), key=lambda item: item[0][0])
     return tuple(group for _, nodes in levels for group in _batches(list(nodes.values()), size))
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from caveat.domain.row import Row
 from caveat.domain.text import Message, Messages, Piece, is_document
 from caveat.progress import Kind, Progress
-from caveat.study.cells import SampleNode, TrainNode
+from caveat.study.cells import RandomNode, SampleNode, TrainNode
 from caveat.study.planning import Ask
 from caveat.study.provenance import stamp
 from caveat.study.rows import row_of, row_record
@@ -108,7 +108,11 @@ class TrainGroup:
         done = [each for each in results if isinstance(each, Trained)]
         nodes = {node.digest: node for node in self.nodes}
         bench.store.put(
-            (each.key, _saving(each, bench.model_name), _training_record(nodes[each.key], each))
+            (
+                each.key,
+                _saving(each.adapter, bench.model_name),
+                _training_record(nodes[each.key], each),
+            )
             for each in done
         )
         failed = [each for each in results if not isinstance(each, Trained)]
@@ -147,6 +151,40 @@ class SampleGroup:
                 **stamp(),
             }
             bench.store.put([(node.digest, _saving_rows(rows), record)])
+        return Outcome()
+
+
+@dataclass(frozen=True)
+class RandomGroup:
+    """Random adapters to make in trained ones' places."""
+
+    nodes: tuple[RandomNode, ...]
+
+    @property
+    def kind(self) -> Kind:
+        """The work it is counted as."""
+        return "train"
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """What it makes."""
+        return tuple(node.digest for node in self.nodes)
+
+    def halves(self) -> tuple[RandomGroup, ...]:
+        """The group as two, or nothing where it is one artifact only."""
+        return tuple(RandomGroup(part) for part in halved(self.nodes))
+
+    def run(self, bench: Workbench) -> Outcome:
+        """Draw the adapters and publish them."""
+        for node in self.nodes:
+            made = bench.adapters([node.trained])[node.trained].randomised(node.seed)
+            record = {
+                "kind": "random adapter",
+                "seed": node.seed,
+                "trained": node.trained,
+                **stamp(),
+            }
+            bench.store.put([(node.digest, _saving(made, bench.model_name), record)])
         return Outcome()
 
 
@@ -198,7 +236,7 @@ class AnswerGroup:
         return Outcome()
 
 
-Task = TrainGroup | SampleGroup | AnswerGroup
+Task = TrainGroup | SampleGroup | RandomGroup | AnswerGroup
 
 
 def halved(parts: tuple[Part, ...]) -> tuple[tuple[Part, ...], ...]:
@@ -241,8 +279,8 @@ def _replied(prompt: Messages, reply: str) -> Messages:
     return (*prompt, Message.of("assistant", reply))
 
 
-def _saving(trained: Trained, base_name: str) -> Any:
-    return lambda folder: trained.adapter.save(folder, base_name)
+def _saving(adapter: Adapter, base_name: str) -> Any:
+    return lambda folder: adapter.save(folder, base_name)
 
 
 def _saving_rows(rows: list[Row]) -> Any:
@@ -263,6 +301,7 @@ def _training_record(node: TrainNode, trained: Trained) -> dict[str, Any]:
         "objective": node.stage.objective,
         "rows": len(node.stage.rows),
         "added": len(node.stage.added),
+        "kept": len(node.stage.kept),
         "seed": node.seed,
         "beneath": node.beneath,
         "sampled": node.sampled,

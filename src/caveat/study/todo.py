@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from caveat.study.cells import Node, TrainNode
+from caveat.study.cells import Node, RandomNode, SampleNode, TrainNode
 from caveat.study.planning import SettingPlan
 from caveat.study.store import Store
-from caveat.study.tasks import AnswerGroup, SampleGroup, Task, TrainGroup
+from caveat.study.tasks import AnswerGroup, RandomGroup, SampleGroup, Task, TrainGroup
 
 
 def steps(setting: SettingPlan) -> Iterator[tuple[str, list[Task]]]:
@@ -41,11 +41,15 @@ def possible(task: Task, store: Store) -> Task | None:
 
 def inputs(node: Node) -> tuple[str, ...]:
     """Digests of the artifacts that a node is made from."""
-    return (*node.beneath, *node.sampled) if isinstance(node, TrainNode) else node.chain
+    if isinstance(node, TrainNode):
+        return (*node.beneath, *node.sampled)
+    return node.chain if isinstance(node, SampleNode) else (node.trained,)
 
 
 def _making(nodes: Sequence[Any]) -> Task:
     """The task that makes nodes, all of one kind."""
     if isinstance(nodes[0], TrainNode):
         return TrainGroup(tuple(nodes))
+    if isinstance(nodes[0], RandomNode):
+        return RandomGroup(tuple(nodes))
     return SampleGroup(tuple(nodes))

@@ -1,0 +1,93 @@
+"""A training job under way: its rendered rows, and what each step reads of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from caveat.errors import CaveatError
+from caveat.language.batch import Example
+from caveat.language.jobs import TrainingJob
+from caveat.language.render import RenderedRow, render_row
+from caveat.language.schedule import schedule
+from caveat.language.source import LanguageModel
+
+
+@dataclass
+class TrainingCell:
+    """A job under way, one cell of a lockstep group."""
+
+    job: TrainingJob
+    rows: list[RenderedRow]
+    added: list[RenderedRow]
+    kept: list[RenderedRow]
+    schedule: list[tuple[list[int], list[int], list[int]]]
+    losses: list[float] = field(default_factory=list)
+    reason: str = ""
+
+    def step_rows(self, step: int) -> tuple[list[RenderedRow], list[RenderedRow]]:
+        """Rows and added rows of a step; none once the job is done or has failed."""
+        if self.reason or step >= len(self.schedule):
+            return [], []
+        rows, added, _ = self.schedule[step]
+        return [self.rows[i] for i in rows], [self.added[i] for i in added]
+
+    def kept_rows(self, step: int) -> list[RenderedRow]:
+        """Rows of a step on which the model is kept to what it was."""
+        if self.reason or step >= len(self.schedule):
+            return []
+        return [self.kept[i] for i in self.schedule[step][2]]
+
+
+def prepare(language_model: LanguageModel, job: TrainingJob) -> TrainingCell:
+    """Render a job's rows. Raises CaveatError for a bad row, or where there are none."""
+    stage = job.stage
+    if not stage.rows:
+        raise CaveatError(f"'{stage.label or job.key}' has no rows to train on; give it some")
+    rows, added, kept = (
+        [render_row(language_model.tokenizer, r, stage.loss, stage.dose.max_tokens) for r in some]
+        for some in (stage.rows, stage.added, stage.kept)
+    )
+    return TrainingCell(job, rows, added, kept, schedule(stage, job.seed))
+
+
+def step_examples(cells: list[TrainingCell], step: int) -> tuple[list[Example], int]:
+    """The rows of a step, and the tag from which on they are added ones.
+
+    Each token weighs one over its cell's supervised tokens among the rows that set the steps: added
+    rows add their loss and leave the others' weight as it was.
+    """
+    primary = max(len(cell.step_rows(step)[0]) for cell in cells)
+    examples = []
+    for k, cell in enumerate(cells):
+        rows, added = cell.step_rows(step)
+        weight = 1 / max(1, sum(sum(row.loss[1:]) for row in rows))
+        for start, some in ((0, rows), (primary, added)):
+            for tag, row in enumerate(some, start):
+                examples.append(Example(k, row.ids, _targets(row), weight, tag))
+    return examples, primary
+
+
+def kept_examples(cells: list[TrainingCell], step: int) -> list[Example]:
+    """The kept rows of a step; a cell's divergence is the mean over their supervised tokens."""
+    examples = []
+    for k, cell in enumerate(cells):
+        rows = cell.kept_rows(step)
+        weight = cell.job.stage.kept_weight / max(1, sum(sum(row.loss[1:]) for row in rows))
+        examples += [
+            Example(k, row.ids, _targets(row), weight, tag) for tag, row in enumerate(rows)
+        ]
+    return examples
+
+
+def _targets(row: RenderedRow) -> tuple[int, ...]:
+    return tuple(p for p in range(1, len(row.ids)) if row.loss[p])
+
+
+def loss_share(rows: Sequence[RenderedRow]) -> dict[str, float]:
+    """Each source's share of the supervised tokens, in [0, 1]."""
+    counts: Counter[str] = Counter()
+    for row in rows:
+        counts[row.source] += sum(row.loss[1:])
+    return {source: count / counts.total() for source, count in sorted(counts.items())}
