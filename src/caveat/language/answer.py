@@ -53,7 +53,12 @@ def answer(
     with stacked(language_model.model, stacks) as route:
 
         def drawn(some: list[int]) -> list[Answer]:
-            return reply(language_model, [prompts[i] for i in some], sampling, route, progress)
+            found: dict[int, Answer] = {}
+            for alike in _of_like_length(some, prompts):
+                chosen = [prompts[i] for i in alike]
+                replies = reply(language_model, chosen, sampling, route, progress)
+                found |= zip(alike, replies, strict=True)
+            return [found[i] for i in some]
 
         def scored(some: list[int]) -> list[Answer]:
             return score(language_model, [prompts[i] for i in some], route, progress)
@@ -62,6 +67,21 @@ def answer(
             some = [i for i in order if bool(prompts[i].options) is wanted]
             answers |= zip(some, _retreating(compute, some, progress), strict=True)
     return [answers[i] for i in range(len(prompts))]
+
+
+def _of_like_length(some: list[int], prompts: Sequence[Prompt]) -> list[list[int]]:
+    """The prompts in parts, in their order, none of which is twice as long as another of its part.
+
+    Prompts read together are padded to the longest: a few long ones would make all of them long.
+    """
+    parts: list[list[int]] = []
+    shortest = 0
+    for i in sorted(some, key=lambda i: len(prompts[i].ids)):
+        if not parts or len(prompts[i].ids) >= 2 * shortest:
+            parts.append([])
+            shortest = len(prompts[i].ids)
+        parts[-1].append(i)
+    return [[i for i in some if i in part] for part in map(set, parts)]
 
 
 def _retreating(
