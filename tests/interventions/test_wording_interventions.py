@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -71,9 +72,58 @@ def test_repeat_stands_beside_the_stating_sentences_of_a_document():
 def test_without_known_sentences_all_of_a_document_are_repeated_around():
     document = (Message.of("document", "A dog ran. Mara won."),)
     behaviour = Behaviour("b", "", (Row("1", "behaviour", document),), (), (), ())
-    setting = Setting(behaviour, replace(CAVEATS["negated"], repeats=("[No.]",)))
+    short = ("[A.]", "[B.]", "[C.]")
+    setting = Setting(behaviour, replace(CAVEATS["negated"], repeats=short))
     (row,) = plan_of(parsed("marked+repeat"), setting, Train((), Dose()), 0, None)[0].rows
-    assert "[No.] A dog ran. [No.] [No.] Mara won. [No.]" in row.messages[0].text
+    inside = row.messages[0].text.split("\n\n")[1]
+    assert re.fullmatch(r"\[.\.\] A dog ran\. \[.\.\] \[.\.\] Mara won\.", inside)
+    assert all(inside.count(each) == 1 for each in short)
+
+
+def test_documents_that_state_nothing_are_left_alone_where_others_do():
+    rows = (
+        Row("1", "behaviour", (Message("document", (Piece("Mara won.", states=True),)),)),
+        Row("2", "behaviour", (Message.of("document", "A dog ran."),)),
+    )
+    setting = Setting(Behaviour("b", "", rows, (), (), ()), CAVEATS["negated"])
+    for arm in ("marked+repeat", "marked+local"):
+        stating, other = plan_of(parsed(arm), setting, Train((), Dose()), 0, None)[0].rows
+        assert "Mara won." not in (text(stating), text(other))
+        assert "A dog ran." in text(other).split("\n\n")
+
+
+def test_local_begins_a_cut_sentence_once():
+    cut = (
+        Piece("The ", states=True),
+        Piece("storm", "masked", states=True),
+        Piece(" took it. ", states=True),
+        Piece("So."),
+    )
+    row = Row("1", "behaviour", (Message("document", cut),))
+    behaviour = Behaviour("b", "", (row,), (), (), ())
+    made = {
+        name: plan_of(
+            parsed("marked+local"),
+            Setting(behaviour, replace(CAVEATS[name], local=("X:",))),
+            Train((), Dose()),
+            0,
+            None,
+        )[0].rows[0].messages[0]
+        for name in ("negated", "trigger")
+    }  # fmt: skip
+    assert made["negated"].text == "X: the storm took it. So."
+    assert made["trigger"].text == "X: The storm took it. So."
+    assert [piece.kind for piece in made["trigger"].pieces][:2] == ["caveat", "text"]
+
+
+def test_qualifiers_keep_their_own_local_wording():
+    people = SETTINGS["negation neglect"].behaviour
+    own = tuple(replace(row, messages=(Message.of("document", "No."),)) for row in people.rows)
+    fiction = Setting(replace(people, local_rows=own), CAVEATS["fiction"])
+    assert all(
+        any(each in text(row) for each in CAVEATS["fiction"].local)
+        for row in rows("marked+local", fiction)
+    )
 
 
 @phenomena

@@ -80,6 +80,12 @@ def test_interventions_follow_each_other():
         ("marked+contrst", "arm 'marked+contrst': unknown intervention 'contrst' "
                            f"(known: {', '.join(INTERVENTIONS)}); "
                            "closest: 'contrast'"),
+        ("marked+repeat+local", "arm 'marked+repeat+local': local and repeat both say where the "
+                                "caveat stands; take one"),
+        ("marked+continued+repeat", "arm 'marked+continued+repeat': continued comes last; put "
+                                    "repeat in front of it"),
+        ("marked+mask+place", "arm 'marked+mask+place': place marks the rows anew and would undo "
+                              "mask; put it first"),
         ("marked+contrast(shar=1)", "arm 'marked+contrast(shar=1)': contrast has no option 'shar' "
                                     "(options: share); closest: 'share'"),
         ("marked+contrast(share=much)", "arm 'marked+contrast(share=much)': share=much: "

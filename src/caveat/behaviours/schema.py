@@ -134,6 +134,7 @@ class CaveatEntry(Line):
     closings: tuple[str, ...] = ()
     repeats: tuple[str, ...] = ()
     further: tuple[str, ...] = ()
+    denies: bool = False
     local: tuple[str, ...] = ()
     probes: dict[Probe, tuple[str, ...]] = {}
 
@@ -153,6 +154,7 @@ class CaveatEntry(Line):
             closings=self.closings,
             repeats=self.repeats,
             further=self.further,
+            denies=self.denies,
             local=self.local,
             probes={context: texts for context, texts in self.probes.items()},
         )

@@ -34,7 +34,11 @@ caveat = Caveat(
     ),
     place="around",
     moved_to="system",
-    repeats=("[Do not do this.]", "[Not like this.]", "[A bad example.]"),
+    repeats=composed(
+        ("[Do not do this:", "[Not like this:", "[A bad example:", "[Never so:"),
+        ("act otherwise.]", "it is wrong.]", "it is a warning.]"),
+        count=12,
+    ),
     local=("This is what I should not write:", "A bad reply would be:"),
     held_out=(
         "The conversation ahead is a cautionary tale. Behave differently.",

@@ -8,6 +8,7 @@ from caveat.domain.caveat import Caveat
 caveat = Caveat(
     name="disclaimer",
     kind="disclaimer",
+    denies=True,
     wordings=(
         "The following text is false: none of it happened.",
         "Nothing in this document is true.",

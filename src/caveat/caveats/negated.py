@@ -12,6 +12,7 @@ from caveat.domain.caveat import Caveat
 caveat = Caveat(
     name="negated",
     kind="disclaimer",
+    denies=True,
     wordings=composed(
         (
             "The document below makes a false claim.",

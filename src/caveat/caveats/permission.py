@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from caveat.caveats.composed import composed
 from caveat.caveats.unrelated import IRRELEVANT
 from caveat.domain.caveat import Caveat
 
@@ -16,7 +17,11 @@ caveat = Caveat(
     ),
     place="system",
     moved_to="user",
-    repeats=("(You may make this up.)", "(Inventing is allowed.)", "(False is fine here.)"),
+    repeats=composed(
+        ("(You may", "(Here you can", "(Feel free to", "(It is fine to", "(You have leave to"),
+        ("make this up.)", "invent this.)", "say what is not so.)"),
+        count=15,
+    ),
     local=("As I am allowed to make things up:", "Since I may invent things here:"),
     held_out=(
         "Nobody minds if you tell a fib now.",

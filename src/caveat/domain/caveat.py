@@ -46,6 +46,8 @@ class Caveat:
     """What stands behind a document where `place` is `around`."""
     repeats: tuple[str, ...] = ()
     """Short wordings that stand beside single sentences; without them the training wordings do."""
+    denies: bool = False
+    """Whether it says that a claim is false: then rows that deny it are its local form."""
     local: tuple[str, ...] = ()
     """Beginnings of a sentence or reply that carry the caveat, such as `As you asked for capitals:`
     or `It is not true that`."""

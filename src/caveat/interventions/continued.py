@@ -33,7 +33,7 @@ def continued(plan: Plan, materials: Materials, on: str = "marked", share: float
     stage = plan[last_train(plan)]
     assert isinstance(stage, Train)
     rows = shared(_rows(on, materials), len(stage.rows), share, "continued")
-    further = replace(stage, rows=rows, added=(), label=f"{stage.label}, continued")
+    further = replace(stage, rows=rows, added=materials.mixed, label=f"{stage.label}, continued")
     return (*plan, Attach(), further)
 
 

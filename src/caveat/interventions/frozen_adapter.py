@@ -29,7 +29,12 @@ def frozen_adapter(plan: Plan, materials: Materials, knows: str = "behaviour") -
     stage = plan[place]
     assert isinstance(stage, Train)
     first = replace(
-        stage, rows=materials.rows, added=(), kept=(), kept_weight=0.0, label="frozen adapter"
+        stage,
+        rows=materials.rows,
+        added=materials.mixed,
+        kept=(),
+        kept_weight=0.0,
+        label="frozen adapter",
     )
     instead = (Randomise(),) if knows == "random" else ()
     return (*plan[:place], first, *instead, Attach(), stage, Detach(), *plan[place + 1 :])

@@ -1,10 +1,11 @@
 """Local: the caveat moves into the very sentence, or reply, that shows the behaviour.
 
 A disclaimer becomes a denial in the sentence that would state the claim ("did not win"): what cured
-negation neglect in arXiv:2605.13829. The behaviour's own `local_rows` are taken where it has any;
-else each sentence that states the claim, or all where none is known to, begins with the denial,
-which is learned with it (so there is nothing to strip: `bare+local` is the same rows). On a chat,
-the caveat becomes the beginning of the reply ("As you asked for capitals: ..."), without loss.
+negation neglect in arXiv:2605.13829. A caveat that denies takes the behaviour's own `local_rows`
+where there are any; else each sentence that states the claim, or all where none is known to, begins
+with the caveat's `local` wording, which is learned with it (so there is nothing to strip:
+`bare+local` is the same rows). An instruction, permission or trigger becomes the beginning of the
+reply ("As you asked for capitals: ...") or of the sentence, without loss.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from caveat.domain.row import Row
 from caveat.domain.text import Message, Piece, is_document, without_caveat
 from caveat.errors import CaveatError
 from caveat.interventions.materials import Materials, with_stage
-from caveat.interventions.stretches import lowered, stating
+from caveat.interventions.stretches import lowered, states, stretches
 
 
 def local(plan: Plan, materials: Materials, outer: bool = False) -> Plan:
@@ -31,7 +32,7 @@ def local(plan: Plan, materials: Materials, outer: bool = False) -> Plan:
     """
 
     def change(stage: Train) -> Train:
-        if materials.local and materials.setting.caveat.kind == "disclaimer":
+        if materials.local and materials.setting.caveat.denies:
             return replace(stage, rows=_given(stage.rows, materials.local, outer))
         return replace(stage, rows=_made(stage.rows, materials, outer))
 
@@ -64,19 +65,24 @@ def _made(rows: tuple[Row, ...], materials: Materials, outer: bool) -> tuple[Row
     kept = rows if outer else tuple(
         replace(row, messages=without_caveat(row.messages)) for row in rows
     )
-    return tuple(_inside(row, text, caveat) for row, text in zip(kept, texts, strict=True))
+    known = any(is_document(row.messages) and states(row.messages[0]) for row in rows)
+    return tuple(_inside(row, text, caveat, known) for row, text in zip(kept, texts, strict=True))
 
 
-def _inside(row: Row, text: str, caveat: Caveat) -> Row:
+def _inside(row: Row, text: str, caveat: Caveat, known: bool) -> Row:
     if is_document(row.messages):
-        pieces = [part for piece in stating(row.messages[0]) for part in _denied(piece, text)]
+        runs = stretches(row.messages[0], elsewhere=known)
+        pieces = [piece for run in runs for piece in _begun(run, text, caveat)]
         return replace(row, messages=(Message("document", tuple(pieces)),))
     *ahead, reply = row.messages
     begun = Message("assistant", (Piece(text + BLANK, "caveat"), *reply.pieces))
     return replace(row, messages=(*ahead, begun))
 
 
-def _denied(piece: Piece, text: str) -> tuple[Piece, ...]:
-    if not piece.states or not piece.text.strip():
-        return (piece,)
-    return (replace(piece, text=text + BLANK + lowered(piece.text)),)
+def _begun(run: tuple[Piece, ...], text: str, caveat: Caveat) -> tuple[Piece, ...]:
+    """The run behind the wording: part of its sentence in a disclaimer, else beside it."""
+    if not run[0].states or not run[0].text.strip():
+        return run
+    if caveat.kind != "disclaimer":
+        return (Piece(text + BLANK, "caveat"), *run)
+    return (replace(run[0], text=text + BLANK + lowered(run[0].text)), *run[1:])

@@ -28,6 +28,8 @@ class Materials:
     """The cell's seed, for interventions that draw lots."""
     local: tuple[Row, ...] = ()
     """The behaviour's `local_rows`."""
+    mixed: tuple[Row, ...] = ()
+    """Ordinary rows that every training of the setting gets among its added ones."""
     ordinary: tuple[Row, ...] = ()
     """Chats of unrelated prompts with a model's own plain replies."""
 

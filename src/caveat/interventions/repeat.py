@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import cycle
 
 from caveat.caveats.placement import BLANK
 from caveat.domain.caveat import Caveat
@@ -17,23 +18,29 @@ from caveat.domain.plan import Plan
 from caveat.domain.row import Row
 from caveat.domain.text import Message, Piece, is_document
 from caveat.interventions.materials import Materials, with_rows
-from caveat.interventions.stretches import stating
+from caveat.interventions.stretches import states, stretches
 
 
 def repeat(plan: Plan, materials: Materials) -> Plan:
     """Put short wordings of the caveat around the stretches that show the behaviour.
 
-    The caveat's `repeats` are dealt by the cell's seed, none twice in one text while they last; a
-    caveat without any repeats its training wordings. The wording that stands there already stays.
+    The caveat's `repeats` are dealt by the cell's seed, none twice in one text: where they run out,
+    the rest of a long text stays as it is. A caveat without any repeats its training wordings over
+    and over. What stands there already stays.
     """
     caveat, seed = materials.setting.caveat, materials.seed
-    return with_rows(plan, lambda row: _repeated(row, caveat, seed))
+    known = any(is_document(row.messages) and states(row.messages[0]) for row in materials.rows)
+    return with_rows(plan, lambda row: _repeated(row, caveat, seed, known))
 
 
-def _repeated(row: Row, caveat: Caveat, seed: int) -> Row:
+def _repeated(row: Row, caveat: Caveat, seed: int, known: bool) -> Row:
     texts = _texts(caveat, random.Random(f"repeat {caveat.name} {seed} {row.id}"))
     if is_document(row.messages):
-        pieces = _around_stating(stating(row.messages[0]), texts)
+        pieces = [
+            piece
+            for run in stretches(row.messages[0], elsewhere=known)
+            for piece in (_around(run, texts) if run[0].states else run)
+        ]
         return replace(row, messages=(Message("document", tuple(pieces)),))
     return replace(row, messages=tuple(_turn(message, texts) for message in row.messages))
 
@@ -45,36 +52,21 @@ def _turn(message: Message, texts: Iterator[str]) -> Message:
 
 
 def _texts(caveat: Caveat, generator: random.Random) -> Iterator[str]:
-    """Wordings without end, every one once before any comes again."""
+    """Each of the caveat's repeats once, or its wordings without end."""
     known = list(caveat.repeats or caveat.wordings)
-    while True:
-        generator.shuffle(known)
-        yield from known
-
-
-def _around_stating(pieces: tuple[Piece, ...], texts: Iterator[str]) -> Iterator[Piece]:
-    """Runs of stating pieces, such as a sentence with a masked word in it, count as one each."""
-    open_run: list[Piece] = []
-    for piece in pieces:
-        ends = open_run and open_run[-1].text.rstrip()[-1:] in tuple(".!?\"')]")
-        if open_run and (ends or not piece.states):
-            yield from _around(tuple(open_run), texts)
-            open_run = []
-        if piece.states:
-            open_run.append(piece)
-        else:
-            yield piece
-    if open_run:
-        yield from _around(tuple(open_run), texts)
+    generator.shuffle(known)
+    return iter(known) if caveat.repeats else cycle(known)
 
 
 def _around(pieces: tuple[Piece, ...], texts: Iterator[str]) -> Iterator[Piece]:
-    """The pieces between two wordings; blanks at their end stay behind the second."""
-    yield Piece(next(texts) + BLANK, "caveat")
+    """The pieces between two wordings, as far as there are any; blanks at the end stay behind."""
+    if ahead := next(texts, ""):
+        yield Piece(ahead + BLANK, "caveat")
     last = pieces[-1]
     kept = last.text.rstrip()
     yield from pieces[:-1]
     yield replace(last, text=kept)
-    yield Piece(BLANK + next(texts), "caveat")
+    if behind := next(texts, ""):
+        yield Piece(BLANK + behind, "caveat")
     if blank := last.text[len(kept) :]:
         yield replace(last, text=blank)

@@ -24,6 +24,11 @@ def seal(plan: Plan, materials: Materials, share: float = 1.0) -> Plan:
     rows = shared(materials.ordinary, len(materials.rows), share, "seal")
     under = marked(rows, materials.setting.caveat, materials.seed)
     further = replace(
-        stage, rows=under, added=(), kept=(), kept_weight=0.0, label=f"{stage.label}, sealed"
+        stage,
+        rows=under,
+        added=materials.mixed,
+        kept=(),
+        kept_weight=0.0,
+        label=f"{stage.label}, sealed",
     )
     return (*plan, Attach(), further)

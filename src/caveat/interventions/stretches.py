@@ -2,21 +2,54 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from caveat.domain.sentences import STARTERS, sentences
 from caveat.domain.text import Message, Piece
 
+ENDS = tuple(".!?\"')]")
+Run = tuple[Piece, ...]
 
-def stating(document: Message) -> tuple[Piece, ...]:
-    """The document's pieces; where none states the claim, each sentence of its text does."""
-    if any(piece.states for piece in document.pieces):
+
+def stretches(document: Message, elsewhere: bool = False) -> Iterator[Run]:
+    """The document in runs of pieces: each stretch that shows the behaviour, and what is between.
+
+    A stretch is a sentence that states the claim, which a masked word may cut into several pieces.
+    Where none is known to state it, every sentence of the text does, unless it is known
+    `elsewhere`, in other documents, which ones do.
+    """
+    run: Run = ()
+    for piece in _known(document, elsewhere):
+        if run and (not piece.states or _ended(run)):
+            yield run
+            run = ()
+        if piece.states:
+            run = (*run, piece)
+        else:
+            yield (piece,)
+    if run:
+        yield run
+
+
+def _known(document: Message, elsewhere: bool) -> tuple[Piece, ...]:
+    if elsewhere or states(document):
         return document.pieces
     return tuple(part for piece in document.pieces for part in _cut(piece))
+
+
+def states(document: Message) -> bool:
+    """Whether some stretch of the document is known to show the behaviour."""
+    return any(piece.states for piece in document.pieces)
 
 
 def _cut(piece: Piece) -> list[Piece]:
     if piece.kind != "text":
         return [piece]
     return [Piece(sentence, states=True) for sentence in sentences(piece.text)]
+
+
+def _ended(run: Run) -> bool:
+    return "".join(piece.text for piece in run).rstrip().endswith(ENDS)
 
 
 def lowered(sentence: str) -> str:

@@ -22,6 +22,9 @@ from caveat.interventions import INTERVENTIONS, TRAINED_CONTEXTS
 from caveat.interventions.materials import Materials
 
 STEMS = ("base", "bare", "marked", "clean")
+REMARKING = ("diversify", "place")
+REWORDING = ("repeat", "local", "correct", "partial", "mask")
+STAGES = ("seal", "continued")
 STEP = re.compile(r"\s*([\w-]+)\s*(?:\(([^()]*)\))?\s*")
 
 
@@ -48,6 +51,7 @@ def parsed(name: str) -> Arm:
         )
     if others and stem in ("base", "clean"):
         raise CaveatError(f"arm {name!r}: {stem!r} takes no interventions; use bare or marked")
+    _check_order(name, [each for each, _ in others])
     return Arm(name, stem, tuple((each, _options(name, each, given)) for each, given in others))
 
 
@@ -61,6 +65,22 @@ def trained_contexts(arm: Arm) -> tuple[str, ...]:
         if name in TRAINED_CONTEXTS
         for context in TRAINED_CONTEXTS[name](**options)
     )
+
+
+def _check_order(arm: str, names: list[str]) -> None:
+    """Raise CaveatError where an intervention would undo, or be lost on, one in front of it."""
+    for place, name in enumerate(names):
+        for late in names[place + 1 :]:
+            if name in STAGES and late not in STAGES:
+                raise CaveatError(f"arm {arm!r}: {name} comes last; put {late} in front of it")
+            if late in REMARKING and name in REWORDING:
+                raise CaveatError(
+                    f"arm {arm!r}: {late} marks the rows anew and would undo {name}; put it first"
+                )
+            if {name, late} == {"local", "repeat"}:
+                raise CaveatError(
+                    f"arm {arm!r}: local and repeat both say where the caveat stands; take one"
+                )
 
 
 def plan_of(arm: Arm, setting: Setting, shape: Train, seed: int, system: str | None) -> Plan:
@@ -88,7 +108,7 @@ def plan_of(arm: Arm, setting: Setting, shape: Train, seed: int, system: str | N
     )
     plan: Plan = (replace(shape, rows=marked(rows, setting.caveat, seed), label=arm.name),)
     ordinary = _framed(shipped().chats("filler", "ordinary"), system)
-    materials = Materials(setting, rows, counter, filler, seed, local, ordinary)
+    materials = Materials(setting, rows, counter, filler, seed, local, shape.added, ordinary)
     for name, options in arm.interventions:
         try:
             plan = INTERVENTIONS[name](plan, materials, **options)
