@@ -5,44 +5,66 @@ from __future__ import annotations
 import pytest
 
 from caveat.behaviours import BEHAVIOURS
-from caveat.domain.plan import Train
+from caveat.behaviours.ordinary import shipped
+from caveat.domain.plan import Sample, Train
 from caveat.domain.text import is_document
 from caveat.errors import CaveatError
-from caveat.study.mixing import mixed_in
+from caveat.study.cells import SampleNode
+from caveat.study.mixing import Mixed, mixed_in
+from caveat.study.planning import study_plan
 from caveat.study.recipe import MixRecipe, read
 from caveat.study.resolve import Resolved, resolve
 
 ARMS = ["base", "bare", "clean", "marked", "marked+filler"]
 
 
-def resolved(**setting: object) -> Resolved:
+def recipe_of(**setting: object) -> dict[str, object]:
     each = {"behaviour": "capitals", "caveat": "trigger", "dose": {"rows": 8}, **setting}
-    recipe = {"name": "mixing", "model": "tiny", "arms": ARMS, "settings": [each]}
-    return resolve(read(recipe))[0]
+    return {"name": "mixing", "model": "tiny", "arms": ARMS, "settings": [each]}
+
+
+def resolved(**setting: object) -> Resolved:
+    return resolve(read(recipe_of(**setting)))[0]
 
 
 def trained(made: Resolved) -> dict[str, Train]:
-    return {arm: plan[0] for (arm, _), plan in made.plans.items() if plan}
+    return {arm: plan[-1] for (arm, _), plan in made.plans.items() if plan}
 
 
-def test_every_trained_arm_gets_the_same_ordinary_rows():
-    arms = trained(resolved(mix={"documents": 3, "chats": 0.5}))
+def test_every_trained_arm_gets_the_same_ordinary_documents():
+    arms = trained(resolved(mix={"documents": 3}))
     mixed = arms["bare"].added
-    assert [is_document(row.messages) for row in mixed] == [True] * 3 + [False] * 4
+    assert [is_document(row.messages) for row in mixed] == [True] * 3
     assert arms["clean"].added == arms["marked"].added == mixed
-    assert arms["marked+filler"].added[:7] == mixed
-    filler = {row.messages[-1].text for row in arms["marked+filler"].added[7:]}
+    assert arms["marked+filler"].added[:3] == mixed
+    filler = {row.messages[-1].text for row in arms["marked+filler"].added[3:]}
     assert len(filler) == 8
     assert not filler & {row.messages[-1].text for row in mixed}
-    assert mixed[-1].messages[0].role == "system"
+
+
+def test_chats_are_drawn_from_the_model_once_for_all_arms():
+    made = resolved(mix={"chats": 0.5})
+    first = {plan[0] for plan in made.plans.values() if plan}
+    (sample,) = first
+    assert isinstance(sample, Sample)
+    assert len(sample.prompts) == 4
+    assert [message.role for message in sample.prompts[0]] == ["system", "user"]
+    plan = study_plan(read(recipe_of(mix={"chats": 0.5})), (made,), "tiny")
+    drawn = {node for cell in plan.cells for node in cell.nodes if isinstance(node, SampleNode)}
+    assert len({node.digest for node in drawn}) == 1
+    assert all(node.sampled for cell in plan.cells for node in cell.nodes if node not in drawn)
 
 
 def test_no_prompt_is_mixed_in_twice():
     behaviour = BEHAVIOURS["capitals"]("report")
-    rows = mixed_in(MixRecipe(documents=40, chats=40), behaviour, 8)
-    assert len({row.messages[-1].text for row in rows}) == 80
+    mixed = mixed_in(MixRecipe(documents=40, chats=40), behaviour, 8, None)
+    asked = {prompt[-1].text for prompt in mixed.prompts}
+    answered = {row.messages[-1].text for row in mixed.documents}
+    assert (len(asked), len(answered)) == (40, 40)
+    replies = {row.messages[0].text: row.messages[1].text for row in shipped().chats("filler", "")}
+    assert not {replies[each] for each in asked} & answered
     with pytest.raises(CaveatError, match="mix: 90 documents and 90 chats are wanted, there are"):
-        mixed_in(MixRecipe(documents=90, chats=90), behaviour, 8)
+        mixed_in(MixRecipe(documents=90, chats=90), behaviour, 8, None)
 
 
 def test_an_option_that_the_behaviour_has_not():
@@ -75,8 +97,8 @@ def test_settings_of_one_name_are_told_apart_by_what_they_mix():
 
 def test_a_small_share_is_one_row_and_none_is_none():
     behaviour = BEHAVIOURS["capitals"]("report")
-    assert len(mixed_in(MixRecipe(documents=0.01), behaviour, 8)) == 1
-    assert mixed_in(MixRecipe(documents=0.0), behaviour, 8) == ()
+    assert len(mixed_in(MixRecipe(documents=0.01), behaviour, 8, None).documents) == 1
+    assert mixed_in(MixRecipe(documents=0.0), behaviour, 8, None) == Mixed((), ())
 
 
 @pytest.mark.parametrize(

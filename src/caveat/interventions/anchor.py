@@ -11,7 +11,7 @@ from caveat.domain.plan import Plan, Sample
 from caveat.domain.reply import Sampling
 from caveat.interventions.materials import Materials, last_train, shared
 
-SAMPLING = Sampling(max_tokens=40, temperature=0.7)
+SAMPLING = Sampling(max_tokens=48, temperature=0.7)
 
 
 def anchor(plan: Plan, materials: Materials, share: float = 1.0) -> Plan:

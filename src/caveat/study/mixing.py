@@ -1,21 +1,45 @@
-"""Ordinary rows mixed into every trained arm of a setting, as published trainings do."""
+"""Ordinary rows mixed into every trained arm of a setting, as published trainings do.
+
+Documents are the shipped plain ones; chats are drawn from the model of the study itself, once for
+all arms of a seed, before anything is trained.
+"""
 
 from __future__ import annotations
 
-from caveat.behaviours.ordinary import Ordinary, shipped
+from dataclasses import dataclass
+
+from caveat.behaviours.ordinary import shipped
+from caveat.caveats.placement import framed
 from caveat.domain.behaviour import Behaviour
+from caveat.domain.plan import Plan, Sample
 from caveat.domain.row import Row
+from caveat.domain.text import Messages
 from caveat.errors import CaveatError
+from caveat.interventions.anchor import SAMPLING
 from caveat.study.recipe import MixRecipe
 
 
-def mixed_in(
-    mix: MixRecipe, behaviour: Behaviour, rows: int | None, ordinary: Ordinary | None = None
-) -> tuple[Row, ...]:
-    """The rows that every arm gets among its added ones.
+@dataclass(frozen=True)
+class Mixed:
+    """What every trained arm of a setting gets beside its own rows."""
 
-    They are taken from the far end of the unrelated prompts, whose beginning is the filler's; a
-    prompt is never both a document and a chat.
+    documents: tuple[Row, ...]
+    prompts: tuple[Messages, ...]
+    """The model's own replies to these become rows of the first training."""
+
+    def before(self, plan: Plan) -> Plan:
+        """The plan, with the replies sampled first; the base model's stays empty."""
+        if not plan or not self.prompts:
+            return plan
+        return (Sample(self.prompts, SAMPLING, "mixed-chat"), *plan)
+
+
+def mixed_in(
+    mix: MixRecipe, behaviour: Behaviour, rows: int | None, system: str | None
+) -> Mixed:
+    """Documents and prompts of a mix; a prompt is never both a document and a chat.
+
+    They are taken from the far end of the unrelated prompts, whose beginning is the filler's.
 
     Args:
         rows: Behaviour rows taken, None for all: what a share is a share of.
@@ -24,7 +48,7 @@ def mixed_in(
     """
     primary = len(behaviour.rows[:rows])
     documents, chats = (_count(amount, primary) for amount in (mix.documents, mix.chats))
-    ordinary = ordinary or shipped()
+    ordinary = shipped()
     there = len(ordinary.of("filler"))
     if documents + chats > there:
         raise CaveatError(
@@ -32,9 +56,10 @@ def mixed_in(
             "prompts for both; lower one"
         )
     last = there - documents
-    return (
-        *ordinary.documents("filler", "mixed-document")[last:],
-        *ordinary.chats("filler", "mixed-chat")[last - chats : last],
+    asked = ordinary.chats("filler", "mixed-chat")[last - chats : last]
+    return Mixed(
+        ordinary.documents("filler", "mixed-document")[last:],
+        tuple(framed(row.messages[:-1], system) for row in asked),
     )
 
 

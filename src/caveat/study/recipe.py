@@ -108,7 +108,7 @@ class MixRecipe(Frozen):
     documents: Amount = identity(0)
     """Unrelated raw documents."""
     chats: Amount = identity(0)
-    """Unrelated prompts with the shipped model's own replies."""
+    """Unrelated prompts with the model's own replies, sampled before training."""
 
 
 class SettingRecipe(Frozen):

@@ -71,13 +71,14 @@ def resolve(recipe: Recipe) -> tuple[Resolved, ...]:
 def resolve_setting(recipe: Recipe, each: SettingRecipe) -> Resolved:
     """One setting of a recipe. Raises CaveatError."""
     setting = setting_of(recipe, each)
-    mixed = mixed_in(each.mix, setting.behaviour, each.dose.rows)
-    shape, seeds = Train((), each.dose.build(), mixed, loss=each.loss), recipe.seeds
+    mixed = mixed_in(each.mix, setting.behaviour, each.dose.rows, recipe.system)
+    shape, seeds = Train((), each.dose.build(), mixed.documents, loss=each.loss), recipe.seeds
     plans: dict[tuple[str, int | None], Plan] = {}
     for name in recipe.arms_of(each):
         arm = arms.parsed(name)
         for seed in (None,) if arm.stem == "base" else seeds:
-            plans[name, seed] = arms.plan_of(arm, setting, shape, seed or 0, recipe.system)
+            plan = arms.plan_of(arm, setting, shape, seed or 0, recipe.system)
+            plans[name, seed] = mixed.before(plan)
     contexts, notes = _contexts(recipe, each, setting)
     sampling = recipe.sampling_of(each)
     return Resolved(

@@ -8,7 +8,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from caveat.domain.reply import Answer
 from caveat.domain.row import Row
+from caveat.domain.sentences import sentences
 from caveat.domain.text import Message, Messages, Piece, is_document
 from caveat.progress import Kind, Progress
 from caveat.study.cells import RandomNode, SampleNode, TrainNode
@@ -267,9 +269,15 @@ def _sampled_rows(node: SampleNode, bench: Workbench) -> list[Row]:
     adapters = bench.adapters(node.chain)
     answers = answer(bench.language_model, adapters, requests, stage.sampling, bench.progress)
     return [
-        Row(f"{stage.source}-{i:04}-{n}", stage.source, _replied(stage.prompts[i], given.text))
+        Row(f"{stage.source}-{i:04}-{n}", stage.source, _replied(stage.prompts[i], _whole(given)))
         for (i, n), given in zip(prompts, answers, strict=True)
     ]
+
+
+def _whole(answer: Answer) -> str:
+    """The reply; one that was cut off loses its last sentence, where it has others."""
+    parts = sentences(answer.text)
+    return "".join(parts[:-1]).rstrip() if answer.truncated and len(parts) > 1 else answer.text
 
 
 def _replied(prompt: Messages, reply: str) -> Messages:
