@@ -154,7 +154,7 @@ def _options(arm: str, intervention: str, text: str | None) -> dict[str, Any]:
             f"arm {arm!r}: unknown intervention {intervention!r} "
             f"(known: {', '.join(INTERVENTIONS)}){closest(intervention, INTERVENTIONS)}"
         )
-    known = _parameters(INTERVENTIONS[intervention])
+    known = options_of(INTERVENTIONS[intervention])
     given = {}
     for item in (text or "").split(","):
         if not item.strip():
@@ -169,7 +169,7 @@ def _options(arm: str, intervention: str, text: str | None) -> dict[str, Any]:
     return given
 
 
-def _parameters(intervention: Callable[..., Plan]) -> dict[str, Any]:
+def options_of(intervention: Callable[..., Plan]) -> dict[str, Any]:
     """Options and their defaults: all parameters behind the plan and the materials."""
     parameters = list(inspect.signature(intervention).parameters.values())[2:]
     return {parameter.name: parameter.default for parameter in parameters}
