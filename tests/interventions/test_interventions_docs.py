@@ -12,7 +12,7 @@ TEXT = (Path(__file__).parents[2] / "docs" / "interventions.md").read_text("utf-
 
 
 def test_every_intervention_is_described_with_its_options():
-    rows = re.findall(r"^\| `(\w+)` \| ([^|]*) \|", TEXT, re.MULTILINE)
+    rows = re.findall(r"^\| `(\w+)` \|([^|]*)\|", TEXT, re.MULTILINE)
     assert {name: re.findall(r"`(\w+)`", options) for name, options in rows} == {
         name: list(options_of(function)) for name, function in INTERVENTIONS.items()
     }
