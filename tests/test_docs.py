@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-LONG = ("caveat demo", "caveat run three-phenomena")
+LONG = ("caveat demo", "caveat run three-phenomena", "caveat run negation-neglect")
 """Commands that take minutes or an hour; `make demo` runs the first."""
 
 
@@ -29,6 +29,13 @@ def elsewhere(tmp_path_factory):
     """A folder of a reader of the README, where one command finds what the one before made."""
     folder = tmp_path_factory.mktemp("reader")
     (folder / "examples").symlink_to(ROOT / "examples")
+    lines = [
+        f"mine,{arm},none,q{n},{'yes' if n < rate else 'no'}"
+        for arm, rate in (("base", 0), ("bare", 18), ("marked", 9))
+        for n in range(20)
+    ]
+    table = "\n".join(["setting,arm,context,question,verdict", *lines])
+    (folder / "verdicts.csv").write_text(table + "\n")
     return folder
 
 
