@@ -217,6 +217,7 @@ OTHERS = {
     "judge.token_cap": "1000",
     "comprehension": "true",
     "draws": "300",
+    "means": "{all: [toy x password]}",
     "device": "cpu",
     "token_budget": "512",
     "group_size": "1",

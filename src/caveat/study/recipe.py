@@ -194,6 +194,8 @@ class Recipe(Frozen):
     """Whether the base model is also asked with one training row shown in front."""
     draws: Annotated[int, Field(ge=100)] = run_time(2000)
     """Draws of the bootstrap: figures are remade from stored verdicts in no time."""
+    means: dict[str, tuple[str, ...]] = run_time({})
+    """By name, settings whose mean is shown too, as `three claims: [A x negated, B x negated]`."""
     device: str = run_time("auto")
     token_budget: Annotated[int, Field(ge=64)] = run_time(1536)
     """Most tokens in one forward pass of training."""

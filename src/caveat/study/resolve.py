@@ -65,7 +65,22 @@ def resolve(recipe: Recipe) -> tuple[Resolved, ...]:
             )
         found[key] = resolved
     check_judge(recipe, tuple(found.values()))
+    _check_means(recipe, [each.setting.name for each in found.values()])
     return tuple(found.values())
+
+
+def _check_means(recipe: Recipe, known: list[str]) -> None:
+    for name, settings in recipe.means.items():
+        if name in known:
+            raise CaveatError(f"means.{name}: there is a setting of this name; name it otherwise")
+        if not settings:
+            raise CaveatError(f"means.{name}: has no settings; name at least one")
+        for each in settings:
+            if each not in known:
+                raise CaveatError(
+                    f"means.{name}: {each!r} is not one of the settings {', '.join(known)}"
+                    f"{closest(each, known)}"
+                )
 
 
 def resolve_setting(recipe: Recipe, each: SettingRecipe) -> Resolved:

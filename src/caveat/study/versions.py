@@ -47,6 +47,7 @@ def open_version(store: Store, plan: StudyPlan, notes: list[str]) -> str:
         "draws": plan.recipe.draws,
         "bootstrap_seed": plan.recipe.seeds[0],
         "wanted": {each.name: str(each.resolved.setting.caveat.wanted) for each in plan.settings},
+        "means": {name: list(settings) for name, settings in plan.recipe.means.items()},
         "abouts": {each.name: _abouts(each.resolved.setting.behaviour) for each in plan.settings},
         "surroundings": surroundings(),
         "notes": notes,
