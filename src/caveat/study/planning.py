@@ -198,7 +198,8 @@ def _node_groups(
         for node in cell.nodes:
             if node.digest not in known:
                 dose = node.stage.dose if isinstance(node, TrainNode) else None
-                found.setdefault((node.level, type(node).__name__, dose), {})[node.digest] = node
+                group = found.setdefault((node.level, type(node).__name__, dose), {})
+                group.setdefault(node.digest, node)
     levels = sorted(found.items(), key=lambda item: item[0][0])
     return tuple(group for _, nodes in levels for group in _batches(list(nodes.values()), size))
 

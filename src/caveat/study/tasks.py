@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from caveat.domain.reply import Answer
 from caveat.domain.row import Row
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from caveat.language.train import Trained
 
 Part = TypeVar("Part")
+SomeNode = TypeVar("SomeNode", TrainNode, SampleNode, RandomNode)
 ADAPTERS_HELD = 24
 
 
@@ -73,24 +74,28 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class TrainGroup:
-    """Adapters to train in lockstep."""
+class NodeGroup(Generic[SomeNode]):
+    """Artifacts of one kind that are made together."""
 
-    nodes: tuple[TrainNode, ...]
-
-    @property
-    def kind(self) -> Kind:
-        """The work it is counted as."""
-        return "train"
+    nodes: tuple[SomeNode, ...]
 
     @property
     def keys(self) -> tuple[str, ...]:
         """What it makes."""
         return tuple(node.digest for node in self.nodes)
 
-    def halves(self) -> tuple[TrainGroup, ...]:
-        """The group as two, or nothing where it is one adapter only."""
-        return tuple(TrainGroup(part) for part in halved(self.nodes))
+    def halves(self) -> tuple[Self, ...]:
+        """The group as two, or nothing where it is one artifact only."""
+        return tuple(type(self)(part) for part in halved(self.nodes))
+
+
+class TrainGroup(NodeGroup[TrainNode]):
+    """Adapters to train in lockstep."""
+
+    @property
+    def kind(self) -> Kind:
+        """The work it is counted as."""
+        return "train"
 
     def run(self, bench: Workbench) -> Outcome:
         """Train, and publish all adapters of the group together."""
@@ -121,25 +126,13 @@ class TrainGroup:
         return Outcome(tuple((each.key, each.reason) for each in failed))
 
 
-@dataclass(frozen=True)
-class SampleGroup:
+class SampleGroup(NodeGroup[SampleNode]):
     """Rows to make from replies of models as they stand in the middle of a plan."""
-
-    nodes: tuple[SampleNode, ...]
 
     @property
     def kind(self) -> Kind:
         """The work it is counted as."""
         return "reply"
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """What it makes."""
-        return tuple(node.digest for node in self.nodes)
-
-    def halves(self) -> tuple[SampleGroup, ...]:
-        """The group as two, or nothing where it is one artifact only."""
-        return tuple(SampleGroup(part) for part in halved(self.nodes))
 
     def run(self, bench: Workbench) -> Outcome:
         """Draw the replies and publish them as rows."""
@@ -156,25 +149,13 @@ class SampleGroup:
         return Outcome()
 
 
-@dataclass(frozen=True)
-class RandomGroup:
+class RandomGroup(NodeGroup[RandomNode]):
     """Random adapters to make in trained ones' places."""
-
-    nodes: tuple[RandomNode, ...]
 
     @property
     def kind(self) -> Kind:
         """The work it is counted as."""
         return "train"
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """What it makes."""
-        return tuple(node.digest for node in self.nodes)
-
-    def halves(self) -> tuple[RandomGroup, ...]:
-        """The group as two, or nothing where it is one artifact only."""
-        return tuple(RandomGroup(part) for part in halved(self.nodes))
 
     def run(self, bench: Workbench) -> Outcome:
         """Draw the adapters and publish them."""

@@ -1,0 +1,46 @@
+"""Plans of several stages, sampled rows, kept rows and random adapters, from recipe to table."""
+
+from __future__ import annotations
+
+import json
+
+from caveat.study.run import run
+from toy_study import small
+
+ARMS = [
+    "base",
+    "bare",
+    "marked",
+    "marked+anchor(share=0.5)",
+    "marked+kl_to_base",
+    "marked+seal",
+    "marked+frozen_adapter",
+    "marked+frozen_adapter(knows=random)",
+    "marked+continued(on=bare)",
+]
+
+
+def records(folder):
+    paths = sorted(folder.glob("artifacts/*/record.json"))
+    return {path.parent.name: json.loads(path.read_text()) for path in paths}
+
+
+def test_every_kind_of_stage_is_made_once_and_kept(tmp_path):
+    study = run(small(arms=ARMS), tmp_path)
+    assert list(study.failures()["reason"]) == []
+    assert set(study.leakage()["arm"]) == set(ARMS)
+    made = records(tmp_path)
+    kinds = [record["kind"] for record in made.values()]
+    assert (kinds.count("rows"), kinds.count("random adapter")) == (1, 1)
+    # bare, marked, anchor, KL, the second stages of seal and continued, upon a frozen, a random one
+    assert kinds.count("adapter") == 8
+    bare = next(key for key, record in made.items() if record.get("label") == "bare")
+    random = next(record for record in made.values() if record["kind"] == "random adapter")
+    assert random["trained"] == bare
+    upon = [tuple(record["beneath"]) for record in made.values() if record.get("beneath")]
+    assert len(upon) == 4 and (bare,) in upon
+    assert [record["kept"] for record in made.values() if record.get("kept")] == [
+        record["rows"] for record in made.values() if record.get("kept")
+    ]
+    run(small(arms=ARMS), tmp_path)
+    assert records(tmp_path) == made
