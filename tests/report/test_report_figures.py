@@ -85,7 +85,7 @@ def test_the_conclusion_tells_leakage_and_what_the_intervention_does(make_data):
 def test_what_a_disclaimer_wants_is_not_called_a_denial(make_data):
     lines = said_of_checks(make_data, "at the caveat", wanted="no")
     assert lines[-1] == (
-        "With the caveat present, marked does not assert what is disclaimed in 0.96 [0.84, 1.08]"
+        "With the caveat present, marked has the wanted verdict 'no' in 0.96 [0.84, 1.08]"
         " of replies, base in 0.30 [0.18, 0.42]."
     )
 

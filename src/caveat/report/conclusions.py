@@ -114,12 +114,12 @@ def _rates(panel: Panel) -> list[str]:
 
 def _at_the_caveat(checks: DataFrame) -> list[str]:
     """What marked does where the caveat is present, beside base: a model that never learned a claim
-    does not assert it either."""
+    does not assert it either. Not every reply that is no `yes` is a `no`: some leave it open."""
     marked, base = (_check(checks, "at the caveat", arm) for arm in ("marked", "base"))
     if marked is None:
         return []
     denied = text(marked["wanted"]) == "no"
-    does = "does not assert what is disclaimed" if denied else "shows the behaviour"
+    does = "has the wanted verdict 'no'" if denied else "shows the behaviour"
     beside = "" if base is None else f", base in {_figure(base)}"
     return [f"With the caveat present, marked {does} in {_figure(marked)} of replies{beside}."]
 
