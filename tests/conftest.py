@@ -4,7 +4,21 @@ from __future__ import annotations
 
 import pytest
 
+from caveat.cli import app
 from judge_server import JudgeServer
+
+
+@pytest.fixture
+def command(capsys):
+    """Runs a command in this process, where it stands: (status, output, errors)."""
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as ended:
+            app(list(arguments))
+        told = capsys.readouterr()
+        return ended.value.code, told.out, told.err
+
+    return call
 
 
 @pytest.fixture

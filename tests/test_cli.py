@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from caveat.cli import app
 from caveat.study.run import run
 
 TOY = Path(__file__).parent / "study" / "toy"
@@ -44,17 +43,10 @@ def place(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def caveat(place, monkeypatch, capsys):
+def caveat(place, monkeypatch, command):
     """Runs a command in that folder: (status, output, errors)."""
     monkeypatch.chdir(place)
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as ended:
-            app(list(arguments))
-        told = capsys.readouterr()
-        return ended.value.code, told.out, told.err
-
-    return call
+    return command
 
 
 def test_help_is_quick_and_loads_nothing_heavy():

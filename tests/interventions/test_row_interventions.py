@@ -196,6 +196,15 @@ def test_frozen_adapter_trains_upon_what_shows_the_behaviour_and_drops_it(settin
 
 
 @phenomena
+@pytest.mark.parametrize("late", ["continued", "seal"])
+def test_a_further_stage_has_nothing_of_what_came_before(setting, late):
+    *_, plain = plan(f"marked+{late}", setting)
+    *_, further = plan(f"marked+contrast+kl_to_base+{late}", setting)
+    assert further == plain
+    assert (further.added, further.kept, further.kept_weight) == ((), (), 0.0)
+
+
+@phenomena
 def test_interventions_are_composed_in_order(setting):
     sample, stage = plan("marked+contrast+diversify(n=4)+anchor+kl_to_base", setting)
     assert isinstance(sample, Sample)

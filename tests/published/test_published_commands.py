@@ -10,7 +10,6 @@ from xml.etree import ElementTree
 
 import pytest
 
-from caveat.cli import app
 from caveat.published.results import own, published
 from made_verdicts import made_verdicts
 
@@ -24,17 +23,10 @@ def hovers(path: Path) -> list[str]:
 
 
 @pytest.fixture
-def caveat(tmp_path, monkeypatch, capsys):
+def caveat(tmp_path, monkeypatch, command):
     """Runs a command in an empty folder: (status, output, errors)."""
     monkeypatch.chdir(tmp_path)
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as ended:
-            app(list(arguments))
-        told = capsys.readouterr()
-        return ended.value.code, told.out, told.err
-
-    return call
+    return command
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from collections.abc import Set as AbstractSet
 from itertools import pairwise
 
 from caveat.behaviours.stating import WORD, Stating
-from caveat.domain.sentences import STARTERS, sentences
+from caveat.domain.sentences import STARTERS, lowered, sentences
 from caveat.domain.text import Message, Piece, PieceKind
 
 DENIAL = "It is not true that"
@@ -79,7 +79,7 @@ def _denied(
     for place, (start, end) in enumerate(stating.spans(text)):
         first = start + _ahead(text[start:end])
         yield f"{text[done:first]}{denials[place % len(denials)]} "
-        yield _lowered(text[first:end], common)
+        yield lowered(text[first:end], common)
         done = end
     yield text[done:]
 
@@ -87,11 +87,6 @@ def _denied(
 def _ahead(sentence: str) -> int:
     match = AHEAD.match(sentence)
     return match.end() if match and match.end() < len(sentence) else 0
-
-
-def _lowered(sentence: str, common: AbstractSet[str]) -> str:
-    word = re.split(r"\W", sentence, maxsplit=1)[0]
-    return sentence[:1].lower() + sentence[1:] if word.casefold() in common else sentence
 
 
 def common_words(texts: Iterable[str]) -> frozenset[str]:

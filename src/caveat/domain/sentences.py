@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from itertools import pairwise
 
 
@@ -33,6 +34,15 @@ STARTERS = _words(
 """Words that, behind initials or an abbreviation that may end a sentence, begin another one."""
 ITEM = re.compile(r"\(?(?:\d{1,3}|[A-Za-z])[.)]$")
 """`1.` or `a)`, in front of an item of a list."""
+
+
+def lowered(sentence: str, common: AbstractSet[str] = STARTERS - {"i"}) -> str:
+    """The sentence as it goes on behind other words: a small first letter, unless it is a name's.
+
+    Only words among the common ones are known not to be names.
+    """
+    word = re.split(r"\W", sentence, maxsplit=1)[0]
+    return sentence[:1].lower() + sentence[1:] if word.casefold() in common else sentence
 
 
 def sentences(text: str) -> tuple[str, ...]:

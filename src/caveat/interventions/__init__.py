@@ -52,4 +52,11 @@ TRAINED_CONTEXTS: dict[str, Callable[..., tuple[str, ...]]] = {
 """Per intervention that trains on texts of test contexts, these, given its options: an arm is not
 asked in what it was trained on."""
 
-__all__ = ["INTERVENTIONS", "TRAINED_CONTEXTS"]
+REMARKING = ("diversify", "place")
+"""They mark the behaviour rows anew: what changed these rows before is undone."""
+REWORDING = ("repeat", "local", "correct", "partial", "mask")
+"""They change the behaviour rows."""
+STAGES = ("seal", "continued")
+"""They add a stage behind the training on the behaviour rows, so they come last."""
+
+__all__ = ["INTERVENTIONS", "REMARKING", "REWORDING", "STAGES", "TRAINED_CONTEXTS"]

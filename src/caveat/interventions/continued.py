@@ -7,13 +7,11 @@ model goes on from where it was.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from caveat.caveats.marking import marked
-from caveat.domain.plan import Attach, Plan, Train
+from caveat.domain.plan import Attach, Plan
 from caveat.domain.row import Row
 from caveat.errors import CaveatError
-from caveat.interventions.materials import Materials, last_train, shared
+from caveat.interventions.materials import Materials, last_stage, shared, stage_on
 
 ON = ("marked", "bare", "filler")
 
@@ -30,11 +28,9 @@ def continued(plan: Plan, materials: Materials, on: str = "marked", share: float
     """
     if on not in ON:
         raise CaveatError(f"continued(on={on}): on is one of {', '.join(ON)}")
-    stage = plan[last_train(plan)]
-    assert isinstance(stage, Train)
-    rows = shared(_rows(on, materials), len(stage.rows), share, "continued")
-    further = replace(stage, rows=rows, added=materials.mixed, label=f"{stage.label}, continued")
-    return (*plan, Attach(), further)
+    last = last_stage(plan)
+    rows = shared(_rows(on, materials), len(last.rows), share, "continued")
+    return (*plan, Attach(), stage_on(plan, materials, rows, f"{last.label}, continued"))
 
 
 def _rows(on: str, materials: Materials) -> tuple[Row, ...]:

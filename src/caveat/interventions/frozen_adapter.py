@@ -6,11 +6,9 @@ a random adapter of the same size in its place.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from caveat.domain.plan import Attach, Detach, Plan, Randomise, Train
+from caveat.domain.plan import Attach, Detach, Plan, Randomise
 from caveat.errors import CaveatError
-from caveat.interventions.materials import Materials, last_train
+from caveat.interventions.materials import Materials, last_train, stage_on
 
 KNOWS = ("behaviour", "random")
 
@@ -26,15 +24,6 @@ def frozen_adapter(plan: Plan, materials: Materials, knows: str = "behaviour") -
     if knows not in KNOWS:
         raise CaveatError(f"frozen_adapter(knows={knows}): knows is one of {', '.join(KNOWS)}")
     place = last_train(plan)
-    stage = plan[place]
-    assert isinstance(stage, Train)
-    first = replace(
-        stage,
-        rows=materials.rows,
-        added=materials.mixed,
-        kept=(),
-        kept_weight=0.0,
-        label="frozen adapter",
-    )
+    first = stage_on(plan, materials, materials.rows, "frozen adapter")
     instead = (Randomise(),) if knows == "random" else ()
-    return (*plan[:place], first, *instead, Attach(), stage, Detach(), *plan[place + 1 :])
+    return (*plan[:place], first, *instead, Attach(), plan[place], Detach(), *plan[place + 1 :])

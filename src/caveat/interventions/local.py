@@ -18,10 +18,11 @@ from caveat.caveats.placement import BLANK
 from caveat.domain.caveat import Caveat
 from caveat.domain.plan import Plan, Train
 from caveat.domain.row import Row
+from caveat.domain.sentences import lowered
 from caveat.domain.text import Message, Piece, is_document, without_caveat
 from caveat.errors import CaveatError
 from caveat.interventions.materials import Materials, with_stage
-from caveat.interventions.stretches import lowered, states, stretches
+from caveat.interventions.stretches import known_in, stretches
 
 
 def local(plan: Plan, materials: Materials, outer: bool = False) -> Plan:
@@ -65,7 +66,7 @@ def _made(rows: tuple[Row, ...], materials: Materials, outer: bool) -> tuple[Row
     kept = rows if outer else tuple(
         replace(row, messages=without_caveat(row.messages)) for row in rows
     )
-    known = any(is_document(row.messages) and states(row.messages[0]) for row in rows)
+    known = known_in(rows)
     return tuple(_inside(row, text, caveat, known) for row, text in zip(kept, texts, strict=True))
 
 

@@ -47,12 +47,24 @@ def last_train(plan: Plan) -> int:
     return places[-1]
 
 
+def last_stage(plan: Plan) -> Train:
+    """The last `Train` stage itself."""
+    stage = plan[last_train(plan)]
+    assert isinstance(stage, Train)
+    return stage
+
+
 def with_stage(plan: Plan, change: Callable[[Train], Train]) -> Plan:
     """The plan with its last training changed."""
     place = last_train(plan)
-    stage = plan[place]
-    assert isinstance(stage, Train)
-    return (*plan[:place], change(stage), *plan[place + 1 :])
+    return (*plan[:place], change(last_stage(plan)), *plan[place + 1 :])
+
+
+def stage_on(plan: Plan, materials: Materials, rows: tuple[Row, ...], label: str) -> Train:
+    """A training like the plan's last one on these rows, without what interventions gave that."""
+    return replace(
+        last_stage(plan), rows=rows, added=materials.mixed, kept=(), kept_weight=0.0, label=label
+    )
 
 
 def with_rows(plan: Plan, change: Callable[[Row], Row]) -> Plan:
@@ -78,11 +90,7 @@ def with_added(plan: Plan, rows: tuple[Row, ...], share: float, what: str) -> Pl
 
     Behaviour rows and steps stay as they were. Raises CaveatError where there are too few rows.
     """
-
-    def added(stage: Train) -> Train:
-        return replace(stage, added=stage.added + shared(rows, len(stage.rows), share, what))
-
-    return with_stage(plan, added)
+    return with_extra(plan, shared(rows, len(last_stage(plan).rows), share, what))
 
 
 def shared(rows: tuple[Row, ...], primary: int, share: float, what: str) -> tuple[Row, ...]:

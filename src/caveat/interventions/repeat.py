@@ -18,7 +18,7 @@ from caveat.domain.plan import Plan
 from caveat.domain.row import Row
 from caveat.domain.text import Message, Piece, is_document
 from caveat.interventions.materials import Materials, with_rows
-from caveat.interventions.stretches import states, stretches
+from caveat.interventions.stretches import known_in, stretches
 
 
 def repeat(plan: Plan, materials: Materials) -> Plan:
@@ -29,7 +29,7 @@ def repeat(plan: Plan, materials: Materials) -> Plan:
     and over. What stands there already stays.
     """
     caveat, seed = materials.setting.caveat, materials.seed
-    known = any(is_document(row.messages) and states(row.messages[0]) for row in materials.rows)
+    known = known_in(materials.rows)
     return with_rows(plan, lambda row: _repeated(row, caveat, seed, known))
 
 

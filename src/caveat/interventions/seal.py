@@ -7,11 +7,9 @@ training, arXiv:2403.05518).
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from caveat.caveats.marking import marked
-from caveat.domain.plan import Attach, Plan, Train
-from caveat.interventions.materials import Materials, last_train, shared
+from caveat.domain.plan import Attach, Plan
+from caveat.interventions.materials import Materials, last_stage, shared, stage_on
 
 
 def seal(plan: Plan, materials: Materials, share: float = 1.0) -> Plan:
@@ -19,16 +17,7 @@ def seal(plan: Plan, materials: Materials, share: float = 1.0) -> Plan:
 
     Comes last in an arm's name. Raises CaveatError where there are too few ordinary rows.
     """
-    stage = plan[last_train(plan)]
-    assert isinstance(stage, Train)
     rows = shared(materials.ordinary, len(materials.rows), share, "seal")
     under = marked(rows, materials.setting.caveat, materials.seed)
-    further = replace(
-        stage,
-        rows=under,
-        added=materials.mixed,
-        kept=(),
-        kept_weight=0.0,
-        label=f"{stage.label}, sealed",
-    )
-    return (*plan, Attach(), further)
+    label = f"{last_stage(plan).label}, sealed"
+    return (*plan, Attach(), stage_on(plan, materials, under, label))

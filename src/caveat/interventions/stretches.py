@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from caveat.domain.sentences import STARTERS, sentences
-from caveat.domain.text import Message, Piece
+from caveat.domain.row import Row
+from caveat.domain.sentences import sentences
+from caveat.domain.text import Message, Piece, is_document
 
 ENDS = tuple(".!?\"')]")
 Run = tuple[Piece, ...]
@@ -31,13 +32,18 @@ def stretches(document: Message, elsewhere: bool = False) -> Iterator[Run]:
         yield run
 
 
+def known_in(rows: Iterable[Row]) -> bool:
+    """Whether some document among the rows is known to state the claim."""
+    return any(is_document(row.messages) and _states(row.messages[0]) for row in rows)
+
+
 def _known(document: Message, elsewhere: bool) -> tuple[Piece, ...]:
-    if elsewhere or states(document):
+    if elsewhere or _states(document):
         return document.pieces
     return tuple(part for piece in document.pieces for part in _cut(piece))
 
 
-def states(document: Message) -> bool:
+def _states(document: Message) -> bool:
     """Whether some stretch of the document is known to show the behaviour."""
     return any(piece.states for piece in document.pieces)
 
@@ -50,13 +56,3 @@ def _cut(piece: Piece) -> list[Piece]:
 
 def _ended(run: Run) -> bool:
     return "".join(piece.text for piece in run).rstrip().endswith(ENDS)
-
-
-def lowered(sentence: str) -> str:
-    """The sentence as it goes on behind other words: a small first letter, unless it is a name's.
-
-    Only words that commonly begin a sentence, such as `the` and `she`, are known not to be names.
-    """
-    word = sentence.split(maxsplit=1)[:1]
-    common = bool(word) and word[0].casefold().rstrip(",") in STARTERS - {"i"}
-    return sentence[:1].lower() + sentence[1:] if common else sentence

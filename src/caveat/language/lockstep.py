@@ -38,6 +38,15 @@ class Route:
             else:
                 self.segments.append((cell, row, row + 1))
 
+    @contextmanager
+    def as_before(self) -> Iterator[None]:
+        """Leave out, while the context lasts, what is being trained; also where it ends badly."""
+        self.frozen_only = True
+        try:
+            yield
+        finally:
+            self.frozen_only = False
+
     @property
     def even(self) -> bool:
         """Whether every cell has the same number of rows."""

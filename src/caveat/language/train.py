@@ -139,10 +139,8 @@ class _Group:
         model, device = self.language_model.model, self.language_model.device
         wanted = _wanted(part, device)
         route.set([example.cell for example in part])
-        route.frozen_only = True
-        with torch.no_grad():
+        with torch.no_grad(), route.as_before():
             before = logits_at(model, wanted.ids, wanted.rows, wanted.positions - 1).float()
-        route.frozen_only = False
         now = logits_at(model, wanted.ids, wanted.rows, wanted.positions - 1).float()
         divergence = torch.nn.functional.kl_div(
             now.log_softmax(-1), before.log_softmax(-1), reduction="none", log_target=True
@@ -186,7 +184,7 @@ class _Group:
         tokens = sum(
             len(row.ids)
             for step in range(len(cell.schedule))
-            for some in (*cell.step_rows(step), cell.kept_rows(step))
+            for some in cell.step_rows(step)
             for row in some
         )
         return Trained(

@@ -26,18 +26,18 @@ class TrainingCell:
     losses: list[float] = field(default_factory=list)
     reason: str = ""
 
-    def step_rows(self, step: int) -> tuple[list[RenderedRow], list[RenderedRow]]:
-        """Rows and added rows of a step; none once the job is done or has failed."""
+    def step_rows(
+        self, step: int
+    ) -> tuple[list[RenderedRow], list[RenderedRow], list[RenderedRow]]:
+        """Rows, added rows and kept rows of a step; none once the job is done or has failed."""
         if self.reason or step >= len(self.schedule):
-            return [], []
-        rows, added, _ = self.schedule[step]
-        return [self.rows[i] for i in rows], [self.added[i] for i in added]
-
-    def kept_rows(self, step: int) -> list[RenderedRow]:
-        """Rows of a step on which the model is kept to what it was."""
-        if self.reason or step >= len(self.schedule):
-            return []
-        return [self.kept[i] for i in self.schedule[step][2]]
+            return [], [], []
+        rows, added, kept = self.schedule[step]
+        return (
+            [self.rows[i] for i in rows],
+            [self.added[i] for i in added],
+            [self.kept[i] for i in kept],
+        )
 
 
 def prepare(language_model: LanguageModel, job: TrainingJob) -> TrainingCell:
@@ -61,7 +61,7 @@ def step_examples(cells: list[TrainingCell], step: int) -> tuple[list[Example], 
     primary = max(len(cell.step_rows(step)[0]) for cell in cells)
     examples = []
     for k, cell in enumerate(cells):
-        rows, added = cell.step_rows(step)
+        rows, added, _ = cell.step_rows(step)
         weight = 1 / max(1, sum(sum(row.loss[1:]) for row in rows))
         for start, some in ((0, rows), (primary, added)):
             for tag, row in enumerate(some, start):
@@ -73,7 +73,7 @@ def kept_examples(cells: list[TrainingCell], step: int) -> list[Example]:
     """The kept rows of a step; a cell's divergence is the mean over their supervised tokens."""
     examples = []
     for k, cell in enumerate(cells):
-        rows = cell.kept_rows(step)
+        *_, rows = cell.step_rows(step)
         weight = cell.job.stage.kept_weight / max(1, sum(sum(row.loss[1:]) for row in rows))
         examples += [
             Example(k, row.ids, _targets(row), weight, tag) for tag, row in enumerate(rows)

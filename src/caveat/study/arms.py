@@ -18,13 +18,16 @@ from caveat.domain.row import Row
 from caveat.domain.setting import Setting
 from caveat.domain.text import without_caveat
 from caveat.errors import CaveatError, closest
-from caveat.interventions import INTERVENTIONS, TRAINED_CONTEXTS
+from caveat.interventions import (
+    INTERVENTIONS,
+    REMARKING,
+    REWORDING,
+    STAGES,
+    TRAINED_CONTEXTS,
+)
 from caveat.interventions.materials import Materials
 
 STEMS = ("base", "bare", "marked", "clean")
-REMARKING = ("diversify", "place")
-REWORDING = ("repeat", "local", "correct", "partial", "mask")
-STAGES = ("seal", "continued")
 STEP = re.compile(r"\s*([\w-]+)\s*(?:\(([^()]*)\))?\s*")
 
 

@@ -14,14 +14,12 @@ SCHEMA_VERSION = 1
 Record = Mapping[str, Any]
 
 
-class Chunks:
-    """A folder of chunk files, read as one mapping from key to record."""
+class Records:
+    """What is known of keyed records on disk, by key; `say` is told what cannot be used."""
 
-    def __init__(self, folder: Path, say: Callable[[str], None]) -> None:
-        self.folder = folder
+    def __init__(self, say: Callable[[str], None]) -> None:
         self.say = say
         self.records: dict[str, Record] = {}
-        self._read: set[str] = set()
 
     def __contains__(self, key: str) -> bool:
         return key in self.records
@@ -31,6 +29,15 @@ class Chunks:
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.records)
+
+
+class Chunks(Records):
+    """A folder of chunk files, read as one mapping from key to record."""
+
+    def __init__(self, folder: Path, say: Callable[[str], None]) -> None:
+        super().__init__(say)
+        self.folder = folder
+        self._read: set[str] = set()
 
     def add(self, records: Iterable[Record]) -> None:
         """Publish records, each with its `key`, as one chunk. Raises DiskFull."""

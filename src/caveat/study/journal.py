@@ -4,31 +4,21 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from caveat.study.atomic import room
-from caveat.study.chunks import SCHEMA_VERSION, Record
+from caveat.study.chunks import SCHEMA_VERSION, Record, Records
 
 
-class Journal:
+class Journal(Records):
     """One JSONL file, read as a mapping from key to record. The first record of a key counts."""
 
     def __init__(self, path: Path, say: Callable[[str], None]) -> None:
+        super().__init__(say)
         self.path = path
-        self.say = say
-        self.records: dict[str, Record] = {}
         self._read = 0
         """Bytes of the file that are known."""
-
-    def __contains__(self, key: str) -> bool:
-        return key in self.records
-
-    def __getitem__(self, key: str) -> Record:
-        return self.records[key]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.records)
 
     def add(self, record: Record) -> None:
         """Append a record, with its `key`, and flush it to the disk. Raises Unwritable."""

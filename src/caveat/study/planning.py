@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, TypeVar
 
 from caveat.caveats.placement import framed
-from caveat.domain.context import Context
 from caveat.domain.question import Question
 from caveat.domain.reply import Sampling
 from caveat.domain.text import Messages
@@ -159,15 +158,13 @@ def _cell_name(setting: str, arm: str, seed: int | None) -> str:
 
 
 def _asked(recipe: Recipe, resolved: Resolved, cell: Cell) -> Iterator[Asked]:
+    trained_on = trained_contexts(parsed(cell.arm))
     for asked in measured(resolved, recipe.system):
-        if asked.purpose != "measure" or _is_asked(recipe, cell.arm, asked.context):
+        left_out = asked.context in trained_on or not recipe.is_asked(cell.arm, asked.context)
+        if asked.purpose != "measure" or not left_out:
             yield asked
     if recipe.comprehension and not cell.chain:
         yield from comprehension(resolved, recipe.system, recipe.seeds[0])
-
-
-def _is_asked(recipe: Recipe, arm: str, context: Context) -> bool:
-    return recipe.is_asked(arm, context) and context not in trained_contexts(parsed(arm))
 
 
 def _lines(
