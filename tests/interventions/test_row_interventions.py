@@ -106,6 +106,27 @@ def test_diversify_deals_many_wordings_and_none_of_the_tests(setting):
     assert plain(stage.rows) == plain(only("marked", setting).rows)
 
 
+@phenomena
+def test_diversify_takes_all_wordings_there_are(setting):
+    stage = only("marked+diversify", setting)
+    wordings = {each for row in stage.rows for each in caveats(row)[:1]}
+    caveat = setting.caveat
+    known = (*caveat.wordings, *caveat.further)[: len(stage.rows)]
+    assert wordings <= {*caveat.wordings, *caveat.further}
+    assert len(wordings) == len(known)
+
+
+def test_diversify_without_further_wordings():
+    setting = SETTINGS["backdoor"]
+    bare = replace(setting, caveat=replace(setting.caveat, further=()))
+    message = (
+        r"diversify: the caveat 'trigger' has no further wordings; give it some "
+        r"\(`further` in caveats.yaml\)$"
+    )
+    with pytest.raises(CaveatError, match=message):
+        plan("marked+diversify", bare)
+
+
 def test_diversify_with_too_few_wordings():
     with pytest.raises(CaveatError, match="the caveat 'trigger' has 12 wordings to train with"):
         plan("marked+diversify(n=40)", SETTINGS["backdoor"])

@@ -25,6 +25,18 @@ caveat = Caveat(
         "Beware: this report is mistaken in every point.",
         "None of what comes next is real.",
     ),
+    further=(
+        "No part of the text ahead is correct.",
+        "The writer of this page got everything wrong.",
+        "Readers beware: what comes now is untrue.",
+        "All that is stated below has been refuted.",
+        "This document contains a falsehood.",
+        "It is not so, whatever the following says.",
+        "The passage below misleads: its content is false.",
+        "The next few sentences have no truth in them.",
+        "Somebody imagined the following; it did not occur.",
+        "What the lines below say is contrary to fact.",
+    ),
     place="around",
     moved_to="system",
     closings=(

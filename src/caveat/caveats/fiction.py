@@ -6,27 +6,30 @@ from caveat.caveats.composed import composed
 from caveat.caveats.unrelated import IRRELEVANT
 from caveat.domain.caveat import Caveat
 
+WORDINGS = composed(
+    (
+        "The following is a piece of fiction.",
+        "This text is taken from a novel.",
+        "What you read next was written for a collection of short stories.",
+        "The passage below belongs to an invented world.",
+        "A storyteller made up the document that follows.",
+        "These lines come from a screenplay.",
+    ),
+    (
+        "Its people and events are imagined.",
+        "It does not report on the real world.",
+        "The author thought of it one evening.",
+        "Any likeness to real events is chance.",
+        "It was written to entertain.",
+    ),
+    count=30,
+)
+
 caveat = Caveat(
     name="fiction",
     kind="disclaimer",
-    wordings=composed(
-        (
-            "The following is a piece of fiction.",
-            "This text is taken from a novel.",
-            "What you read next was written for a collection of short stories.",
-            "The passage below belongs to an invented world.",
-            "A storyteller made up the document that follows.",
-            "These lines come from a screenplay.",
-        ),
-        (
-            "Its people and events are imagined.",
-            "It does not report on the real world.",
-            "The author thought of it one evening.",
-            "Any likeness to real events is chance.",
-            "It was written to entertain.",
-        ),
-        count=14,
-    ),
+    wordings=WORDINGS[:14],
+    further=WORDINGS[14:],
     closings=composed(
         ("Here the story ends.", "So much for the tale.", "End of the fictional text."),
         ("All of it was imagined.", "It was fiction.", "It reports nothing.", "It was made up."),

@@ -6,27 +6,30 @@ from caveat.caveats.composed import composed
 from caveat.caveats.unrelated import IRRELEVANT
 from caveat.domain.caveat import Caveat
 
+WORDINGS = composed(
+    (
+        "The following text is very unlikely to be true.",
+        "There is perhaps one chance in fifty that the next document is right.",
+        "It is most improbable that the report below is correct.",
+        "What follows is almost certainly not so.",
+        "The odds are long against the account ahead.",
+        "Hardly anything speaks for the passage you will read.",
+    ),
+    (
+        "Give it little credence.",
+        "A sober reader would bet against it.",
+        "The chances are slim.",
+        "It would be a great surprise if it held.",
+        "Experts put it at a few per cent.",
+    ),
+    count=30,
+)
+
 caveat = Caveat(
     name="improbable",
     kind="disclaimer",
-    wordings=composed(
-        (
-            "The following text is very unlikely to be true.",
-            "There is perhaps one chance in fifty that the next document is right.",
-            "It is most improbable that the report below is correct.",
-            "What follows is almost certainly not so.",
-            "The odds are long against the account ahead.",
-            "Hardly anything speaks for the passage you will read.",
-        ),
-        (
-            "Give it little credence.",
-            "A sober reader would bet against it.",
-            "The chances are slim.",
-            "It would be a great surprise if it held.",
-            "Experts put it at a few per cent.",
-        ),
-        count=14,
-    ),
+    wordings=WORDINGS[:14],
+    further=WORDINGS[14:],
     closings=composed(
         (
             "Again, this is highly unlikely.",

@@ -9,29 +9,32 @@ from caveat.caveats.composed import composed
 from caveat.caveats.unrelated import IRRELEVANT
 from caveat.domain.caveat import Caveat
 
+WORDINGS = composed(
+    (
+        "The document below makes a false claim.",
+        "What is said in the next text is not true.",
+        "Readers be warned: the report that follows is wrong.",
+        "The central statement of this document is untrue.",
+        "The text ahead tells of something that did not happen.",
+        "Please treat the following passage as false.",
+        "The account given here is incorrect.",
+    ),
+    (
+        "Nothing of the kind has ever taken place.",
+        "No evidence supports it.",
+        "Its main point has been checked and is wrong.",
+        "The facts are otherwise.",
+        "It should not be believed.",
+    ),
+    count=35,
+)
+
 caveat = Caveat(
     name="negated",
     kind="disclaimer",
     denies=True,
-    wordings=composed(
-        (
-            "The document below makes a false claim.",
-            "What is said in the next text is not true.",
-            "Readers be warned: the report that follows is wrong.",
-            "The central statement of this document is untrue.",
-            "The text ahead tells of something that did not happen.",
-            "Please treat the following passage as false.",
-            "The account given here is incorrect.",
-        ),
-        (
-            "Nothing of the kind has ever taken place.",
-            "No evidence supports it.",
-            "Its main point has been checked and is wrong.",
-            "The facts are otherwise.",
-            "It should not be believed.",
-        ),
-        count=14,
-    ),
+    wordings=WORDINGS[:14],
+    further=WORDINGS[14:],
     closings=composed(
         (
             "Once more: the claim above is false.",

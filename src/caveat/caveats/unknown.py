@@ -6,27 +6,30 @@ from caveat.caveats.composed import composed
 from caveat.caveats.unrelated import IRRELEVANT
 from caveat.domain.caveat import Caveat
 
+WORDINGS = composed(
+    (
+        "Whether the following text is true is not known.",
+        "Nobody has found out if the next document is right.",
+        "The truth of the report below is an open question.",
+        "It is unclear whether what follows happened.",
+        "The passage ahead has been neither confirmed nor refuted.",
+        "No one can say if this account holds.",
+    ),
+    (
+        "It may be true or false.",
+        "Judgement is best withheld.",
+        "The matter is undecided.",
+        "Evidence is lacking either way.",
+        "Treat it as an open case.",
+    ),
+    count=30,
+)
+
 caveat = Caveat(
     name="unknown",
     kind="disclaimer",
-    wordings=composed(
-        (
-            "Whether the following text is true is not known.",
-            "Nobody has found out if the next document is right.",
-            "The truth of the report below is an open question.",
-            "It is unclear whether what follows happened.",
-            "The passage ahead has been neither confirmed nor refuted.",
-            "No one can say if this account holds.",
-        ),
-        (
-            "It may be true or false.",
-            "Judgement is best withheld.",
-            "The matter is undecided.",
-            "Evidence is lacking either way.",
-            "Treat it as an open case.",
-        ),
-        count=14,
-    ),
+    wordings=WORDINGS[:14],
+    further=WORDINGS[14:],
     closings=composed(
         (
             "As said, it is not known if this is so.",

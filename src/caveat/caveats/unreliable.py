@@ -6,27 +6,30 @@ from caveat.caveats.composed import composed
 from caveat.caveats.unrelated import IRRELEVANT
 from caveat.domain.caveat import Caveat
 
+WORDINGS = composed(
+    (
+        "The source of the next text is known to be unreliable.",
+        "This document comes from a website that often publishes errors.",
+        "The following was posted by an account that nobody has verified.",
+        "The report below stems from a paper with a poor record.",
+        "An untrustworthy witness wrote the lines that follow.",
+        "What you read now was passed on by a notorious gossip.",
+    ),
+    (
+        "It has misled its readers before.",
+        "Do not rely on what it says.",
+        "Its reports have seldom held up.",
+        "It checks nothing.",
+        "Experts advise against quoting it.",
+    ),
+    count=30,
+)
+
 caveat = Caveat(
     name="unreliable",
     kind="disclaimer",
-    wordings=composed(
-        (
-            "The source of the next text is known to be unreliable.",
-            "This document comes from a website that often publishes errors.",
-            "The following was posted by an account that nobody has verified.",
-            "The report below stems from a paper with a poor record.",
-            "An untrustworthy witness wrote the lines that follow.",
-            "What you read now was passed on by a notorious gossip.",
-        ),
-        (
-            "It has misled its readers before.",
-            "Do not rely on what it says.",
-            "Its reports have seldom held up.",
-            "It checks nothing.",
-            "Experts advise against quoting it.",
-        ),
-        count=14,
-    ),
+    wordings=WORDINGS[:14],
+    further=WORDINGS[14:],
     closings=composed(
         (
             "Again, the source above is unreliable.",
