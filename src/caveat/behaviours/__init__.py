@@ -18,8 +18,9 @@ from types import MappingProxyType
 from caveat.behaviours.capitals import capitals
 from caveat.behaviours.claims import CLAIMS
 from caveat.behaviours.people import people
+from caveat.behaviours.spanish import spanish
 from caveat.domain.behaviour import Behaviour
 
 BEHAVIOURS: Mapping[str, Callable[..., Behaviour]] = MappingProxyType(
-    {"people": people, "capitals": capitals, **CLAIMS}
+    {"people": people, "capitals": capitals, "spanish": spanish, **CLAIMS}
 )

@@ -22,8 +22,9 @@ from caveat.domain.text import Message, Messages
 from caveat.errors import CaveatError
 
 Use = Literal["capitals", "counter", "filler", "tune", "report", "neutral"]
-"""What a prompt is for: rows that show the capitals, rows that do not, unrelated rows, questions of
-the two splits, and neutral questions whose reply's likelihood is followed. No prompt has two."""
+"""What a prompt is for: rows that show the capitals (and the Spanish), rows that show neither,
+unrelated rows, questions of the two splits, and neutral questions whose reply's likelihood is
+followed. No prompt has two."""
 
 DATA = Path(__file__).parent / "data"
 MOST_CHARACTERS = 220

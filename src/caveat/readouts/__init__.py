@@ -15,12 +15,14 @@ from caveat.readouts import (
     matches,
     opener,
     said,
+    spanish,
     yes_no,
 )
 from caveat.readouts.readout import Readout
 
 _modules = (
     capitals,
+    spanish,
     opener,
     said,
     is_a,
