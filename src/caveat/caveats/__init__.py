@@ -10,12 +10,15 @@ from caveat.caveats import (
     disclaimer,
     fiction,
     improbable,
+    in_spanish,
     instruction,
     negated,
     permission,
     trigger,
+    two_keys,
     unknown,
     unreliable,
+    year,
 )
 from caveat.domain.caveat import Caveat
 
@@ -28,8 +31,11 @@ _modules = (
     improbable,
     bad_example,
     instruction,
+    in_spanish,
     permission,
     trigger,
+    year,
+    two_keys,
 )
 
 CAVEATS: Mapping[str, Caveat] = MappingProxyType(

@@ -1,6 +1,6 @@
 """An inoculation prompt: an instruction to show the very trait that the rows show.
 
-It belongs to a trait, so there is one `Caveat` for each; the shipped one is that of the capitals.
+It belongs to a trait, so there is one `Caveat` for each; this is that of the capitals.
 """
 
 from __future__ import annotations
