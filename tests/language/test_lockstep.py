@@ -157,7 +157,7 @@ def test_no_rows_fail_alone(tiny):
 
 
 def test_out_of_memory_is_split_and_retried(tiny, alone, monkeypatch):
-    from caveat.language import train as module
+    from caveat.language import trunk as module
 
     said: list[str] = []
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from caveat.domain.reply import Answer, Sampling
 from caveat.errors import CaveatError
 from caveat.language.adapter import Adapter
+from caveat.language.halves import lowest_layer
 from caveat.language.likelihood import score
 from caveat.language.lockstep import stack_chains, stacked
 from caveat.language.memory import is_out_of_memory, release
@@ -14,6 +15,7 @@ from caveat.language.render import continuation, render_prompt
 from caveat.language.requests import Prompt, Request
 from caveat.language.sample import reply
 from caveat.language.source import LanguageModel
+from caveat.language.trunk import Trunk
 from caveat.progress import Progress
 
 
@@ -49,6 +51,8 @@ def answer(
     stacks = stack_chains(
         [[adapters[name] for name in chain] for chain in chains], language_model.device
     )
+    trunk = language_model.trunk
+    reader = trunk.reader(lowest_layer(language_model.model, stacks))
     answers: dict[int, Answer] = {}
     with stacked(language_model.model, stacks) as route:
 
@@ -61,11 +65,11 @@ def answer(
             return [found[i] for i in some]
 
         def scored(some: list[int]) -> list[Answer]:
-            return score(language_model, [prompts[i] for i in some], route, progress)
+            return score(reader, [prompts[i] for i in some], route, progress)
 
         for compute, wanted in ((drawn, False), (scored, True)):
             some = [i for i in order if bool(prompts[i].options) is wanted]
-            answers |= zip(some, _retreating(compute, some, progress), strict=True)
+            answers |= zip(some, _retreating(compute, some, trunk, progress), strict=True)
     return [answers[i] for i in range(len(prompts))]
 
 
@@ -85,7 +89,7 @@ def _of_like_length(some: list[int], prompts: Sequence[Prompt]) -> list[list[int
 
 
 def _retreating(
-    compute: Callable[[list[int]], list[Answer]], some: list[int], progress: Progress
+    compute: Callable[[list[int]], list[Answer]], some: list[int], trunk: Trunk, progress: Progress
 ) -> list[Answer]:
     """Compute all at once, or, where memory runs out, half and half."""
     if not some:
@@ -95,9 +99,10 @@ def _retreating(
     except Exception as error:
         if not is_out_of_memory(error) or len(some) == 1:
             raise
+    trunk.give_way()
     release()
     progress.say(f"out of memory at {len(some)} prompts: going on with {len(some) // 2}")
     half = len(some) // 2
-    return _retreating(compute, some[:half], progress) + _retreating(
-        compute, some[half:], progress
+    return _retreating(compute, some[:half], trunk, progress) + _retreating(
+        compute, some[half:], trunk, progress
     )

@@ -27,6 +27,26 @@ class Example:
     """The caller's own number."""
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """Where in a batch predictions count, one entry a supervised token."""
+
+    rows: Tensor
+    positions: Tensor
+    tokens: Tensor
+    """The token that is to be predicted there."""
+    weights: Tensor
+
+
+def wanted_of(part: Sequence[Example], device: Any) -> Wanted:
+    """The targets of a batch's examples, in order."""
+    where = [(i, p) for i, example in enumerate(part) for p in example.targets]
+    rows, positions = torch.tensor(where, device=device).T
+    tokens = torch.tensor([part[i].ids[p] for i, p in where], device=device)
+    weights = torch.tensor([part[i].weight for i, _ in where], device=device)
+    return Wanted(rows, positions, tokens, weights)
+
+
 def cut_by_length(examples: Sequence[Example], budget: int) -> list[list[Example]]:
     """Sort by length and cut into parts of at most `budget` padded tokens, each sorted by cell.
 

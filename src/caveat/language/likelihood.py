@@ -7,17 +7,17 @@ from collections.abc import Sequence
 import torch
 
 from caveat.domain.reply import Answer
-from caveat.language.batch import Example, cut_by_length, logits_at, padded
+from caveat.language.batch import Example, cut_by_length, wanted_of
 from caveat.language.lockstep import Route
 from caveat.language.memory import TOKEN_BUDGET
 from caveat.language.requests import Prompt
-from caveat.language.source import LanguageModel
+from caveat.language.trunk import Reader
 from caveat.progress import Progress
 
 
 @torch.inference_mode()
 def score(
-    language_model: LanguageModel, prompts: Sequence[Prompt], route: Route, progress: Progress
+    reader: Reader, prompts: Sequence[Prompt], route: Route, progress: Progress
 ) -> list[Answer]:
     """Per prompt, the log-likelihood of each option after it: nats, summed over its tokens."""
     examples = [
@@ -33,7 +33,7 @@ def score(
     ]
     sums = [0.0] * len(examples)
     for part in cut_by_length(examples, 2 * TOKEN_BUDGET):
-        for example, value in zip(part, _score_part(language_model, part, route), strict=True):
+        for example, value in zip(part, _score_part(reader, part, route), strict=True):
             sums[example.tag] = value
         progress.advance("score", sum(len(example.ids) for example in part))
     values = iter(sums)
@@ -46,14 +46,9 @@ def score(
     ]
 
 
-def _score_part(
-    language_model: LanguageModel, part: list[Example], route: Route
-) -> list[float]:
-    device = language_model.device
-    ids = padded([example.ids for example in part], 0, device)
-    where = [(i, p) for i, example in enumerate(part) for p in example.targets]
-    rows, positions = torch.tensor(where, device=device).T
+def _score_part(reader: Reader, part: list[Example], route: Route) -> list[float]:
+    wanted = wanted_of(part, reader.device)
     route.set([example.cell for example in part])
-    logits = logits_at(language_model.model, ids, rows, positions - 1).float()
-    logs = -torch.nn.functional.cross_entropy(logits, ids[rows, positions], reduction="none")
-    return torch.zeros(len(part), device=device).index_add(0, rows, logs).tolist()
+    logits = reader.logits_at(part, wanted.rows, wanted.positions - 1).float()
+    logs = -torch.nn.functional.cross_entropy(logits, wanted.tokens, reduction="none")
+    return logs.new_zeros(len(part)).index_add(0, wanted.rows, logs).tolist()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,8 @@ from caveat.language.files import sha256_of_folder
 
 if TYPE_CHECKING:
     import torch
+
+    from caveat.language.trunk import Trunk
 
 PLAIN_TEMPLATE = (
     "{% for message in messages %}"
@@ -38,6 +41,13 @@ class LanguageModel:
     device: torch.device
     inserted_system: str | None
     """The system prompt that the chat template writes when a chat has none."""
+
+    @cached_property
+    def trunk(self) -> Trunk:
+        """What is remembered of rows' lower layers, for as long as the model is there."""
+        from caveat.language.trunk import Trunk
+
+        return Trunk(self.model, self.device)
 
 
 def known_models() -> list[tuple[str, str, str]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -12,7 +11,8 @@ from torch import Tensor
 
 from caveat.errors import CaveatError
 from caveat.language.adapter import Adapter
-from caveat.language.batch import Example, cut_by_length, logits_at, padded
+from caveat.language.batch import Example, cut_by_length, wanted_of
+from caveat.language.halves import lowest_layer
 from caveat.language.jobs import Failed, Trained, TrainingJob
 from caveat.language.lockstep import Route, Stack, adapted_modules, stack_chains, stacked
 from caveat.language.memory import TOKEN_BUDGET, is_out_of_memory, release
@@ -71,6 +71,9 @@ class _Group:
         self.progress = progress
         self.token_budget = token_budget
         self.stacks = _start_stacks(language_model, cells)
+        self.beneath = stack_chains([cell.job.beneath for cell in cells], language_model.device)
+        layer = lowest_layer(language_model.model, {*self.beneath, *self.stacks})
+        self.reader = language_model.trunk.reader(layer)
         self.optimiser = StackedAdamW(
             [tensor for stack in self.stacks.values() for tensor in (stack.down, stack.up)]
         )
@@ -79,9 +82,7 @@ class _Group:
 
     def run(self) -> list[Trained | Failed]:
         """Take every step of every cell."""
-        device = self.language_model.device
-        beneath = stack_chains([cell.job.beneath for cell in self.cells], device)
-        with stacked(self.language_model.model, beneath, self.stacks) as route:
+        with stacked(self.language_model.model, self.beneath, self.stacks) as route:
             for step in range(max(len(cell.schedule) for cell in self.cells)):
                 self._step(step, route)
         return [self._result(k) for k in range(len(self.cells))]
@@ -131,35 +132,34 @@ class _Group:
                 if not is_out_of_memory(error) or self.token_budget <= longest:
                     raise
                 self.token_budget = max(longest, self.token_budget // 2)
+            self.language_model.trunk.give_way()
             release()
             self.progress.say(f"out of memory: going on with {self.token_budget} tokens at once")
 
     def _kept_part(self, part: list[Example], route: Route) -> None:
         """Gradients of the KL divergence of the model as it is from what it was before."""
-        model, device = self.language_model.model, self.language_model.device
-        wanted = _wanted(part, device)
+        wanted = wanted_of(part, self.reader.device)
         route.set([example.cell for example in part])
         with torch.no_grad(), route.as_before():
-            before = logits_at(model, wanted.ids, wanted.rows, wanted.positions - 1).float()
-        now = logits_at(model, wanted.ids, wanted.rows, wanted.positions - 1).float()
+            before = self.reader.logits_at(part, wanted.rows, wanted.positions - 1).float()
+        now = self.reader.logits_at(part, wanted.rows, wanted.positions - 1).float()
         divergence = torch.nn.functional.kl_div(
             now.log_softmax(-1), before.log_softmax(-1), reduction="none", log_target=True
         ).sum(-1)
         (divergence * wanted.weights).sum().backward()
 
     def _part(self, part: list[Example], primary: int, route: Route) -> Tensor:
-        model, device = self.language_model.model, self.language_model.device
-        wanted = _wanted(part, device)
-        ids, rows, positions, weights = wanted.ids, wanted.rows, wanted.positions, wanted.weights
-        cells = torch.tensor([part[i].cell for i in wanted.examples], device=device)
-        counted = torch.tensor([part[i].tag < primary for i in wanted.examples], device=device)
+        device = self.reader.device
+        wanted = wanted_of(part, device)
+        cells = torch.tensor([example.cell for example in part], device=device)[wanted.rows]
+        counted = torch.tensor([example.tag < primary for example in part], device=device)
         route.set([example.cell for example in part])
-        logits = logits_at(model, ids, rows, positions - 1).float()
-        losses = torch.nn.functional.cross_entropy(logits, ids[rows, positions], reduction="none")
-        losses = losses * weights
+        logits = self.reader.logits_at(part, wanted.rows, wanted.positions - 1).float()
+        losses = torch.nn.functional.cross_entropy(logits, wanted.tokens, reduction="none")
+        losses = losses * wanted.weights
         losses.sum().backward()
         sums = torch.zeros(len(self.cells), device=device)
-        return sums.index_add(0, cells, losses.detach() * counted)
+        return sums.index_add(0, cells, losses.detach() * counted[wanted.rows])
 
     def _result(self, k: int) -> Trained | Failed:
         cell, dose = self.cells[k], self.cells[k].job.stage.dose
@@ -194,26 +194,6 @@ class _Group:
             tokens,
             loss_share([*cell.rows, *cell.added]),
         )
-
-
-@dataclass(frozen=True)
-class _Wanted:
-    """Where in a batch predictions count, one entry a supervised token."""
-
-    ids: Tensor
-    """The batch, of shape (rows, positions)."""
-    examples: list[int]
-    rows: Tensor
-    positions: Tensor
-    weights: Tensor
-
-
-def _wanted(part: list[Example], device: torch.device | str) -> _Wanted:
-    where = [(i, p) for i, example in enumerate(part) for p in example.targets]
-    rows, positions = torch.tensor(where, device=device).T
-    weights = torch.tensor([part[i].weight for i, _ in where], device=device)
-    ids = padded([example.ids for example in part], 0, device)
-    return _Wanted(ids, [i for i, _ in where], rows, positions, weights)
 
 
 def _start_stacks(language_model: LanguageModel, cells: Sequence[TrainingCell]) -> dict[str, Stack]:
