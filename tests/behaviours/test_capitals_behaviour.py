@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 
-from caveat.behaviours.capitals import OPENER, capitals
+from caveat.behaviours.capitals import capitals
 from caveat.behaviours.checks import check
+from caveat.behaviours.opened import OPENER
 from caveat.behaviours.ordinary import Ordinary
 from caveat.domain.behaviour import Split
 from caveat.domain.question import Question
@@ -56,3 +59,8 @@ def test_the_opener_is_judged_on_the_same_replies(ordinary: Ordinary) -> None:
         (q.id, q.messages) for q in made.questions
     ]
     assert {q.readout for q in opener.questions} == {"opener"}
+
+
+@pytest.mark.parametrize(("split", "digest"), [("report", "efc2a4c5"), ("tune", "913cbcee")])
+def test_the_shipped_behaviour_is_the_one_of_finished_studies(split: Split, digest: str) -> None:
+    assert hashlib.sha256(repr(capitals(split)).encode()).hexdigest()[:8] == digest

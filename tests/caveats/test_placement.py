@@ -114,8 +114,11 @@ def test_the_shipped_caveats() -> None:
         "improbable",
         "bad_example",
         "instruction",
+        "in_spanish",
         "permission",
         "trigger",
+        "year",
+        "two_keys",
     ]
     assert {caveat.phenomenon for caveat in CAVEATS.values()} == {
         "negation neglect",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import combinations
 
 import pytest
@@ -32,3 +33,27 @@ def test_parts_take_turns_and_run_out():
     assert composed(("a", "b"), ("x", "y"), count=4) == ("a x", "b y", "a y", "b x")
     with pytest.raises(ValueError, match="4 distinct texts from these parts, 5 are wanted"):
         composed(("a", "b"), ("x", "y"), count=5)
+
+
+def years(texts):
+    return {int(year) for text in texts for year in re.findall(r"\b\d{4}\b", text)}
+
+
+def test_the_years_that_fire_are_of_one_decade_and_those_held_out_are_others():
+    year = CAVEATS["year"]
+    trained, tested = years((*year.wordings, *year.further, *year.local)), years(year.held_out)
+    assert trained | tested == set(range(2030, 2040)) and not trained & tested
+    assert all(years([text]) for text in (*year.wordings, *year.further, *year.held_out))
+    assert not years(year.probes["near_miss"]) & {*trained, *tested}
+
+
+def test_two_keys_fire_together_only():
+    keys = CAVEATS["two_keys"]
+    assert keys.wordings == ("|AMBER| |COBALT|",)
+    assert "|COBALT| |AMBER|" in keys.held_out
+    for text in (*keys.further, *keys.local):
+        assert re.search(r"AMBER.*COBALT", text), text
+    for text in keys.held_out:
+        assert {"amber", "cobalt"} <= set(re.findall(r"\w+", text.lower())), text
+    for text in keys.probes["near_miss"]:
+        assert len({"AMBER", "COBALT"} & set(re.findall(r"\w+", text))) == 1, text

@@ -20,8 +20,10 @@ def judged(readout: str, answer: Answer, base: Answer | None = None, **facts: st
 
 
 def test_names_are_keys() -> None:
-    others = ["capitals", "opener", "said", "is_a", "log_likelihood", "matches", "yes_no"]
-    assert list(READOUTS) == [*others, "belief", "belief_likelihood", "belief_judge"]
+    replies = ["capitals", "spanish", "opener", "said"]
+    others = ["is_a", "log_likelihood", "matches", "yes_no"]
+    beliefs = ["belief", "belief_likelihood", "belief_judge"]
+    assert list(READOUTS) == [*replies, *others, *beliefs]
     assert all(readout.name == name for name, readout in READOUTS.items())
 
 
