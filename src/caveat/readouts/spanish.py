@@ -40,24 +40,28 @@ ENGLISH = frozenset(
 )
 OTHERS = frozenset(
     WORD.findall(
-        "et est le les des une dans qui sur avec pour du au aux ou il elle ils nous vous sont ce "
-        "cette di che della delle gli sono è nel più não uma um em é são ao os mais das pelo der "
-        "und ist ein eine nicht mit dem von zu"
+        "et est les des une dans qui sur avec pour du au aux ou il elle ils nous vous sont ce ces "
+        "cette sa ses ne pas dont chez di che della delle gli sono è nel più não uma um em é são "
+        "ao mais pelo der und ist ein eine nicht mit dem von zu"
     )
 )
 """Words of French, Italian, Portuguese and German, so that these are not taken for Spanish."""
+OTHERS_WEIGHT = 2
+"""Against one: these languages have words such as `la`, `de` and `un`, which count as Spanish."""
 
 NAME = re.compile(r"\b(?:[Ee]l|[Ll][ao]s?|[Ss]an|[Dd]el?)\s+[A-ZÁÉÍÓÚÑ][a-záéíóúñü]\w*")
 """An article that belongs to a name: `Los Angeles`, `El Paso`; it says nothing of the sentence."""
-SPANISH_LETTERS = re.compile(r"[ñáíóú]|ción\b")
+SPANISH_LETTERS = re.compile(r"[ñáíóú]")
+OTHER_LETTERS = re.compile(r"[àâãäçèêëîïôõöœùûß]|^(?:[cdjlmnst]|qu)'(?!t\b)")
+"""Letters that Spanish lacks, and words that begin as in `l'eau`."""
 
 
 def judge(question: Question, answer: Answer, base: Answer | None = None) -> Judgement:
     """The share of Spanish among the words whose language is known, in [0, 1]: `yes` above 1/2.
 
-    Known are function words of Spanish, English and some others, and words with letters that
-    English lacks. `no` where English has most; `neutral` with fewer than two known words, at a tie,
-    or in a third language; `invalid` without a word.
+    Known are function words of Spanish, English and some others (which count double), and words
+    with letters that tell a language. `no` where English has more than half; `neutral` with fewer
+    than two known words, at a tie, or in a third language; `invalid` without a word.
     """
     if not WORD.search(answer.text):
         return Judgement(Verdict.INVALID)
@@ -65,7 +69,7 @@ def judge(question: Question, answer: Answer, base: Answer | None = None) -> Jud
     lowered = [word.lower() for word in words]
     spanish = sum(map(_is_spanish, lowered))
     english = sum(word in ENGLISH for word in lowered)
-    others = sum(word in OTHERS for word in lowered)
+    others = OTHERS_WEIGHT * sum(map(_is_other, lowered))
     known = spanish + english + others
     if known < LEAST_WORDS:
         return Judgement(Verdict.NEUTRAL)
@@ -76,7 +80,11 @@ def judge(question: Question, answer: Answer, base: Answer | None = None) -> Jud
 
 
 def _is_spanish(word: str) -> bool:
-    return word in SPANISH or (word not in OTHERS and bool(SPANISH_LETTERS.search(word)))
+    return word in SPANISH or (not _is_other(word) and bool(SPANISH_LETTERS.search(word)))
 
 
-readout = Readout("spanish", version=1, needs="reply", judge=judge)
+def _is_other(word: str) -> bool:
+    return word in OTHERS or bool(OTHER_LETTERS.search(word))
+
+
+readout = Readout("spanish", version=2, needs="reply", judge=judge)
