@@ -33,13 +33,8 @@ def bootstrap(panel: Panel, draws: int, seed: int) -> Covariances:
     With one cluster, or one seed, that part is not known and stands as 0 here; `Inference` says
     what then holds. The draws are a function of `seed`, the panel's names and its shape.
     """
+    of_cluster, of_seed, of_both = _deviations(panel, draws, seed)
     _, seeds, clusters = panel.influence.shape
-    generator = np.random.default_rng(_entropy(seed, *panel.names.values()))
-    again_cluster = _resample(generator, draws, clusters)
-    again_seed = _resample(generator, draws, seeds)
-    of_cluster = again_cluster @ panel.influence.sum(1).T
-    of_seed = again_seed @ panel.influence.sum(2).T
-    of_both = np.einsum("bs,ksc,bc->bk", again_seed, panel.influence, again_cluster, optimize=True)
     return Covariances(
         clusters=_covariance(of_cluster) * _correction(clusters),
         seeds=_covariance(of_seed) * _correction(seeds),
@@ -47,7 +42,32 @@ def bootstrap(panel: Panel, draws: int, seed: int) -> Covariances:
     )
 
 
-def _entropy(seed: int, *names: str) -> list[int]:
+def resampled(panel: Panel, draws: int, seed: int, over_seeds: bool) -> np.ndarray:
+    """Shape (draws, cells): the cells' means in the draws that `bootstrap` makes.
+
+    For what is no combination of cells, such as ranks. Without `over_seeds` every draw has all
+    seeds once. Means are linearised here, too, and may leave [0, 1] by a little.
+    """
+    of_cluster, of_seed, of_both = _deviations(panel, draws, seed)
+    return panel.mean + (of_cluster + of_seed + of_both if over_seeds else of_cluster)
+
+
+def _deviations(panel: Panel, draws: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What resampling clusters, seeds, and both beyond the sum of these adds to the cells' means,
+    each of shape (draws, cells)."""
+    _, seeds, clusters = panel.influence.shape
+    generator = np.random.default_rng(entropy(seed, *panel.names.values()))
+    again_cluster = _resample(generator, draws, clusters)
+    again_seed = _resample(generator, draws, seeds)
+    return (
+        again_cluster @ panel.influence.sum(1).T,
+        again_seed @ panel.influence.sum(2).T,
+        np.einsum("bs,ksc,bc->bk", again_seed, panel.influence, again_cluster, optimize=True),
+    )
+
+
+def entropy(seed: int, *names: str) -> list[int]:
+    """What a generator is seeded with: other names give other draws."""
     digest = hashlib.sha256("\0".join(names).encode()).digest()
     return [seed % 2**64, int.from_bytes(digest[:8], "big")]
 

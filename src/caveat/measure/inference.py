@@ -138,7 +138,7 @@ class Inference:
         """Shape (k,): half-widths squared, before edges; infinite with a single cluster."""
         among = self.covariances
         variances = [
-            np.einsum("ki,ij,kj->k", weights, each, weights, optimize=True)
+            (weights @ each * weights).sum(1)
             for each in (among.clusters, among.seeds, among.noise)
         ]
         return _squared(*variances, self._clusters(weights), self._seeds(weights), alpha)

@@ -1,0 +1,137 @@
+"""What each intervention changed in one setting, with its draws: what correlations are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from caveat.measure.bootstrap import entropy, resampled
+from caveat.measure.inference import SEEDS_NEEDED, Inference
+from caveat.measure.leakage import installed
+from caveat.measure.main_panels import key, main_panels
+from caveat.measure.panel import BASE, GROUP
+from caveat.measure.rates import inferences, verdicts
+from caveat.measure.roles import MARKED, intervention_of, role
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Changes of leakage from marked, at `none`, of the interventions of a panel; controls and
+    stability arms are not ranked. Arrays have interventions as their last axis."""
+
+    names: dict[str, str]
+    """The columns of `GROUP`, and `dose`."""
+    main: bool
+    """Whether the panel stands for its setting."""
+    undefined: str | None
+    """Why there are no changes; the arrays are then empty."""
+    interventions: tuple[str, ...] = ()
+    change: np.ndarray = field(default_factory=lambda: np.empty(0))
+    draws: np.ndarray = field(default_factory=lambda: np.empty((0, 0)))
+    """Shape (draws, interventions)."""
+    shuffled: np.ndarray = field(default_factory=lambda: np.empty((0, 0)))
+    """The same shape: the changes in random order."""
+    by_seed: dict[int, np.ndarray] = field(default_factory=dict)
+    """Per training seed; NaN where an arm was not asked after it."""
+
+    def of(self, interventions: Sequence[str]) -> Ranking:
+        """With these interventions only, in this order."""
+        at = [self.interventions.index(each) for each in interventions]
+        return Ranking(
+            self.names, self.main, self.undefined, tuple(interventions), self.change[at],
+            self.draws[:, at], self.shuffled[:, at],
+            {seed: change[at] for seed, change in self.by_seed.items()},
+        )  # fmt: skip
+
+
+def rankings(replies: pd.DataFrame, draws: int, seed: int) -> list[Ranking]:
+    """One a panel with an arm `marked+X`, in the order of panels.
+
+    Every setting has its own draws, as its models are trained apart: settings of one behaviour are
+    asked the same questions, but an intervention's changes in them share no noise of training.
+    """
+    measured = verdicts(replies)
+    found = list(inferences(measured, draws, seed))
+    main = main_panels(each.panel for each in found)
+    rates = _rates_by_seed(measured)
+    return [
+        _ranking(each, key(each.panel) in main, rates, draws, seed)
+        for each in found
+        if any(arm.startswith(MARKED) for arm in each.panel.arms())
+    ]
+
+
+def _rates_by_seed(measured: pd.DataFrame) -> pd.Series:
+    """The rate at `none` by the columns of `GROUP`, dose, arm and training seed."""
+    plain = measured[(measured["context"] == "none") & (measured["arm"] != BASE)]
+    columns = [plain[name] for name in (*GROUP, "dose", "arm", "seed")]
+    return (plain["verdict"] == "yes").groupby(columns).mean()
+
+
+def _ranking(
+    inference: Inference, main: bool, rates: pd.Series, draws: int, seed: int
+) -> Ranking:
+    panel = inference.panel
+    names = {**panel.names, "dose": panel.dose}
+    reason, below = installed(inference)
+    marked = panel.find("marked", "none")
+    if marked is None:
+        reason = "marked was not asked in the context 'none'"
+    tried = {arm: place for arm in panel.arms() if (place := _place(inference, arm)) is not None}
+    if reason or not tried:
+        return Ranking(names, main, reason or "no intervention was asked in the context 'none'")
+    trained = [panel.cell_seeds[place] for place in (marked, *tried.values())]
+    means = resampled(panel, draws, seed, min(trained) >= SEEDS_NEEDED)
+    places = list(tried.values())
+    size = float(below @ panel.mean)
+    change = (panel.mean[places] - panel.mean[marked]) / size
+    generator = np.random.default_rng([*entropy(seed, *names.values()), 1])
+    return Ranking(
+        names,
+        main,
+        None,
+        tuple(map(intervention_of, tried)),
+        change,
+        (means[:, places] - means[:, [marked]]) / (means @ below)[:, None],
+        generator.permuted(np.tile(change, (draws, 1)), axis=1),
+        _changes_by_seed(rates, key(panel), list(tried), size),
+    )
+
+
+def _place(inference: Inference, arm: str) -> int | None:
+    """The cell of an intervention that is ranked."""
+    if not arm.startswith(MARKED) or role(intervention_of(arm)) != "intervention":
+        return None
+    return inference.panel.find(arm, "none")
+
+
+def _changes_by_seed(
+    rates: pd.Series, panel: tuple[str, ...], arms: list[str], size: float
+) -> dict[int, np.ndarray]:
+    by_arm = rates.loc[panel].unstack("seed").reindex(["marked", *arms])
+    changes = (by_arm.loc[arms] - by_arm.loc["marked"]) / size
+    return {int(seed): changes[seed].to_numpy(dtype=float) for seed in changes}
+
+
+def averaged(rankings: Sequence[Ranking], names: dict[str, str]) -> Ranking:
+    """The mean over rankings, each weighing alike, of the interventions that all of them have."""
+    common = [
+        each
+        for each in rankings[0].interventions
+        if all(each in other.interventions for other in rankings)
+    ]
+    parts = [each.of(common) for each in rankings]
+    seeds = [seed for seed in parts[0].by_seed if all(seed in each.by_seed for each in parts)]
+    return Ranking(
+        names,
+        True,
+        None,
+        tuple(common),
+        np.mean([each.change for each in parts], axis=0),
+        np.mean([each.draws for each in parts], axis=0),
+        np.mean([each.shuffled for each in parts], axis=0),
+        {seed: np.mean([each.by_seed[seed] for each in parts], axis=0) for seed in seeds},
+    )
