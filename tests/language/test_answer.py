@@ -54,6 +54,22 @@ SCORED = [
 ]
 
 
+def test_prompts_of_unlike_length_are_read_apart(tiny, monkeypatch):
+    read = []
+
+    def noted(language_model, prompts, sampling, route, progress):
+        read.append([len(prompt.ids) for prompt in prompts])
+        return sample.reply(language_model, prompts, sampling, route, progress)
+
+    monkeypatch.setattr("caveat.language.answer.reply", noted)
+    texts = ["Why?", "Why? " * 60, "How?", "How? " * 60]
+    requests = [Request(text, (), chat(text)) for text in texts]
+    together = answer(tiny, {}, requests, SAMPLING, QUIET)
+    assert [len(part) for part in read] == [2, 2]
+    assert all(max(part) < 2 * min(part) for part in read)
+    assert together == [answer(tiny, {}, [each], SAMPLING, QUIET)[0] for each in requests]
+
+
 def test_batched_replies_equal_unbatched_ones(tiny, adapters):
     together = answer(tiny, adapters, REQUESTS, SAMPLING, QUIET)
     alone = [answer(tiny, adapters, [request], SAMPLING, QUIET)[0] for request in REQUESTS]

@@ -44,3 +44,18 @@ def test_every_kind_of_stage_is_made_once_and_kept(tmp_path):
     ]
     run(small(arms=ARMS), tmp_path)
     assert records(tmp_path) == made
+
+
+def test_an_arm_is_not_asked_in_what_it_was_trained_on(tmp_path):
+    arms = ["base", "bare", "marked", "marked+near_miss_negatives(kinds=near_miss)"]
+    study = run(small(arms=arms, contexts=["none", "exact", "near_miss"]), tmp_path)
+    asked = study.replies().groupby("arm")["context"].unique().map(set)
+    assert asked["marked"] == {"none", "exact", "near_miss"}
+    assert asked[arms[-1]] == {"none", "exact"}
+
+
+def test_a_control_whose_rows_are_those_of_bare_is_not_trained_again(tmp_path):
+    arms = ["base", "bare", "marked", "marked+repeat", "bare+repeat", "bare+place(where=user)"]
+    run(small(arms=arms), tmp_path)
+    labels = sorted(record["label"] for record in records(tmp_path).values())
+    assert labels == ["bare", "marked", "marked+repeat"]
