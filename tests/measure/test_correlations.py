@@ -86,6 +86,7 @@ def test_controls_and_stability_arms_are_not_ranked():
     names = (*TRIED, "filler", "frozen_adapter(knows=random)", "h+continued")
     (ranking,) = rankings(setting("a x t", names), 50, 0)
     assert ranking.interventions == TRIED
+    assert ranking.draws.mean(0) == pytest.approx(ranking.change, abs=0.03)
 
 
 def test_only_what_both_settings_tried_is_ranked_and_too_few_are_told():

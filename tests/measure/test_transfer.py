@@ -74,6 +74,7 @@ def test_at_the_caveat_the_wanted_verdict_counts():
         ({("marked+x", "none"): 0.0, ("bare+x", "none"): 1.0}, "remedy"),
         ({("marked+x", "none"): 0.25, ("bare+x", "none"): 0.5}, "forgets"),
         ({("marked+x", "none"): 0.25}, "unclear"),
+        ({("marked+x", "none"): 16 / 24, ("bare+x", "none"): 23 / 24}, "unclear"),
         ({("marked+x", "none"): 0.5, ("bare+x", "none"): 0.75}, "forgets"),
         ({("marked+x", "none"): 0.75}, "no effect seen"),
         ({("marked", "none"): 0.5, ("marked+x", "none"): 1.0}, "worse"),
@@ -98,7 +99,8 @@ def test_a_change_that_correction_takes_away_is_no_effect():
 
 
 def test_an_arm_that_answers_as_marked_does_changes_nothing_and_has_a_width():
-    found = tried({("marked+x", "none"): 0.75, ("bare+x", "none"): 1.0})
+    bare = {("bare", "none"): 0.875, ("bare+x", "none"): 0.875}
+    found = tried({("marked+x", "none"): 0.75, **bare})
     for name in ("change", "leakage_change", "gain", "control_change"):
         assert found[name] == 0
     for name in ("change", "leakage_change"):
