@@ -56,11 +56,11 @@ def test_the_halves_do_what_the_whole_does(kind, layer):
 
 
 @pytest.mark.parametrize(
-    ("kind", "settings"),
+    ("kind", "settings"),  # a mask by the layer's number, another last norm, scaled states
     [
-        ("qwen2", {"layer_types": SLIDING, "sliding_window": 64}),  # a mask by the layer's number
-        ("gpt_neox", {}),  # the last norm has another name
-        ("granite", {"embedding_multiplier": 2.0}),  # scales in the decoder, and its logits
+        ("qwen2", {"layer_types": SLIDING, "use_sliding_window": True, "sliding_window": 64}),
+        ("gpt_neox", {}),
+        ("granite", {"embedding_multiplier": 2.0}),
     ],
 )
 def test_a_class_that_is_built_otherwise_is_left_whole(kind, settings):
