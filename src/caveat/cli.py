@@ -172,6 +172,33 @@ def leakage(
 
 
 @app.command()
+def transfer(
+    folder: Folder,
+    as_json: AsJson = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print markdown tables.")] = False,
+    version: Version = None,
+) -> None:
+    """Print what each intervention changes in each setting, and how alike settings are in that."""
+    from caveat.study.study import Study
+
+    study = Study(folder, version, _warn)
+    study.check_transfer()
+    if as_json:
+        typer.echo(json.dumps(study.transfer_records(), indent=1, allow_nan=False))
+        return
+    from caveat.report.summary import as_markdown
+    from caveat.report.transfer_summary import transfer_summaries
+    from caveat.terminal import console, show_summaries
+
+    frames = (study.transfer(), study.transfer_correlations(), study.transfer_reliability())
+    tables = transfer_summaries(*frames)
+    if markdown:
+        typer.echo(as_markdown(tables))
+    else:
+        show_summaries(console(), tables)
+
+
+@app.command()
 def report(
     folder: Folder,
     version: Version = None,

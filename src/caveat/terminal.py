@@ -13,8 +13,11 @@ from rich.table import Table
 from caveat.progress import Progress
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pandas import DataFrame
 
+    from caveat.report.summary import Summary
     from caveat.study.forecast_cost import Forecast
 
 PLAIN_WIDTH = 150
@@ -98,7 +101,12 @@ def show_tables(to: Console, leakage: DataFrame) -> None:
     """Rates and leakage, one table a setting, readout, scope and dose."""
     from caveat.report.summary import summaries
 
-    for summary in summaries(leakage):
+    show_summaries(to, summaries(leakage))
+
+
+def show_summaries(to: Console, tables: Iterable[Summary]) -> None:
+    """Tables with their titles and notes."""
+    for summary in tables:
         table = Table(title=summary.title, title_justify="left", title_style="bold")
         for place, column in enumerate(summary.columns):
             table.add_column(column, justify="left" if place == 0 else "right")

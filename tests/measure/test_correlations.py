@@ -95,7 +95,7 @@ def test_only_what_both_settings_tried_is_ranked_and_too_few_are_told():
     assert found["interventions"] == 3 and found["value"] == pytest.approx(-1)
     few = row(scored(setting("a x t"), setting("a x i", ("a", "b", "z"))),
               level="between phenomena")  # fmt: skip
-    assert few["undefined"] == "2 interventions are in both, 3 are needed"
+    assert few["undefined"] == "too few interventions are in both: 2, and 3 are needed"
     assert np.isnan(few["value"])
 
 

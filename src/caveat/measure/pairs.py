@@ -81,7 +81,7 @@ def _pair(level: str, first: Ranking, second: Ranking) -> Pair:
     one, other = first.of(common), second.of(common)
     reason = _reason(first) or _reason(second)
     if not reason and len(common) < LEAST:
-        reason = f"{len(common)} interventions are in both, {LEAST} are needed"
+        reason = f"too few interventions are in both: {len(common)}, and {LEAST} are needed"
     if reason:
         return Pair(level, one, other, reason)
     value = spearman(one.change[None], other.change[None]).item()

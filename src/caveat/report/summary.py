@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING
 from caveat.report.panels import Panel, panels
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pandas import DataFrame
+
+
+OVER = {"within seed": "Intervals are within seed.", "seeds": "Intervals are over seeds."}
 
 
 @dataclass(frozen=True)
@@ -29,7 +34,12 @@ def summaries(leakage: DataFrame) -> list[Summary]:
 
 def markdown(leakage: DataFrame) -> str:
     """The same tables as markdown."""
-    return "\n".join(_markdown(summary) for summary in summaries(leakage))
+    return as_markdown(summaries(leakage))
+
+
+def as_markdown(tables: Iterable[Summary]) -> str:
+    """Tables one after the other."""
+    return "\n".join(_markdown(summary) for summary in tables)
 
 
 def _summary(panel: Panel) -> Summary:
@@ -48,8 +58,7 @@ def _leakage(panel: Panel, arm: str) -> str:
 
 def _note(panel: Panel) -> str:
     said = f"Leakage is undefined: {panel.undefined}. " if panel.undefined else ""
-    kinds = {"within seed": "Intervals are within seed.", "seeds": "Intervals are over seeds."}
-    return (said + kinds.get(panel.interval, "")).strip()
+    return (said + OVER.get(panel.interval, "")).strip()
 
 
 def _markdown(summary: Summary) -> str:
@@ -60,7 +69,8 @@ def _markdown(summary: Summary) -> str:
         _line(["---"] * len(summary.columns)),
     ]
     lines += [_line(row) for row in summary.rows]
-    return "\n".join([*lines, "", *([summary.note, ""] if summary.note else [])])
+    note = summary.note.replace("\n", "\n\n")
+    return "\n".join([*lines, "", *([note, ""] if note else [])])
 
 
 def _line(cells) -> str:

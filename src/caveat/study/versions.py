@@ -13,6 +13,7 @@ import yaml
 from caveat.domain.behaviour import Behaviour
 from caveat.readouts import READOUTS
 from caveat.study.atomic import write
+from caveat.study.controls import controls
 from caveat.study.digest import digest_of
 from caveat.study.planning import Line, SettingPlan, StudyPlan
 from caveat.study.provenance import now, surroundings
@@ -48,6 +49,11 @@ def open_version(store: Store, plan: StudyPlan, notes: list[str]) -> str:
         "bootstrap_seed": plan.recipe.seeds[0],
         "wanted": {each.name: str(each.resolved.setting.caveat.wanted) for each in plan.settings},
         "means": {name: list(settings) for name, settings in plan.recipe.means.items()},
+        "controls": [
+            {"setting": each.name, "dose": each.dose, "arm": arm, "control": control}
+            for each in plan.settings
+            for arm, control in controls(each, plan.model).items()
+        ],
         "abouts": {each.name: _abouts(each.resolved.setting.behaviour) for each in plan.settings},
         "surroundings": surroundings(),
         "notes": notes,
