@@ -1,0 +1,125 @@
+"""A study in one file: its judged replies and what it says of itself, to send along and to keep.
+
+A parquet file, which any program reads; what stands in `study.json` and the recipe's text are in
+its metadata. Adapters, likelihoods and prompts stay behind (of prompts, one a context is kept),
+so every figure can be made again and nothing can be trained on.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from caveat.errors import CaveatError
+from caveat.study.atomic import room
+from caveat.study.figures import Figures
+from caveat.study.study import COLUMNS, Study
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pandas import DataFrame
+
+SUFFIX = ".parquet"
+KEY = b"caveat"
+"""Of the file's metadata."""
+LEFT_BEHIND = ("prompt", "artifact")
+
+
+def export(study: Figures, path: Path) -> Path:
+    """Write the study to a file. Raises CaveatError for another ending, or where it cannot."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if path.suffix != SUFFIX:
+        raise CaveatError(f"'{path}': its name must end in {SUFFIX}")
+    about = {
+        "name": study.name,
+        "version": study.version,
+        "about": study.about,
+        "schema_version": study.schema_version,
+        "contexts": study.contexts(),
+        "recipe": study.recipe_text(),
+        "failures": study.failures().to_dict("records"),
+    }
+    table = pa.Table.from_pandas(study.replies().drop(columns=[*LEFT_BEHIND]), preserve_index=False)
+    table = table.replace_schema_metadata({KEY: json.dumps(about).encode("utf-8")})
+    with room(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(table, path, compression="zstd", compression_level=19)
+    return path
+
+
+class Exported(Figures):
+    """Reads a file that `export` wrote."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.source = Path(path)
+        self._table, about = _read(self.source)
+        self.name: str = about["name"]
+        self.version: str = about["version"]
+        self.about: dict[str, Any] = about["about"]
+        self._rest = about
+
+    def replies(self) -> DataFrame:
+        """One row an answer, as the study had it; prompts are empty."""
+        frame = self._table.to_pandas().assign(**dict.fromkeys(LEFT_BEHIND, ""))
+        return frame[list(COLUMNS)].astype({"seed": "Int64"})
+
+    def failures(self) -> DataFrame:
+        """Cells that failed in the last run before the export: cell, stage, reason."""
+        import pandas as pd
+
+        return pd.DataFrame(self._rest["failures"], columns=["cell", "stage", "reason"])
+
+    def contexts(self) -> dict[str, dict[str, str]]:
+        """Per setting and context, the first prompt as it was put to the model."""
+        return self._rest["contexts"]
+
+    def recipe_text(self) -> str:
+        """The recipe with every default written out, as YAML."""
+        return self._rest["recipe"]
+
+    @property
+    def report_path(self) -> Path:
+        """An HTML file beside this one."""
+        return self.source.with_suffix(".html")
+
+    @property
+    def schema_version(self) -> int:
+        """Of the records that the file was made from."""
+        return int(self._rest["schema_version"])
+
+
+def opened(
+    place: Path, version: str | None = None, say: Callable[[str], None] = lambda _: None
+) -> Figures:
+    """The study in a folder, or in a file that `export` wrote.
+
+    Raises CaveatError where there is none, and for a version of a file, which holds one only.
+    """
+    if place.suffix != SUFFIX or place.is_dir():
+        return Study(place, version, say)
+    study = Exported(place)
+    if version not in (None, study.version):
+        raise CaveatError(f"{place}: no version {version!r}; the file holds {study.version}")
+    return study
+
+
+def _read(path: Path) -> tuple[Any, dict[str, Any]]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(path)
+    except FileNotFoundError:
+        raise CaveatError(f"{path}: no such file") from None
+    except (OSError, pa.ArrowException) as error:
+        raise CaveatError(f"{path}: cannot be read as parquet ({error})") from None
+    about = (table.schema.metadata or {}).get(KEY)
+    if about is None:
+        raise CaveatError(
+            f"{path}: was not written by caveat export; verdicts of others: caveat import table"
+        )
+    return table, json.loads(about)
