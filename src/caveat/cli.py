@@ -17,6 +17,7 @@ from caveat.errors import CaveatError
 
 if TYPE_CHECKING:
     from caveat.report.axis_points import Point
+    from caveat.study.figures import Figures
     from caveat.study.study import Study
 
 STOPPED = 130
@@ -66,6 +67,12 @@ Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Version = Annotated[str | None, typer.Option(help="An earlier version of the study's recipe.")]
 Folder = Annotated[Path, typer.Argument(help="Folder of a study.", show_default=False)]
+Place = Annotated[
+    Path,
+    typer.Argument(
+        help="Folder of a study, or a file of caveat export.", show_default=False, metavar="STUDY"
+    ),
+]
 RecipeFile = Annotated[
     str, typer.Argument(help="A recipe file, or a shipped recipe's name.", show_default=False)
 ]
@@ -145,7 +152,7 @@ def status(folder: Folder) -> None:
 
 @app.command()
 def leakage(
-    folder: Folder,
+    study: Place,
     as_json: AsJson = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print markdown tables.")] = False,
     by: Annotated[
@@ -154,9 +161,9 @@ def leakage(
     version: Version = None,
 ) -> None:
     """Print rates and leakage with their intervals."""
-    from caveat.study.study import Study
+    from caveat.study.exported import opened
 
-    frame = Study(folder, version, _warn).leakage(by)
+    frame = opened(study, version, _warn).leakage(by)
     if as_json:
         from caveat.measure import records
 
@@ -173,24 +180,35 @@ def leakage(
 
 @app.command()
 def transfer(
-    folder: Folder,
+    study: Place,
     as_json: AsJson = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print markdown tables.")] = False,
+    picture: Annotated[
+        Path | None, typer.Option(help="Save the matrix as a picture, as .svg or .png.")
+    ] = None,
     version: Version = None,
 ) -> None:
     """Print what each intervention changes in each setting, and how alike settings are in that."""
-    from caveat.study.study import Study
+    from caveat.study.exported import opened
 
-    study = Study(folder, version, _warn)
-    study.check_transfer()
-    if as_json:
-        typer.echo(json.dumps(study.transfer_records(), indent=1, allow_nan=False))
-        return
+    figures = opened(study, version, _warn)
+    figures.check_transfer()
+    if picture is not None:
+        from caveat.report.matrix_picture import matrix_picture
+
+        _save(matrix_picture(figures.transfer()), picture)
+    elif as_json:
+        typer.echo(json.dumps(figures.transfer_records(), indent=1, allow_nan=False))
+    else:
+        _print_transfer(figures, markdown)
+
+
+def _print_transfer(figures: Figures, markdown: bool) -> None:
     from caveat.report.summary import as_markdown
     from caveat.report.transfer_summary import transfer_summaries
     from caveat.terminal import console, show_summaries
 
-    frames = (study.transfer(), study.transfer_correlations(), study.transfer_reliability())
+    frames = (figures.transfer(), figures.transfer_correlations(), figures.transfer_reliability())
     tables = transfer_summaries(*frames)
     if markdown:
         typer.echo(as_markdown(tables))
@@ -200,31 +218,45 @@ def transfer(
 
 @app.command()
 def report(
-    folder: Folder,
+    study: Place,
     version: Version = None,
     picture: Annotated[
         Path | None, typer.Option(help="Save the main picture too, as .svg or .png.")
     ] = None,
 ) -> None:
-    """Write the study's report.html anew."""
-    from caveat.study.study import Study
+    """Write the study's report.html anew; of an exported file, an HTML file beside it."""
+    from caveat.study.exported import opened
 
-    study = Study(folder, version, _warn)
+    figures = opened(study, version, _warn)
     if picture is not None:
-        _save_picture(study, picture)
-    typer.echo(f"report: {study.report()}")
+        from caveat.report.picture import picture as drawn
+
+        _save(drawn(figures.report_data()), picture)
+    typer.echo(f"report: {figures.report()}")
 
 
-def _save_picture(study: Study, path: Path) -> None:
-    from caveat.report.picture import picture
-
+def _save(chart: Any, path: Path) -> None:
     if path.suffix not in (".svg", ".png"):
         raise CaveatError(f"--picture '{path}': its name must end in .svg or .png")
     try:
-        picture(study.report_data()).save(str(path))
+        chart.save(str(path))
     except OSError as error:
         raise CaveatError(f"--picture '{path}' cannot be written: {error.strerror}") from error
     typer.echo(f"picture: {path}")
+
+
+@app.command()
+def export(
+    folder: Folder,
+    file: Annotated[Path, typer.Argument(help="A .parquet file.", show_default=False)],
+    version: Version = None,
+) -> None:
+    """Write a study's replies and verdicts to one file, from which every figure can be made."""
+    from caveat.study.exported import export as write
+    from caveat.study.study import Study
+
+    path = write(Study(folder, version, _warn), file)
+    typer.echo(f"exported: {path} ({path.stat().st_size / 1e6:.1f} MB)")
 
 
 @app.command(name="import")
