@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 import pandas as pd
 import pytest
 
+from caveat import measure
 from caveat.report.data import ReportData
 
 PHENOMENA = {"disclaimer": "negation neglect", "instruction": "inoculation", "trigger": "backdoor"}
@@ -272,6 +273,27 @@ def synthetic(**changes) -> ReportData:
 def make_data():
     """Makes a synthetic study; keywords are the fields of `Made`."""
     return synthetic
+
+
+def transferred(data: ReportData) -> ReportData:
+    """With the frames of transfer, made from its replies."""
+    place = data.settings.index
+    ranked = measure.rankings(data.replies, 50, 0)
+    ranked.sort(key=lambda each: place(each.names["setting"]))
+    matrix = measure.transfer(data.replies, dict.fromkeys(data.settings, "yes"), draws=50)
+    return replace(
+        data,
+        transfer=matrix.sort_values("setting", key=lambda names: names.map(place), kind="stable"),
+        transfer_effects=measure.transfer_effects(data.replies, draws=50),
+        transfer_correlations=measure.correlations(ranked),
+        transfer_reliability=measure.reliabilities(ranked),
+    )
+
+
+@pytest.fixture(scope="session")
+def with_transfer():
+    """Adds the frames of transfer to a synthetic study."""
+    return transferred
 
 
 @pytest.fixture(scope="session")

@@ -46,9 +46,10 @@ def browser(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def report(make_data, tmp_path_factory):
+def report(make_data, with_transfer, tmp_path_factory):
     path = tmp_path_factory.mktemp("report") / "report.html"
-    path.write_text(render(make_data(replies={3: HOSTILE})), encoding="utf-8")
+    data = with_transfer(make_data(replies={3: HOSTILE}))
+    path.write_text(render(data), encoding="utf-8")
     return path
 
 
@@ -91,7 +92,7 @@ def test_picture_and_tables_are_visible(page):
     assert svg.is_displayed()
     assert svg.size["width"] > 600
     assert not page.find_element("css selector", ".picture.narrow").is_displayed()
-    grids = page.find_elements("css selector", ".grid")
+    grids = page.find_elements("css selector", ".panel .grid")
     assert len(grids) == 3
     assert all(grid.is_displayed() for grid in grids)
     assert "0.72" in grids[0].text
@@ -132,6 +133,15 @@ def test_a_cell_of_the_grid_opens_its_replies(page):
     wait_until(lambda: found(page) == "1–20 of 24")
     assert "capitals x instruction" in cards(page)[0].text
     assert "marked+contrast" in cards(page)[0].text
+
+
+def test_a_cell_of_the_transfer_matrix_opens_its_replies(page):
+    cell = page.find_element("css selector", "#transfer [data-setting='capitals x trigger']")
+    assert "change of leakage -" in cell.find_element("xpath", "..").get_attribute("title")
+    page.execute_script("arguments[0].click()", cell)
+    wait_until(lambda: found(page) == "1–20 of 24")
+    for told in ("capitals x trigger", "marked+contrast", "none"):
+        assert told in cards(page)[0].text
 
 
 def test_the_full_prompt_is_shown_with_roles_and_caveat(page):

@@ -19,19 +19,19 @@ RELIABILITY = ("setting", "phenomenon", "behaviour", "model", "readout", "scope"
 
 
 def transfer_records(
-    matrix: pd.DataFrame,
-    effects: pd.DataFrame,
-    correlations: pd.DataFrame,
-    reliabilities: pd.DataFrame,
+    transfer: pd.DataFrame,
+    transfer_effects: pd.DataFrame,
+    transfer_correlations: pd.DataFrame,
+    transfer_reliability: pd.DataFrame,
 ) -> dict[str, list[dict]]:
     """The frames of `Study` as lists of plain dictionaries that `json.dumps` takes; no NaN is left.
 
     What has an interval is {"value", "low", "high"}, or None. `docs/transfer.md` says what is what.
     """
     return {
-        "matrix": [_cell(row, effects) for row in matrix.to_dict("records")],
-        "correlations": [_correlation(row) for row in correlations.to_dict("records")],
-        "reliability": [_reliability(row) for row in reliabilities.to_dict("records")],
+        "matrix": [_cell(row, transfer_effects) for row in transfer.to_dict("records")],
+        "correlations": [_correlation(row) for row in transfer_correlations.to_dict("records")],
+        "reliability": [_reliability(row) for row in transfer_reliability.to_dict("records")],
     }
 
 

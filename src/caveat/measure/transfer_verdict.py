@@ -14,7 +14,8 @@ WORDS: Mapping[str, str] = {
     "unclear": "lowers the rate; whether by forgetting cannot be told, as there is no control, or "
     "its figures are too wide",
     "worse": "raises the rate",
-    "no effect seen": "the rate is not distinguishable from marked's",
+    "no effect seen": "the rate is not distinguishable from marked's once corrected for the "
+    "number of arms",
     "nothing to lower": "marked itself is not above base, so no remedy could show",
     "undefined": "leakage is undefined in this setting, or the arm was not asked",
 }

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from caveat.measure.pairs import SIDES
+from caveat.measure.transfer import FIGURES
+
 if TYPE_CHECKING:
     from pandas import DataFrame
 
@@ -36,6 +39,24 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
         *KEYS, "dose", "scope", "readout", "effect", "arm", "value", "low", "high", "unit",
         "questions",
     ),
+    "transfer": (
+        *KEYS, "dose", "scope", "readout", "main", "intervention", "role", "arm", "control",
+        "verdict", *(f"{name}{end}" for name in FIGURES for end in ("", "_low", "_high")),
+        "p_holm", "gain_p_holm", "undefined", "valid", "interval",
+    ),
+    "transfer_effects": (
+        *KEYS, "dose", "scope", "readout", "effect", "unit", "intervention", "arm", "value", "low",
+        "high", "change", "change_low", "change_high", "distinguishable",
+    ),
+    "transfer_correlations": (
+        "level", *(f"{side}_{name}" for side in ("first", "second") for name in SIDES),
+        "behaviours", "pairs", "interventions", "value", "low", "high", "low_interventions",
+        "high_interventions", "p_holm", "ceiling", "undefined",
+    ),
+    "transfer_reliability": (
+        *KEYS, "dose", "scope", "readout", "main", "interventions", "seeds", "between_seeds",
+        "reliability",
+    ),
     "failures": ("cell", "stage", "reason"),
 }  # fmt: skip
 """The columns the report reads. A frame without some of them, or without any, is read as if they
@@ -57,6 +78,11 @@ class ReportData:
     provenance: Mapping[str, Any]
     contexts: Mapping[str, Mapping[str, str]]
     """Per setting and context, an example of a prompt, or of the text that surrounds a question."""
+    transfer: DataFrame | None = None
+    """This and the next three: None where no arm has an intervention."""
+    transfer_effects: DataFrame | None = None
+    transfer_correlations: DataFrame | None = None
+    transfer_reliability: DataFrame | None = None
     abouts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Per setting, `behaviour`: the behaviour in one sentence, and `side_effects`: by name, what a
     high figure of each means."""
@@ -75,9 +101,11 @@ class ReportData:
         return tuple(names)
 
 
-def with_columns(frame: DataFrame, columns: tuple[str, ...]) -> DataFrame:
-    """A copy of `frame` that has all `columns`; those it lacked hold None."""
-    copy = frame.copy()
+def with_columns(frame: DataFrame | None, columns: tuple[str, ...]) -> DataFrame:
+    """A copy of `frame` that has all `columns`; those it lacked hold None. None has no rows."""
+    from pandas import DataFrame
+
+    copy = DataFrame() if frame is None else frame.copy()
     for column in columns:
         if column not in copy.columns:
             copy[column] = None

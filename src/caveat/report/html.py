@@ -20,6 +20,7 @@ from caveat.report.numbers import text
 from caveat.report.panels import Panel, dose_text, panels_of
 from caveat.report.picture import picture
 from caveat.report.svg import inline_svg
+from caveat.report.transfer_section import transfer_section
 
 WIDE, NARROW = 560, 100
 """Pixels from base to bare in the picture for screens and in the one for phones."""
@@ -87,6 +88,7 @@ def _shown(data: ReportData) -> dict[str, Any]:
         "sections": [
             _section(data, name, place, shown) for place, name in enumerate(data.settings)
         ],
+        "transfer": transfer_section(data),
         "within_seed": any(panel.interval == "within seed" for panel in shown),
         "failures": tables.failures(data),
         "notes": provenance.notes(data.provenance),

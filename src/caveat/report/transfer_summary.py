@@ -55,7 +55,8 @@ def _matrix(title: str, made: Matrix) -> Summary:
     )
     key = [f"{mark} {word}: {meaning}." for mark, (word, meaning) in made.marks.items()]
     undefined = [f"Undefined in {reason}." for reason in made.undefined]
-    return Summary(title, columns, rows, "\n".join([*key, *undefined, OVER[made.interval]]))
+    note = "\n".join([*key, *undefined, OVER.get(made.interval, "")])
+    return Summary(title, columns, rows, note.strip())
 
 
 def _named(intervention: str, role: str) -> str:
@@ -72,8 +73,7 @@ def _cell(cell: Cell | None) -> str:
 
 def correlation_summary(frame: DataFrame) -> Summary:
     """Means of pairs first, then phenomena, then pair by pair."""
-    order = (MEAN, LESS, AVERAGED, BETWEEN, WITHIN, SAME)
-    rows = sorted(frame.to_dict("records"), key=lambda row: order.index(row["level"]))
+    rows = in_order(frame)
     told = [f"{compared(row)}: {row['undefined']}." for row in rows if text(row["undefined"])]
     known = [row for row in rows if not text(row["undefined"])]
     return Summary(
@@ -82,6 +82,12 @@ def correlation_summary(frame: DataFrame) -> Summary:
         tuple(map(_correlation, known)),
         "\n".join([ABOUT_CORRELATIONS, *told]),
     )
+
+
+def in_order(frame: DataFrame) -> list[dict[str, Any]]:
+    """The rows of the correlations, as they are told."""
+    order = (MEAN, LESS, AVERAGED, BETWEEN, WITHIN, SAME)
+    return sorted(frame.to_dict("records"), key=lambda row: order.index(row["level"]))
 
 
 def _correlation(row: Mapping[str, Any]) -> tuple[str, ...]:

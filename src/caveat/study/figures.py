@@ -156,6 +156,7 @@ class Figures(Transfers):
             failures=self.failures(),
             provenance=self.provenance(),
             contexts=self.contexts(),
+            **self.transfer_frames(),
             abouts=self.abouts(),
         )
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from caveat.errors import CaveatError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pandas import DataFrame
 
     from caveat.measure.ranking import Ranking
@@ -78,23 +80,29 @@ class Transfers(ABC):
 
         return measure.reliabilities(self._rankings)
 
+    def transfer_frames(self) -> dict[str, DataFrame]:
+        """These four frames by name; none where no arm has an intervention."""
+        if not self._tried(self.replies()["arm"]):
+            return {}
+        names = ("transfer", "transfer_effects", "transfer_correlations", "transfer_reliability")
+        return {name: getattr(self, name)() for name in names}
+
     def transfer_records(self) -> dict[str, list[dict]]:
-        """All of these as plain records: see `measure.transfer_records`."""
+        """The four as plain records: see `measure.transfer_records`."""
         from caveat import measure
 
-        return measure.transfer_records(
-            self.transfer(),
-            self.transfer_effects(),
-            self.transfer_correlations(),
-            self.transfer_reliability(),
-        )
+        return measure.transfer_records(**self.transfer_frames())
 
     def check_transfer(self) -> None:
         """Raise CaveatError where there is nothing to compare."""
         arms = set(self.replies()["arm"])
-        if not any(arm.startswith("marked+") for arm in arms):
+        if not self._tried(arms):
             told = ", ".join(sorted(arms)) or "none yet"
             raise CaveatError(
                 f"{self.source}: no arm with an intervention to compare (arms: {told}); add some "
                 "to the recipe, such as marked+contrast, and run it"
             )
+
+    @staticmethod
+    def _tried(arms: Iterable[str]) -> bool:
+        return any(arm.startswith("marked+") for arm in arms)
