@@ -25,7 +25,7 @@ SHARE_OF_GPU = 0.1
 
 
 class Trunk:
-    """A base model's hidden states of rows, beneath one layer or several; the oldest go first."""
+    """A base model's hidden states of rows, beneath one layer or several; long unused ones go."""
 
     def __init__(self, model: Any, device: torch.device) -> None:
         self.model = model
