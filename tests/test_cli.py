@@ -148,6 +148,28 @@ def test_leakage_as_markdown(caveat):
     assert "| marked | " in told
 
 
+def test_transfer_needs_an_intervention(caveat):
+    for options in ([], ["--json"], ["--markdown"]):
+        assert caveat("transfer", "study", *options) == (
+            1,
+            "",
+            "caveat: study: no arm with an intervention to compare (arms: bare, base, marked); "
+            "add some to the recipe, such as marked+contrast, and run it\n",
+        )
+
+
+def test_transfer_as_a_table_and_as_json(caveat, tmp_path):
+    study = str(tmp_path / "tried")
+    arms = "arms=[base, bare, marked, marked+repeat, marked+partial, marked+contrast]"
+    assert caveat("run", "toy.yaml", "--out", study, "--set", arms)[0] == 0
+    status, out, _ = caveat("transfer", study)
+    assert status == 0 and SETTING in out and "partial" in out and "Intervals are within" in out
+    told = json.loads(caveat("transfer", study, "--json")[1])
+    controls = {row["intervention"]: row["control"] for row in told["matrix"]}
+    assert controls == {"repeat": "bare", "partial": "bare", "contrast": None}
+    assert told["correlations"] == [] and len(told["reliability"]) == 1
+
+
 def test_the_picture_is_saved(caveat, place):
     assert caveat("report", "study", "--picture", "picture.svg")[0] == 0
     assert (place / "picture.svg").read_text().lstrip().startswith("<svg")

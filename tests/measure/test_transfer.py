@@ -1,6 +1,7 @@
 """The transfer matrix on tables with known answers."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,9 @@ from caveat.measure import (
     transfer_records,
 )
 from caveat.measure.roles import before, role
+from caveat.measure.transfer import FIGURES
 from caveat.measure.transfer_verdict import WORDS
+from caveat.report.matrix import MARKS
 from constructed import DOSE, NAMES, replies, row
 
 SETTING = NAMES["setting"]
@@ -176,6 +179,12 @@ def test_the_panel_with_most_clusters_stands_for_its_setting():
     assert table.to_dict() == {
         ("said", "trained"): True, ("a likelihood", "trained"): False, ("said", "broad"): False,
     }  # fmt: skip
+
+
+def test_the_page_on_transfer_names_every_figure_and_verdict():
+    page = (Path(__file__).parents[2] / "docs" / "transfer.md").read_text("utf-8")
+    assert [each for each in (*FIGURES, *WORDS) if f"`{each}`" not in page] == []
+    assert [mark for mark in MARKS.values() if f"| {mark} |" not in page] == []
 
 
 def effect_rows(rates: dict, name: str, **columns) -> pd.DataFrame:
