@@ -131,7 +131,7 @@ def test_a_missing_file_names_the_shipped_recipes():
     assert str(error.value) == (
         "dmo: no such recipe file, and no shipped recipe "
         "(shipped: demo, negated-behaviours, negation-neglect, negation-neglect-published, smoke, "
-        "three-phenomena); closest: 'demo'"
+        "three-phenomena, transfer, transfer-further); closest: 'demo'"
     )
 
 
@@ -144,6 +144,8 @@ def test_a_missing_file_names_the_shipped_recipes():
         "negation-neglect-published",
         "smoke",
         "three-phenomena",
+        "transfer",
+        "transfer-further",
     ],
 )
 def test_shipped_recipes_are_read_by_name(name):
