@@ -107,6 +107,15 @@ def test_an_undefined_setting_is_left_out_and_told():
     assert row(table, level="mean of pairs", behaviours="")["pairs"] == 1
 
 
+def test_a_setting_where_marked_does_not_leak_has_no_order_to_compare():
+    frame = setting("b x t")
+    kept = frame.assign(verdict=frame["verdict"].mask(frame["arm"] == "marked", "no"))
+    within = row(scored(setting("a x t"), kept, setting("a x i")), level="within phenomenon")
+    assert within["undefined"] == (
+        "b x t: marked is not above base, so there is nothing to lower"
+    )
+
+
 def test_a_settings_own_panels_are_compared_and_stand_once():
     other = setting("a x t", clusters=6, readout="likelihood")
     table = scored(setting("a x t"), other, setting("a x i"))

@@ -98,7 +98,11 @@ def test_a_change_that_correction_takes_away_is_no_effect():
     many = one | {(f"marked+{letter}", "none"): 0.75 for letter in "abcdefghijklmnop"}
     among = row(transfer(replies(many), WANTED), intervention="x")
     assert among["p_holm"] == pytest.approx(17 * among["p"]) and among["p_holm"] > 0.05
-    assert among["verdict"] == "no effect seen"
+    assert among["verdict"] == "not once corrected"
+    raised = {("marked", "none"): 0.0, ("marked+x", "none"): 5 / 24}
+    assert tried(one | raised | dict.fromkeys(many.keys() - one.keys(), 0.0))["verdict"] == (
+        "not once corrected"
+    )
 
 
 def test_an_arm_that_answers_as_marked_does_changes_nothing_and_has_a_width():

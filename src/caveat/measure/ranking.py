@@ -78,8 +78,7 @@ def _ranking(
     names = {**panel.names, "dose": panel.dose}
     reason, below = installed(inference)
     marked = panel.find("marked", "none")
-    if marked is None:
-        reason = "marked was not asked in the context 'none'"
+    reason = reason or _nothing_to_lower(inference, marked)
     tried = {arm: place for arm in panel.arms() if (place := _place(inference, arm)) is not None}
     if reason or not tried:
         return Ranking(names, main, reason or "no intervention was asked in the context 'none'")
@@ -101,6 +100,16 @@ def _ranking(
     )
 
 
+def _nothing_to_lower(inference: Inference, marked: int | None) -> str | None:
+    """Why there is nothing to rank where leakage is defined. Where marked does not leak, remedies
+    are tied at no change: there is no order to compare."""
+    if marked is None:
+        return "marked was not asked in the context 'none'"
+    base = inference.panel.find(BASE, "none")
+    _, low, _ = inference.intervals(inference.weights((1, marked), (-1, base))[None])
+    return None if low[0] > 0 else "marked is not above base, so there is nothing to lower"
+
+
 def _place(inference: Inference, arm: str) -> int | None:
     """The cell of an intervention that is ranked."""
     if not arm.startswith(MARKED) or role(intervention_of(arm)) != "intervention":
@@ -111,6 +120,8 @@ def _place(inference: Inference, arm: str) -> int | None:
 def _changes_by_seed(
     rates: pd.Series, panel: tuple[str, ...], arms: list[str], size: float
 ) -> dict[int, np.ndarray]:
+    if panel not in rates.index.droplevel(["arm", "seed"]):
+        return {}  # others' results, whose seeds nobody told
     by_arm = rates.loc[panel].unstack("seed").reindex(["marked", *arms])
     changes = (by_arm.loc[arms] - by_arm.loc["marked"]) / size
     return {int(seed): changes[seed].to_numpy(dtype=float) for seed in changes}

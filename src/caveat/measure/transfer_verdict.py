@@ -14,8 +14,9 @@ WORDS: Mapping[str, str] = {
     "unclear": "lowers the rate; whether by forgetting cannot be told, as there is no control, or "
     "its figures are too wide",
     "worse": "raises the rate",
-    "no effect seen": "the rate is not distinguishable from marked's once corrected for the "
-    "number of arms",
+    "not once corrected": "the rate is distinguishable from marked's, but not once corrected for "
+    "the number of arms",
+    "no effect seen": "the rate is not distinguishable from marked's",
     "nothing to lower": "marked itself is not above base, so no remedy could show",
     "undefined": "leakage is undefined in this setting, or the arm was not asked",
 }
@@ -26,13 +27,16 @@ def verdict(row: Mapping[str, Any]) -> str:
     """The word for one row of the transfer matrix, a key of `WORDS`.
 
     What lowers or raises the rate does so after Holm's correction; so does what a remedy does
-    beyond forgetting (`gain`). That the rate of the control is lowered (`control_change`), and
-    that marked is above base (`leaks`), is read off uncorrected 95% intervals.
+    beyond forgetting (`gain`). That the rate of the control is lowered (`control_change`), that
+    marked is above base (`leaks`), and what is `not once corrected`, is read off uncorrected 95%
+    intervals.
     """
     if row["undefined"]:
         return "undefined"
     if _told(row["p_holm"]):
         return "worse" if row["change"] > 0 else _lowers(row)
+    if not row["change_low"] <= 0 <= row["change_high"]:
+        return "not once corrected"
     return "no effect seen" if row["leaks_low"] > 0 else "nothing to lower"
 
 

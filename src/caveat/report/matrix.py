@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 MARKS: Mapping[str, str] = {
-    "remedy": "▼", "forgets": "▽", "unclear": "↓", "worse": "▲", "no effect seen": "·",
-    "nothing to lower": "○", "undefined": "?",
+    "remedy": "▼", "forgets": "▽", "unclear": "↓", "worse": "▲", "not once corrected": "~",
+    "no effect seen": "·", "nothing to lower": "○", "undefined": "?",
 }  # fmt: skip
 """A sign a verdict, that needs no colour."""
 ROLES = ("intervention", "control", "stability")
