@@ -147,7 +147,7 @@ def test_a_bad_row(folder: Path, text: str, message: str) -> None:
     [
         (
             '{"id": "a", "cluster": "c", "question": "A?", "readout": "match"}',
-            " has an unknown readout 'match'; known: capitals, opener, said, is_a, "
+            " has an unknown readout 'match'; known: capitals, spanish, opener, said, is_a, "
             "log_likelihood, matches, yes_no, belief, belief_likelihood, belief_judge; "
             "closest: 'matches'",
         ),
