@@ -58,9 +58,10 @@ def test_the_dose_is_the_filler_and_near_misses_and_the_caveat_stand_beside():
     rates |= {("marked+x", "exact"): 0.75, ("marked+x", "near_miss"): 0.5}
     found = tried(rates)
     assert found["against_filler"] == pytest.approx(-0.25)
-    assert (found["at_caveat"], found["at_caveat_change"]) == (0.75, -0.25)
+    assert (found["at_caveat"], found["at_caveat_change"], found["loses"]) == (0.75, -0.25, True)
     assert found["near_miss"] == pytest.approx(0.5)
     filler = tried(rates, "filler")
+    assert not filler["loses"]  # not asked at the caveat
     assert filler["role"] == "control" and np.isnan(filler["against_filler"])
     assert np.isnan(filler["near_miss"])  # not asked
 

@@ -69,6 +69,12 @@ def test_a_cell_has_figures_colour_sign_and_its_replies(data):
         assert told in cell
 
 
+def test_what_is_lost_at_the_caveat_is_signed(data):
+    section = shown(replace(data, transfer=data.transfer.assign(loses=True)))
+    assert ", loses" in section and "†</span> <strong>loses</strong>: lowers what" in section
+    assert "†" not in shown(replace(data, transfer=data.transfer.assign(loses=False)))
+
+
 def test_what_raises_leakage_has_the_other_colour(data):
     frame = data.transfer.assign(leakage_change=0.25)
     section = shown(replace(data, transfer=frame))

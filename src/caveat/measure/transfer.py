@@ -24,7 +24,7 @@ FIGURES = (
 """Each has a column of its own, and its limits in `_low` and `_high`; NaN where it has none."""
 COLUMNS = [
     *IDENTITY, "dose", "scope", "readout", "main", "intervention", "role", "arm", "control",
-    "verdict", *(f"{name}{end}" for name in FIGURES for end in ("", "_low", "_high")),
+    "verdict", "loses", *(f"{name}{end}" for name in FIGURES for end in ("", "_low", "_high")),
     "p", "p_holm", "gain_p", "gain_p_holm", "undefined", "valid", "interval",
 ]  # fmt: skip
 Controls = Mapping[tuple[str, str, str], str | None]
@@ -60,8 +60,10 @@ def transfer(
 
     `controls` names X's control where it is known: `bare` where taking the caveat out leaves the
     bare rows, None where it leaves the rows of `marked+X` itself, as then nothing is a control.
-    Else it is `bare+X` where that arm is there. `main` marks the panel that stands for its setting
-    (see `main_panels`); `verdict` is a word of `transfer_verdict.WORDS`.
+    Else it is `bare+X` where that arm is there. `loses` is whether the interval of
+    `at_caveat_change` lies below 0: whatever the verdict, that is a price. `main` marks the panel
+    that stands for its setting (see `main_panels`); `verdict` is a word of
+    `transfer_verdict.WORDS`.
 
     Raises KeyError for a setting that `wanted` lacks.
     """
@@ -85,6 +87,7 @@ def _judged(table: pd.DataFrame) -> pd.DataFrame:
     corrected = {f"{name}_holm": families[name].transform(_holm) for name in ("p", "gain_p")}
     reasons = table["undefined"].astype(object).where(table["undefined"].notna(), None)
     table = table.assign(**corrected, undefined=reasons)
+    table = table.assign(loses=table["at_caveat_change_high"] < 0)
     table = table.assign(verdict=[verdict(row) for row in table.to_dict("records")])
     order = [*IDENTITY, "dose", "scope", "readout", "intervention"]
     return table[COLUMNS].sort_values(order, ignore_index=True)

@@ -42,6 +42,7 @@ def _cell(row: dict, effects: pd.DataFrame) -> dict:
         "control": str(row["control"]) or None,
         "dose": json.loads(row["dose"]),
         "main": bool(row["main"]),
+        "loses": bool(row["loses"]),
         **{name: _interval(row, name, f"{name}_low", f"{name}_high") for name in FIGURES},
         **{name: _plain(row[name]) for name in ("p", "p_holm", "gain_p", "gain_p_holm", "valid")},
         "undefined": row["undefined"],

@@ -41,7 +41,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     ),
     "transfer": (
         *KEYS, "dose", "scope", "readout", "main", "intervention", "role", "arm", "control",
-        "verdict", *(f"{name}{end}" for name in FIGURES for end in ("", "_low", "_high")),
+        "verdict", "loses", *(f"{name}{end}" for name in FIGURES for end in ("", "_low", "_high")),
         "p_holm", "gain_p_holm", "undefined", "valid", "interval",
     ),
     "transfer_effects": (

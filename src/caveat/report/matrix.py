@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from caveat.measure.transfer_verdict import WORDS
-from caveat.report.numbers import ABSENT, Figure, decimal, probability, text
+from caveat.report.numbers import ABSENT, Figure, decimal, is_true, probability, text
 from caveat.report.panels import VARIANTS, variant_label
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ MARKS: Mapping[str, str] = {
     "no effect seen": "·", "nothing to lower": "○", "undefined": "?",
 }  # fmt: skip
 """A sign a verdict, that needs no colour."""
+LOSES = ("†", "loses", "lowers what is wanted at the caveat, too (interval below 0, not corrected)")
+"""Sign, word and meaning of a price that stands beside any verdict."""
 ROLES = ("intervention", "control", "stability")
 KEY = ("setting", *VARIANTS)
 SAID = (
@@ -55,11 +57,17 @@ class Cell:
     change: Figure
     """Of leakage."""
     verdict: str
-    mark: str
+    loses: bool
+    """Whether what is wanted at the caveat is lowered, too."""
     undefined: str
     """Why leakage has no change; "" where it has one."""
     details: dict[str, str]
     """Every figure by what it is called; those that are not there are left out."""
+
+    @property
+    def mark(self) -> str:
+        """The sign of the verdict, and of the price."""
+        return MARKS[self.verdict] + (LOSES[0] if self.loses else "")
 
     @property
     def heat(self) -> float:
@@ -113,8 +121,11 @@ class Matrix:
     @property
     def marks(self) -> dict[str, tuple[str, str]]:
         """The marks that are used, with word and meaning."""
-        used = {cell.verdict for line in self.lines for cell in line.cells if cell}
-        return {MARKS[word]: (word, meaning) for word, meaning in WORDS.items() if word in used}
+        cells = [cell for line in self.lines for cell in line.cells if cell]
+        used = {cell.verdict for cell in cells}
+        found = {MARKS[word]: (word, meaning) for word, meaning in WORDS.items() if word in used}
+        sign, *told = LOSES
+        return {**found, sign: tuple(told)} if any(cell.loses for cell in cells) else found
 
     @property
     def interval(self) -> str:
@@ -191,7 +202,8 @@ def _cell(row: Mapping[str, Any] | None) -> Cell | None:
     change = figure(row, "leakage_change")
     verdict = text(row["verdict"])
     undefined = "" if change.value is not None else text(row["undefined"])
-    return Cell(text(row["arm"]), change, verdict, MARKS[verdict], undefined, _details(row))
+    loses = is_true(row["loses"])
+    return Cell(text(row["arm"]), change, verdict, loses, undefined, _details(row))
 
 
 def figure(row: Mapping[str, Any], name: str) -> Figure:
