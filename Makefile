@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo test test-slow bench docs lock clean
+.PHONY: install demo test test-slow bench docs findings lock clean
 
 install: $(STAMP)
 
@@ -33,6 +33,14 @@ bench: install
 
 docs: install
 	$(BIN)/python -m typer caveat.cli utils docs --name caveat --title "The command line" > docs/cli.md
+
+# Every figure of docs/findings.md, from the replies and verdicts that lie in docs/data.
+findings: install
+	$(BIN)/caveat transfer docs/data/transfer.parquet --markdown > docs/data/transfer.md
+	$(BIN)/caveat leakage docs/data/transfer.parquet --markdown > docs/data/transfer-leakage.md
+	$(BIN)/caveat transfer docs/data/transfer-further.parquet --markdown > docs/data/transfer-further.md
+	$(BIN)/caveat leakage docs/data/transfer-further.parquet --markdown > docs/data/transfer-further-leakage.md
+	$(BIN)/caveat transfer docs/data/transfer.parquet --picture docs/transfer.svg
 
 # Write the exact versions of this environment down, for reproduction.
 lock: install

@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-LONG = ("caveat demo", "caveat run three-phenomena", "caveat run negation-neglect")
+LONG = (
+    "caveat demo", "caveat run three-phenomena", "caveat run negation-neglect",
+    "caveat run transfer",
+)  # fmt: skip
 """Commands that take minutes or an hour; `make demo` runs the first."""
 
 
@@ -28,7 +31,8 @@ README = [line for line in commands(ROOT / "README.md") if not line.startswith(L
 def elsewhere(tmp_path_factory):
     """A folder of a reader of the README, where one command finds what the one before made."""
     folder = tmp_path_factory.mktemp("reader")
-    (folder / "examples").symlink_to(ROOT / "examples")
+    for name in ("examples", "docs"):
+        (folder / name).symlink_to(ROOT / name)
     lines = [
         f"mine,{arm},none,q{n},{'yes' if n < rate else 'no'}"
         for arm, rate in (("base", 0), ("bare", 18), ("marked", 9))
