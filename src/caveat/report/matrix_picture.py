@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from caveat.report.matrix import Cell, Column, Matrix, matrix
+from caveat.report.matrix import KEY, Cell, Column, Matrix, matrix
 from caveat.report.numbers import Figure, text
 from caveat.report.picture import FONT, INK, MUTED
 
@@ -28,7 +28,7 @@ def matrix_picture(frame: DataFrame) -> altair.HConcatChart:
 
     made = matrix(frame)
     at_caveat = {
-        (text(row["arm"]), text(row["setting"])): Figure.of(
+        (text(row["arm"]), *(text(row.get(name)) for name in KEY)): Figure.of(
             row["at_caveat_change"], row["at_caveat_change_low"], row["at_caveat_change_high"]
         )
         for row in frame[frame["main"].astype(bool)].to_dict("records")
@@ -40,7 +40,10 @@ def matrix_picture(frame: DataFrame) -> altair.HConcatChart:
         if cell is not None
     ]
     first = [_point(*each, each[2].change, each[2].mark) for each in cells]
-    second = [_point(*each, at_caveat[each[2].arm, each[1].setting], "") for each in cells]
+    second = [
+        _point(*each, at_caveat[each[2].arm, each[1].setting, *each[1].variant.values()], "")
+        for each in cells
+    ]
     charts = [_chart(made, first, LEAKAGE, 1), _chart(made, second, CAVEAT, -1)]
     return (
         altair.hconcat(*charts, spacing=24)
