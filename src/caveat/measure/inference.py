@@ -73,7 +73,7 @@ class Inference:
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Value, lower and upper limit of combinations, each of shape (k,)."""
         value = weights @ self.panel.mean
-        below, above = self._margins(weights, alpha)
+        below, above = self.margins(weights, alpha)
         low, high = value - below, value + above
         if self.bounded:
             low, high = np.maximum(low, -1.0), np.minimum(high, 1.0)
@@ -90,7 +90,7 @@ class Inference:
         low, high = -30.0, 0.0  # of the level's logarithm
         for _ in range(30):
             middle = (low + high) / 2
-            below, above = self._margins(row, float(np.exp(middle)))
+            below, above = self.margins(row, float(np.exp(middle)))
             holds_zero = (below if value > 0 else above).item() >= abs(value)
             low, high = (low, middle) if not holds_zero else (middle, high)
         return float(np.exp(high))
@@ -117,7 +117,7 @@ class Inference:
         for _ in range(50):
             middle = (inside + outside) / 2
             rest = above - (value + side * middle)[:, None] * below
-            down, up = self._margins(rest, alpha)
+            down, up = self.margins(rest, alpha)
             kept = np.abs(rest @ self.panel.mean) <= (up if side > 0 else down)
             inside, outside = np.where(kept, middle, inside), np.where(kept, outside, middle)
         # bare at `none` is 1, and base 0, by definition: their limits are exactly that
@@ -134,7 +134,7 @@ class Inference:
         used = np.atleast_2d(weights) != 0
         return np.where(used, self.panel.cell_clusters, len(self.panel.clusters)).min(1)
 
-    def _squared_margin(self, weights: np.ndarray, alpha: float) -> np.ndarray:
+    def squared_margins(self, weights: np.ndarray, alpha: float) -> np.ndarray:
         """Shape (k,): half-widths squared, before edges; infinite with a single cluster."""
         among = self.covariances
         variances = [
@@ -169,11 +169,11 @@ class Inference:
         high = np.where(known, np.minimum(centre + half, 1.0), 1.0)
         return np.where(mean == 0, 0.0, low), np.where(mean == 1, 1.0, high)
 
-    def _margins(
+    def margins(
         self, weights: np.ndarray, alpha: float
     ) -> tuple[np.ndarray, np.ndarray]:
         """How far combinations reach below and above their values, each of shape (k,)."""
-        squared = self._squared_margin(weights, alpha)
+        squared = self.squared_margins(weights, alpha)
         if not self.bounded:
             return np.sqrt(squared), np.sqrt(squared)
         direct = self._squared_cells(alpha)
