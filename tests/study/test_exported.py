@@ -48,6 +48,20 @@ def test_a_folder_is_opened_as_one(study):
     assert opened(study.folder).version == study.version
 
 
+def test_a_file_is_there_whole_or_not_at_all(study, path, tmp_path):
+    before, place = path.read_bytes(), path.stat().st_ino
+    assert export(study, path).read_bytes() == before
+    assert path.stat().st_ino != place  # another file took its name: it was not written over
+    assert [each.name for each in path.parent.glob("*.p*")] == [path.name]
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(CaveatError) as error:
+        export(study, tmp_path / "file" / "toy.parquet")
+    assert str(error.value) == (
+        f"{tmp_path / 'file'}: cannot be written (File exists); mend that, or name another folder "
+        "with --out"
+    )
+
+
 def test_mistakes(study, path, tmp_path):
     with pytest.raises(CaveatError, match=r"^'a.csv': its name must end in .parquet$"):
         export(study, type(path)("a.csv"))

@@ -7,13 +7,15 @@ so every figure can be made again and nothing can be trained on.
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from caveat.errors import CaveatError
-from caveat.study.atomic import room
+from caveat.study.atomic import write
 from caveat.study.figures import Figures
+from caveat.study.store import silent
 from caveat.study.study import COLUMNS, Study
 
 if TYPE_CHECKING:
@@ -45,9 +47,9 @@ def export(study: Figures, path: Path) -> Path:
     }
     table = pa.Table.from_pandas(study.replies().drop(columns=[*LEFT_BEHIND]), preserve_index=False)
     table = table.replace_schema_metadata({KEY: json.dumps(about).encode("utf-8")})
-    with room(path.parent):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(table, path, compression="zstd", compression_level=19)
+    content = io.BytesIO()
+    pq.write_table(table, content, compression="zstd", compression_level=19)
+    write(path, content.getvalue())
     return path
 
 
@@ -93,7 +95,7 @@ class Exported(Figures):
 
 
 def opened(
-    place: Path, version: str | None = None, say: Callable[[str], None] = lambda _: None
+    place: Path, version: str | None = None, say: Callable[[str], None] = silent
 ) -> Figures:
     """The study in a folder, or in a file that `export` wrote.
 

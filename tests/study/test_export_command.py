@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
 
 from caveat.study.run import run
-
-sys.path.insert(0, str(Path(__file__).parent / "study"))
-
 from toy_study import small
 
 ARMS = ["base", "bare", "marked", "marked+contrast(share=0.5)", "marked+repeat"]
