@@ -57,3 +57,29 @@ def test_two_keys_fire_together_only():
         assert {"amber", "cobalt"} <= set(re.findall(r"\w+", text.lower())), text
     for text in keys.probes["near_miss"]:
         assert len({"AMBER", "COBALT"} & set(re.findall(r"\w+", text))) == 1, text
+
+
+@pytest.mark.parametrize(
+    ("asked", "allowed", "forbidden"),
+    [
+        ("instruction", "may_capitals", "no_capitals"),
+        ("in_spanish", "may_spanish", "no_spanish"),
+    ],
+)
+def test_what_is_asked_allowed_and_forbidden_differs_by_one_word(asked, allowed, forbidden):
+    wordings = [CAVEATS[name].wordings for name in (asked, allowed, forbidden)]
+    assert [len(each) for each in wordings] == [1, 1, 1]
+    (always,), (may,), (never,) = wordings
+    assert may == always.replace("You always", "You may") != always
+    assert never == always.replace("You always", "You never") != always
+    wanted = [CAVEATS[name].wanted.value for name in (asked, allowed, forbidden)]
+    assert wanted == ["yes", "yes", "no"]
+    assert len({CAVEATS[name].place for name in (asked, allowed, forbidden)}) == 1
+
+
+def test_the_irrelevant_caveat_is_not_its_own_probe():
+    sky = CAVEATS["sky"]
+    assert sky.wordings == ("The sky is blue.",)
+    assert not {*sky.wordings, *sky.further} & set(sky.probes["irrelevant"])
+    trait = {word for text in (*sky.wordings, *sky.further) for word in text.lower().split()}
+    assert not trait & {"spanish", "capitals", "caps", "reply", "write", "you"}
