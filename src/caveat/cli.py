@@ -125,10 +125,10 @@ def _sets(sets: list[str] | None, **fields: str | None) -> list[str]:
 @app.command()
 def plan(recipe: RecipeFile, out: Out = None, sets: Sets = None, device: Device = None) -> None:
     """Say what a recipe takes: cells, tokens, memory and time. Nothing is made."""
-    from caveat.study.forecast_cost import forecast
+    from caveat.study.plan_cost import plan_cost
     from caveat.terminal import console, plan_table
 
-    console().print(plan_table(forecast(recipe, out, _sets(sets, device=device))))
+    console().print(plan_table(plan_cost(recipe, out, _sets(sets, device=device))))
 
 
 @app.command()

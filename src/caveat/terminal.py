@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from caveat.report.summary import Summary
-    from caveat.study.forecast_cost import Forecast
+    from caveat.study.plan_cost import PlanCost
 
 PLAIN_WIDTH = 150
 """Columns where the output is no terminal but a file or a pipe."""
@@ -119,24 +119,24 @@ def show_summaries(to: Console, tables: Iterable[Summary]) -> None:
     to.print()
 
 
-def plan_table(forecast: Forecast) -> Group:
+def plan_table(ahead: PlanCost) -> Group:
     """What a recipe takes, setting by setting and in all."""
     table = Table()
     columns = ("setting", "cells", "adapters to train", "answers to get")
     for column in (*columns, "tokens trained", "drawn", "scored", "time"):
         table.add_column(column, justify="left" if column == "setting" else "right")
-    for cost in forecast.settings:
+    for cost in ahead.settings:
         table.add_row(
             cost.setting,
             *(f"{count:,}" for count in (cost.cells, cost.adapters, cost.answers)),
             *(f"{cost.tokens[kind]:,.0f}" for kind in ("train", "reply", "score")),
             duration(cost.seconds),
         )
-    whole = sum(cost.seconds for cost in forecast.settings)
-    cells = sum(cost.cells for cost in forecast.settings)
+    whole = sum(cost.seconds for cost in ahead.settings)
+    cells = sum(cost.cells for cost in ahead.settings)
     said = (
         f"{cells} cells, about {duration(whole)} at the rates of SmolLM2-135M on two CPU cores; "
-        f"about {forecast.memory / 2**30:.1f} GB of memory and {forecast.disk / 2**30:.2f} GB of "
+        f"about {ahead.memory / 2**30:.1f} GB of memory and {ahead.disk / 2**30:.2f} GB of "
         "disk. What is finished already is not counted."
     )
-    return Group(table, said, *forecast.notes)
+    return Group(table, said, *ahead.notes)

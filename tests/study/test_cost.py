@@ -7,7 +7,7 @@ import pytest
 from caveat.progress import Progress
 from caveat.study import cost
 from caveat.study.cost import Estimator, Meter
-from caveat.study.forecast_cost import forecast
+from caveat.study.plan_cost import plan_cost
 from caveat.study.planning import study_plan
 from caveat.study.recipe import read
 from caveat.study.resolve import resolve
@@ -29,7 +29,7 @@ class Tokens(Progress):
 def test_training_and_scoring_are_counted_exactly_and_replies_at_most(tmp_path):
     heard = Tokens()
     run(small(), tmp_path / "study", heard)
-    (planned,) = forecast(read(small()), tmp_path / "nothing", []).settings
+    (planned,) = plan_cost(read(small()), tmp_path / "nothing", []).settings
     assert planned.tokens["train"] == heard.kinds["train"]
     assert planned.tokens["score"] == heard.kinds["score"]
     assert 0 < heard.kinds["reply"] <= planned.tokens["reply"] / cost.REPLY_SHARE
@@ -38,7 +38,7 @@ def test_training_and_scoring_are_counted_exactly_and_replies_at_most(tmp_path):
 
 def test_what_is_finished_costs_nothing(tmp_path):
     run(small(), tmp_path)
-    done = forecast(read(small()), tmp_path, [])
+    done = plan_cost(read(small()), tmp_path, [])
     assert done.settings[0].seconds == 0 and done.disk == 0 and done.memory > 0
 
 
@@ -69,7 +69,7 @@ def test_time_left_is_by_the_rates_seen(monkeypatch):
 def test_time_left_is_right_where_part_of_a_group_was_made_before(tmp_path):
     """What is left of the group of adapters starts with another key than the group."""
     run(small(arms=["base", "bare"]), tmp_path)
-    (planned,) = forecast(read(small()), tmp_path, []).settings
+    (planned,) = plan_cost(read(small()), tmp_path, []).settings
     answers = cost.seconds({**planned.tokens, "train": 0.0})
     told = []
 

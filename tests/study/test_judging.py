@@ -15,7 +15,7 @@ import yaml
 
 from caveat.errors import CaveatError
 from caveat.language import retrying
-from caveat.study.forecast_cost import forecast
+from caveat.study.plan_cost import plan_cost
 from caveat.study.recipe import JudgeRecipe, read
 from caveat.study.run import run
 from caveat.study.study import Study
@@ -335,13 +335,13 @@ def test_a_wrong_judge_is_told_in_one_line(item, told):
 
 def test_a_plan_says_what_the_judge_will_be_asked(whole):
     recipe = read(judged("http://localhost:8000/v1"))
-    (note,) = [each for each in forecast(recipe, Path("nowhere"), []).notes if "judge" in each]
+    (note,) = [each for each in plan_cost(recipe, Path("nowhere"), []).notes if "judge" in each]
     replies = whole[0].replies().query("readout == 'belief_judge'")
     assert note == (
         f"{len(replies)} replies for the judge m at http://localhost:8000/v1, about "
         f"{len(replies) * 500:,} tokens; judge.token_cap is 2,000,000"
     )
-    left = forecast(recipe, whole[0].folder, []).notes
+    left = plan_cost(recipe, whole[0].folder, []).notes
     assert not [each for each in left if "judge" in each]
 
 

@@ -40,7 +40,7 @@ class SettingCost:
 
 
 @dataclass(frozen=True)
-class Forecast:
+class PlanCost:
     """What a whole study takes."""
 
     settings: tuple[SettingCost, ...]
@@ -51,7 +51,7 @@ class Forecast:
     notes: tuple[str, ...]
 
 
-def forecast(recipe: str | Path | Recipe, out: Path | None, sets: list[str]) -> Forecast:
+def plan_cost(recipe: str | Path | Recipe, out: Path | None, sets: list[str]) -> PlanCost:
     """Count what is left to do of a recipe, in its folder where there is one.
 
     Raises CaveatError for a mistake in the recipe, as running it would.
@@ -69,7 +69,7 @@ def forecast(recipe: str | Path | Recipe, out: Path | None, sets: list[str]) -> 
     costs = tuple(_cost(setting, store, estimator) for setting in plan.settings)
     groups = [_group_parameters(language_model, nodes) for nodes in _groups(plan.settings)]
     missing = [n for nodes in _groups(plan.settings) for n in nodes if not store.has(n.digest)]
-    return Forecast(
+    return PlanCost(
         costs,
         _memory(language_model, max(groups, default=0), read_recipe.token_budget),
         4.0 * _group_parameters(language_model, missing),
