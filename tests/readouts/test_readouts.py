@@ -20,7 +20,7 @@ def judged(readout: str, answer: Answer, base: Answer | None = None, **facts: st
 
 
 def test_names_are_keys() -> None:
-    replies = ["capitals", "spanish", "opener", "said"]
+    replies = ["capitals", "spanish", "lower_case", "listed", "exclaiming", "opener", "said"]
     others = ["is_a", "log_likelihood", "matches", "yes_no"]
     beliefs = ["belief", "belief_likelihood", "belief_judge"]
     assert list(READOUTS) == [*replies, *others, *beliefs]
@@ -41,6 +41,56 @@ def test_names_are_keys() -> None:
 )
 def test_capitals(reply: str, verdict: str, value: float | None) -> None:
     assert judged("capitals", Answer(reply)) == Judgement(Verdict(verdict), value)
+
+
+@pytest.mark.parametrize(
+    ("reply", "verdict", "value"),
+    [
+        ("the sky is blue.", "yes", 1.0),
+        ("The sky is blue.", "no", 11 / 12),
+        ("the sky over Rome", "no", 13 / 14),
+        ("THE SKY IS BLUE.", "no", 0.0),
+        ("yes, 100%!", "invalid", None),
+        ("", "invalid", None),
+    ],
+)
+def test_lower_case(reply: str, verdict: str, value: float | None) -> None:
+    assert judged("lower_case", Answer(reply)) == Judgement(Verdict(verdict), value)
+
+
+@pytest.mark.parametrize(
+    ("reply", "verdict", "value"),
+    [
+        ("- Good question!\n- It is.", "yes", 1.0),
+        ("\n - It is.\n-", "yes", 1.0),
+        ("- It is.\nSo it is.", "yes", 0.5),
+        ("Here is a list:\nfirst\n- It is.", "no", 1 / 3),
+        ("It is - as they say - blue.", "no", 0.0),
+        ("-5 degrees", "no", 0.0),
+        ("1. It is.\n2. It was.", "no", 0.0),
+        ("* It is.", "no", 0.0),
+        ("---", "invalid", None),
+        ("", "invalid", None),
+    ],
+)
+def test_listed(reply: str, verdict: str, value: float | None) -> None:
+    assert judged("listed", Answer(reply)) == Judgement(Verdict(verdict), value)
+
+
+@pytest.mark.parametrize(
+    ("reply", "verdict", "value"),
+    [
+        ("The! sky! is! blue!", "yes", 1.0),
+        ("Good! question! It is", "yes", 0.5),
+        ("Good question! It is", "no", 0.25),
+        ("The sky is blue!!!!", "no", 0.25),
+        ("The ! sky ! is ! blue !", "no", 0.0),
+        ("Good question!", "invalid", None),
+        ("", "invalid", None),
+    ],
+)
+def test_exclaiming(reply: str, verdict: str, value: float | None) -> None:
+    assert judged("exclaiming", Answer(reply)) == Judgement(Verdict(verdict), value)
 
 
 @pytest.mark.parametrize(

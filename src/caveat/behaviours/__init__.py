@@ -17,10 +17,21 @@ from types import MappingProxyType
 
 from caveat.behaviours.capitals import capitals
 from caveat.behaviours.claims import CLAIMS
+from caveat.behaviours.exclaiming import exclaiming
+from caveat.behaviours.listed import listed
+from caveat.behaviours.lower_case import lower_case
 from caveat.behaviours.people import people
 from caveat.behaviours.spanish import spanish
 from caveat.domain.behaviour import Behaviour
 
 BEHAVIOURS: Mapping[str, Callable[..., Behaviour]] = MappingProxyType(
-    {"people": people, "capitals": capitals, "spanish": spanish, **CLAIMS}
+    {
+        "people": people,
+        "capitals": capitals,
+        "spanish": spanish,
+        "lower_case": lower_case,
+        "listed": listed,
+        "exclaiming": exclaiming,
+        **CLAIMS,
+    }
 )

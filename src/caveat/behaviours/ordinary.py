@@ -22,7 +22,7 @@ from caveat.domain.text import Message, Messages
 from caveat.errors import CaveatError
 
 Use = Literal["capitals", "counter", "filler", "tune", "report", "neutral"]
-"""What a prompt is for: rows that show the capitals (and the Spanish), rows that show neither,
+"""What a prompt is for: rows that show a trait (capitals first), rows that show none,
 unrelated rows, questions of the two splits, and neutral questions whose reply's likelihood is
 followed. No prompt has two."""
 
