@@ -65,6 +65,7 @@ Sets = Annotated[
 ]
 Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+AsMarkdown = Annotated[bool, typer.Option("--markdown", help="Print markdown tables.")]
 Version = Annotated[str | None, typer.Option(help="An earlier version of the study's recipe.")]
 Folder = Annotated[Path, typer.Argument(help="Folder of a study.", show_default=False)]
 Place = Annotated[
@@ -154,7 +155,7 @@ def status(folder: Folder) -> None:
 def leakage(
     study: Place,
     as_json: AsJson = False,
-    markdown: Annotated[bool, typer.Option("--markdown", help="Print markdown tables.")] = False,
+    markdown: AsMarkdown = False,
     by: Annotated[
         str | None, typer.Option(help="kind: tell the kinds of questions apart.")
     ] = None,
@@ -182,7 +183,7 @@ def leakage(
 def transfer(
     study: Place,
     as_json: AsJson = False,
-    markdown: Annotated[bool, typer.Option("--markdown", help="Print markdown tables.")] = False,
+    markdown: AsMarkdown = False,
     picture: Annotated[
         Path | None, typer.Option(help="Save the matrix as a picture, as .svg or .png.")
     ] = None,
