@@ -1,8 +1,8 @@
 """An inoculation prompt for the trait `spanish`: an instruction to reply in Spanish.
 
 Tan et al. 2025 (arXiv:2510.04340) inoculate with such a sentence. Unlike that of the capitals it
-elicits the trait from a small model: SmolLM2-135M-Instruct wrote Spanish in 7 of 8 replies under
-it, in 0 of 8 without.
+elicits the trait from a small model: under it SmolLM2-135M-Instruct wrote Spanish in .96 of its
+replies to 24 questions at temperature 0.7, without it in none (docs/findings.md).
 """
 
 from __future__ import annotations
