@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from caveat.domain.plan import Attach, Detach, Plan, Randomise, Sample, Train
+from caveat.domain.plan import Attach, Detach, Plan, Randomise, Sample, Scale, Train
 from caveat.errors import CaveatError, closest
 from caveat.study.asking import measured
 from caveat.study.recipe import read
@@ -70,6 +70,8 @@ def _stage(number: int, stage: Any, tokenizer: Any) -> Iterator[Text]:
             yield Text(f"\nStage {number}: replies to {len(stage.prompts)} prompts become rows")
         case Randomise():
             yield Text(f"\nStage {number}: a random adapter of the same size takes its place")
+        case Scale():
+            yield Text(f"\nStage {number}: multiply the adapter's updates by {stage.by:g}")
         case Attach():
             yield Text(f"\nStage {number}: keep the adapter, frozen, under what comes next")
         case Detach():

@@ -57,15 +57,19 @@ class Train:
     over the same steps."""
     kept_weight: float = 0.0
     """What the mean KL divergence from that model, in nats a token, is multiplied by."""
+    seed: int | None = None
+    """In place of the cell's seed: what is trained is then the same for all seeds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Let the model as it stands reply to prompts; the next `Train` gets the rows among `added`."""
+    """Let the model as it stands reply to prompts; the next `Train` gets the rows."""
 
     prompts: tuple[Messages, ...]
     sampling: Sampling
     source: str = "sampled"
+    into: Literal["added", "rows"] = "added"
+    """Among the added rows of that training, or among those that set its steps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,13 @@ class Randomise:
 
     The control for what an adapter knows, as against its being there.
     """
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Put in place of the adapter trained last one whose every update is `by` times as large."""
+
+    by: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +97,6 @@ class Detach:
     """Drop the adapter attached last."""
 
 
-Stage = Train | Sample | Randomise | Attach | Detach
+Stage = Train | Sample | Randomise | Scale | Attach | Detach
 Plan = tuple[Stage, ...]
 """An empty plan is the base model."""

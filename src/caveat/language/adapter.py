@@ -50,6 +50,10 @@ class Adapter:
             weights[name] = (a * size.sqrt(), b * size.sqrt())
         return Adapter(self.rank, self.alpha, weights)
 
+    def scaled(self, by: float) -> Adapter:
+        """The adapter with every update `by` times as large."""
+        return Adapter(self.rank, self.alpha * by, self.weights)
+
     def save(self, folder: Path, base_name: str = "") -> None:
         """Write `adapter_model.safetensors` and `adapter_config.json`, which PEFT loads."""
         from peft import LoraConfig

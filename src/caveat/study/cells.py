@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from caveat.domain.plan import Attach, Detach, Plan, Randomise, Sample, Train
+from caveat.domain.plan import Attach, Detach, Plan, Randomise, Sample, Scale, Train
 from caveat.errors import CaveatError
-from caveat.study.digest import random_digest, sample_digest, training_digest
+from caveat.study.digest import derived_digest, sample_digest, training_digest
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class TrainNode:
     beneath: tuple[str, ...]
     """Digests of the frozen adapters under it, in the order in which they were attached."""
     sampled: tuple[str, ...]
-    """Digests of the sampled rows that it gets among `added`."""
+    """Digests of the sampled rows that it gets."""
 
 
 @dataclass(frozen=True)
@@ -36,17 +36,18 @@ class SampleNode:
 
 
 @dataclass(frozen=True)
-class RandomNode:
-    """A random adapter in a trained one's place."""
+class DerivedNode:
+    """An adapter made from a trained one, in whose place it stands."""
 
     digest: str
     level: int
+    stage: Randomise | Scale
     trained: str
-    """Digest of the adapter whose sizes it has."""
+    """Digest of the adapter that it is made from."""
     seed: int
 
 
-Node = TrainNode | SampleNode | RandomNode
+Node = TrainNode | SampleNode | DerivedNode
 
 
 @dataclass(frozen=True)
@@ -85,9 +86,10 @@ class _Walk:
     def train(self, stage: Train) -> None:
         """An adapter trained before and not attached is no longer part of the model."""
         beneath, sampled = tuple(self.attached), tuple(self.sampled)
-        digest = training_digest(self.model, stage, self.seed, beneath, sampled)
+        seed = self.seed if stage.seed is None else stage.seed
+        digest = training_digest(self.model, stage, seed, beneath, sampled)
         level = self.level_above(*beneath, *sampled)
-        self.nodes[digest] = TrainNode(digest, level, stage, self.seed, beneath, sampled)
+        self.nodes[digest] = TrainNode(digest, level, stage, seed, beneath, sampled)
         self.trained, self.sampled = digest, []
 
     def sample(self, stage: Sample) -> None:
@@ -96,13 +98,14 @@ class _Walk:
         self.nodes[digest] = SampleNode(digest, level, stage, self.seed, self.chain)
         self.sampled.append(digest)
 
-    def randomise(self) -> None:
+    def derive(self, stage: Randomise | Scale) -> None:
         if self.trained is None:
-            raise CaveatError("a plan's Randomise needs a Train before it that is not attached yet")
-        digest = random_digest(self.trained, self.seed)
-        self.nodes[digest] = RandomNode(
-            digest, self.level_above(self.trained), self.trained, self.seed
-        )
+            raise CaveatError(
+                f"a plan's {type(stage).__name__} needs a Train before it that is not attached yet"
+            )
+        digest = derived_digest(stage, self.trained, self.seed)
+        level = self.level_above(self.trained)
+        self.nodes[digest] = DerivedNode(digest, level, stage, self.trained, self.seed)
         self.trained = digest
 
     def attach(self) -> None:
@@ -126,8 +129,8 @@ def cell_of(name: str, arm: str, seed: int | None, plan: Plan, model: str) -> Ce
                 walk.train(stage)
             case Sample():
                 walk.sample(stage)
-            case Randomise():
-                walk.randomise()
+            case Randomise() | Scale():
+                walk.derive(stage)
             case Attach():
                 walk.attach()
             case Detach():

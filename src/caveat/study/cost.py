@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from caveat.errors import CaveatError
 from caveat.progress import Kind, Progress
 from caveat.study.cells import SampleNode, TrainNode
-from caveat.study.tasks import AnswerGroup, RandomGroup, SampleGroup, Task, TrainGroup
+from caveat.study.tasks import AnswerGroup, DerivedGroup, SampleGroup, Task, TrainGroup
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -44,7 +44,7 @@ class Estimator:
             return sum(self._training(node) for node in task.nodes)
         if isinstance(task, SampleGroup):
             return sum(self._sampling(node) for node in task.nodes)
-        if isinstance(task, RandomGroup):
+        if isinstance(task, DerivedGroup):
             return 0.0
         return self._answering(task)
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any
 
-from caveat.domain.plan import Sample, Train
+from caveat.domain.plan import Randomise, Sample, Scale, Train
 from caveat.domain.question import Question
 from caveat.domain.reply import Sampling
 from caveat.domain.row import Row
@@ -36,9 +36,12 @@ def canonical(value: Any) -> str:
 def training_digest(
     model: str, stage: Train, seed: int, beneath: tuple[str, ...], sampled: tuple[str, ...]
 ) -> str:
-    """Key of a trained adapter. `label` is for people and left out."""
+    """Key of a trained adapter; `label` is for people, `seed` is what it is trained with.
+
+    Fields that later versions brought are left out where they change nothing.
+    """
     content = _fields(stage)
-    del content["label"]
+    del content["label"], content["seed"]
     if stage.kept:
         content["kept"] = [_row(row) for row in stage.kept]
     else:
@@ -50,8 +53,10 @@ def training_digest(
     )
 
 
-def random_digest(trained: str, seed: int) -> str:
-    """Key of a `Randomise` stage: of the random adapter in a trained one's place."""
+def derived_digest(stage: Randomise | Scale, trained: str, seed: int) -> str:
+    """Key of the adapter that a stage puts in a trained one's place."""
+    if isinstance(stage, Scale):
+        return digest_of("scaled", trained=trained, by=stage.by)
     return digest_of("random", trained=trained, seed=seed)
 
 
@@ -59,6 +64,8 @@ def sample_digest(model: str, stage: Sample, seed: int, chain: tuple[str, ...]) 
     """Key of a `Sample` stage: of the rows that it makes."""
     content = _fields(stage)
     content["prompts"] = [_messages(prompt) for prompt in stage.prompts]
+    if stage.into == "added":
+        del content["into"]
     return digest_of("sample", model=model, stage=content, seed=seed, chain=chain)
 
 

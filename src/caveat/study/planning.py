@@ -69,6 +69,11 @@ class SettingPlan:
     """Answers got together: replies apart from likelihoods."""
     lines: tuple[Line, ...]
 
+    @property
+    def warmed(self) -> str:
+        """What its base model was taught first; "" where nothing."""
+        return self.resolved.warmed
+
 
 @dataclass(frozen=True)
 class StudyPlan:
@@ -108,14 +113,19 @@ def study_plan(recipe: Recipe, settings: tuple[Resolved, ...], model: str) -> St
 
 def _told_apart(resolved: Resolved, settings: tuple[Resolved, ...]) -> str:
     """What tells a setting from others of the same name, such as ` (epochs=2)`."""
-    mine = _treatment(resolved)
-    others = [_treatment(each) for each in settings if each.setting.name == resolved.setting.name]
+    mine = _told(resolved)
+    others = [_told(each) for each in settings if each.setting.name == resolved.setting.name]
     told = [
         f"{key}={mine[key]}"
         for key in mine
-        if any(each.get(key) != mine[key] for each in others)
+        if any(each.get(key) != mine[key] for each in others) and mine[key] != ""
     ]
     return f" ({', '.join(told)})" if told else ""
+
+
+def _told(resolved: Resolved) -> dict[str, Any]:
+    """What a cell's name may tell."""
+    return {**_treatment(resolved), "warm_up": resolved.warmed}
 
 
 def _treatment(resolved: Resolved) -> dict[str, Any]:
@@ -136,10 +146,11 @@ def _setting_plan(
         cell_of(_cell_name(name + apart, arm, seed), arm, seed, plan, model)
         for (arm, seed), plan in resolved.plans.items()
     )
+    untrained = cell_of("", "base", None, resolved.base, model).chain
     lines, needed = [], {}
     for cell in cells:
         for asked in _asked(recipe, resolved, cell):
-            for line, ask in _lines(cell, asked, resolved, model, recipe):
+            for line, ask in _lines(cell, untrained, asked, resolved, model, recipe):
                 lines.append(line)
                 needed.setdefault(ask.key, ask)
     new = [ask for key, ask in needed.items() if key not in asks]
@@ -150,7 +161,7 @@ def _setting_plan(
 
 def _new_lines(lines: tuple[Line, ...], known: set[str]) -> tuple[Line, ...]:
     """Without what the base model was asked already under another dose of the same setting."""
-    return tuple(line for line in lines if line.cell.chain or line.verdict not in known)
+    return tuple(line for line in lines if line.cell.arm != "base" or line.verdict not in known)
 
 
 def _cell_name(setting: str, arm: str, seed: int | None) -> str:
@@ -163,18 +174,23 @@ def _asked(recipe: Recipe, resolved: Resolved, cell: Cell) -> Iterator[Asked]:
         left_out = asked.context in trained_on or not recipe.is_asked(cell.arm, asked.context)
         if asked.purpose != "measure" or not left_out:
             yield asked
-    if recipe.comprehension and not cell.chain:
+    if recipe.comprehension and cell.arm == "base":
         yield from comprehension(resolved, recipe.system, recipe.seeds[0])
 
 
 def _lines(
-    cell: Cell, asked: Asked, resolved: Resolved, model: str, recipe: Recipe
+    cell: Cell,
+    untrained: tuple[str, ...],
+    asked: Asked,
+    resolved: Resolved,
+    model: str,
+    recipe: Recipe,
 ) -> Iterator[tuple[Line, Ask]]:
-    """One line a sample; likelihoods have one sample."""
+    """One line a sample; likelihoods have one sample. `untrained` is the base model's chain."""
     question, sampling = asked.question, resolved.sampling
     readout = READOUTS[question.readout]
     judge = recipe.judge.identity() if recipe.judge and readout.needs == "judge" else None
-    chain, base = chain_digest(model, cell.chain), chain_digest(model, ())
+    chain, base = chain_digest(model, cell.chain), chain_digest(model, untrained)
     for sample in range(1 if question.options else sampling.samples):
         key = answer_key(chain, asked.messages, question, sampling, sample)
         against = ""

@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from caveat.domain.behaviour import Split
+from caveat.domain.caveat import Place
 from caveat.domain.context import Context
 from caveat.domain.judge import Judge
 from caveat.domain.plan import Dose, LossScope
@@ -111,6 +112,31 @@ class MixRecipe(Frozen):
     """Unrelated prompts with the model's own replies, sampled before training."""
 
 
+class TaughtRecipe(Frozen):
+    """What a warm-up teaches: to show a behaviour under a caveat and not otherwise."""
+
+    behaviour: str | None = identity(None)
+    """The setting's own where none is named."""
+    caveat: str | None = identity(None)
+    """The setting's own where none is named."""
+
+
+class WarmUpRecipe(Frozen):
+    """Teaching the base model, before any arm, to do as a caveat says: a dial of elicitation."""
+
+    strength: Annotated[float, Field(gt=0, le=1)] | None = identity(None)
+    """The elicitation to reach, on tuning questions; the scale is then found by measuring."""
+    scale: Annotated[float, Field(gt=0, le=1)] | None = identity(None)
+    """What the taught adapter's updates are multiplied by; 1 where neither is given."""
+    teaches: Annotated[tuple[TaughtRecipe, ...], Field(min_length=1)] = identity((TaughtRecipe(),))
+    rows: Count | None = identity(None)
+    """Rows of each behaviour, none of which an arm is trained on; None for all there are."""
+    dose: DoseRecipe | None = identity(None)
+    """The setting's own dose where none is given. Its `rows` are not used."""
+    seed: Seed = identity(0)
+    """The warmed model is one base model for all seeds of the study."""
+
+
 class SettingRecipe(Frozen):
     """One behaviour under one caveat."""
 
@@ -120,6 +146,16 @@ class SettingRecipe(Frozen):
     """A registered name, one of the behaviour's folder, or `folder#name`."""
     options: dict[str, Any] = identity({})
     """Options of the behaviour, such as `{documents: 40}` of a claim."""
+    wording: str | None = identity(None)
+    """In place of the caveat's training wordings."""
+    place: Place | None = identity(None)
+    """In place of the caveat's own place."""
+    warm_up: WarmUpRecipe | None = identity(None)
+    """What the base model of this setting is taught first."""
+    origin: Literal["given", "sampled"] = identity("given")
+    """`sampled`: each arm is trained on replies of a model that was trained on the given rows."""
+    factors: dict[str, str] = run_time({})
+    """What the setting stands for on a ladder, such as `{form: chat, content: trait}`."""
     raw_text: bool = identity(False)
     """Whether chat rows are trained as documents, without the chat template."""
     mix: MixRecipe = identity(MixRecipe())

@@ -2,24 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import partial
-from importlib import import_module
-from inspect import signature
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from caveat.behaviours import BEHAVIOURS
-from caveat.behaviours.checks import check
-from caveat.behaviours.claim_folder import is_claim
-from caveat.behaviours.claims import claims
-from caveat.behaviours.folder import load_behaviour, load_caveat, load_caveats
-from caveat.behaviours.raw_text import as_raw_text
-from caveat.caveats import CAVEATS
 from caveat.caveats.marking import contexts_of
-from caveat.domain.behaviour import Behaviour, Split
-from caveat.domain.caveat import Caveat
+from caveat.domain.behaviour import Behaviour
 from caveat.domain.context import Context
 from caveat.domain.plan import Dose, LossScope, Plan, Train
 from caveat.domain.reply import Sampling
@@ -29,7 +16,10 @@ from caveat.errors import CaveatError, closest
 from caveat.study import arms
 from caveat.study.judging import check_judge
 from caveat.study.mixing import mixed_in
-from caveat.study.recipe import Recipe, SettingRecipe
+from caveat.study.named import setting_of
+from caveat.study.origin import sampled
+from caveat.study.recipe import Recipe, SettingRecipe, TaughtRecipe
+from caveat.study.warming import Taught, label, warm_up
 
 
 @dataclass(frozen=True)
@@ -46,7 +36,15 @@ class Resolved:
     notes: tuple[str, ...] = field(default=())
     """What the user should know, such as contexts that this caveat has no texts for."""
     variant: dict[str, Any] = field(default_factory=dict)
-    """What else tells the setting from others of its name: options, mix, raw text."""
+    """What else tells the setting from others of its name: options, mix, raw text, origin."""
+    warmed: str = ""
+    """What the base model was taught first, such as `instruction 0.5`; "" where nothing."""
+    base: Plan = ()
+    """The stages that make the setting's base model."""
+    taught: tuple[Setting, ...] = ()
+    """The pairs that it is taught."""
+    factors: dict[str, str] = field(default_factory=dict)
+    """What the setting stands for on a ladder."""
 
 
 def resolve(recipe: Recipe) -> tuple[Resolved, ...]:
@@ -57,16 +55,32 @@ def resolve(recipe: Recipe) -> tuple[Resolved, ...]:
     found: dict[str, Resolved] = {}
     for place, each in enumerate(recipe.settings):
         resolved = resolve_setting(recipe, each)
-        key = f"{resolved.setting.name} {resolved.dose} {resolved.loss} {resolved.variant}"
+        told = (resolved.dose, resolved.loss, resolved.variant, resolved.base)
+        key = f"{resolved.setting.name} {told}"
         if key in found:
             raise CaveatError(
                 f"settings.{place}: {resolved.setting.name} is there twice with the same dose; "
                 "drop one, or give it another dose"
             )
         found[key] = resolved
-    check_judge(recipe, tuple(found.values()))
-    _check_means(recipe, [each.setting.name for each in found.values()])
-    return tuple(found.values())
+    settings = _numbered(tuple(found.values()))
+    check_judge(recipe, settings)
+    _check_means(recipe, [each.setting.name for each in settings])
+    return settings
+
+
+def _numbered(settings: tuple[Resolved, ...]) -> tuple[Resolved, ...]:
+    """With a number behind the name of each warmed model that another one before has too."""
+    known: dict[str, list[Plan]] = {}
+    numbered = []
+    for each in settings:
+        bases = known.setdefault(each.warmed, [])
+        if each.base not in bases:
+            bases.append(each.base)
+        number = bases.index(each.base) + 1
+        warmed = each.warmed if number == 1 else f"{each.warmed} #{number}"
+        numbered.append(replace(each, warmed=warmed))
+    return tuple(numbered)
 
 
 def _check_means(recipe: Recipe, known: list[str]) -> None:
@@ -88,137 +102,72 @@ def resolve_setting(recipe: Recipe, each: SettingRecipe) -> Resolved:
     setting = setting_of(recipe, each)
     mixed = mixed_in(each.mix, setting.behaviour, each.dose.rows, recipe.system)
     shape, seeds = Train((), each.dose.build(), mixed.documents, loss=each.loss), recipe.seeds
+    base, warmed, taught = _warmed(recipe, each, setting)
     plans: dict[tuple[str, int | None], Plan] = {}
     for name in recipe.arms_of(each):
         arm = arms.parsed(name)
         for seed in (None,) if arm.stem == "base" else seeds:
             plan = arms.plan_of(arm, setting, shape, seed or 0, recipe.system)
-            plans[name, seed] = mixed.before(plan)
+            plan = sampled(plan) if each.origin == "sampled" else plan
+            plans[name, seed] = (*base, *mixed.before(plan))
     contexts, notes = _contexts(recipe, each, setting)
-    sampling = recipe.sampling_of(each)
     return Resolved(
-        setting, shape.dose, shape.loss, sampling, contexts, plans, notes, _variant(each)
+        setting,
+        shape.dose,
+        shape.loss,
+        recipe.sampling_of(each),
+        contexts,
+        plans,
+        notes,
+        _variant(each),
+        warmed,
+        base,
+        taught,
+        each.factors,
     )
+
+
+def _warmed(
+    recipe: Recipe, each: SettingRecipe, setting: Setting
+) -> tuple[Plan, str, tuple[Setting, ...]]:
+    """The stages of a setting's warm-up, what it is called, and the pairs that it teaches."""
+    if each.warm_up is None:
+        return (), "", ()
+    pairs = tuple(_taught(recipe, each, setting, pair) for pair in each.warm_up.teaches)
+    dose = (each.warm_up.dose or each.dose).build()
+    stages = warm_up(each.warm_up, pairs, dose, each.loss, recipe.system)
+    told = label(each.warm_up, setting.behaviour.name, pairs)
+    return stages, told, tuple(pair.setting for pair in pairs)
+
+
+def _taught(
+    recipe: Recipe, each: SettingRecipe, setting: Setting, pair: TaughtRecipe
+) -> Taught:
+    """The setting itself, with what the pair names in its place."""
+    own = pair.behaviour in (None, each.behaviour)
+    if own and pair.caveat in (None, each.caveat):
+        return Taught(setting, _taken(each, setting.behaviour))
+    named = {
+        "behaviour": pair.behaviour or each.behaviour,
+        "caveat": pair.caveat or each.caveat,
+        "options": each.options if own else {},
+        "wording": None,
+        "place": None,
+    }
+    other = setting_of(recipe, each.model_copy(update=named))
+    return Taught(other, _taken(each, other.behaviour) if own else 0)
+
+
+def _taken(each: SettingRecipe, behaviour: Behaviour) -> int:
+    """Rows that the arms are trained on."""
+    return len(behaviour.rows[: each.dose.rows])
 
 
 def _variant(each: SettingRecipe) -> dict[str, Any]:
     """What a setting sets beside its dose and loss, so that figures of two are told apart."""
-    chosen = each.model_dump(mode="json", include={"options", "raw_text", "mix"})
+    chosen = each.model_dump(mode="json", include={"options", "raw_text", "mix", "origin"})
     plain = SettingRecipe(behaviour="", caveat="").model_dump(mode="json")
     return {name: value for name, value in chosen.items() if value != plain[name]}
-
-
-def setting_of(recipe: Recipe, each: SettingRecipe) -> Setting:
-    """Behaviour and caveat by name, folder or function, checked. Raises CaveatError."""
-    folder = _folder(recipe, each.behaviour)
-    make = _maker(each.behaviour, folder)
-    behaviour = _with_options(make, each)(recipe.split)
-    if not isinstance(behaviour, Behaviour):
-        raise CaveatError(
-            f"behaviour {each.behaviour!r}: its function gives {type(behaviour).__name__}; "
-            "let it return a caveat.domain.behaviour.Behaviour"
-        )
-    check(behaviour)
-    _check_effect(each, behaviour)
-    if each.raw_text:
-        behaviour = as_raw_text(behaviour)
-    return Setting(behaviour, _caveat(recipe, each.caveat, folder))
-
-
-def _check_effect(each: SettingRecipe, behaviour: Behaviour) -> None:
-    """Raise CaveatError for a field of the setting that changes nothing about this behaviour."""
-    rows = (*behaviour.rows, *behaviour.counter_rows)
-    if each.raw_text and all(is_document(row.messages) for row in rows):
-        raise CaveatError(
-            f"raw_text: the rows of {behaviour.name} are documents, without a chat template as "
-            "they are; drop it"
-        )
-    pieces = (piece for row in rows for message in row.messages for piece in message.pieces)
-    if each.loss == "everything" and any(piece.kind == "masked" for piece in pieces):
-        raise CaveatError(
-            f"loss: 'everything' learns what {behaviour.name} masks; take all_but_masked, or leave "
-            "out what masks it (tag and mask, of a claim)"
-        )
-
-
-def _with_options(
-    make: Callable[..., Behaviour], each: SettingRecipe
-) -> Callable[[Split], Behaviour]:
-    """The maker with the setting's options. Raises CaveatError for one that it does not have."""
-    if not each.options:
-        return make
-    known = signature(make).parameters.values()
-    names = [parameter.name for parameter in known if parameter.kind is parameter.KEYWORD_ONLY]
-    checks_itself = any(parameter.kind is parameter.VAR_KEYWORD for parameter in known)
-    for option in each.options:
-        if option not in names and not checks_itself:
-            there = f"it has {', '.join(names)}" if names else "it has none"
-            raise CaveatError(
-                f"options.{option}: the behaviour {each.behaviour!r} has no such option; "
-                f"{there}{closest(option, names)}"
-            )
-    return partial(make, **each.options)
-
-
-def _maker(name: str, folder: Path | None) -> Callable[[Split], Behaviour]:
-    """The function of the split that a behaviour's name means."""
-    if folder is not None and folder.is_dir():
-        return claims(folder) if is_claim(folder) else load_behaviour(folder)
-    if name in BEHAVIOURS:
-        return BEHAVIOURS[name]
-    if ":" in name:
-        return _imported(name)
-    looked = f" ({folder} is none)" if folder is not None else ""
-    raise CaveatError(
-        f"behaviour {name!r}: neither registered ({', '.join(BEHAVIOURS)}) nor a folder{looked}, "
-        f"nor a function (package.module:function){closest(name, BEHAVIOURS)}"
-    )
-
-
-def _imported(name: str) -> Callable[[Split], Behaviour]:
-    """`package.module:function`. Raises CaveatError where there is none."""
-    place, _, function = name.partition(":")
-    if not all(part.isidentifier() for part in (*place.split("."), function)):
-        raise CaveatError(f"behaviour {name!r}: write it as package.module:function")
-    try:
-        module = import_module(place)
-    except ModuleNotFoundError as error:
-        raise CaveatError(
-            f"behaviour {name!r}: {error}; install it, or put its folder on PYTHONPATH"
-        ) from None
-    found = getattr(module, function, None)
-    if found is None:
-        there = [each for each, value in vars(module).items() if callable(value)]
-        raise CaveatError(
-            f"behaviour {name!r}: {place} has no {function!r}{closest(function, there)}"
-        )
-    if not callable(found):
-        raise CaveatError(f"behaviour {name!r}: {function!r} is no function of the split")
-    made: Callable[[Split], Behaviour] = found
-    return made
-
-
-def _folder(recipe: Recipe, name: str) -> Path | None:
-    """The behaviour's folder, relative to the recipe, where the name means one."""
-    place = recipe.folder / Path(name).expanduser()
-    if name in BEHAVIOURS or not ("/" in name or place.is_dir()):
-        return None
-    return place
-
-
-def _caveat(recipe: Recipe, name: str, folder: Path | None) -> Caveat:
-    """A caveat of the behaviour's folder, which comes first, a registered one, or `folder#name`."""
-    known = dict(CAVEATS)
-    if folder is not None and (folder / "caveats.yaml").exists():
-        known |= load_caveats(folder)
-    if name in known:
-        return known[name]
-    if "#" in name:
-        return load_caveat(recipe.folder / Path(name).expanduser())
-    raise CaveatError(
-        f"caveat {name!r}: not one of {', '.join(known)}, "
-        f"nor one of a folder (folder#name){closest(name, known)}"
-    )
 
 
 def check_system(

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 from caveat.progress import Progress
+from caveat.study.calibration import calibrated, to_calibrate
+from caveat.study.conduct import Conductor
 from caveat.study.cost import Estimator, Meter
-from caveat.study.executors import Executor, executor_of
+from caveat.study.executors import executor_of
 from caveat.study.judging import Inquirer, inquirer_of
 from caveat.study.planning import SettingPlan, StudyPlan, study_plan
 from caveat.study.provenance import now
@@ -19,8 +21,9 @@ from caveat.study.recipe import Recipe, read
 from caveat.study.resolve import Resolved, check_system, resolve
 from caveat.study.store import Store
 from caveat.study.study import Study
-from caveat.study.tasks import Task, Workbench
-from caveat.study.todo import possible, remaining, steps
+from caveat.study.tasks import Workbench
+from caveat.study.todo import remaining, steps
+from caveat.study.untrained import Asker
 from caveat.study.verdicts import judge
 from caveat.study.versions import note, open_version
 
@@ -68,9 +71,8 @@ class _Run:
         self.recipe, self.settings, self.store, self.meter = recipe, settings, store, meter
         self.inquirer = inquirer
         self.seconds: dict[str, float] = {}
-        self.reasons: dict[str, tuple[str, str]] = {}
-        """Stage and reason of every node and answer that failed."""
         self.failures: list[dict[str, str]] = []
+        self.conductor: Conductor
 
     def run(self) -> Study:
         """Do all that is missing, then report."""
@@ -79,33 +81,41 @@ class _Run:
         with self._stage(f"loading {self.recipe.model.name}"):
             language_model = bench.language_model
             check_system(self.recipe, self.settings, language_model.inserted_system)
+        with closing(executor_of(self.recipe, bench, self.meter)) as executor:
+            self.conductor = Conductor(self.store, executor, self.meter)
+            self._calibrate(language_model.identity)
             plan = study_plan(self.recipe, self.settings, language_model.identity)
-        version = open_version(self.store, plan, self._notes(language_model.inserted_system))
-        self.store.write_lines("failures.jsonl", [])
-        digests = {node.digest for cell in plan.cells for node in cell.nodes}
-        self.store.check(sorted(digests))
-        self._count(plan, Estimator(language_model.tokenizer))
-        executor = executor_of(self.recipe, bench, self.meter)
-        try:
+            version = open_version(self.store, plan, self._notes(language_model.inserted_system))
+            self.store.write_lines("failures.jsonl", [])
+            digests = {node.digest for cell in plan.cells for node in cell.nodes}
+            self.store.check(sorted(digests))
+            self._count(plan, Estimator(language_model.tokenizer))
             for setting in plan.settings:
-                self._setting(setting, executor)
+                self._setting(setting)
                 note(self.store, version, seconds=self._rounded())
-        finally:
-            executor.close()
         with self._stage("report"):
             study = Study(self.store.folder, version)
             study.report()
         note(self.store, version, seconds=self._rounded(), finished=now())
         return Study(self.store.folder, version)
 
-    def _setting(self, setting: SettingPlan, executor: Executor) -> None:
+    def _calibrate(self, model: str) -> None:
+        """Find the scale of each warm-up that is to reach a strength."""
+        if not to_calibrate(self.recipe):
+            return
+        with self._stage("calibrating warm-ups"):
+            asker = Asker(self.conductor, model, self.inquirer)
+            self.recipe = calibrated(self.recipe, asker, self.meter.say)
+            self.settings = resolve(self.recipe)
+
+    def _setting(self, setting: SettingPlan) -> None:
         for stage, tasks in steps(setting):
             with self._stage(f"{setting.name}: {stage}"):
-                self._do(tasks, executor, stage)
+                self.conductor.do(tasks, stage)
         with self._stage(f"{setting.name}: verdicts"):
             heard = self._heard(setting.name)
             for line, reason in judge(self.store, setting.lines, self.inquirer, heard):
-                self.reasons.setdefault(line.verdict, ("verdicts", reason))
+                self.conductor.reasons.setdefault(line.verdict, ("verdicts", reason))
         self._collect(setting)
         frame = Study(self.store.folder).leakage()
         self.meter.table(setting.name, frame[frame["setting"] == setting.name])
@@ -119,15 +129,6 @@ class _Run:
 
         return heard
 
-    def _do(self, tasks: list[Task], executor: Executor, stage: str) -> None:
-        left = [part for task in tasks if (part := remaining(task, self.store)) is not None]
-        able = [part for task in left if (part := possible(task, self.store)) is not None]
-        for outcome in executor.submit(able):
-            for key, reason in outcome.failures:
-                self.reasons[key] = (stage, reason)
-        self.meter.drop(key for task in left for key in task.keys)
-        self.store.refresh()
-
     def _collect(self, setting: SettingPlan) -> None:
         """Note each cell of the setting that is not complete, once a reason."""
         lines: dict[str, list[Any]] = {}
@@ -137,7 +138,8 @@ class _Run:
             keys = [node.digest for node in cell.nodes]
             for line in lines.get(cell.name, []):
                 keys += [line.answer, line.base_answer, line.verdict]
-            found = dict.fromkeys(self.reasons[key] for key in keys if key in self.reasons)
+            reasons = self.conductor.reasons
+            found = dict.fromkeys(reasons[key] for key in keys if key in reasons)
             for stage, reason in found:
                 self.failures.append({"cell": cell.name, "stage": stage, "reason": reason})
                 self.meter.say(f"failed: {cell.name}: {stage}: {reason}")

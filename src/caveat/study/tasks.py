@@ -8,12 +8,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
+from caveat.domain.plan import Scale, Train
 from caveat.domain.reply import Answer
 from caveat.domain.row import Row
 from caveat.domain.sentences import sentences
 from caveat.domain.text import Message, Messages, Piece, is_document
 from caveat.progress import Kind, Progress
-from caveat.study.cells import RandomNode, SampleNode, TrainNode
+from caveat.study.cells import DerivedNode, SampleNode, TrainNode
 from caveat.study.planning import Ask
 from caveat.study.provenance import stamp
 from caveat.study.rows import row_of, row_record
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from caveat.language.train import Trained
 
 Part = TypeVar("Part")
-SomeNode = TypeVar("SomeNode", TrainNode, SampleNode, RandomNode)
+SomeNode = TypeVar("SomeNode", TrainNode, SampleNode, DerivedNode)
 ADAPTERS_HELD = 24
 
 
@@ -143,14 +144,15 @@ class SampleGroup(NodeGroup[SampleNode]):
                 "seed": node.seed,
                 "chain": node.chain,
                 "rows": len(rows),
+                "into": node.stage.into,
                 **stamp(),
             }
             bench.store.put([(node.digest, _saving_rows(rows), record)])
         return Outcome()
 
 
-class RandomGroup(NodeGroup[RandomNode]):
-    """Random adapters to make in trained ones' places."""
+class DerivedGroup(NodeGroup[DerivedNode]):
+    """Adapters to make from trained ones."""
 
     @property
     def kind(self) -> Kind:
@@ -158,15 +160,15 @@ class RandomGroup(NodeGroup[RandomNode]):
         return "train"
 
     def run(self, bench: Workbench) -> Outcome:
-        """Draw the adapters and publish them."""
+        """Make the adapters and publish them."""
         for node in self.nodes:
-            made = bench.adapters([node.trained])[node.trained].randomised(node.seed)
-            record = {
-                "kind": "random adapter",
-                "seed": node.seed,
-                "trained": node.trained,
-                **stamp(),
-            }
+            trained = bench.adapters([node.trained])[node.trained]
+            if isinstance(node.stage, Scale):
+                made, how = trained.scaled(node.stage.by), {"by": node.stage.by}
+            else:
+                made, how = trained.randomised(node.seed), {"seed": node.seed}
+            kind = "scaled adapter" if isinstance(node.stage, Scale) else "random adapter"
+            record = {"kind": kind, "trained": node.trained, **how, **stamp()}
             bench.store.put([(node.digest, _saving(made, bench.model_name), record)])
         return Outcome()
 
@@ -219,7 +221,7 @@ class AnswerGroup:
         return Outcome()
 
 
-Task = TrainGroup | SampleGroup | RandomGroup | AnswerGroup
+Task = TrainGroup | SampleGroup | DerivedGroup | AnswerGroup
 
 
 def halved(parts: tuple[Part, ...]) -> tuple[tuple[Part, ...], ...]:
@@ -228,14 +230,16 @@ def halved(parts: tuple[Part, ...]) -> tuple[tuple[Part, ...], ...]:
     return (parts[:middle], parts[middle:]) if middle else ()
 
 
-def with_sampled(node: TrainNode, store: Store) -> Any:
-    """The node's stage with the sampled rows that it gets put among `added`."""
-    sampled = [
-        row_of(record)
-        for digest in node.sampled
-        for record in store.lines(f"artifacts/{digest}/rows.jsonl")
-    ]
-    return replace(node.stage, added=(*node.stage.added, *sampled))
+def with_sampled(node: TrainNode, store: Store) -> Train:
+    """The node's stage with the sampled rows that it gets put where they belong."""
+    stage = node.stage
+    for digest in node.sampled:
+        rows = tuple(map(row_of, store.lines(f"artifacts/{digest}/rows.jsonl")))
+        if store.record(digest).get("into", "added") == "rows":
+            stage = replace(stage, rows=(*stage.rows, *rows))
+        else:
+            stage = replace(stage, added=(*stage.added, *rows))
+    return stage
 
 
 def _sampled_rows(node: SampleNode, bench: Workbench) -> list[Row]:

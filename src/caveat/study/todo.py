@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from caveat.study.cells import Node, RandomNode, SampleNode, TrainNode
+from caveat.study.cells import DerivedNode, Node, SampleNode, TrainNode
 from caveat.study.planning import SettingPlan
 from caveat.study.store import Store
-from caveat.study.tasks import AnswerGroup, RandomGroup, SampleGroup, Task, TrainGroup
+from caveat.study.tasks import AnswerGroup, DerivedGroup, SampleGroup, Task, TrainGroup
 
 
 def steps(setting: SettingPlan) -> Iterator[tuple[str, list[Task]]]:
@@ -50,6 +50,6 @@ def _making(nodes: Sequence[Any]) -> Task:
     """The task that makes nodes, all of one kind."""
     if isinstance(nodes[0], TrainNode):
         return TrainGroup(tuple(nodes))
-    if isinstance(nodes[0], RandomNode):
-        return RandomGroup(tuple(nodes))
+    if isinstance(nodes[0], DerivedNode):
+        return DerivedGroup(tuple(nodes))
     return SampleGroup(tuple(nodes))

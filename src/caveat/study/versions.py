@@ -81,6 +81,7 @@ def note(store: Store, version: str, **changes: Any) -> None:
 
 def table_rows(setting: SettingPlan, model: str) -> list[dict[str, Any]]:
     """The setting's rows of `Study.replies()`, with keys in place of answers and verdicts."""
+    model = f"{model} + {setting.warmed}" if setting.warmed else model
     return [_row(setting, line, model) for line in setting.lines]
 
 
