@@ -55,7 +55,7 @@ def resolve(recipe: Recipe) -> tuple[Resolved, ...]:
     found: dict[str, Resolved] = {}
     for place, each in enumerate(recipe.settings):
         resolved = resolve_setting(recipe, each)
-        told = (resolved.dose, resolved.loss, resolved.variant, resolved.base)
+        told = (resolved.dose, resolved.loss, resolved.variant, resolved.warmed, resolved.base)
         key = f"{resolved.setting.name} {told}"
         if key in found:
             raise CaveatError(
