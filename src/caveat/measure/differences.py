@@ -51,11 +51,11 @@ def pairs(arms: list[str]) -> list[tuple[str, str]]:
 
 
 def holm(p: pd.Series | np.ndarray) -> np.ndarray:
-    """Holm's (1979) step-down adjusted p-values, in [0, 1], in the order given."""
+    """Holm's (1979) step-down adjusted p-values, in [0, 1], in the order given; NaN is no test."""
     p = np.asarray(p, dtype=float)
-    order = np.argsort(p, kind="stable")
-    adjusted = np.empty_like(p)
-    adjusted[order] = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
+    order = np.argsort(p, kind="stable")[: np.count_nonzero(~np.isnan(p))]
+    adjusted = np.full_like(p, np.nan)
+    adjusted[order] = np.maximum.accumulate(p[order] * np.arange(len(order), 0, -1))
     return np.minimum(adjusted, 1.0)
 
 

@@ -1,0 +1,131 @@
+"""The rungs of a ladder: what there is to say of each of its settings."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from caveat.measure.checks import caveat_checks
+from caveat.measure.compared import UNKNOWN, Interval
+from caveat.measure.differences import differences
+from caveat.measure.ladder.factors import Factors
+from caveat.measure.leakage import leakage
+from caveat.measure.main_panels import key, main_panels
+from caveat.measure.panel import GROUP, IDENTITY, panels
+from caveat.measure.rates import verdicts
+
+Labels = Mapping[tuple[str, str, str], Factors]
+"""By setting, model and dose, what a setting stands for, in the order of the recipe."""
+FIGURES = (
+    "base", "installed", "leaks", "leakage", "elicitation", "comprehension", "at_caveat", "k",
+)  # fmt: skip
+"""Each has a column of its own, and its limits in `_low` and `_high`; NaN where it has none."""
+COLUMNS = [
+    "rung", *IDENTITY, "dose", "scope", "readout", "factors",
+    *(f"{name}{end}" for name in FIGURES for end in ("", "_low", "_high")),
+    "undefined", "wanted", "comprehension_note", "k_note", "interval",
+]  # fmt: skip
+
+
+def rungs(
+    replies: pd.DataFrame, labels: Labels, wanted: Mapping[str, str], draws: int, seed: int
+) -> pd.DataFrame:
+    """One row a setting, model and dose that `labels` has and that was asked, columns `COLUMNS`.
+
+    `rung` is its number among the labels, from 1; `factors` what it stands for, as JSON. Figures
+    are of the panel that stands for the setting (see `main_panels`), R being the share of yes:
+
+    - `base`: R(base, none). `installed`: R(bare, none) - R(base, none). `leaks`: R(marked, none) -
+      R(base, none). `leakage`: `leaks` over `installed`; NaN where `undefined` says why.
+    - `elicitation`, `comprehension` and `k` as in `caveat_checks`, with its notes; `wanted` is the
+      verdict that comprehension counts. `at_caveat`: R(marked, exact).
+    """
+    found = _Found(replies, wanted, draws, seed)
+    places = {label: place for place, label in enumerate(labels, 1)}
+    rows = []
+    for names in found.main:
+        label = (names["setting"], names["model"], names["dose"])
+        if label in places:
+            told = {"rung": places[label], "factors": _json(labels[label])}
+            rows.append({**told, **names, **found.figures(names)})
+    return pd.DataFrame(rows, columns=COLUMNS).sort_values("rung", ignore_index=True)
+
+
+def _json(factors: Factors) -> str:
+    return json.dumps(dict(factors), ensure_ascii=False)
+
+
+class _Found:
+    """The tables that a rung's figures are looked up in."""
+
+    def __init__(
+        self, replies: pd.DataFrame, wanted: Mapping[str, str], draws: int, seed: int
+    ) -> None:
+        measured = verdicts(replies)
+        every = list(panels(measured, measured["verdict"] == "yes"))
+        main = main_panels(every)
+        self.main = [{**each.names, "dose": each.dose} for each in every if key(each) in main]
+        self.wanted = wanted
+        self.rates = leakage(replies, draws, seed)
+        self.differences = differences(replies, draws, seed)
+        self.checks = caveat_checks(replies, wanted, draws, seed)
+
+    def figures(self, names: Mapping[str, str]) -> dict[str, Any]:
+        """The columns of one rung that are not its names."""
+        marked = _one(self.rates, names, arm="marked", context="none")
+        checks = {
+            name: _one(self.checks, names, check=name, arm=arm)
+            for name, arm in (("elicitation", "base"), ("comprehension", "base"), ("k", "marked"))
+        }
+        found = {
+            "base": _interval(_one(self.rates, names, arm="base", context="none"), "rate"),
+            "installed": _interval(_one(self.differences, names, difference="bare - base")),
+            "leaks": _interval(_one(self.differences, names, difference="marked - base")),
+            "leakage": _interval(marked, "leakage"),
+            "at_caveat": _interval(_one(self.rates, names, arm="marked", context="exact"), "rate"),
+            **{name: _interval(row) for name, row in checks.items()},
+        }
+        not_asked = "marked was not asked in the context 'none'"
+        return {
+            **_columns(found),
+            "undefined": not_asked if marked is None else marked["undefined"],
+            "wanted": str(self.wanted[names["setting"]]),
+            **{f"{name}_note": _note(checks[name]) for name in ("comprehension", "k")},
+            "interval": "" if marked is None else marked["interval"],
+        }
+
+
+def _one(
+    table: pd.DataFrame, names: Mapping[str, str], **where: str
+) -> dict[str, Any] | None:
+    """The row of a panel with these values; base's rows belong to every dose."""
+    fits = (table[GROUP] == [names[column] for column in GROUP]).all(axis=1)
+    for column, value in where.items():
+        fits &= table[column] == value
+    if where.get("arm") != "base":
+        fits &= table["dose"] == names["dose"]
+    rows = table[fits].to_dict("records")
+    return rows[0] if rows else None
+
+
+def _interval(row: Mapping[str, Any] | None, name: str = "") -> Interval:
+    if row is None:
+        return UNKNOWN
+    value = name or "value"
+    ends = (f"{name}_low", f"{name}_high") if name else ("low", "high")
+    return row[value], row[ends[0]], row[ends[1]]
+
+
+def _columns(found: Mapping[str, Interval]) -> dict[str, float]:
+    return {
+        f"{name}{end}": found[name][place]
+        for name in FIGURES
+        for place, end in enumerate(("", "_low", "_high"))
+    }
+
+
+def _note(row: Mapping[str, Any] | None) -> str:
+    return "" if row is None else str(row["note"])
