@@ -295,6 +295,8 @@ class Recipe(Frozen):
         """The fields that make cells, answers and verdicts what they are."""
         kept = {name for name, part in fields_of(type(self)).items() if part == "identity"}
         fields = self.model_dump(mode="json", include=kept - {"judge"})
+        for setting in fields["settings"]:
+            del setting["factors"]
         return fields if self.judge is None else {**fields, "judge": self.judge.identity()}
 
 

@@ -28,7 +28,8 @@ def open_version(store: Store, plan: StudyPlan, notes: list[str]) -> str:
 
     A finished cell that the new version makes otherwise, or not at all, is told.
     """
-    rows = [row for setting in plan.settings for row in table_rows(setting, plan.recipe.model.name)]
+    tables = [table_rows(setting, plan.recipe.model.name) for setting in plan.settings]
+    rows = [row for table in tables for row in table]
     version = digest_of(
         "version",
         recipe=plan.recipe.identity(),
@@ -54,6 +55,11 @@ def open_version(store: Store, plan: StudyPlan, notes: list[str]) -> str:
             for each in plan.settings
             for arm, control in controls(each, plan.model).items()
         ],
+        "factors": [
+            _label(setting, table)
+            for setting, table in zip(plan.settings, tables, strict=True)
+            if setting.resolved.factors
+        ],
         "abouts": {each.name: _abouts(each.resolved.setting.behaviour) for each in plan.settings},
         "surroundings": surroundings(),
         "notes": notes,
@@ -64,6 +70,12 @@ def open_version(store: Store, plan: StudyPlan, notes: list[str]) -> str:
     store.write_lines(f"versions/{version}/rows.jsonl", rows)
     store.write_about({**about, "name": plan.recipe.name, "current": version})
     return version
+
+
+def _label(setting: SettingPlan, table: list[dict[str, Any]]) -> dict[str, Any]:
+    """What a setting stands for on a ladder, with what names it in the study's table."""
+    named = {name: table[0][name] for name in ("setting", "model", "dose")}
+    return {**named, "factors": setting.resolved.factors}
 
 
 def _abouts(behaviour: Behaviour) -> dict[str, Any]:
