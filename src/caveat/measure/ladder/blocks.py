@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,7 +64,7 @@ def _block(measured: pd.DataFrame, rungs: pd.DataFrame, draws: int, seed: int) -
     )
 
 
-def _rows(measured: pd.DataFrame, rung: Mapping[Hashable, object]) -> pd.DataFrame:
+def _rows(measured: pd.DataFrame, rung: Mapping[str, object]) -> pd.DataFrame:
     """The replies behind a rung, told apart from other rungs' by their context alone."""
     own = (measured[GROUP] == [rung[name] for name in GROUP]).all(axis=1)
     own &= (measured["dose"] == rung["dose"]) | (measured["arm"] == BASE)
@@ -87,9 +87,3 @@ def _weights(
     if any(place is None for place in places):
         return np.full(len(inference.panel.cells), np.nan)
     return inference.weights((1, places[0]), (-1, places[1]))
-
-
-def placed(found: list[Block], count: int) -> Iterator[tuple[Block, np.ndarray]]:
-    """Each block with the places of its rungs among `count` rungs, as an index array."""
-    for block in found:
-        yield block, np.array(block.rungs)

@@ -44,8 +44,8 @@ class Changes:
     def __init__(self, rungs: pd.DataFrame, blocks: Sequence[Block]) -> None:
         self.rungs = rungs.to_dict("records")
         self.factors = [json.loads(rung["factors"]) for rung in self.rungs]
-        self.contrasts = Contrasts(blocks)
         self.leaking = {place for place, rung in enumerate(self.rungs) if not rung["undefined"]}
+        self.contrasts = Contrasts(blocks, self.leaking)
         self.rated = {place for place, rung in enumerate(self.rungs) if pd.notna(rung["leaks"])}
 
     def steps(self) -> pd.DataFrame:

@@ -12,16 +12,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 
-from caveat.measure.inference import ALPHA
+from caveat.measure.inference import ALPHA, Inference
 from caveat.measure.ladder.blocks import Block
 from caveat.measure.rates import interval_label
 
-LEVELS = tuple(sorted({ALPHA, *np.exp(-np.arange(1, 41) / 2)}, reverse=True))
-"""Levels at which margins are computed for p-values, from the widest down to 2e-9."""
+LEVELS = tuple(sorted({ALPHA, *np.exp(-np.arange(1.0, 21.0))}, reverse=True))
+"""Levels at which margins are computed for p-values, down to 2e-9."""
 
 
 @dataclass(frozen=True)
@@ -38,109 +38,117 @@ class Contrast:
 
 
 class Contrasts:
-    """Contrasts over the rungs of a study. Weights have the shape (contrasts, rungs), rungs in the
-    order of their frame; a rung without the figure has the weight 0."""
+    """Contrasts over the rungs of a study. Weights have the shape (contrasts, rungs), in the order
+    of the frame of rungs; a rung that lacks the figure has the weight 0 throughout."""
 
-    def __init__(self, blocks: Sequence[Block]) -> None:
+    def __init__(self, blocks: Sequence[Block], leaking: set[int]) -> None:
         self.blocks = blocks
+        self.leakage = [_Leakage.of(block, leaking) for block in blocks]
 
     def rates(self, weights: np.ndarray) -> Contrast:
         """Of R(marked, none) - R(base, none)."""
-        parts = [_Rates(block, weights[:, block.rungs]) for block in self.blocks]
-        found = _contrast(parts)
+        found = _contrast([
+            _Rates(block.inference, weights[:, block.rungs] @ np.nan_to_num(block.leaks))
+            for block in self.blocks
+        ])  # fmt: skip
         reach = np.abs(weights).sum(1)
         low, high = np.maximum(found.low, -reach), np.minimum(found.high, reach)
         return Contrast(found.value, low, high, found.p, found.interval)
 
     def leakages(self, weights: np.ndarray) -> Contrast:
-        """Of leakages; rungs whose leakage is undefined must have the weight 0."""
-        return _contrast([_Leakages(block, weights[:, block.rungs]) for block in self.blocks])
+        """Of leakages, of the rungs that are `leaking`: those whose leakage is defined."""
+        return _contrast([
+            _Leakages(each, weights[:, each.rungs]) for each in self.leakage if each.rungs
+        ])  # fmt: skip
+
+
+class _Part(Protocol):
+    """What one behaviour adds to several contrasts."""
+
+    inference: Inference
+    cells: np.ndarray
+    """Shape (contrasts, cells): weights of rates."""
+
+    @property
+    def value(self) -> np.ndarray: ...
+
+    def squares(self, alpha: float) -> tuple[np.ndarray, np.ndarray]:
+        """Squared margins below and above."""
+        ...
 
 
 @dataclass(frozen=True)
 class _Rates:
-    """Contrasts within one block; `weights` has the shape (contrasts, rungs of the block)."""
+    inference: Inference
+    cells: np.ndarray
 
-    block: Block
-    weights: np.ndarray
-
-    @cached_property
+    @property
     def value(self) -> np.ndarray:
-        return self.cells @ self.block.inference.panel.mean
-
-    @cached_property
-    def cells(self) -> np.ndarray:
-        """Shape (contrasts, cells): weights of rates."""
-        return self.weights @ np.nan_to_num(self.block.leaks)
+        return self.cells @ self.inference.panel.mean
 
     def squares(self, alpha: float) -> tuple[np.ndarray, np.ndarray]:
-        """Squared margins below and above."""
-        below, above = self.block.inference.margins(self.cells, alpha)
+        below, above = self.inference.margins(self.cells, alpha)
         return below**2, above**2
 
 
-@dataclass(frozen=True)
-class _Leakages(_Rates):
-    @cached_property
-    def used(self) -> np.ndarray:
-        """Rungs of the block that some contrast holds."""
-        return np.flatnonzero((self.weights != 0).any(0))
+class _Leakage:
+    """Leakages of the rungs of a block, as ratios and linearised."""
 
-    @cached_property
-    def value(self) -> np.ndarray:
-        return self.weights[:, self.used] @ self.leakage
+    def __init__(
+        self, inference: Inference, rungs: tuple[int, ...], above: np.ndarray, below: np.ndarray
+    ) -> None:
+        self.inference, self.rungs = inference, rungs
+        self.above, self.below = above, below
+        size = below @ inference.panel.mean
+        self.value = above @ inference.panel.mean / size
+        self.linear = (above - self.value[:, None] * below) / size[:, None]
+        """Shape (rungs, cells): how each moves with the rates of the cells."""
+        self._excess: dict[float, tuple[np.ndarray, np.ndarray]] = {}
 
-    @cached_property
-    def leakage(self) -> np.ndarray:
-        return self.block.values(self.block.leaks[self.used]) / self.size
+    @classmethod
+    def of(cls, block: Block, leaking: set[int]) -> _Leakage:
+        kept = [place for place, rung in enumerate(block.rungs) if rung in leaking]
+        rungs = tuple(block.rungs[place] for place in kept)
+        return cls(block.inference, rungs, block.leaks[kept], block.installed[kept])
 
-    @cached_property
-    def size(self) -> np.ndarray:
-        return self.block.values(self.block.installed[self.used])
+    def excess(self, alpha: float) -> tuple[np.ndarray, np.ndarray]:
+        """By how much squared margins of the ratios, below and above, are larger than those of the
+        linearised form; each of shape (rungs,)."""
+        if alpha not in self._excess:
+            value, low, high = self.inference.ratios(self.above, self.below, alpha)
+            own = self.inference.squared_margins(self.linear, alpha)
+            self._excess[alpha] = ((value - low) ** 2 - own, (high - value) ** 2 - own)
+        return self._excess[alpha]
 
-    @cached_property
-    def linear(self) -> np.ndarray:
-        """Shape (used rungs, cells): how a leakage moves with the rates of its cells."""
-        rest = self.block.leaks[self.used] - self.leakage[:, None] * (
-            self.block.installed[self.used]
-        )
-        return rest / self.size[:, None]
 
-    @cached_property
-    def cells(self) -> np.ndarray:
-        return self.weights[:, self.used] @ self.linear
+class _Leakages:
+    def __init__(self, leakage: _Leakage, weights: np.ndarray) -> None:
+        self.leakage, self.weights = leakage, weights
+        self.inference, self.cells = leakage.inference, weights @ leakage.linear
+        self.value = weights @ leakage.value
 
     def squares(self, alpha: float) -> tuple[np.ndarray, np.ndarray]:
-        if not len(self.used):
-            nothing = np.zeros(len(self.weights))
-            return nothing, nothing
-        inference = self.block.inference
-        value, low, high = inference.ratios(
-            self.block.leaks[self.used], self.block.installed[self.used], alpha
-        )
-        own = inference.squared_margins(self.linear, alpha)
-        down, up = (value - low) ** 2 - own, (high - value) ** 2 - own
-        together = inference.squared_margins(self.cells, alpha)
-        weights = self.weights[:, self.used]
-        below = (weights**2 * np.where(weights > 0, down, up)).sum(1)
-        above = (weights**2 * np.where(weights > 0, up, down)).sum(1)
-        return np.maximum(together + below, together), np.maximum(together + above, together)
+        down, up = self.leakage.excess(alpha)
+        linear = self.inference.squared_margins(self.cells, alpha)
+        rising = self.weights > 0
+        below = (self.weights**2 * np.where(rising, down, up)).sum(1)
+        above = (self.weights**2 * np.where(rising, up, down)).sum(1)
+        return linear + np.maximum(below, 0.0), linear + np.maximum(above, 0.0)
 
 
-def _contrast(parts: Sequence[_Rates]) -> Contrast:
+def _contrast(parts: Sequence[_Part]) -> Contrast:
     value = np.sum([part.value for part in parts], axis=0)
     below, above = _margins(parts, ALPHA)
-    return Contrast(
-        value, value - below, value + above, _p_values(parts, value), _intervals(parts, len(value))
-    )
+    p = _p_values(parts, value)
+    return Contrast(value, value - below, value + above, p, _intervals(parts))
 
 
-def _margins(parts: Sequence[_Rates], alpha: float) -> tuple[np.ndarray, np.ndarray]:
+def _margins(parts: Sequence[_Part], alpha: float) -> tuple[np.ndarray, np.ndarray]:
     below, above = np.sum([part.squares(alpha) for part in parts], axis=0)
     return np.sqrt(below), np.sqrt(above)
 
 
-def _p_values(parts: Sequence[_Rates], value: np.ndarray) -> np.ndarray:
+def _p_values(parts: Sequence[_Part], value: np.ndarray) -> np.ndarray:
     towards = [np.where(value > 0, *_margins(parts, level)) for level in LEVELS]
     reach = np.maximum.accumulate(np.stack([np.zeros_like(value), *towards]))
     logs = np.log([1.0, *LEVELS])
@@ -149,9 +157,9 @@ def _p_values(parts: Sequence[_Rates], value: np.ndarray) -> np.ndarray:
     ])  # fmt: skip
 
 
-def _intervals(parts: Sequence[_Rates], count: int) -> tuple[str, ...]:
-    over = np.ones(count, dtype=bool)
-    for part in parts:
-        used = (part.weights != 0).any(1)
-        over &= ~used | part.block.inference.over_seeds(part.cells)
+def _intervals(parts: Sequence[_Part]) -> tuple[str, ...]:
+    """A part without cells of a contrast says nothing of it."""
+    over = np.all([
+        ~(part.cells != 0).any(1) | part.inference.over_seeds(part.cells) for part in parts
+    ], axis=0)  # fmt: skip
     return tuple(interval_label(each) for each in over.tolist())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +23,7 @@ class Crossing:
     others: dict[str, str]
     behaviours: tuple[str, ...]
     caveats: tuple[str, ...]
-    rungs: dict[tuple[str, str], tuple[dict[Hashable, Any], ...]]
+    rungs: dict[tuple[str, str], tuple[dict[str, Any], ...]]
     """Rows of the frame of rungs, by behaviour and caveat; a pair that was not run has none."""
 
     @property
@@ -36,7 +35,7 @@ class Crossing:
 
 def crossings(rungs: pd.DataFrame) -> list[Crossing]:
     """One for each combination of the other factors that has two behaviours and two caveats."""
-    groups: dict[str, list[tuple[dict[str, str], dict[Hashable, Any]]]] = {}
+    groups: dict[str, list[tuple[dict[str, str], dict[str, Any]]]] = {}
     for row in rungs.to_dict("records"):
         factors = json.loads(row["factors"])
         if BEHAVIOUR in factors and CAVEAT in factors:
@@ -47,10 +46,10 @@ def crossings(rungs: pd.DataFrame) -> list[Crossing]:
 
 
 def _crossing(
-    others: dict[str, str], group: list[tuple[dict[str, str], dict[Hashable, Any]]]
+    others: dict[str, str], group: list[tuple[dict[str, str], dict[str, Any]]]
 ) -> Crossing:
     order = levels([factors for factors, _ in group])
-    rungs: dict[tuple[str, str], tuple[dict[Hashable, Any], ...]] = {}
+    rungs: dict[tuple[str, str], tuple[dict[str, Any], ...]] = {}
     for factors, row in group:
         pair = (factors[BEHAVIOUR], factors[CAVEAT])
         rungs[pair] = (*rungs.get(pair, ()), row)

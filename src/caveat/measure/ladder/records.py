@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -18,7 +18,7 @@ RUNG = (
     "setting", "phenomenon", "behaviour", "caveat", "model", "scope", "readout", "wanted",
     "comprehension_note", "k_note", "interval",
 )  # fmt: skip
-Row = Mapping[Hashable, Any]
+Row = Mapping[str, Any]
 
 
 def ladder_records(ladder: Ladder) -> dict[str, list[dict]]:
