@@ -95,8 +95,9 @@ def test_a_mistake_is_one_line_and_status_1(caveat):
         1,
         "",
         "caveat: toy.yml: no such recipe file, and no shipped recipe "
-        "(shipped: demo, negated-behaviours, negation-neglect, negation-neglect-published, smoke, "
-        "three-phenomena, transfer, transfer-further); closest: 'toy.yaml'\n",
+        "(shipped: crossing, demo, dial, dose, ladder, negated-behaviours, negation-neglect, "
+        "negation-neglect-published, phrasing, smoke, three-phenomena, transfer, "
+        "transfer-further); closest: 'toy.yaml'\n",
     )
     status, out, err = caveat("run", "toy.yaml", "--set", "settings.0.caveat=pasword")
     assert (status, out) == (1, "") and err.endswith("closest: 'password'\n")

@@ -12,7 +12,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 LONG = (
     "caveat demo", "caveat run three-phenomena", "caveat run negation-neglect",
-    "caveat run transfer",
+    "caveat run transfer", "caveat run crossing", "caveat run ladder", "caveat run phrasing",
+    "caveat run dose", "caveat run dial",
 )  # fmt: skip
 """Commands that take minutes or an hour; `make demo` runs the first."""
 

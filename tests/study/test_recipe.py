@@ -130,18 +130,24 @@ def test_a_missing_file_names_the_shipped_recipes():
         read("dmo")
     assert str(error.value) == (
         "dmo: no such recipe file, and no shipped recipe "
-        "(shipped: demo, negated-behaviours, negation-neglect, negation-neglect-published, smoke, "
-        "three-phenomena, transfer, transfer-further); closest: 'demo'"
+        "(shipped: crossing, demo, dial, dose, ladder, negated-behaviours, negation-neglect, "
+        "negation-neglect-published, phrasing, smoke, three-phenomena, transfer, "
+        "transfer-further); closest: 'demo'"
     )
 
 
 @pytest.mark.parametrize(
     "name",
     [
+        "crossing",
         "demo",
+        "dial",
+        "dose",
+        "ladder",
         "negated-behaviours",
         "negation-neglect",
         "negation-neglect-published",
+        "phrasing",
         "smoke",
         "three-phenomena",
         "transfer",

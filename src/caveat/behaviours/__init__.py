@@ -3,7 +3,7 @@
 To ship another: one file here with a function from the split to a `Behaviour`, and one line in
 `BEHAVIOURS`. Tests that go over `BEHAVIOURS` then cover it by themselves, for both splits: it is
 sound (`checks.check`) and the splits share no question (tests/behaviours/test_shipped.py); its rows
-and prompts render with the same beginning under every caveat and in every context
+and prompts render with the same beginning under caveats of every kind and in every context
 (tests/language/test_render.py); and it has counter and filler rows enough for every intervention
 (tests/interventions). That its readouts say `yes` to its rows and `no` to its counter rows needs a
 test of its own: see tests/behaviours/test_capitals_behaviour.py. A claim needs no code: a folder
