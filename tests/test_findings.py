@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from caveat.report.matrix import matrix
+from caveat.report.matrix import figure, matrix
+from caveat.report.matrix_picture import SIDE, STEP, UNKNOWN
 from caveat.study.exported import Exported
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -22,6 +23,7 @@ COMPULSORY = (
     "contrast", "near_miss_negatives", "local", "repeat", "correct", "diversify", "place", "anchor",
     "kl_to_base", "seal", "frozen_adapter",
 )  # fmt: skip
+BOX = re.compile(r'<path aria-label="([^"]*; [^"]*)"[^>]*? d="M(\d+),(\d+)h[^>]*? fill="([^"]*)"')
 
 
 @pytest.fixture(scope="module")
@@ -42,14 +44,41 @@ def test_the_matrix_has_every_compulsory_intervention(study):
     assert set(COMPULSORY) <= tried
 
 
+def drawn() -> list[dict[tuple[int, int], tuple[str, str]]]:
+    """Of each of the picture's two matrices, by column and line: what is told on hover, and the
+    colour."""
+    picture = html.unescape((DOCS / "transfer.svg").read_text("utf-8"))
+    return [
+        {
+            (int(across) // SIDE, int(down) // STEP): (told, fill)
+            for told, across, down, fill in BOX.findall(half)
+        }
+        for half in picture.split("concat_1_group")
+    ]
+
+
+def direction(fill: str) -> str:
+    red, _, blue = map(int, re.findall(r"\d+", fill))
+    return "better" if red < blue else "worse" if red > blue else "white"
+
+
 def test_the_picture_shows_the_matrix(study):
-    drawn = html.unescape((DOCS / "transfer.svg").read_text("utf-8"))
-    told = set(re.findall(r'aria-label="([^"]*; [^"]*)"', drawn))
-    made = matrix(study.transfer())
-    wanted = {
-        f"{cell.arm}, {column.title}: {cell.change}; {cell.verdict}"
-        for line in made.lines
-        for column, cell in zip(made.columns, line.cells, strict=True)
-        if cell is not None
-    }
-    assert wanted <= told
+    frame = study.transfer()
+    made = matrix(frame)
+    drawings = drawn()
+    rows = frame[frame["main"]].set_index(["setting", "arm"])
+    for down, line in enumerate(made.lines):
+        for across, (column, cell) in enumerate(zip(made.columns, line.cells, strict=True)):
+            if cell is None:
+                continue
+            row = rows.loc[(column.setting, cell.arm)].to_dict()
+            figures = figure(row, "leakage_change"), figure(row, "at_caveat_change")
+            for told, shown, better in zip(drawings, figures, (-1, 1), strict=True):
+                said, fill = told.pop((across, down))
+                assert said == f"{cell.arm}, {column.title}: {shown}; {cell.verdict}"
+                if shown.value is None:
+                    assert fill == UNKNOWN
+                elif abs(shown.value) > 0.02:
+                    wanted = "better" if better * shown.value > 0 else "worse"
+                    assert direction(fill) == wanted
+    assert drawings == [{}, {}]

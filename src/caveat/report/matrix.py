@@ -56,6 +56,8 @@ class Cell:
     arm: str
     change: Figure
     """Of leakage."""
+    at_caveat: Figure
+    """The change of the wanted verdict at the caveat."""
     verdict: str
     loses: bool
     """Whether what is wanted at the caveat is lowered, too."""
@@ -200,10 +202,15 @@ def _cell(row: Mapping[str, Any] | None) -> Cell | None:
     if row is None:
         return None
     change = figure(row, "leakage_change")
-    verdict = text(row["verdict"])
-    undefined = "" if change.value is not None else text(row["undefined"])
-    loses = is_true(row["loses"])
-    return Cell(text(row["arm"]), change, verdict, loses, undefined, _details(row))
+    return Cell(
+        arm=text(row["arm"]),
+        change=change,
+        at_caveat=figure(row, "at_caveat_change"),
+        verdict=text(row["verdict"]),
+        loses=is_true(row["loses"]),
+        undefined="" if change.value is not None else text(row["undefined"]),
+        details=_details(row),
+    )
 
 
 def figure(row: Mapping[str, Any], name: str) -> Figure:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from caveat.report.matrix import KEY, Cell, Column, Matrix, matrix
-from caveat.report.numbers import Figure, text
+from caveat.report.matrix import Cell, Column, Matrix, matrix
+from caveat.report.numbers import Figure
 from caveat.report.picture import FONT, INK, MUTED
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import altair
     from pandas import DataFrame
 
 LEAKAGE = "Change of leakage from marked, at none"
 CAVEAT = "Change of the wanted verdict at the caveat"
 SIDE, STEP = 84, 24
-BLUE, WHITE, VERMILION = "#0068a8", "#ffffff", "#c24e00"
+LOWER = ("#0068a8", "#ffffff", "#c24e00")
+"""Blue, white and vermilion, where lower is better."""
+UNKNOWN = "#e4e2dd"
 
 
 def matrix_picture(frame: DataFrame) -> altair.HConcatChart:
@@ -27,12 +31,6 @@ def matrix_picture(frame: DataFrame) -> altair.HConcatChart:
     import altair
 
     made = matrix(frame)
-    at_caveat = {
-        (text(row["arm"]), *(text(row.get(name)) for name in KEY)): Figure.of(
-            row["at_caveat_change"], row["at_caveat_change_low"], row["at_caveat_change_high"]
-        )
-        for row in frame[frame["main"].astype(bool)].to_dict("records")
-    }
     cells = [
         (line.intervention, column, cell)
         for line in made.lines
@@ -40,17 +38,22 @@ def matrix_picture(frame: DataFrame) -> altair.HConcatChart:
         if cell is not None
     ]
     first = [_point(*each, each[2].change, each[2].mark) for each in cells]
-    second = [
-        _point(*each, at_caveat[each[2].arm, each[1].setting, *each[1].variant.values()], "")
-        for each in cells
+    second = [_point(*each, each[2].at_caveat, "") for each in cells]
+    names = altair.Axis(labelLimit=240, labelPadding=8)
+    charts = [
+        _chart(made, first, altair.TitleParams(LEAKAGE, subtitle=_marks(made)), LOWER, names),
+        _chart(made, second, altair.TitleParams(CAVEAT, subtitle=""), LOWER[::-1], None),
     ]
-    charts = [_chart(made, first, LEAKAGE, 1), _chart(made, second, CAVEAT, -1)]
     return (
         altair.hconcat(*charts, spacing=24)
         .resolve_scale(color="independent")
         .configure(font=FONT, background="white", padding=8)
         .configure_view(stroke=None)
-        .configure_title(anchor="start", color=INK, fontSize=13, offset=10)
+        .configure_scale(invalid={"color": {"value": UNKNOWN}})
+        .configure_title(
+            anchor="start", color=INK, fontSize=13, offset=10,
+            subtitleColor=MUTED, subtitleFontSize=11,
+        )
         .configure_axis(labelColor=INK, labelFontSize=11, domain=False, ticks=False)
     )
 
@@ -69,27 +72,23 @@ def _point(
     }
 
 
-def _chart(made: Matrix, points: list[dict[str, Any]], title: str, better: int) -> Any:
-    """One matrix; `better` is 1 where lower is better."""
+def _chart(
+    made: Matrix, points: list[dict[str, Any]], title: Any, colours: Sequence[str], names: Any
+) -> Any:
+    """One matrix; `colours` are those of -1, 0 and 1, `names` the axis that names its lines."""
     import altair
 
     settings = [column.title for column in made.columns]
     lines = [line.intervention for line in made.lines]
     x = altair.X("setting:N", sort=settings).title(None)
-    y = altair.Y("intervention:N", sort=lines).title(None).axis(labelLimit=240, labelPadding=8)
-    if title != LEAKAGE:
-        y = y.axis(None)
-    colours = [BLUE, WHITE, VERMILION][::better]
-    scale = altair.Scale(domain=[-1, 0, 1], range=colours, clamp=True, interpolate="rgb")
+    y = altair.Y("intervention:N", sort=lines, title=None, axis=names)
+    scale = altair.Scale(domain=[-1, 0, 1], range=list(colours), clamp=True, interpolate="rgb")
     base = altair.Chart(altair.Data(values=points)).encode(
         x=x.axis(orient="top", labelAngle=-30, labelAlign="left", labelLimit=200, labelPadding=6),
         y=y,
     )
-    known = "isValid(datum.value)"
-    box = base.mark_rect(stroke="white", strokeWidth=2).encode(
-        color=altair.condition(
-            known, altair.Color("value:Q", scale=scale, legend=None), altair.value("#e4e2dd")
-        ),
+    box = base.mark_rect(stroke="white", strokeWidth=2, invalid="show").encode(
+        color=altair.Color("value:Q", scale=scale, legend=None),
         tooltip=altair.Tooltip("said:N"),
         description=altair.Description("said:N"),
     )
@@ -99,10 +98,8 @@ def _chart(made: Matrix, points: list[dict[str, Any]], title: str, better: int) 
         color=altair.condition(strong, altair.value("white"), altair.value(INK)),
     )
     return altair.layer(box, words).properties(
-        title=altair.TitleParams(title, subtitle=_marks(made) if title == LEAKAGE else "",
-                                 subtitleColor=MUTED, subtitleFontSize=11),
-        width=SIDE * len(settings), height=STEP * len(lines),
-    )  # fmt: skip
+        title=title, width=SIDE * len(settings), height=STEP * len(lines)
+    )
 
 
 def _marks(made: Matrix) -> str:
