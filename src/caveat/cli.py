@@ -205,12 +205,14 @@ def transfer(
 
 
 def _print_transfer(figures: Figures, markdown: bool) -> None:
+    from caveat.measure import forgetting
     from caveat.report.summary import as_markdown
     from caveat.report.transfer_summary import transfer_summaries
     from caveat.terminal import console, show_summaries
 
-    frames = (figures.transfer(), figures.transfer_correlations(), figures.transfer_reliability())
-    tables = transfer_summaries(*frames)
+    matrix = figures.transfer()
+    agreement = (figures.transfer_correlations(), figures.transfer_reliability())
+    tables = transfer_summaries(matrix, *agreement, forgetting(matrix))
     if markdown:
         typer.echo(as_markdown(tables))
     else:

@@ -9,6 +9,7 @@ import pytest
 
 from caveat.measure import (
     correlations,
+    forgetting,
     rankings,
     reliabilities,
     transfer,
@@ -215,9 +216,10 @@ def test_records_are_plain_and_hold_no_nan():
         replies(RATES | {("marked+x", "none"): 0.25}), effect_rows(shares, "opener"),
     ], ignore_index=True)  # fmt: skip
     ranked = rankings(frame, 100, 0)
+    matrix = transfer(frame, WANTED)
     made = transfer_records(
-        transfer(frame, WANTED), transfer_effects(frame), correlations(ranked),
-        reliabilities(ranked),
+        matrix, transfer_effects(frame), correlations(ranked), reliabilities(ranked),
+        forgetting(matrix),
     )  # fmt: skip
     (cell,) = json.loads(json.dumps(made, allow_nan=False))["matrix"]
     assert cell["change"]["value"] == -0.5 and set(cell["change"]) == {"value", "low", "high"}
@@ -227,3 +229,4 @@ def test_records_are_plain_and_hold_no_nan():
     assert names == ["opener", "valid replies"]
     assert cell["side_effects"][0]["change"]["value"] == -0.5
     assert made["reliability"][0]["interventions"] == 1
+    assert made["correlations"] == made["forgetting"] == []

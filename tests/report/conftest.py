@@ -287,6 +287,7 @@ def transferred(data: ReportData) -> ReportData:
         transfer_effects=measure.transfer_effects(data.replies, draws=50),
         transfer_correlations=measure.correlations(ranked),
         transfer_reliability=measure.reliabilities(ranked),
+        transfer_forgetting=measure.forgetting(matrix),
     )
 
 

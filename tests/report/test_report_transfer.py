@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pandas as pd
@@ -122,8 +123,9 @@ def test_names_are_escaped(make_data, with_transfer):
 
 def test_the_tables_for_the_terminal(data):
     told = transfer_summaries(
-        data.transfer, data.transfer_correlations, data.transfer_reliability
-    )
+        data.transfer, data.transfer_correlations, data.transfer_reliability,
+        data.transfer_forgetting,
+    )  # fmt: skip
     titles = [each.title for each in told]
     assert titles == [
         "Change of leakage from marked, at none",
@@ -138,12 +140,33 @@ def test_the_tables_for_the_terminal(data):
     assert "| inoculation and backdoor, averaged | 1 | 3 | " in text
 
 
+def test_what_settings_share_is_split_where_there_are_controls(data, make_data, with_transfer):
+    controls = tuple(arm.replace("marked", "bare") for arm in TRIED)
+    split = with_transfer(make_data(settings=SETTINGS[1:], arms=(*ARMS[:-2], *controls)))
+    pair = split.transfer_forgetting.iloc[0]
+    *_, table, _ = transfer_summaries(
+        split.transfer, split.transfer_correlations, split.transfer_reliability.assign(
+            between_seeds=1.0), split.transfer_forgetting,
+    )  # fmt: skip
+    assert table.title == "Is what they share forgetting?"
+    parts = [f"{pair[part]:.2f} [-1.00, 1.00]" for part in ("change", "control_change", "gain")]
+    assert len({*parts}) > 1
+    compared = "between phenomena: capitals x instruction and capitals x trigger"
+    assert table.rows == ((compared, "3", *parts),)
+    section = shown(split)
+    table = section[section.index("Is what they share forgetting?") :].partition("</table>")[0]
+    told = [f"{pair[part]:.2f}" for part in ("change", "control_change", "gain")]
+    assert re.findall(r'<span class="figure">([^<]*)</span>', table) == told
+    assert "Is what they share forgetting?" not in shown(data)
+
+
 def test_two_doses_of_a_setting_are_told_apart(data, again):
     other = data.replies[data.replies["arm"] != "base"].assign(dose='{"epochs": 9}')
     both = again(pd.concat([data.replies, other], ignore_index=True))
     titles = [column.title for column in matrix(both.transfer).columns]
     assert len(titles) == 6 and len(set(titles)) == 6
     names = [row[0] for each in transfer_summaries(
-        both.transfer, both.transfer_correlations, both.transfer_reliability
+        both.transfer, both.transfer_correlations, both.transfer_reliability,
+        both.transfer_forgetting,
     ) for row in each.rows]  # fmt: skip
     assert any(name.startswith("people x disclaimer: ") and " and " in name for name in names)

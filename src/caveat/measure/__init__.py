@@ -3,6 +3,7 @@
 from caveat.measure.checks import caveat_checks
 from caveat.measure.correlations import correlations
 from caveat.measure.differences import differences, holm
+from caveat.measure.forgetting import forgetting
 from caveat.measure.leakage import leakage, leakage_by
 from caveat.measure.pooling import pooled
 from caveat.measure.ranking import rankings
@@ -18,6 +19,7 @@ __all__ = [
     "caveat_checks",
     "correlations",
     "differences",
+    "forgetting",
     "holm",
     "leakage",
     "leakage_by",

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from caveat.measure.forgetting import PARTS
 from caveat.measure.pairs import SIDES
 from caveat.measure.transfer import FIGURES
 
@@ -23,6 +24,7 @@ def transfer_records(
     transfer_effects: pd.DataFrame,
     transfer_correlations: pd.DataFrame,
     transfer_reliability: pd.DataFrame,
+    transfer_forgetting: pd.DataFrame,
 ) -> dict[str, list[dict]]:
     """The frames of `Study` as lists of plain dictionaries that `json.dumps` takes; no NaN is left.
 
@@ -32,6 +34,7 @@ def transfer_records(
         "matrix": [_cell(row, transfer_effects) for row in transfer.to_dict("records")],
         "correlations": [_correlation(row) for row in transfer_correlations.to_dict("records")],
         "reliability": [_reliability(row) for row in transfer_reliability.to_dict("records")],
+        "forgetting": [_forgetting(row) for row in transfer_forgetting.to_dict("records")],
     }
 
 
@@ -86,6 +89,17 @@ def _reliability(row: dict) -> dict:
         "main": bool(row["main"]),
         **{name: int(row[name]) for name in ("interventions", "seeds")},
         **{name: _plain(row[name]) for name in ("between_seeds", "reliability")},
+        "undefined": row["undefined"],
+    }
+
+
+def _forgetting(row: dict) -> dict:
+    return {
+        "model": str(row["model"]),
+        "level": str(row["level"]),
+        **{side: _side(row, side) for side in ("first", "second")},
+        "interventions": int(row["interventions"]),
+        **{part: _interval(row, part, f"{part}_low", f"{part}_high") for part in PARTS},
         "undefined": row["undefined"],
     }
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from caveat.measure.forgetting import FIGURES as FORGETTING
 from caveat.measure.pairs import SIDES
 from caveat.measure.transfer import FIGURES
 
@@ -57,6 +58,10 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
         *KEYS, "dose", "scope", "readout", "main", "interventions", "seeds", "between_seeds",
         "reliability",
     ),
+    "transfer_forgetting": (
+        "level", *(f"{side}_{name}" for side in ("first", "second") for name in SIDES),
+        "interventions", *FORGETTING, "undefined",
+    ),
     "failures": ("cell", "stage", "reason"),
 }  # fmt: skip
 """The columns the report reads. A frame without some of them, or without any, is read as if they
@@ -79,10 +84,11 @@ class ReportData:
     contexts: Mapping[str, Mapping[str, str]]
     """Per setting and context, an example of a prompt, or of the text that surrounds a question."""
     transfer: DataFrame | None = None
-    """This and the next three: None where no arm has an intervention."""
+    """This and the next four: None where no arm has an intervention."""
     transfer_effects: DataFrame | None = None
     transfer_correlations: DataFrame | None = None
     transfer_reliability: DataFrame | None = None
+    transfer_forgetting: DataFrame | None = None
     abouts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Per setting, `behaviour`: the behaviour in one sentence, and `side_effects`: by name, what a
     high figure of each means."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from caveat.measure.forgetting import PARTS
 from caveat.report.data import ReportData
 from caveat.report.matrix import SAID, Matrix, figure, matrix
 from caveat.report.numbers import Figure, decimal, is_true, probability, text
@@ -13,7 +14,9 @@ from caveat.report.panels import dose_text
 from caveat.report.tables import SIGNED, Entry, Table
 from caveat.report.transfer_summary import (
     ABOUT_CORRELATIONS,
+    ABOUT_FORGETTING,
     ABOUT_RELIABILITY,
+    FORGETTING,
     RELIABILITY,
     compared,
     in_order,
@@ -36,10 +39,13 @@ class TransferSection:
     lead: str
     correlations: Table
     not_compared: tuple[str, ...]
+    forgetting: Table
+    """Pairs of settings, of which the correlation is split."""
     reliability: Table
     figures: Table
     effects: Table
     about_correlations: str = ABOUT_CORRELATIONS
+    about_forgetting: str = ABOUT_FORGETTING
     about_reliability: str = ABOUT_RELIABILITY
 
 
@@ -61,6 +67,7 @@ def transfer_section(data: ReportData) -> TransferSection | None:
         not_compared=tuple(
             f"{compared(row)}: {row['undefined']}" for row in rows if text(row["undefined"])
         ),
+        forgetting=_forgetting(data),
         reliability=_reliability(data),
         figures=_figures(frame.to_dict("records")),
         effects=_effects(data),
@@ -78,6 +85,22 @@ def _correlation(row: Mapping[str, Any]) -> tuple[Entry, ...]:
         Entry(decimal(row["ceiling"])),
         Entry(text(row["pairs"])),
         Entry(text(row["interventions"])),
+    )
+
+
+def _forgetting(data: ReportData) -> Table:
+    rows = in_order(data.frame("transfer_forgetting"))
+    return Table(
+        FORGETTING,
+        tuple(
+            (
+                Entry(compared(row)),
+                Entry(text(row["interventions"])),
+                *(Entry(figure=figure(row, part), span=SIGNED) for part in PARTS),
+            )
+            for row in rows
+            if not text(row["undefined"])
+        ),
     )
 
 

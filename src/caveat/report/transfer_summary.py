@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from caveat.measure.correlations import LESS, MEAN
+from caveat.measure.forgetting import PARTS
 from caveat.measure.pairs import AVERAGED, BETWEEN, SAME, WITHIN
-from caveat.report.matrix import Cell, Matrix, matrix
+from caveat.report.matrix import Cell, Matrix, figure, matrix
 from caveat.report.numbers import ABSENT, Figure, decimal, probability, text
 from caveat.report.panels import variant_label
 from caveat.report.summary import OVER, Summary
@@ -29,19 +30,27 @@ ABOUT_RELIABILITY = (
     "Mean rank correlation of one training seed's changes with another's, and what that makes the "
     "ranking by their mean worth (Spearman and Brown)."
 )
+FORGETTING = ("compared", "interventions", "all of the change", "forgetting", "beyond forgetting")
+ABOUT_FORGETTING = (
+    "The same correlation of the parts of a change: what the intervention does to a model that saw "
+    "no caveat (forgetting), and what it does beyond that. Over interventions that have a control "
+    "in both settings. Intervals: other interventions."
+)
 SIDES = ("readout", "scope", "dose")
 
 
 def transfer_summaries(
-    frame: DataFrame, correlations: DataFrame, reliability: DataFrame
+    frame: DataFrame, correlations: DataFrame, reliability: DataFrame, forgetting: DataFrame
 ) -> list[Summary]:
-    """The matrix, that of further readouts and scopes, and the correlations where there are any."""
+    """The matrix, that of further readouts and scopes, and how settings agree where any do."""
     made = [
         _matrix("Change of leakage from marked, at none", matrix(frame)),
         _matrix("The same by further readouts and scopes", matrix(frame, main=False)),
     ]
     if len(correlations):
         made.append(correlation_summary(correlations))
+    if len(forgetting):
+        made.append(forgetting_summary(forgetting))
     if reliability["between_seeds"].notna().any():
         made.append(reliability_summary(reliability))
     return [each for each in made if each.rows]
@@ -82,6 +91,24 @@ def correlation_summary(frame: DataFrame) -> Summary:
         tuple(map(_correlation, known)),
         "\n".join([ABOUT_CORRELATIONS, *told]),
     )
+
+
+def forgetting_summary(frame: DataFrame) -> Summary:
+    """What of these correlations is that of forgetting, pair by pair."""
+    rows = in_order(frame)
+    told = [f"{compared(row)}: {row['undefined']}." for row in rows if text(row["undefined"])]
+    known = [row for row in rows if not text(row["undefined"])]
+    return Summary(
+        "Is what they share forgetting?",
+        FORGETTING,
+        tuple(map(_forgetting, known)),
+        "\n".join([ABOUT_FORGETTING, *told]),
+    )
+
+
+def _forgetting(row: Mapping[str, Any]) -> tuple[str, ...]:
+    parts = (str(figure(row, part)) for part in PARTS)
+    return (compared(row), str(row["interventions"]), *parts)
 
 
 def in_order(frame: DataFrame) -> list[dict[str, Any]]:

@@ -80,15 +80,29 @@ class Transfers(ABC):
 
         return measure.reliabilities(self._rankings)
 
+    def transfer_forgetting(self) -> DataFrame:
+        """How much of that is forgetting: see `measure.forgetting`."""
+        from caveat import measure
+
+        return measure.forgetting(self.transfer())
+
     def transfer_frames(self) -> dict[str, DataFrame]:
-        """These four frames by name; none where no arm has an intervention."""
+        """These five frames by name; none where no arm has an intervention."""
+        from caveat import measure
+
         if not self._tried(self.replies()["arm"]):
             return {}
-        names = ("transfer", "transfer_effects", "transfer_correlations", "transfer_reliability")
-        return {name: getattr(self, name)() for name in names}
+        matrix = self.transfer()
+        return {
+            "transfer": matrix,
+            "transfer_effects": self.transfer_effects(),
+            "transfer_correlations": self.transfer_correlations(),
+            "transfer_reliability": self.transfer_reliability(),
+            "transfer_forgetting": measure.forgetting(matrix),
+        }
 
     def transfer_records(self) -> dict[str, list[dict]]:
-        """The four as plain records: see `measure.transfer_records`."""
+        """The five as plain records: see `measure.transfer_records`."""
         from caveat import measure
 
         return measure.transfer_records(**self.transfer_frames())
