@@ -1,19 +1,21 @@
 """Rates, leakage and their intervals: data frames in, data frames out; nothing here loads torch."""
 
 from caveat.measure.checks import caveat_checks
-from caveat.measure.correlations import correlations
 from caveat.measure.differences import differences, holm
-from caveat.measure.forgetting import forgetting
 from caveat.measure.leakage import leakage, leakage_by
 from caveat.measure.pooling import pooled
-from caveat.measure.ranking import rankings
 from caveat.measure.rates import rates
 from caveat.measure.records import records
-from caveat.measure.reliability import reliabilities
 from caveat.measure.side_effects import side_effects
-from caveat.measure.transfer import transfer
-from caveat.measure.transfer_effects import transfer_effects
-from caveat.measure.transfer_records import transfer_records
+from caveat.measure.transfer import (
+    correlations,
+    forgetting,
+    rankings,
+    reliabilities,
+    transfer,
+    transfer_effects,
+    transfer_records,
+)
 
 __all__ = [
     "caveat_checks",

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from caveat.measure.forgetting import FIGURES as FORGETTING
-from caveat.measure.pairs import SIDES
-from caveat.measure.transfer import FIGURES
+from caveat.measure.transfer.forgetting import FIGURES as FORGETTING
+from caveat.measure.transfer.matrix import FIGURES
+from caveat.measure.transfer.pairs import SIDES
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from caveat.measure.transfer_verdict import WORDS
+from caveat.measure.transfer.verdict import WORDS
 from caveat.report.numbers import ABSENT, Figure, decimal, is_true, probability, text
 from caveat.report.panels import VARIANTS, variant_label
 

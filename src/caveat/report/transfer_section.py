@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from caveat.measure.forgetting import PARTS
+from caveat.measure.transfer.forgetting import PARTS
 from caveat.report.data import ReportData
 from caveat.report.matrix import SAID, Matrix, figure, matrix
 from caveat.report.numbers import Figure, decimal, is_true, probability, text

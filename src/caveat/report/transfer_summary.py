@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from caveat.measure.correlations import LESS, MEAN
-from caveat.measure.forgetting import PARTS
-from caveat.measure.pairs import AVERAGED, BETWEEN, SAME, WITHIN
+from caveat.measure.transfer.correlations import LESS, MEAN
+from caveat.measure.transfer.forgetting import PARTS
+from caveat.measure.transfer.pairs import AVERAGED, BETWEEN, SAME, WITHIN
 from caveat.report.matrix import Cell, Matrix, figure, matrix
 from caveat.report.numbers import ABSENT, Figure, decimal, probability, text
 from caveat.report.panels import variant_label

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from pandas import DataFrame
 
-    from caveat.measure.ranking import Ranking
+    from caveat.measure.transfer.ranking import Ranking
 
 
 class Transfers(ABC):

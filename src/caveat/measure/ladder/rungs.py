@@ -9,13 +9,13 @@ from typing import Any
 import pandas as pd
 
 from caveat.measure.checks import caveat_checks
-from caveat.measure.compared import UNKNOWN, Interval
 from caveat.measure.differences import differences
 from caveat.measure.ladder.factors import Factors
 from caveat.measure.leakage import leakage
 from caveat.measure.main_panels import key, main_panels
 from caveat.measure.panel import GROUP, IDENTITY, panels
 from caveat.measure.rates import verdicts
+from caveat.measure.transfer.compared import UNKNOWN, Interval
 
 Labels = Mapping[tuple[str, str, str], Factors]
 """By setting, model and dose, what a setting stands for, in the order of the recipe."""

@@ -9,8 +9,8 @@ from itertools import combinations
 import numpy as np
 
 from caveat.measure.rank_correlation import LEAST, spearman
-from caveat.measure.ranking import Ranking, averaged
-from caveat.measure.reliability import ceiling
+from caveat.measure.transfer.ranking import Ranking, averaged
+from caveat.measure.transfer.reliability import ceiling
 
 SAME, WITHIN, BETWEEN = "same setting", "within phenomenon", "between phenomena"
 AVERAGED = "phenomena averaged"

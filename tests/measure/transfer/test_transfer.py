@@ -16,9 +16,9 @@ from caveat.measure import (
     transfer_effects,
     transfer_records,
 )
-from caveat.measure.roles import before, role
-from caveat.measure.transfer import FIGURES
-from caveat.measure.transfer_verdict import WORDS
+from caveat.measure.transfer.matrix import FIGURES
+from caveat.measure.transfer.roles import before, role
+from caveat.measure.transfer.verdict import WORDS
 from caveat.report.matrix import MARKS
 from constructed import DOSE, NAMES, replies, row
 
@@ -188,7 +188,7 @@ def test_the_panel_with_most_clusters_stands_for_its_setting():
 
 
 def test_the_page_on_transfer_names_every_figure_and_verdict():
-    page = (Path(__file__).parents[2] / "docs" / "transfer.md").read_text("utf-8")
+    page = (Path(__file__).parents[3] / "docs" / "transfer.md").read_text("utf-8")
     assert [each for each in (*FIGURES, *WORDS) if f"`{each}`" not in page] == []
     assert [mark for mark in MARKS.values() if f"| {mark} |" not in page] == []
 

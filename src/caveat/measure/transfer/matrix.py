@@ -7,15 +7,15 @@ from dataclasses import replace
 
 import pandas as pd
 
-from caveat.measure.compared import UNKNOWN, Compared, Interval, leakages
 from caveat.measure.differences import FAMILY, holm
 from caveat.measure.inference import Inference
 from caveat.measure.leakage import installed
 from caveat.measure.main_panels import Key, key, main_panels
 from caveat.measure.panel import IDENTITY, Panel, panels
 from caveat.measure.rates import inferences, interval_label, verdicts
-from caveat.measure.roles import MARKED, intervention_of, role
-from caveat.measure.transfer_verdict import verdict
+from caveat.measure.transfer.compared import UNKNOWN, Compared, Interval, leakages
+from caveat.measure.transfer.roles import MARKED, intervention_of, role
+from caveat.measure.transfer.verdict import verdict
 
 FIGURES = (
     "change", "leakage_change", "against_control", "control_change", "gain", "against_filler",
@@ -63,7 +63,7 @@ def transfer(
     Else it is `bare+X` where that arm is there. `loses` is whether the interval of
     `at_caveat_change` lies below 0: whatever the verdict, that is a price. `main` marks the panel
     that stands for its setting (see `main_panels`); `verdict` is a word of
-    `transfer_verdict.WORDS`.
+    `verdict.WORDS`.
 
     Raises KeyError for a setting that `wanted` lacks.
     """

@@ -7,9 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from caveat.measure.forgetting import PARTS
-from caveat.measure.pairs import SIDES
-from caveat.measure.transfer import FIGURES
+from caveat.measure.transfer.forgetting import PARTS
+from caveat.measure.transfer.matrix import FIGURES
+from caveat.measure.transfer.pairs import SIDES
 
 NAMES = (
     "setting", "phenomenon", "behaviour", "caveat", "model", "scope", "readout", "intervention",

@@ -9,7 +9,7 @@ import numpy as np
 
 from caveat.measure.inference import Inference
 from caveat.measure.panel import BASE
-from caveat.measure.roles import FILLER, before
+from caveat.measure.transfer.roles import FILLER, before
 
 Interval = tuple[float, float, float]
 """Value, lower and upper limit."""

@@ -14,7 +14,7 @@ from caveat.measure.leakage import installed
 from caveat.measure.main_panels import key, main_panels
 from caveat.measure.panel import BASE, GROUP
 from caveat.measure.rates import inferences, verdicts
-from caveat.measure.roles import MARKED, intervention_of, role
+from caveat.measure.transfer.roles import MARKED, intervention_of, role
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from caveat.measure.differences import holm
-from caveat.measure.pairs import BETWEEN, SIDES, WITHIN, Pair, pairs
 from caveat.measure.rank_correlation import over_draws, over_things, p_value
-from caveat.measure.ranking import Ranking
+from caveat.measure.transfer.pairs import BETWEEN, SIDES, WITHIN, Pair, pairs
+from caveat.measure.transfer.ranking import Ranking
 
 MEAN, LESS = "mean of pairs", "within less between"
 COLUMNS = [

@@ -10,7 +10,7 @@ import pandas as pd
 
 from caveat.measure.panel import GROUP
 from caveat.measure.rank_correlation import LEAST, spearman
-from caveat.measure.ranking import Ranking
+from caveat.measure.transfer.ranking import Ranking
 
 COLUMNS = [
     *GROUP, "dose", "main", "interventions", "seeds", "between_seeds", "reliability", "undefined",

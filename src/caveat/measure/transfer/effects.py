@@ -8,8 +8,8 @@ import pandas as pd
 
 from caveat.measure.inference import Inference
 from caveat.measure.panel import IDENTITY
-from caveat.measure.roles import MARKED, intervention_of, role
 from caveat.measure.side_effects import effects
+from caveat.measure.transfer.roles import MARKED, intervention_of, role
 
 COLUMNS = [
     *IDENTITY, "dose", "scope", "readout", "effect", "unit", "intervention", "role", "arm", "value",

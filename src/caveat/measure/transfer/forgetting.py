@@ -7,8 +7,8 @@ from itertools import combinations
 
 import pandas as pd
 
-from caveat.measure.pairs import BETWEEN, SIDES, WITHIN
 from caveat.measure.rank_correlation import LEAST, over_things, spearman
+from caveat.measure.transfer.pairs import BETWEEN, SIDES, WITHIN
 
 PARTS = ("change", "control_change", "gain")
 """All of a change, what its control forgets, and what is beyond: columns of `transfer`."""
