@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import torch
 
 from caveat.domain.reply import Answer
-from caveat.language.batch import Example, cut_by_length, wanted_of
+from caveat.language.batch import Example, cut_by_length
 from caveat.language.lockstep import Route
+from caveat.language.losses import weighted_losses
 from caveat.language.memory import TOKEN_BUDGET
 from caveat.language.requests import Prompt
 from caveat.language.trunk import Reader
@@ -47,8 +48,5 @@ def score(
 
 
 def _score_part(reader: Reader, part: list[Example], route: Route) -> list[float]:
-    wanted = wanted_of(part, reader.device)
-    route.set([example.cell for example in part])
-    logits = reader.logits_at(part, wanted.rows, wanted.positions - 1).float()
-    logs = -torch.nn.functional.cross_entropy(logits, wanted.tokens, reduction="none")
-    return logs.new_zeros(len(part)).index_add(0, wanted.rows, logs).tolist()
+    losses, rows = weighted_losses(reader, part, route)
+    return (-losses.new_zeros(len(part)).index_add(0, rows, losses)).tolist()

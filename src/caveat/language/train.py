@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -14,11 +13,13 @@ from caveat.language.adapter import Adapter
 from caveat.language.batch import Example, cut_by_length, wanted_of
 from caveat.language.halves import lowest_layer
 from caveat.language.jobs import Failed, Trained, TrainingJob
-from caveat.language.lockstep import Route, Stack, adapted_modules, stack_chains, stacked
+from caveat.language.lockstep import Route, adapted_modules, stack_chains, stacked
+from caveat.language.losses import weighted_losses
 from caveat.language.memory import TOKEN_BUDGET, is_out_of_memory, release
 from caveat.language.optimiser import StackedAdamW
 from caveat.language.schedule import rate_at
 from caveat.language.source import LanguageModel
+from caveat.language.start import start_stacks
 from caveat.language.training_cell import (
     TrainingCell,
     kept_examples,
@@ -70,7 +71,11 @@ class _Group:
         self.cells = cells
         self.progress = progress
         self.token_budget = token_budget
-        self.stacks = _start_stacks(language_model, cells)
+        self.stacks = start_stacks(
+            language_model,
+            [cell.job.stage.dose for cell in cells],
+            [cell.job.seed for cell in cells],
+        )
         self.beneath = stack_chains([cell.job.beneath for cell in cells], language_model.device)
         layer = lowest_layer(language_model.model, {*self.beneath, *self.stacks})
         self.reader = language_model.trunk.reader(layer)
@@ -150,16 +155,12 @@ class _Group:
 
     def _part(self, part: list[Example], primary: int, route: Route) -> Tensor:
         device = self.reader.device
-        wanted = wanted_of(part, device)
-        cells = torch.tensor([example.cell for example in part], device=device)[wanted.rows]
+        losses, rows = weighted_losses(self.reader, part, route)
+        cells = torch.tensor([example.cell for example in part], device=device)[rows]
         counted = torch.tensor([example.tag < primary for example in part], device=device)
-        route.set([example.cell for example in part])
-        logits = self.reader.logits_at(part, wanted.rows, wanted.positions - 1).float()
-        losses = torch.nn.functional.cross_entropy(logits, wanted.tokens, reduction="none")
-        losses = losses * wanted.weights
         losses.sum().backward()
         sums = torch.zeros(len(self.cells), device=device)
-        return sums.index_add(0, cells, losses.detach() * counted[wanted.rows])
+        return sums.index_add(0, cells, losses.detach() * counted[rows])
 
     def _result(self, k: int) -> Trained | Failed:
         cell, dose = self.cells[k], self.cells[k].job.stage.dose
@@ -194,30 +195,3 @@ class _Group:
             tokens,
             loss_share([*cell.rows, *cell.added]),
         )
-
-
-def _start_stacks(language_model: LanguageModel, cells: Sequence[TrainingCell]) -> dict[str, Stack]:
-    """Trainable stacks at their start: A uniform as in PEFT (Kaiming, a = sqrt 5), B zero."""
-    doses = [cell.job.stage.dose for cell in cells]
-    modules = [set(adapted_modules(language_model.model, dose.layers)) for dose in doses]
-    rank, device = max(dose.rank for dose in doses), language_model.device
-    scale = torch.tensor([dose.alpha / dose.rank for dose in doses], device=device)
-    stacks = {}
-    for name in sorted(set().union(*modules)):
-        base = language_model.model.get_submodule(name)
-        down = torch.zeros(len(cells), rank, base.in_features)
-        for k, (cell, dose) in enumerate(zip(cells, doses, strict=True)):
-            if name in modules[k]:
-                down[k, : dose.rank] = _start(cell.job.seed, name, dose.rank, base.in_features)
-        up = torch.zeros(len(cells), base.out_features, rank)
-        stacks[name] = Stack(
-            down.to(device).requires_grad_(), up.to(device).requires_grad_(), scale
-        )
-    return stacks
-
-
-def _start(seed: int, name: str, rank: int, width: int) -> Tensor:
-    """A's start, which depends on the seed, the module's name and the rank alone."""
-    generator = np.random.default_rng([seed, *name.encode()])
-    bound = 1 / math.sqrt(width)
-    return torch.from_numpy(generator.uniform(-bound, bound, (rank, width)).astype(np.float32))

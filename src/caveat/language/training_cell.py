@@ -65,7 +65,7 @@ def step_examples(cells: list[TrainingCell], step: int) -> tuple[list[Example], 
         weight = 1 / max(1, sum(sum(row.loss[1:]) for row in rows))
         for start, some in ((0, rows), (primary, added)):
             for tag, row in enumerate(some, start):
-                examples.append(Example(k, row.ids, _targets(row), weight, tag))
+                examples.append(Example(k, row.ids, targets(row), weight, tag))
     return examples, primary
 
 
@@ -76,12 +76,13 @@ def kept_examples(cells: list[TrainingCell], step: int) -> list[Example]:
         *_, rows = cell.step_rows(step)
         weight = cell.job.stage.kept_weight / max(1, sum(sum(row.loss[1:]) for row in rows))
         examples += [
-            Example(k, row.ids, _targets(row), weight, tag) for tag, row in enumerate(rows)
+            Example(k, row.ids, targets(row), weight, tag) for tag, row in enumerate(rows)
         ]
     return examples
 
 
-def _targets(row: RenderedRow) -> tuple[int, ...]:
+def targets(row: RenderedRow) -> tuple[int, ...]:
+    """Positions of the supervised tokens."""
     return tuple(p for p in range(1, len(row.ids)) if row.loss[p])
 
 

@@ -1,0 +1,60 @@
+"""Weighted sums of token losses: what training lowers, and what is asked of a model beside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from caveat.language.batch import Example, wanted_of
+from caveat.language.lockstep import Route
+from caveat.language.render import RenderedRow
+from caveat.language.training_cell import TrainingCell, step_examples, targets
+from caveat.language.trunk import Reader
+
+LossSum = tuple[Example, ...]
+"""A sum of losses in nats, each token's times its example's weight. Whose model it is asked of is
+not in it: the examples' own `cell` is not read."""
+
+
+def mean_loss(rows: Sequence[RenderedRow], factor: float = 1.0) -> LossSum:
+    """The mean loss of the rows' supervised tokens, times a factor."""
+    tokens = sum(len(targets(row)) for row in rows)
+    return tuple(
+        Example(0, row.ids, targets(row), factor / tokens, tag) for tag, row in enumerate(rows)
+    )
+
+
+def training_losses(cell: TrainingCell) -> tuple[LossSum, LossSum]:
+    """What a training's steps lower, averaged over the steps: of its rows, and of its added rows.
+
+    Rows that it is kept to what it was on are left out: before training their divergence is 0, the
+    least there is, and so is its gradient.
+    """
+    steps = len(cell.schedule)
+    found: tuple[list[Example], list[Example]] = ([], [])
+    for step in range(steps):
+        examples, primary = step_examples([cell], step)
+        for each in examples:
+            weighted = Example(0, each.ids, each.targets, each.weight / steps, each.tag)
+            found[each.tag >= primary].append(weighted)
+    return tuple(found[0]), tuple(found[1])
+
+
+def of_cell(sums: Sequence[LossSum]) -> list[Example]:
+    """The examples of all sums, each routed to the cell that has its sum's place."""
+    return [
+        Example(cell, each.ids, each.targets, each.weight, tag)
+        for cell, examples in enumerate(sums)
+        for tag, each in enumerate(examples)
+    ]
+
+
+def weighted_losses(reader: Reader, part: list[Example], route: Route) -> tuple[Tensor, Tensor]:
+    """Of a batch, in order of its targets: each token's loss times its weight, and its row."""
+    wanted = wanted_of(part, reader.device)
+    route.set([example.cell for example in part])
+    logits = reader.logits_at(part, wanted.rows, wanted.positions - 1).float()
+    losses = torch.nn.functional.cross_entropy(logits, wanted.tokens, reduction="none")
+    return losses * wanted.weights, wanted.rows
