@@ -16,7 +16,10 @@ from typer.core import TyperGroup
 from caveat.errors import CaveatError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from caveat.report.axis_points import Point
+    from caveat.report.summary import Summary
     from caveat.study.figures import Figures
     from caveat.study.study import Study
 
@@ -206,13 +209,63 @@ def transfer(
 
 def _print_transfer(figures: Figures, markdown: bool) -> None:
     from caveat.measure import forgetting
-    from caveat.report.summary import as_markdown
     from caveat.report.transfer_summary import transfer_summaries
-    from caveat.terminal import console, show_summaries
 
     matrix = figures.transfer()
     agreement = (figures.transfer_correlations(), figures.transfer_reliability())
-    tables = transfer_summaries(matrix, *agreement, forgetting(matrix))
+    _print(transfer_summaries(matrix, *agreement, forgetting(matrix)), markdown)
+
+
+@app.command()
+def ladder(
+    study: Place,
+    as_json: AsJson = False,
+    markdown: AsMarkdown = False,
+    whole: Annotated[bool, typer.Option("--all", help="Print every change.")] = False,
+    picture: Annotated[
+        Path | None, typer.Option(help="Save the rungs as a picture, as .svg or .png.")
+    ] = None,
+    dial: Annotated[
+        Path | None, typer.Option(help="Save leakage against elicitation as a picture.")
+    ] = None,
+    version: Version = None,
+) -> None:
+    """Print which factor carries the difference in leakage between settings, and the dial."""
+    from caveat.study.exported import opened
+
+    figures = opened(study, version, _warn)
+    figures.check_ladder()
+    if picture is not None or dial is not None:
+        _draw_ladder(figures, picture, dial)
+    elif as_json:
+        typer.echo(json.dumps(figures.ladder_records(), indent=1, allow_nan=False))
+    else:
+        from caveat.report.ladder_summary import ladder_summaries
+
+        _print(ladder_summaries(figures.ladder(), whole), markdown)
+
+
+def _draw_ladder(figures: Figures, picture: Path | None, dial: Path | None) -> None:
+    from caveat.report.dial_picture import dial_picture
+    from caveat.report.ladder_picture import ladder_picture
+
+    ladder = figures.ladder()
+    if picture is not None:
+        _save(ladder_picture(ladder), picture)
+    if dial is not None:
+        drawn = dial_picture(ladder)
+        if drawn is None:
+            raise CaveatError(
+                f"--dial '{dial}': nothing to draw: no behaviour of {figures.source} has settings "
+                "that differ in elicitation"
+            )
+        _save(drawn, dial, "--dial")
+
+
+def _print(tables: Iterable[Summary], markdown: bool) -> None:
+    from caveat.report.summary import as_markdown
+    from caveat.terminal import console, show_summaries
+
     if markdown:
         typer.echo(as_markdown(tables))
     else:
@@ -238,13 +291,13 @@ def report(
     typer.echo(f"report: {figures.report()}")
 
 
-def _save(chart: Any, path: Path) -> None:
+def _save(chart: Any, path: Path, option: str = "--picture") -> None:
     if path.suffix not in (".svg", ".png"):
-        raise CaveatError(f"--picture '{path}': its name must end in .svg or .png")
+        raise CaveatError(f"{option} '{path}': its name must end in .svg or .png")
     try:
         chart.save(str(path))
     except OSError as error:
-        raise CaveatError(f"--picture '{path}' cannot be written: {error.strerror}") from error
+        raise CaveatError(f"{option} '{path}' cannot be written: {error.strerror}") from error
     typer.echo(f"picture: {path}")
 
 

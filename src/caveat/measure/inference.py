@@ -15,6 +15,8 @@ SEEDS_NEEDED = 3
 """Training seeds from which on they are an outer level of the bootstrap."""
 NOTHING = 1e-12
 """A variance below this is 0 up to float error."""
+Level = float | np.ndarray
+"""One less the coverage: one for all combinations, or one for each, of shape (k,)."""
 
 
 @dataclass(frozen=True)
@@ -81,22 +83,17 @@ class Inference:
 
     def p_values(self, weights: np.ndarray) -> np.ndarray:
         """Shape (k,): two-sided, the level at which a combination's interval just reaches 0."""
-        return np.array([self._p_value(row[None]) for row in weights])
-
-    def _p_value(self, row: np.ndarray) -> float:
-        value = (row @ self.panel.mean).item()
-        if value == 0:
-            return 1.0
-        low, high = -30.0, 0.0  # of the level's logarithm
+        value = weights @ self.panel.mean
+        low, high = np.full(len(value), -30.0), np.zeros(len(value))  # of the level's logarithm
         for _ in range(30):
             middle = (low + high) / 2
-            below, above = self.margins(row, float(np.exp(middle)))
-            holds_zero = (below if value > 0 else above).item() >= abs(value)
-            low, high = (low, middle) if not holds_zero else (middle, high)
-        return float(np.exp(high))
+            below, above = self.margins(weights, np.exp(middle))
+            holds_zero = np.where(value > 0, below, above) >= np.abs(value)
+            low, high = np.where(holds_zero, middle, low), np.where(holds_zero, high, middle)
+        return np.where(value == 0, 1.0, np.exp(high))
 
     def ratios(
-        self, above: np.ndarray, below: np.ndarray, alpha: float = ALPHA
+        self, above: np.ndarray, below: np.ndarray, alpha: Level = ALPHA
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Value and limits of the ratios of combinations, each of shape (k,).
 
@@ -111,7 +108,7 @@ class Inference:
         )
 
     def _ratio_limit(
-        self, above: np.ndarray, below: np.ndarray, value: np.ndarray, side: int, alpha: float
+        self, above: np.ndarray, below: np.ndarray, value: np.ndarray, side: int, alpha: Level
     ) -> np.ndarray:
         inside, outside = np.zeros_like(value), np.full_like(value, 1000.0)
         for _ in range(50):
@@ -134,7 +131,7 @@ class Inference:
         used = np.atleast_2d(weights) != 0
         return np.where(used, self.panel.cell_clusters, len(self.panel.clusters)).min(1)
 
-    def squared_margins(self, weights: np.ndarray, alpha: float) -> np.ndarray:
+    def squared_margins(self, weights: np.ndarray, alpha: Level) -> np.ndarray:
         """Shape (k,): half-widths squared, before edges; infinite with a single cluster."""
         among = self.covariances
         variances = [
@@ -143,19 +140,19 @@ class Inference:
         ]
         return _squared(*variances, self._clusters(weights), self._seeds(weights), alpha)
 
-    def _squared_cells(self, alpha: float) -> np.ndarray:
+    def _squared_cells(self, alpha: Level) -> np.ndarray:
         """Shape (cells,): the same for every cell by itself."""
         among = self.covariances
         variances = [np.diagonal(each) for each in (among.clusters, among.seeds, among.noise)]
         return _squared(*variances, self.panel.cell_clusters, self.panel.cell_seeds, alpha)
 
-    def _edge(self, alpha: float) -> np.ndarray:
+    def _edge(self, alpha: Level) -> np.ndarray:
         """Shape (cells,): squared quantile over replies, for a cell at 0 or 1: one a question."""
         clusters = np.maximum(self.panel.cell_clusters, 2)
         return _quantile(alpha, clusters - 1) ** 2 / self.panel.cell_questions
 
     def _wilson(
-        self, squared: np.ndarray, alpha: float
+        self, squared: np.ndarray, alpha: Level
     ) -> tuple[np.ndarray, np.ndarray]:
         mean = self.panel.mean
         binomial = mean * (1 - mean)
@@ -170,12 +167,13 @@ class Inference:
         return np.where(mean == 0, 0.0, low), np.where(mean == 1, 1.0, high)
 
     def margins(
-        self, weights: np.ndarray, alpha: float
+        self, weights: np.ndarray, alpha: Level
     ) -> tuple[np.ndarray, np.ndarray]:
         """How far combinations reach below and above their values, each of shape (k,)."""
         squared = self.squared_margins(weights, alpha)
         if not self.bounded:
             return np.sqrt(squared), np.sqrt(squared)
+        alpha = np.asarray(alpha)[..., None]  # a row of cells a combination
         direct = self._squared_cells(alpha)
         low, high = self._wilson(direct, alpha)
         direct = np.where(np.isfinite(direct), direct, 0.0)
@@ -197,7 +195,7 @@ def _squared(
     noise: np.ndarray,
     clusters: np.ndarray,
     seeds: np.ndarray,
-    alpha: float,
+    alpha: Level,
 ) -> np.ndarray:
     """Half-widths squared from variances, all of shape (k,); see `Inference`."""
     net = np.sqrt(np.maximum(of_seeds, 0.0) * np.maximum(of_seeds - noise, 0.0))
@@ -208,7 +206,7 @@ def _squared(
     return np.where(clusters < 2, np.inf, np.where(squared < NOTHING, 0.0, squared))
 
 
-def _quantile(alpha: float, freedom: np.ndarray) -> np.ndarray:
+def _quantile(alpha: Level, freedom: np.ndarray) -> np.ndarray:
     """Two-sided quantile of Student's t; `freedom` of 0 counts as 1 (its margin is not used)."""
     from scipy.special import stdtrit
 

@@ -13,6 +13,8 @@ from caveat.measure.transfer.pairs import SIDES
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+    from caveat.measure.ladder import Ladder
+
 KEYS = ("setting", "phenomenon", "behaviour", "caveat", "model")
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {
@@ -89,6 +91,8 @@ class ReportData:
     transfer_correlations: DataFrame | None = None
     transfer_reliability: DataFrame | None = None
     transfer_forgetting: DataFrame | None = None
+    ladder: Ladder | None = None
+    """None where fewer than two settings have factors."""
     abouts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Per setting, `behaviour`: the behaviour in one sentence, and `side_effects`: by name, what a
     high figure of each means."""

@@ -15,7 +15,10 @@ from caveat.report.axis_points import study_points
 from caveat.report.conclusions import conclude
 from caveat.report.contexts import surroundings
 from caveat.report.data import ReportData
+from caveat.report.dial_picture import dial_picture
 from caveat.report.grid import Grid, grid
+from caveat.report.ladder_picture import ladder_picture
+from caveat.report.ladder_section import ladder_section
 from caveat.report.numbers import text
 from caveat.report.panels import Panel, dose_text, panels_of
 from caveat.report.picture import picture
@@ -68,6 +71,7 @@ def render(data: ReportData) -> str:
         picture=Markup(inline_svg(picture(data, WIDE, "transparent"))),
         small_picture=Markup(inline_svg(picture(data, NARROW, "transparent"))),
         axis=Markup(inline_svg(_among_published(data))),
+        **{name: chart and Markup(inline_svg(chart)) for name, chart in _of_ladder(data).items()},
         packed=Markup(replies.script_json(replies.packed(data.frame("replies")))),
     )
     # A model may emit half a surrogate pair, which UTF-8 cannot hold.
@@ -80,6 +84,16 @@ def _among_published(data: ReportData) -> Any:
     return axis((*published(), *own()), points, background="transparent")
 
 
+def _of_ladder(data: ReportData) -> dict[str, Any]:
+    """The pictures of the ladder; None for one that there is nothing to draw for."""
+    if data.ladder is None or data.ladder.rungs.empty:
+        return {"ladder_picture": None, "dial_picture": None}
+    return {
+        "ladder_picture": ladder_picture(data.ladder, background="transparent"),
+        "dial_picture": dial_picture(data.ladder, background="transparent"),
+    }
+
+
 def _shown(data: ReportData) -> dict[str, Any]:
     shown = panels_of(data)
     return {
@@ -89,6 +103,7 @@ def _shown(data: ReportData) -> dict[str, Any]:
             _section(data, name, place, shown) for place, name in enumerate(data.settings)
         ],
         "transfer": transfer_section(data),
+        "ladder": ladder_section(data),
         "within_seed": any(panel.interval == "within seed" for panel in shown),
         "failures": tables.failures(data),
         "notes": provenance.notes(data.provenance),

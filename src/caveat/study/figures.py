@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from caveat.errors import CaveatError
+from caveat.study.ladders import Ladders
 from caveat.study.transfers import Transfers
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ APART = ("kind",)
 """Columns by which leakage can be told apart."""
 
 
-class Figures(Transfers):
+class Figures(Transfers, Ladders):
     """A study's tables, made from its replies and from what it says of itself."""
 
     name: str
@@ -157,6 +158,7 @@ class Figures(Transfers):
             provenance=self.provenance(),
             contexts=self.contexts(),
             **self.transfer_frames(),
+            ladder=self.ladder() if self.has_ladder else None,
             abouts=self.abouts(),
         )
 

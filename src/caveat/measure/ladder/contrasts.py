@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -103,7 +104,6 @@ class _Leakage:
         self.value = above @ inference.panel.mean / size
         self.linear = (above - self.value[:, None] * below) / size[:, None]
         """Shape (rungs, cells): how each moves with the rates of the cells."""
-        self._excess: dict[float, tuple[np.ndarray, np.ndarray]] = {}
 
     @classmethod
     def of(cls, block: Block, leaking: set[int]) -> _Leakage:
@@ -111,14 +111,21 @@ class _Leakage:
         rungs = tuple(block.rungs[place] for place in kept)
         return cls(block.inference, rungs, block.leaks[kept], block.installed[kept])
 
-    def excess(self, alpha: float) -> tuple[np.ndarray, np.ndarray]:
-        """By how much squared margins of the ratios, below and above, are larger than those of the
-        linearised form; each of shape (rungs,)."""
-        if alpha not in self._excess:
-            value, low, high = self.inference.ratios(self.above, self.below, alpha)
-            own = self.inference.squared_margins(self.linear, alpha)
-            self._excess[alpha] = ((value - low) ** 2 - own, (high - value) ** 2 - own)
-        return self._excess[alpha]
+    @cached_property
+    def excess(self) -> dict[float, tuple[np.ndarray, np.ndarray]]:
+        """By level, by how much squared margins of the ratios, below and above, are larger than
+        those of the linearised form; each of shape (rungs,). All levels at once: each alone takes
+        as long."""
+
+        def tiled(weights: np.ndarray) -> np.ndarray:
+            return np.tile(weights, (len(LEVELS), 1))
+
+        levels = np.repeat(LEVELS, len(self.rungs))
+        value, low, high = self.inference.ratios(tiled(self.above), tiled(self.below), levels)
+        own = self.inference.squared_margins(tiled(self.linear), levels)
+        shape = (len(LEVELS), len(self.rungs))
+        down, up = (((end - value) ** 2 - own).reshape(shape) for end in (low, high))
+        return {level: (down[place], up[place]) for place, level in enumerate(LEVELS)}
 
 
 class _Leakages:
@@ -128,7 +135,7 @@ class _Leakages:
         self.value = weights @ leakage.value
 
     def squares(self, alpha: float) -> tuple[np.ndarray, np.ndarray]:
-        down, up = self.leakage.excess(alpha)
+        down, up = self.leakage.excess[alpha]
         linear = self.inference.squared_margins(self.cells, alpha)
         rising = self.weights > 0
         below = (self.weights**2 * np.where(rising, down, up)).sum(1)

@@ -51,7 +51,9 @@ def rungs(
         if label in places:
             told = {"rung": places[label], "factors": _json(labels[label])}
             rows.append({**told, **names, **found.figures(names)})
-    return pd.DataFrame(rows, columns=COLUMNS).sort_values("rung", ignore_index=True)
+    table = pd.DataFrame(rows, columns=COLUMNS).sort_values("rung", ignore_index=True)
+    reasons = table["undefined"].astype(object)
+    return table.assign(undefined=reasons.where(reasons.notna(), None))
 
 
 def _json(factors: Factors) -> str:
