@@ -79,7 +79,8 @@ def test_only_interventions_of_settings_with_something_to_lower_are_ranked():
     broad = setting("a x i", FALLING, scope="broad")
     elsewhere = setting("d x t", RISING, model="other")
     assert split(kept, level, undefined, broad, elsewhere).empty
-    found = row(split(kept, level, undefined, broad, elsewhere, setting("e x t", RISING)))
+    another = setting("e x t", RISING, further=others)
+    found = row(split(kept, level, undefined, broad, elsewhere, another))
     assert (found["first_setting"], found["second_setting"]) == ("a x i", "e x t")
     assert (found["interventions"], found["gain"]) == (5, pytest.approx(1))
     assert forgetting(matrix(kept).iloc[:0]).empty
