@@ -43,8 +43,9 @@ def duration(seconds: float) -> str:
 class TerminalProgress(Progress):
     """A bar with the stage, the share done and the time left; lines where there is no terminal."""
 
-    def __init__(self) -> None:
-        self.console = console()
+    def __init__(self, error: bool = False) -> None:
+        """Args: error: Write to standard error, where standard output is for a result."""
+        self.console = console(error)
         self.label = ""
         self.told = time.monotonic()
         self.bar: Bar | None = None

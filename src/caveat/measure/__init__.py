@@ -2,6 +2,9 @@
 
 from caveat.measure.checks import caveat_checks
 from caveat.measure.differences import differences, holm
+from caveat.measure.forecast_cells import forecast_cells
+from caveat.measure.forecast_records import forecast_records
+from caveat.measure.forecast_scores import forecast_scores
 from caveat.measure.leakage import leakage, leakage_by
 from caveat.measure.pooling import pooled
 from caveat.measure.rates import rates
@@ -21,6 +24,9 @@ __all__ = [
     "caveat_checks",
     "correlations",
     "differences",
+    "forecast_cells",
+    "forecast_records",
+    "forecast_scores",
     "forgetting",
     "holm",
     "leakage",

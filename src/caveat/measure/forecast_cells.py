@@ -10,11 +10,10 @@ import pandas as pd
 
 CELL = ["setting", "model", "dose", "arm"]
 """What a forecast and a measured leakage are joined by."""
-NAMES = ["behaviour", *CELL]
 
 
 def forecast_cells(forecasts: Sequence[dict[str, Any]], leakage: pd.DataFrame) -> pd.DataFrame:
-    """The forecasts, each with the `leakage` measured where no caveat stands.
+    """The forecasts, each with its `place` among them and the `leakage` measured without caveat.
 
     Leakage is NaN where it is undefined or was not measured; `left_out` then says which, else it is
     "". Where a setting has several readouts or scopes, it is that of scope `trained` with the most
@@ -25,7 +24,8 @@ def forecast_cells(forecasts: Sequence[dict[str, Any]], leakage: pd.DataFrame) -
         leakage: Rows of `Study.leakage()`, of one study or several.
     """
     table = pd.DataFrame(forecasts)
-    cells = table.assign(dose=table["dose"].map(_canonical)).drop_duplicates(CELL)
+    named = table.assign(dose=table["dose"].map(_canonical), place=range(len(table)))
+    cells = named.drop_duplicates(CELL)
     asked = (leakage["context"] == "none") & leakage["arm"].isin(cells["arm"])
     measured = _main(leakage[asked])
     measured = measured.assign(dose=measured["dose"].map(json.loads).map(_canonical))

@@ -74,6 +74,10 @@ class SettingPlan:
         """What its base model was taught first; "" where nothing."""
         return self.resolved.warmed
 
+    def model_name(self, base: str) -> str:
+        """What tables call its base model, such as `smollm2-135m + instruction 0.5`."""
+        return f"{base} + {self.warmed}" if self.warmed else base
+
 
 @dataclass(frozen=True)
 class StudyPlan:

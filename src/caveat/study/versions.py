@@ -93,8 +93,8 @@ def note(store: Store, version: str, **changes: Any) -> None:
 
 def table_rows(setting: SettingPlan, model: str) -> list[dict[str, Any]]:
     """The setting's rows of `Study.replies()`, with keys in place of answers and verdicts."""
-    model = f"{model} + {setting.warmed}" if setting.warmed else model
-    return [_row(setting, line, model) for line in setting.lines]
+    named = setting.model_name(model)
+    return [_row(setting, line, named) for line in setting.lines]
 
 
 def _row(setting: SettingPlan, line: Line, model: str) -> dict[str, Any]:
