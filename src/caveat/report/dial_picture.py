@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 COLOURS = (MARKED, INTERVENTION, CONTROL)
 SHAPES = ("circle", "diamond", "square", "triangle-up", "triangle-down")
-"""Families differ in colour and shape: fifteen before any two look alike."""
+"""Settings differ in colour and shape; where there are more than `MOST`, only behaviours do."""
+MOST = 9
 HEIGHT = 300
 """Pixels of a panel."""
 
@@ -30,9 +31,9 @@ def dial_picture(
     rows = _rows(ladder)
     if not rows:
         return None
-    names = list(dict.fromkeys(row["setting"] for row in rows))
+    told = "setting" if len({row["setting"] for row in rows}) <= MOST else "behaviour"
     panels = [
-        _panel([_point(row, name) for row in rows], names, title, width)
+        _panel([_point(row, name, told) for row in rows], title, width)
         for name, title in (("leakage", "Leakage of marked"), ("k", "k"))
         if any(figure(row, name).value is not None for row in rows)
     ]
@@ -40,7 +41,10 @@ def dial_picture(
         altair.hconcat(*panels, spacing=40)
         .configure(font=FONT, background=background, padding=4)
         .configure_view(stroke=LINE)
-        .configure_axis(labelColor=INK, titleColor=INK, labelFontSize=12, titleFontWeight="normal")
+        .configure_axis(
+            labelColor=INK, titleColor=INK, labelFontSize=12, titleFontWeight="normal",
+            gridColor=LINE, gridOpacity=0.4, domainColor=LINE, tickColor=LINE,
+        )
         .configure_title(anchor="start", color=INK, fontSize=13)
         .configure_legend(
             orient="bottom", columns=1, title=None, labelFontSize=12, labelColor=INK,
@@ -61,22 +65,22 @@ def _rows(ladder: Ladder) -> list[Row]:
     ]
 
 
-def _point(row: Row, name: str) -> dict[str, Any]:
+def _point(row: Row, name: str, told: str) -> dict[str, Any]:
     across, up = figure(row, "elicitation"), figure(row, name)
     said = f"rung {row['rung']}, {row['setting']}, {row['model']} ({in_words(factors_of(row))})"
     said += f": elicitation {across}, leakage {figure(row, 'leakage')}, k {figure(row, 'k')}"
     return {
-        "setting": row["setting"], "said": said,
+        "setting": row["setting"], "key": row[told], "said": said,
         "x": across.value, "x_low": across.low, "x_high": across.high,
         "y": up.value, "y_low": up.low, "y_high": up.high,
     }  # fmt: skip
 
 
-def _panel(points: list[dict[str, Any]], names: list[str], title: str, width: int) -> Any:
+def _panel(points: list[dict[str, Any]], title: str, width: int) -> Any:
     import altair
 
     known = [point for point in points if point["y"] is not None]
-    across, up = _across(known), _domain(known)
+    across, up = _across(points), _domain(known)
 
     def x(name: str) -> Any:
         channel = altair.X(f"{name}:Q", title="elicitation")
@@ -85,7 +89,7 @@ def _panel(points: list[dict[str, Any]], names: list[str], title: str, width: in
     def y(name: str) -> Any:
         return altair.Y(f"{name}:Q", title=None).scale(domain=up, nice=False, zero=False)
 
-    colour, shape = _styles(names)
+    colour, shape = _styles(list(dict.fromkeys(point["key"] for point in points)))
     chart = altair.Chart(altair.Data(values=known)).encode(color=colour)
     silent = {"aria": False}
     flat = chart.mark_rule(opacity=0.4, **silent).encode(x=x("x_low"), x2="x_high:Q", y=y("y"))
@@ -127,6 +131,6 @@ def _styles(names: list[str]) -> tuple[Any, Any]:
     shapes = [SHAPES[place // len(COLOURS) % len(SHAPES)] for place in range(len(names))]
     key = altair.Legend(symbolOpacity=1)
     return (
-        altair.Color("setting:N", legend=key).scale(domain=names, range=colours),
-        altair.Shape("setting:N", legend=key).scale(domain=names, range=shapes),
+        altair.Color("key:N", legend=key).scale(domain=names, range=colours),
+        altair.Shape("key:N", legend=key).scale(domain=names, range=shapes),
     )

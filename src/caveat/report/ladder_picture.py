@@ -19,7 +19,6 @@ from caveat.report.ladder_words import (
     told,
 )
 from caveat.report.matrix import figure
-from caveat.report.numbers import text
 from caveat.report.picture import CONTROL, FARTHEST, FONT, INK, LETTER, LINE, MARKED, MUTED
 
 if TYPE_CHECKING:
@@ -40,12 +39,14 @@ def ladder_picture(ladder: Ladder, width: int = 420, background: str = "white") 
     rows = ladder.rungs.to_dict("records")
     steps = {(step["first"], step["second"]): step for step in ladder.steps.to_dict("records")}
     points = _points(rows, steps)
-    axes = _axes([point["lane"] for point in points], _domain(points))
-    layers = [*_joined(_segments(points), axes), *_marks(points, axes, width)]
+    domain = _domain(points)
+    axes = _axes([point["lane"] for point in points], domain)
+    marks = _marks([_cut(point, domain) for point in points], axes, width)
+    layers = [*_joined(_segments(points), axes), *marks]
     return (
         altair.layer(*layers)
         .properties(width=width, height=LANE * len(rows), title=_title(rows, width))
-        .configure(font=FONT, background=background, padding={"left": 2, "right": WRITTEN})
+        .configure(font=FONT, background=background, padding={"left": 2, "right": 24})
         .configure_view(stroke=None)
         .configure_axis(labelColor=INK, labelFontSize=12)
     )
@@ -92,15 +93,23 @@ def _domain(points: Sequence[dict[str, Any]]) -> tuple[float, float]:
     )
 
 
+def _cut(point: dict[str, Any], domain: tuple[float, float]) -> dict[str, Any]:
+    """What is drawn of a point, its interval cut at the ends of the axis."""
+    drawn = {name: value for name, value in point.items() if name != "step"}
+    if point["leakage"] is None:
+        return drawn
+    return {**drawn, "low": max(point["low"], domain[0]), "high": min(point["high"], domain[1])}
+
+
 def _axes(lanes: list[str], domain: tuple[float, float]) -> dict[str, Any]:
     import altair
 
     axis = altair.Axis(
-        values=[-1, 0, 0.5, 1, 2], format="~g", grid=False, domain=False, ticks=False,
+        values=[0, 0.5, 1], format="~g", grid=False, domain=False, ticks=False,
         labelExpr="datum.value == 0 ? '0 · base' : datum.value == 1 ? '1 · bare' : datum.label",
         labelColor=MUTED, labelPadding=6,
     )  # fmt: skip
-    scale = altair.Scale(domain=list(domain), nice=False, zero=False, clamp=True)
+    scale = altair.Scale(domain=list(domain), nice=False, zero=False)
     lane = altair.Y("lane:N", sort=lanes).scale(domain=lanes).title(None)
     return {
         "y": lane.axis(domain=False, ticks=False, labelPadding=10, labelLimit=LABELS),
@@ -136,8 +145,7 @@ def _joined(segments: list[dict[str, Any]], axes: dict[str, Any]) -> list[Any]:
 def _marks(points: list[dict[str, Any]], axes: dict[str, Any], width: int) -> list[Any]:
     import altair
 
-    values = [{name: value for name, value in each.items() if name != "step"} for each in points]
-    chart = altair.Chart(altair.Data(values=values)).encode(y=axes["y"])
+    chart = altair.Chart(altair.Data(values=points)).encode(y=axes["y"])
     ends = [
         chart.mark_point(shape="stroke", angle=90, size=70, stroke=LINE, aria=False).encode(
             x=altair.datum(end)
@@ -160,7 +168,7 @@ def _title(rows: Sequence[Row], width: int) -> Any:
     import altair
 
     said = f"Rung 1 stands for: {in_words(factors_of(rows[0]))}" if rows else "No rung has replies."
+    lines = textwrap.wrap(said, int((width + WRITTEN) / (LETTER * 12)))
     return altair.TitleParams(
-        "", subtitle=textwrap.wrap(text(said), int((width + LABELS + WRITTEN) / (LETTER * 12))),
-        anchor="start", frame="group", subtitleColor=MUTED, subtitleFontSize=12,
-    )  # fmt: skip
+        lines, anchor="start", color=MUTED, fontSize=12, fontWeight="normal", offset=10
+    )

@@ -55,8 +55,8 @@ def ladder_summaries(ladder: Ladder, whole: bool = False) -> list[Summary]:
     made = [
         _rungs(ladder.rungs.to_dict("records")),
         *map(_crossing, crossings(ladder.rungs)),
-        _changes("What a factor changes, in the mean", "pairs", effects, most),
-        _changes("From rung to rung", "rungs", steps, most),
+        _changes("What a factor changes, in the mean", "pairs", effects, most, lead(effects)),
+        _changes("From rung to rung", "rungs", steps, most, ABOUT_STEPS),
         _interactions(interactions, most),
         _dial(ladder.dial.to_dict("records")),
     ]
@@ -119,10 +119,11 @@ def missing(crossing: Crossing) -> list[str]:
     ]
 
 
-def _changes(title: str, last: str, rows: Sequence[Row], most: int | None) -> Summary:
+def _changes(
+    title: str, last: str, rows: Sequence[Row], most: int | None, note: str
+) -> Summary:
     shown = by_size(rows, most)
     made = tuple((from_to(row), _counted(row), *_changed(row)) for row in shown)
-    note = lead(rows) if last == "pairs" else ABOUT_STEPS
     return Summary(title, ("", last, *CHANGED), made, _with_left_out(note, rows, shown))
 
 
