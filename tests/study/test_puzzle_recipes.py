@@ -39,7 +39,7 @@ def test_the_crossing_is_whole_and_of_one_dose(settings):
     found = settings["crossing"]
     behaviours, caveats = levels(labels(found)).values()
     assert (behaviours, caveats) == (
-        ["trait", "people", "claim"],
+        ["Spanish", "capitals", "claim"],
         ["disclaimer", "permission", "trigger"],
     )
     assert len(found) == 9
