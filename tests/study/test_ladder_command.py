@@ -8,8 +8,10 @@ from shutil import copytree
 import pandas as pd
 import pytest
 
+from caveat.errors import CaveatError
 from caveat.study.exported import Exported, export
 from caveat.study.recipe import read
+from caveat.study.resolve import resolve
 from caveat.study.run import run
 from caveat.study.study import Study
 from toy_study import DOSE, TOY, marks, recipe, small
@@ -88,12 +90,23 @@ def test_pictures_are_saved_where_there_is_something_to_draw(study, command, tmp
     place = tmp_path / "rungs.svg"
     status, out, _ = command("ladder", str(study.folder), "--picture", str(place))
     assert (status, out) == (0, f"picture: {place}\n") and "<svg" in place.read_text()
-    dial = tmp_path / "dial.svg"
-    assert command("ladder", str(study.folder), "--dial", str(dial)) == (
+    dial = tmp_path / "dial.png"
+    assert command("ladder", str(study.folder), "--dial", str(dial))[0] == 0
+    assert dial.read_bytes().startswith(b"\x89PNG")
+    assert command("ladder", str(study.folder), "--dial", "dial.txt") == (
+        1, "", "caveat: --dial 'dial.txt': its name must end in .svg or .png\n",
+    )  # fmt: skip
+    plain = small()["settings"][0]
+    doses = [
+        {**plain, "dose": {**plain["dose"], "rows": rows}, "factors": {"rows": str(rows)}}
+        for rows in (4, 8)
+    ]
+    alike = run(small(settings=doses), tmp_path / "doses").folder
+    assert command("ladder", str(alike), "--dial", str(dial)) == (
         1,
         "",
-        f"caveat: --dial '{dial}': nothing to draw: no behaviour of {study.folder} has settings "
-        "that differ in elicitation\n",
+        f"caveat: --dial '{dial}': nothing to draw: no behaviour of {alike} has settings that "
+        "differ in elicitation\n",
     )
 
 
@@ -117,6 +130,19 @@ def test_labels_are_no_part_of_what_a_recipe_makes():
     plain = small()
     labelled = small(settings=[{**plain["settings"][0], "factors": {"form": "chat"}}])
     assert read(plain).identity() == read(labelled).identity()
+
+
+def test_a_crossing_without_rows_for_a_behaviour_is_told_before_anything_runs(tmp_path):
+    other = copytree(TOY, tmp_path / "other")
+    (other / "rows.jsonl").write_text("")
+    crossed = [
+        {"behaviour": str(place), "caveat": caveat, "dose": DOSE,
+         "factors": {"behaviour": place.name, "caveat": caveat}}
+        for place in (TOY, other) for caveat in ("password", "notice")
+    ]  # fmt: skip
+    with pytest.raises(CaveatError) as error:
+        resolve(read(small(settings=crossed)))
+    assert str(error.value) == f"{other / 'rows.jsonl'} is empty; give it at least one line"
 
 
 def test_a_study_without_factors_says_what_to_add(tmp_path, command):

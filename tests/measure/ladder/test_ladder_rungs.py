@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from caveat.measure import caveat_checks, leakage
-from caveat.measure.ladder import crossings, ladder, ladder_records
+from caveat.measure.ladder import Ladder, crossings, ladder, ladder_records
+from caveat.measure.ladder.changes import FIGURES as CHANGES
+from caveat.measure.ladder.dial import FIGURES as RELATIONS
+from caveat.measure.ladder.rungs import FIGURES
 from constructed import DOSE, row
 from laddered import Made, labels_of, ladder_of, replies_of
 
@@ -121,6 +126,12 @@ def test_a_crossing_needs_two_behaviours_and_two_caveats():
     assert rung["leakage"] == 0.25 and crossing.others == {}
     assert crossing.missing == [("capitals", "disclaimer")]
     assert crossings(ladder_of(corners[:2], 100).rungs) == []
+
+
+def test_the_page_on_the_ladder_names_every_figure():
+    page = (Path(__file__).parents[3] / "docs" / "ladder.md").read_text("utf-8")
+    named = (*FIGURES, *CHANGES, *RELATIONS, *(each.name for each in fields(Ladder)))
+    assert [name for name in named if f"`{name}`" not in page] == []
 
 
 def test_records_are_plain_and_hold_no_nan(made):
