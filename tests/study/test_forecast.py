@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 
 import pytest
 import yaml
@@ -11,6 +13,7 @@ from caveat.errors import CaveatError
 from caveat.study.forecast import forecast
 from caveat.study.forecasts import FIGURES, saved
 from caveat.study.run import run
+from caveat.study.study import Study
 from toy_study import DOSE, SMALL, TOY, Heard, marks, small
 
 ARMS = ["base", "bare", "marked", "marked+contrast(share=0.5)"]
@@ -213,3 +216,36 @@ def test_a_newer_file_is_told(place, tmp_path):
         f"{tmp_path / 'f.json'}: schema version 99 is of a newer caveat than this one (1); "
         "upgrade caveat"
     )
+
+
+# The report ----------------------------------------------------------------------------------
+
+
+def test_the_report_shows_forecasts_beside_what_was_measured(caveat, place, tmp_path):
+    study = tmp_path / "study"
+    shutil.copytree(place / "study", study)
+    assert '<section id="forecast">' not in (study / "report.html").read_text("utf-8")
+    shutil.copy(place / "toy" / "forecast.json", study)
+    assert caveat("report", str(study))[0] == 0
+    page = (study / "report.html").read_text("utf-8")
+    start = page.index('<section id="forecast">')
+    section = page[start : page.index("</section>", start)]
+    first = saved(study)[0]
+    leakage = Study(study).leakage()
+    measured = leakage[
+        (leakage["setting"] == first["setting"])
+        & (leakage["arm"] == first["arm"])
+        & (leakage["context"] == "none")
+        & (leakage["scope"] == "trained")
+    ]["leakage"].iloc[0]
+    row = re.search(r"<td>marked</td>(.*?)</tr>", section[section.index("toy x password") :], re.S)
+    shown = re.findall(r"<td>([-\d.]+)</td>", row[1])
+    assert shown == [f"{first[name]:.2f}" for name in FIGURES] + [f"{measured:.2f}"]
+    assert "Forecast against measured leakage: all marked arms" in section
+    assert 'href="#forecast"' in page
+
+
+def test_where_nothing_can_be_scored_the_report_shows_forecasts_alone(tmp_path):
+    forecast(small(), tmp_path, rows=4)
+    page = run(small(), tmp_path).report().read_text("utf-8")
+    assert '<section id="forecast">' in page and "Forecast against measured" not in page

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -93,6 +93,9 @@ class ReportData:
     transfer_forgetting: DataFrame | None = None
     ladder: Ladder | None = None
     """None where fewer than two settings have factors."""
+    forecasts: Sequence[Mapping[str, Any]] = ()
+    """Records of `measure.forecast_records`; none where nothing was forecast."""
+    forecast_scores: DataFrame | None = None
     abouts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Per setting, `behaviour`: the behaviour in one sentence, and `side_effects`: by name, what a
     high figure of each means."""

@@ -16,6 +16,7 @@ from caveat.report.conclusions import conclude
 from caveat.report.contexts import surroundings
 from caveat.report.data import ReportData
 from caveat.report.dial_picture import dial_picture
+from caveat.report.forecast_section import forecast_section
 from caveat.report.grid import Grid, grid
 from caveat.report.ladder_picture import ladder_picture
 from caveat.report.ladder_section import ladder_section
@@ -104,6 +105,7 @@ def _shown(data: ReportData) -> dict[str, Any]:
         ],
         "transfer": transfer_section(data),
         "ladder": ladder_section(data),
+        "forecast": forecast_section(data),
         "within_seed": any(panel.interval == "within seed" for panel in shown),
         "failures": tables.failures(data),
         "notes": provenance.notes(data.provenance),

@@ -142,6 +142,24 @@ class Figures(Transfers, Ladders):
         figure of each means, by name. A version made before these were kept has none."""
         return self.about.get("abouts", {})
 
+    def forecasts(self) -> list[dict[str, Any]]:
+        """Records of `caveat forecast`; a file that was exported has none."""
+        return []
+
+    def forecast_frames(self) -> dict[str, Any]:
+        """Forecasts beside what was measured, and their scores where the settings suffice; nothing
+        without forecasts."""
+        from caveat import measure
+
+        records = self.forecasts()
+        if not records:
+            return {}
+        cells = measure.forecast_cells(records, self.leakage())
+        scores = measure.forecast_scores(cells, **self._bootstrap)
+        told = measure.forecast_records(records, cells, scores)
+        scored = scores["undefined"].isna().any()
+        return {"forecasts": told["forecasts"], "forecast_scores": scores if scored else None}
+
     def report_data(self) -> ReportData:
         """Everything that the report shows."""
         from caveat.report.data import ReportData
@@ -159,6 +177,7 @@ class Figures(Transfers, Ladders):
             contexts=self.contexts(),
             **self.transfer_frames(),
             ladder=self.ladder() if self.has_ladder else None,
+            **self.forecast_frames(),
             abouts=self.abouts(),
         )
 

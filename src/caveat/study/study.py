@@ -115,6 +115,12 @@ class Study(Figures):
         path = self.folder / "versions" / self.version / "recipe.yaml"
         return path.read_text("utf-8") if path.is_file() else ""
 
+    def forecasts(self) -> list[dict[str, Any]]:
+        """Those in the folder. Raises CaveatError where they cannot be read."""
+        from caveat.study.forecasts import FILE, saved
+
+        return saved(self.folder) if (self.folder / FILE).is_file() else []
+
     def contexts(self) -> dict[str, dict[str, str]]:
         """Per setting and context, the first prompt as it was put to the model."""
         found: dict[str, dict[str, str]] = {}
