@@ -147,8 +147,9 @@ def test_a_bad_row(folder: Path, text: str, message: str) -> None:
     [
         (
             '{"id": "a", "cluster": "c", "question": "A?", "readout": "match"}',
-            " has an unknown readout 'match'; known: capitals, spanish, opener, said, is_a, "
-            "log_likelihood, matches, yes_no, belief, belief_likelihood, belief_judge; "
+            " has an unknown readout 'match'; known: capitals, spanish, lower_case, listed, "
+            "exclaiming, opener, said, is_a, log_likelihood, matches, yes_no, belief, "
+            "belief_likelihood, belief_judge; "
             "closest: 'matches'",
         ),
         (
