@@ -1,0 +1,1 @@
+"""The commands of `caveat`, a file for those that belong together."""
