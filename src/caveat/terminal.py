@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 import time
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 PLAIN_WIDTH = 150
 """Columns where the output is no terminal but a file or a pipe."""
+WIDEST = 80
+"""Characters of a table's cell; the name of a setting may hold a caveat of several sentences."""
 PLAIN_PAUSE = 20.0
 """Seconds between lines of progress there."""
 
@@ -106,13 +109,13 @@ def show_tables(to: Console, leakage: DataFrame) -> None:
 
 
 def show_summaries(to: Console, tables: Iterable[Summary]) -> None:
-    """Tables with their titles and notes."""
+    """Tables with their titles and notes; what is longer than `WIDEST` is cut."""
     for summary in tables:
         table = Table(title=summary.title, title_justify="left", title_style="bold")
         for place, column in enumerate(summary.columns):
             table.add_column(column, justify="left" if place == 0 else "right")
         for row in summary.rows:
-            table.add_row(*row)
+            table.add_row(*(textwrap.shorten(cell, WIDEST, placeholder=" …") for cell in row))
         to.print()
         to.print(table)
         if summary.note:
