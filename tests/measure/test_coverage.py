@@ -41,6 +41,13 @@ def test_differences_and_leakage_are_covered(bench, design):
     assert 0.93 - SLACK <= leak.coverage <= 0.97 + SLACK
 
 
+def test_steps_of_a_ladder_are_covered(bench):
+    design, effects = bench.Design(3, 12, 2), bench.Effects(0.5, 0.5, 0.5)
+    step = bench.step_coverage((0.5, 0.5), design, effects, 200, 400, np.random.default_rng(4))
+    assert 0.93 - SLACK <= step.coverage < 1
+    assert step.width < 1.5
+
+
 def test_an_interval_too_narrow_by_a_third_would_be_noticed(bench):
     rest = (bench.Design(3, 12, 2), bench.Effects(0.5, 0.5, 0.5), SIMULATIONS)
     generator = np.random.default_rng(1)

@@ -40,27 +40,30 @@ class Contrast:
 
 class Contrasts:
     """Contrasts over the rungs of a study. Weights have the shape (contrasts, rungs), in the order
-    of the frame of rungs; a rung that lacks the figure has the weight 0 throughout."""
+    of the frame of rungs; a rung that lacks the figure has the weight 0 throughout. `levels`, among
+    them `ALPHA`, are those between which p-values are interpolated."""
 
-    def __init__(self, blocks: Sequence[Block], leaking: set[int]) -> None:
-        self.blocks = blocks
-        self.leakage = [_Leakage.of(block, leaking) for block in blocks]
+    def __init__(
+        self, blocks: Sequence[Block], leaking: set[int], levels: tuple[float, ...] = LEVELS
+    ) -> None:
+        self.blocks, self.levels = blocks, levels
+        self.leakage = [_Leakage.of(block, leaking, levels) for block in blocks]
 
     def rates(self, weights: np.ndarray) -> Contrast:
         """Of R(marked, none) - R(base, none)."""
-        found = _contrast([
+        parts = [
             _Rates(block.inference, weights[:, block.rungs] @ np.nan_to_num(block.leaks))
             for block in self.blocks
-        ])  # fmt: skip
+        ]
+        found = _contrast(parts, self.levels)
         reach = np.abs(weights).sum(1)
         low, high = np.maximum(found.low, -reach), np.minimum(found.high, reach)
         return Contrast(found.value, low, high, found.p, found.interval)
 
     def leakages(self, weights: np.ndarray) -> Contrast:
         """Of leakages, of the rungs that are `leaking`: those whose leakage is defined."""
-        return _contrast([
-            _Leakages(each, weights[:, each.rungs]) for each in self.leakage if each.rungs
-        ])  # fmt: skip
+        parts = [_Leakages(each, weights[:, each.rungs]) for each in self.leakage if each.rungs]
+        return _contrast(parts, self.levels)
 
 
 class _Part(Protocol):
@@ -96,9 +99,14 @@ class _Leakage:
     """Leakages of the rungs of a block, as ratios and linearised."""
 
     def __init__(
-        self, inference: Inference, rungs: tuple[int, ...], above: np.ndarray, below: np.ndarray
+        self,
+        inference: Inference,
+        rungs: tuple[int, ...],
+        above: np.ndarray,
+        below: np.ndarray,
+        levels: tuple[float, ...],
     ) -> None:
-        self.inference, self.rungs = inference, rungs
+        self.inference, self.rungs, self.levels = inference, rungs, levels
         self.above, self.below = above, below
         size = below @ inference.panel.mean
         self.value = above @ inference.panel.mean / size
@@ -106,10 +114,10 @@ class _Leakage:
         """Shape (rungs, cells): how each moves with the rates of the cells."""
 
     @classmethod
-    def of(cls, block: Block, leaking: set[int]) -> _Leakage:
+    def of(cls, block: Block, leaking: set[int], levels: tuple[float, ...]) -> _Leakage:
         kept = [place for place, rung in enumerate(block.rungs) if rung in leaking]
         rungs = tuple(block.rungs[place] for place in kept)
-        return cls(block.inference, rungs, block.leaks[kept], block.installed[kept])
+        return cls(block.inference, rungs, block.leaks[kept], block.installed[kept], levels)
 
     @cached_property
     def excess(self) -> dict[float, tuple[np.ndarray, np.ndarray]]:
@@ -118,14 +126,14 @@ class _Leakage:
         as long."""
 
         def tiled(weights: np.ndarray) -> np.ndarray:
-            return np.tile(weights, (len(LEVELS), 1))
+            return np.tile(weights, (len(self.levels), 1))
 
-        levels = np.repeat(LEVELS, len(self.rungs))
+        levels = np.repeat(self.levels, len(self.rungs))
         value, low, high = self.inference.ratios(tiled(self.above), tiled(self.below), levels)
         own = self.inference.squared_margins(tiled(self.linear), levels)
-        shape = (len(LEVELS), len(self.rungs))
+        shape = (len(self.levels), len(self.rungs))
         down, up = (((end - value) ** 2 - own).reshape(shape) for end in (low, high))
-        return {level: (down[place], up[place]) for place, level in enumerate(LEVELS)}
+        return {level: (down[place], up[place]) for place, level in enumerate(self.levels)}
 
 
 class _Leakages:
@@ -143,10 +151,10 @@ class _Leakages:
         return linear + np.maximum(below, 0.0), linear + np.maximum(above, 0.0)
 
 
-def _contrast(parts: Sequence[_Part]) -> Contrast:
+def _contrast(parts: Sequence[_Part], levels: Sequence[float]) -> Contrast:
     value = np.sum([part.value for part in parts], axis=0)
     below, above = _margins(parts, ALPHA)
-    p = _p_values(parts, value)
+    p = _p_values(parts, value, levels)
     return Contrast(value, value - below, value + above, p, _intervals(parts))
 
 
@@ -155,10 +163,12 @@ def _margins(parts: Sequence[_Part], alpha: float) -> tuple[np.ndarray, np.ndarr
     return np.sqrt(below), np.sqrt(above)
 
 
-def _p_values(parts: Sequence[_Part], value: np.ndarray) -> np.ndarray:
-    towards = [np.where(value > 0, *_margins(parts, level)) for level in LEVELS]
+def _p_values(
+    parts: Sequence[_Part], value: np.ndarray, levels: Sequence[float]
+) -> np.ndarray:
+    towards = [np.where(value > 0, *_margins(parts, level)) for level in levels]
     reach = np.maximum.accumulate(np.stack([np.zeros_like(value), *towards]))
-    logs = np.log([1.0, *LEVELS])
+    logs = np.log([1.0, *levels])
     return np.exp([
         np.interp(abs(each), margins, logs) for each, margins in zip(value, reach.T, strict=True)
     ])  # fmt: skip
