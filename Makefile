@@ -34,13 +34,17 @@ bench: install
 docs: install
 	$(BIN)/python -m typer caveat.cli utils docs --name caveat --title "The command line" > docs/cli.md
 
-# Every figure of docs/findings.md, from the replies and verdicts that lie in docs/data.
+# Every figure of docs/findings.md and docs/findings-puzzle.md, from the replies and verdicts that lie in docs/data.
 findings: install
 	$(BIN)/caveat transfer docs/data/transfer.parquet --markdown > docs/data/transfer.md
 	$(BIN)/caveat leakage docs/data/transfer.parquet --markdown > docs/data/transfer-leakage.md
 	$(BIN)/caveat transfer docs/data/transfer-further.parquet --markdown > docs/data/transfer-further.md
 	$(BIN)/caveat leakage docs/data/transfer-further.parquet --markdown > docs/data/transfer-further-leakage.md
 	$(BIN)/caveat transfer docs/data/transfer.parquet --picture docs/transfer.svg
+	$(BIN)/caveat ladder docs/data/dial.parquet --all --markdown > docs/data/dial.md
+	$(BIN)/caveat ladder docs/data/dial.parquet --dial docs/dial.svg
+	$(BIN)/caveat ladder docs/data/phrasing.parquet --all --markdown > docs/data/phrasing.md
+	$(BIN)/caveat ladder docs/data/crossing.parquet --all --markdown > docs/data/crossing.md
 
 # Write the exact versions of this environment down, for reproduction.
 lock: install

@@ -18,6 +18,9 @@ TABLES = {
     "transfer-leakage.md": ("leakage", "transfer"),
     "transfer-further.md": ("transfer", "transfer-further"),
     "transfer-further-leakage.md": ("leakage", "transfer-further"),
+    "dial.md": ("ladder", "dial", "--all"),
+    "phrasing.md": ("ladder", "phrasing", "--all"),
+    "crossing.md": ("ladder", "crossing", "--all"),
 }
 COMPULSORY = (
     "contrast", "near_miss_negatives", "local", "repeat", "correct", "diversify", "place", "anchor",
@@ -33,8 +36,9 @@ def study() -> Exported:
 
 @pytest.mark.parametrize("table", TABLES)
 def test_the_tables_are_what_the_commands_say(table, command):
-    name, source = TABLES[table]
-    status, out, _ = command(name, str(DOCS / "data" / f"{source}.parquet"), "--markdown")
+    name, source, *options = TABLES[table]
+    file = str(DOCS / "data" / f"{source}.parquet")
+    status, out, _ = command(name, file, *options, "--markdown")
     assert status == 0
     assert out == (DOCS / "data" / table).read_text("utf-8")
 
