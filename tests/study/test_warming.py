@@ -180,3 +180,57 @@ def test_a_scaled_adapter_moves_the_model_by_as_much():
     scaled = adapter.scaled(0.25)
     assert scaled.scale == 0.25 * adapter.scale and scaled.weights is adapter.weights
     assert replace(scaled, alpha=4.0) == adapter
+
+
+def test_a_strength_that_the_model_has_untaught_is_told(tmp_path):
+    setting = {"behaviour": str(TOY), "caveat": "password", "dose": {**DOSE, "rows": 12}}
+    setting["warm_up"] = {**TAUGHT, "strength": 0.01}
+    plain = {**setting, "warm_up": {**TAUGHT, "scale": 0.001}}
+    arms = ["base", "bare"]
+    made = recipe(settings=[plain], contexts=["none", "exact"], arms=arms, split="tune")
+    replies = run(made, tmp_path / "tune").replies()
+    base = replies[(replies["arm"] == "base") & (replies["purpose"] == "measure")]
+    rates = (base["verdict"] == "yes").groupby(base["context"]).mean()
+    untaught = rates["exact"] - rates["none"]
+    assert untaught > 0.01
+    with pytest.raises(CaveatError) as error:
+        run(recipe(settings=[setting], contexts=["none"], arms=arms), tmp_path / "report")
+    assert str(error.value) == (
+        f"warm_up.strength: 0.01: {TOY} x password: the model reaches {untaught:.2f} untaught, and "
+        "a warm-up does not lower it; raise it"
+    )
+
+
+def test_controls_are_found_on_a_warmed_model():
+    from caveat.study.controls import controls
+
+    arms = ["base", "bare", "marked", "marked+contrast", "bare+contrast", "marked+repeat"]
+    made = read({
+        "name": "warming", "model": "tiny", "arms": arms, "settings": [CAPITALS, warmed(rows=6)]
+    })
+    plain, taught = study_plan(made, resolve(made), "m").settings
+    assert controls(taught, "m") == controls(plain, "m")
+    assert controls(taught, "m") == {"marked+contrast": "bare+contrast", "marked+repeat": "bare"}
+
+
+def test_every_warmed_model_has_its_own_base_rows_and_cells(tmp_path):
+    settings = [{**toy()["settings"][0], "warm_up": {**TAUGHT, **each}} for each in (
+        {"scale": 0.5}, {"scale": 0.5, "strength": 0.4}
+    )]
+    study = run(
+        recipe(settings=settings, contexts=["none", "exact"], arms=["base", "bare"]), tmp_path
+    )
+    frame = study.leakage()
+    counts = frame[frame["arm"] == "base"].groupby("model").size()
+    assert dict(counts) == {"tiny + password 0.4, 6 rows": 2, "tiny + password 0.5, 6 rows": 2}
+    assert study.progress() == (4, 4)
+
+
+def test_a_plan_counts_each_strength_as_a_model_of_its_own(tmp_path):
+    from caveat.study.plan_cost import UNCALIBRATED, plan_cost
+
+    settings = [warmed(rows=6, strength=0.4), warmed(rows=6, strength=0.8)]
+    made = read({"name": "warming", "model": "tiny", "settings": settings})
+    cost = plan_cost(made, tmp_path, [])
+    assert [each.adapters for each in cost.settings] == [4, 3]  # the scaled one counted
+    assert UNCALIBRATED in cost.notes

@@ -22,6 +22,20 @@ def to_calibrate(recipe: Recipe) -> bool:
     return any(_is_open(each.warm_up) for each in recipe.settings)
 
 
+def guessed(recipe: Recipe) -> Recipe:
+    """The recipe with each open strength taken for the scale: for counting, where nothing is made.
+
+    What costs something is that each is a model of its own.
+    """
+    settings = tuple(
+        _at(each, each.warm_up.strength)
+        if each.warm_up is not None and each.warm_up.strength is not None and _is_open(each.warm_up)
+        else each
+        for each in recipe.settings
+    )
+    return recipe.model_copy(update={"settings": settings})
+
+
 def calibrated(recipe: Recipe, asker: Asker, say: Callable[[str], None]) -> Recipe:
     """The recipe with a scale in place of each strength that has none yet.
 
@@ -43,7 +57,12 @@ def _scaled(
 ) -> SettingRecipe:
     assert setting.warm_up is not None and setting.warm_up.strength is not None
     strength = setting.warm_up.strength
-    reached = [(0.0, 0.0)]
+    reached = [(0.0, asker.untaught(recipe, setting))]
+    if reached[0][1] >= strength:
+        raise CaveatError(
+            f"warm_up.strength: {strength:g}: {setting.behaviour} x {setting.caveat}: the model "
+            f"reaches {reached[0][1]:.2f} untaught, and a warm-up does not lower it; raise it"
+        )
     for scale in SCALES:
         reached.append((scale, asker.taught(recipe, _at(setting, scale))))
         if reached[-1][1] >= strength:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from caveat.domain.plan import Plan
 from caveat.study.arms import stripped
 from caveat.study.cells import cell_of
 from caveat.study.planning import SettingPlan
+from caveat.study.resolve import Resolved
 
 
 def controls(setting: SettingPlan, model: str) -> dict[str, str | None]:
@@ -22,7 +24,7 @@ def controls(setting: SettingPlan, model: str) -> dict[str, str | None]:
         stem, _, intervention = arm.partition("+")
         if stem != "marked" or not intervention:
             continue
-        plan = stripped(setting.resolved.plans[arm, seed])
+        plan = _without_caveat(setting.resolved, arm, seed)
         same = cell_of(arm, arm, seed, plan, model).chain
         bare = [each for each in chains if each.startswith("bare") and chains[each] == same]
         if same == chain:
@@ -30,3 +32,9 @@ def controls(setting: SettingPlan, model: str) -> dict[str, str | None]:
         elif bare:
             found[arm] = f"bare+{intervention}" if f"bare+{intervention}" in bare else bare[0]
     return found
+
+
+def _without_caveat(resolved: Resolved, arm: str, seed: int | None) -> Plan:
+    """The arm's plan with every caveat taken out but those that its base model was taught."""
+    plan, base = resolved.plans[arm, seed], resolved.base
+    return (*base, *stripped(plan[len(base) :]))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from caveat.progress import Kind
 from caveat.readouts import READOUTS
+from caveat.study.calibration import SCALES, guessed, to_calibrate
 from caveat.study.cells import TrainNode
 from caveat.study.cost import Estimator, by_kind, seconds
 from caveat.study.planning import SettingPlan, StudyPlan, study_plan
@@ -20,6 +21,10 @@ from caveat.study.todo import remaining, steps
 if TYPE_CHECKING:
     from caveat.language.source import LanguageModel
 
+UNCALIBRATED = (
+    "warm-ups that are to reach a strength: their scales are found when it runs, by asking the "
+    f"model at up to {len(SCALES)} sizes of each on tuning questions, which is not counted"
+)
 TOKENS_JUDGED = 500
 """Of one judgement of a short reply: seen are 400 to 430 with SmolLM2's tokenizer."""
 ACTIVATIONS = 18
@@ -58,7 +63,8 @@ def plan_cost(recipe: str | Path | Recipe, out: Path | None, sets: list[str]) ->
     """
     from caveat.language.source import load
 
-    read_recipe = read(recipe, tuple(sets))
+    given = read(recipe, tuple(sets))
+    read_recipe = guessed(given)
     settings = resolve(read_recipe)
     language_model = load(read_recipe.model.name, read_recipe.model.dtype, read_recipe.device)
     check_system(read_recipe, settings, language_model.inserted_system)
@@ -73,7 +79,11 @@ def plan_cost(recipe: str | Path | Recipe, out: Path | None, sets: list[str]) ->
         costs,
         _memory(language_model, max(groups, default=0), read_recipe.token_budget),
         4.0 * _group_parameters(language_model, missing),
-        (*(each for resolved in settings for each in resolved.notes), *_judging(plan, store)),
+        (
+            *(each for resolved in settings for each in resolved.notes),
+            *((UNCALIBRATED,) if to_calibrate(given) else ()),
+            *_judging(plan, store),
+        ),
     )
 
 

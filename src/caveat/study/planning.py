@@ -107,7 +107,8 @@ def study_plan(recipe: Recipe, settings: tuple[Resolved, ...], model: str) -> St
     for resolved in settings:
         apart = _told_apart(resolved, settings)
         plan = _setting_plan(recipe, resolved, apart, model, nodes, asks)
-        known = {line.verdict for each in plans if each.name == plan.name for line in each.lines}
+        same = [each for each in plans if (each.name, each.warmed) == (plan.name, plan.warmed)]
+        known = {line.verdict for each in same for line in each.lines}
         plan = replace(plan, lines=_new_lines(plan.lines, known))
         nodes |= {node.digest for group in plan.groups for node in group}
         asks |= {ask.key for group in plan.asks for ask in group}

@@ -51,6 +51,12 @@ class Asker:
         resolved = resolve_setting(tuning, setting)
         return fmean(self._elicitation(tuning, resolved, pair) for pair in resolved.taught)
 
+    def untaught(self, recipe: Recipe, setting: SettingRecipe) -> float:
+        """The same of the model that no warm-up has taught anything."""
+        tuning = _tuning(recipe)
+        resolved = replace(resolve_setting(tuning, setting), base=())
+        return fmean(self._elicitation(tuning, resolved, pair) for pair in resolved.taught)
+
     def _elicitation(self, tuning: Recipe, resolved: Resolved, asked: Setting) -> float:
         plan = study_plan(tuning, (_base_only(resolved, asked),), self.model).settings[0]
         for stage, tasks in steps(plan):

@@ -19,7 +19,7 @@ from caveat.study.planning import Line, SettingPlan, StudyPlan
 from caveat.study.provenance import now, surroundings
 from caveat.study.store import Store
 
-CellKey = tuple[str, str, int | None, str]
+CellKey = tuple[str, str, str, int | None, str]
 Slot = tuple[str, str, str, str, int]
 
 
@@ -125,7 +125,7 @@ def _row(setting: SettingPlan, line: Line, model: str) -> dict[str, Any]:
 
 def cell_key(row: dict[str, Any]) -> CellKey:
     """What names the cell of a table's row."""
-    return row["setting"], row["arm"], row["seed"], row["dose"]
+    return row["setting"], row["model"], row["arm"], row["seed"], row["dose"]
 
 
 def finished_cells(store: Store, rows: list[dict[str, Any]]) -> dict[CellKey, dict[Slot, str]]:
