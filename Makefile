@@ -34,6 +34,8 @@ bench: install
 docs: install
 	$(BIN)/python -m typer caveat.cli utils docs --name caveat --title "The command line" > docs/cli.md
 
+FORETOLD := dial crossing
+
 # Every figure of docs/findings.md and docs/findings-puzzle.md, from the replies and verdicts that lie in docs/data.
 findings: install
 	$(BIN)/caveat transfer docs/data/transfer.parquet --markdown > docs/data/transfer.md
@@ -45,6 +47,7 @@ findings: install
 	$(BIN)/caveat ladder docs/data/dial.parquet --dial docs/dial.svg
 	$(BIN)/caveat ladder docs/data/phrasing.parquet --all --markdown > docs/data/phrasing.md
 	$(BIN)/caveat ladder docs/data/crossing.parquet --all --markdown > docs/data/crossing.md
+	$(BIN)/caveat forecast $(foreach each,$(FORETOLD),--from docs/data/forecast-$(each).json --against docs/data/$(each).parquet) --markdown > docs/data/forecast.md
 
 # Write the exact versions of this environment down, for reproduction.
 lock: install

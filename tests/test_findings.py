@@ -34,6 +34,20 @@ def study() -> Exported:
     return Exported(DOCS / "data" / "transfer.parquet")
 
 
+def test_the_scores_of_forecasts_are_what_the_command_says(command):
+    given = [
+        part
+        for name in ("dial", "crossing")
+        for part in (
+            "--from", str(DOCS / "data" / f"forecast-{name}.json"),
+            "--against", str(DOCS / "data" / f"{name}.parquet"),
+        )
+    ]  # fmt: skip
+    status, out, _ = command("forecast", *given, "--markdown")
+    assert status == 0
+    assert out == (DOCS / "data" / "forecast.md").read_text("utf-8")
+
+
 @pytest.mark.parametrize("table", TABLES)
 def test_the_tables_are_what_the_commands_say(table, command):
     name, source, *options = TABLES[table]
