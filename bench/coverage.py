@@ -36,9 +36,9 @@ from pathlib import Path
 
 import numpy as np
 
-from caveat.measure.inference import ALPHA, Inference
+from caveat.measure.inference import Inference
 from caveat.measure.ladder.blocks import Block
-from caveat.measure.ladder.contrasts import Contrasts
+from caveat.measure.ladder.contrasts import leakage_contrasts
 from caveat.measure.panel import Cell, Panel, influences
 
 RATES = (0.03, 0.05, 0.1, 0.3, 0.5, 0.7, 0.9, 0.95, 0.97)
@@ -240,10 +240,7 @@ def step_coverage(pair, design, effects, simulations, draws, generator) -> Cover
         defined = (inference.intervals(below)[1] >= 0.1).reshape(count, 2).all(1)
         left_out += count - defined.sum()
         block = Block(inference, tuple(range(2 * count)), above, below, elicitation=above)
-        leaking = set(np.flatnonzero(np.repeat(defined, 2)).tolist())
-        found = Contrasts([block], leaking, levels=(ALPHA,)).leakages(
-            np.kron(np.eye(count), [-1.0, 1.0])[defined]
-        )
+        found = leakage_contrasts([block], np.kron(np.eye(count), [-1.0, 1.0])[defined])
         first, second = (true @ leaks.T / (true @ installed.T))[defined].T
         parts = (second - first, found.low, found.high)
         for store, part in zip((truth, low, high), parts, strict=True):

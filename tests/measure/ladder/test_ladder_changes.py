@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from caveat.measure import transfer
 from caveat.measure.differences import holm
 from caveat.measure.ladder.blocks import blocks
 from caveat.measure.ladder.changes import Changes
 from caveat.measure.rates import verdicts
-from constructed import row
+from constructed import replies, row
 from laddered import Made, ladder_of, replies_of
 
 PAGE, CHAT = {"form": "document"}, {"form": "chat"}
@@ -81,8 +82,29 @@ def test_rungs_of_one_behaviour_are_drawn_together():
     together = one_step(made)
     apart = one_step([made[0], Made("b x two", CHAT, marked=0.625, columns=clustered)])
     assert together["leakage_change"] == apart["leakage_change"] == pytest.approx(0.125)
-    assert _width(together) < 0.8 * _width(apart)
+    assert _width(together) < 0.95 * _width(apart)
     assert (together["paired"], apart["paired"]) == (True, False)
+
+
+def test_rungs_of_one_bare_arm_are_one_ratio():
+    """The change of leakage is then what an intervention's would be in one setting."""
+    made = [Made("a x one", PAGE, marked=0.75, bare=0.875),
+            Made("a x two", CHAT, marked=0.375, bare=0.875)]  # fmt: skip
+    step = one_step(made, 2000)
+    tried = made[0].rates | {("marked+x", "none"): 0.375}
+    same = transfer(replies(tried, setting="a x one"), {"a x one": "yes"}).iloc[0]
+    for end in ("", "_low", "_high"):
+        assert step[f"leakage_change{end}"] == pytest.approx(same[f"leakage_change{end}"], abs=0.01)
+        assert step[f"rate_change{end}"] == pytest.approx(same[f"change{end}"], abs=0.01)
+    assert step["leakage_change_p"] == step["rate_change_p"]
+
+
+def test_rungs_of_two_bare_arms_are_two_ratios():
+    made = [Made("a x one", PAGE, marked=0.5, bare=0.75), Made("a x two", CHAT, marked=0.5)]
+    step = one_step(made)
+    assert step["leakage_change"] == pytest.approx(0.5 - 0.5 / 0.75) and step["paired"]
+    assert step["leakage_change_low"] < step["leakage_change"] < step["leakage_change_high"] < 0
+    assert step["rate_change"] == 0 and step["leakage_change_p"] < 0.05 < step["rate_change_p"]
 
 
 def test_rungs_that_answer_alike_do_not_differ_and_have_a_width():
@@ -97,6 +119,7 @@ def test_a_p_value_is_the_level_at_which_the_interval_reaches_0():
     far, near = one_step(made), one_step([made[0], Made("b x two", CHAT, marked=14 / 24)])
     assert far["leakage_change_low"] > 0 and far["leakage_change_p"] < 0.05
     assert near["leakage_change_low"] < 0 and 0.05 < near["leakage_change_p"] < 1
+    assert far["rate_change_low"] > 0 and far["rate_change_p"] < 0.05 < near["rate_change_p"]
     for each in (far, near):
         assert each["leakage_change_p_holm"] == each["leakage_change_p"]
 

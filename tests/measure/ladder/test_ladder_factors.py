@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import combinations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from caveat.measure.ladder.factors import Change, Square, levels, squares, steps
@@ -58,6 +58,7 @@ def test_squares_do_not_mix_what_surrounds_them():
     assert square.corners == (((3,), (6,)), ((4,), (5,)))
 
 
+@settings(deadline=None)
 @given(RUNGS)
 def test_steps_are_the_pairs_that_differ_in_one_factor(rungs):
     found = {(step.first, step.second): step for step in steps(rungs)}
@@ -77,6 +78,7 @@ def test_steps_are_the_pairs_that_differ_in_one_factor(rungs):
         assert known.index(change.start) < known.index(change.end)
 
 
+@settings(deadline=None)
 @given(RUNGS)
 def test_every_corner_of_a_square_is_what_it_says(rungs):
     for square in squares(rungs):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import pandas as pd
 
 from caveat.measure.differences import holm
 from caveat.measure.ladder.blocks import Block
-from caveat.measure.ladder.contrasts import Contrast, Contrasts
+from caveat.measure.ladder.contrasts import Contrast, leakage_contrasts, rate_contrasts
 from caveat.measure.ladder.factors import Change, Square, Step, squares, steps
 
 FIGURES = ("leakage_change", "rate_change")
@@ -45,7 +46,7 @@ class Changes:
         self.rungs = rungs.to_dict("records")
         self.factors = [json.loads(rung["factors"]) for rung in self.rungs]
         self.leaking = {place for place, rung in enumerate(self.rungs) if not rung["undefined"]}
-        self.contrasts = Contrasts(blocks, self.leaking)
+        self.blocks = blocks
         self.rated = {place for place, rung in enumerate(self.rungs) if pd.notna(rung["leaks"])}
 
     def steps(self) -> pd.DataFrame:
@@ -142,12 +143,12 @@ class Changes:
         """The rows with their figures, in the order of `found`."""
         table = pd.DataFrame(list(rows), index=range(len(found)))
         for name, usable, contrast in (
-            ("rate_change", self.rated, self.contrasts.rates),
-            ("leakage_change", self.leaking, self.contrasts.leakages),
+            ("rate_change", self.rated, rate_contrasts),
+            ("leakage_change", self.leaking, leakage_contrasts),
         ):
             weights = {place: weigh(each, usable) for place, each in enumerate(found)}
             known = {place: each for place, each in weights.items() if each is not None}
-            told = _told(name, known, contrast).reindex(table.index)
+            told = _told(name, known, partial(contrast, self.blocks)).reindex(table.index)
             table = told.combine_first(table)
         return table.reindex(columns=columns).pipe(_without_nan_reasons)
 
