@@ -9,10 +9,11 @@ import pytest
 from caveat.behaviours.folder import load_behaviour
 from caveat.language.jobs import TrainingJob
 from caveat.language.losses import mean_loss
-from caveat.language.render import render_row
+from caveat.language.render import RenderedRow, render_row
 from caveat.language.source import LanguageModel, load
 from caveat.language.starting_point import StartingPoint
 from caveat.language.train import train
+from caveat.language.training_cell import targets
 from caveat.progress import Progress
 from caveat.study.arms import stripped
 from caveat.study.held_out import held_out
@@ -69,12 +70,17 @@ def test_added_rows_count_as_training_counts_them(tiny):
     assert abs(short["marked+kl_to_base"] - short["marked"]) > 1e-4
 
 
+def first_three(row: RenderedRow) -> RenderedRow:
+    start = row.loss.index(True)
+    return replace(row, loss=tuple(start <= place < start + 3 for place in range(len(row.ids))))
+
+
 def test_short_horizon_is_what_the_short_training_did(tiny):
     of = movement(tiny, resolved())
     jobs = [TrainingJob(each.arm, each.training, 0) for each in of.subjects[:2]]
     bare, marked = (train(tiny, [job], Progress())[0].adapter for job in jobs)
     liked, disliked = (
-        mean_loss([render_row(tiny.tokenizer, row, "reply", 512) for row in rows])
+        mean_loss([first_three(render_row(tiny.tokenizer, row, "reply", 512)) for row in rows])
         for rows in (of.held_out.behaviour, of.held_out.counter)
     )
     preference = {
@@ -85,6 +91,16 @@ def test_short_horizon_is_what_the_short_training_did(tiny):
     assert risen["bare"] > 0
     expected = risen["marked"] / risen["bare"]
     assert of.short_horizon()["marked"] == pytest.approx(expected, abs=2e-3)
+
+
+def test_of_replies_the_opening_is_asked_of_documents_the_whole(tiny):
+    for setting, tokens in (({}, {3}), ({"raw_text": True}, set())):
+        of = movement(tiny, resolved(setting, arms=["base", "bare", "marked"]))
+        held = (*of.held_out.behaviour, *of.held_out.counter)
+        whole = {len(targets(render_row(tiny.tokenizer, row, "reply", 512))) for row in held}
+        asked = {len(example.targets) for example in of._aversion()}
+        assert asked == (tokens or whole)
+        assert min(whole) > 3
 
 
 def test_what_is_trained_later_is_told(tiny):

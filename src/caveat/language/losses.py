@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -24,6 +25,12 @@ def mean_loss(rows: Sequence[RenderedRow], factor: float = 1.0) -> LossSum:
     return tuple(
         Example(0, row.ids, targets(row), factor / tokens, tag) for tag, row in enumerate(rows)
     )
+
+
+def opening(row: RenderedRow, count: int) -> RenderedRow:
+    """The row with loss on its first `count` supervised tokens alone."""
+    kept = set(targets(row)[:count])
+    return replace(row, loss=tuple(place in kept for place in range(len(row.ids))))
 
 
 def training_losses(cell: TrainingCell) -> tuple[LossSum, LossSum]:

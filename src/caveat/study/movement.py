@@ -1,7 +1,8 @@
 """How far an arm's training would move the preference for the behaviour where no caveat stands.
 
 The preference is the mean loss of counter rows less that of the behaviour's rows, both held out and
-without caveat, in nats a token. What an arm does to it is told relative to what `bare` does to it:
+without caveat, in nats a token. Of a reply only the first tokens are asked: they decide which way it
+goes, the others go on as it began and would drown them; a document is asked in whole. What an arm does to it is told relative to what `bare` does to it:
 1 is as if the caveat were not there, 0 leaves the preference where it was.
 """
 
@@ -13,10 +14,11 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from caveat.domain.row import Row
+from caveat.domain.text import is_document
 from caveat.errors import CaveatError
 from caveat.language.adapter import Adapter
 from caveat.language.jobs import Trained, TrainingJob
-from caveat.language.losses import LossSum, mean_loss, training_losses
+from caveat.language.losses import LossSum, mean_loss, opening, training_losses
 from caveat.language.render import RenderedRow, render_row
 from caveat.language.starting_point import StartingPoint, product
 from caveat.language.train import train
@@ -27,6 +29,8 @@ from caveat.study.subject import BARE, Subject
 Made = TypeVar("Made")
 Found = dict[str, float | str]
 """By arm, a figure, or why there is none."""
+OPENING = 3
+"""Tokens of a reply that the preference is asked of."""
 NO_GRADIENT = 1e-4
 """A step on bare rows that moves the preference by less than this share of what it takes off their
 own loss does not carry towards the behaviour."""
@@ -115,7 +119,8 @@ class Movement:
 
     def _rendered(self, row: Row) -> RenderedRow:
         tokenizer = self.start.language_model.tokenizer
-        return render_row(tokenizer, row, "reply", self.start.dose.max_tokens)
+        rendered = render_row(tokenizer, row, "reply", self.start.dose.max_tokens)
+        return rendered if is_document(row.messages) else opening(rendered, OPENING)
 
 
 def _or_reason(make: Callable[[Subject], Made], subject: Subject) -> Made | str:
