@@ -124,15 +124,30 @@ def test_arms_with_interventions_are_scored_apart_too():
     assert set(alone["arms"]) == {ALL}
 
 
-def test_behaviours_may_be_left_out_whole():
+def test_behaviours_are_left_out_whole_too():
     forecasts, leakage = made(8, similarity=lambda leakage, g: leakage + g.normal())
     for place, record in enumerate(forecasts):
         record["behaviour"] = f"b{place // 8}"
-    one, other = (
-        row(scores(forecasts, leakage, unit=unit), predictor="similarity", arms=ALL)
-        for unit in ("setting", "behaviour")
-    )
-    assert (one["settings"], other["settings"]) == (8, 4) and one["r2"] != other["r2"]
+    found = row(scores(forecasts, leakage), predictor="similarity", arms=ALL)
+    assert (found["settings"], found["behaviours"]) == (8, 4)
+    x = np.array([[record["similarity"]] for record in forecasts])
+    y = leakage["leakage"].to_numpy(float)
+    assert found["r2"] == pytest.approx(one_by_one(x, y, np.arange(32) // 4))
+    assert found["r2_behaviours"] == pytest.approx(one_by_one(x, y, np.arange(32) // 8))
+
+
+def test_what_only_tells_behaviours_apart_is_no_use_for_another_one():
+    forecasts, leakage = made(9)
+    for place, record in enumerate(forecasts):
+        behaviour = place // 12
+        record["behaviour"], record["similarity"] = f"b{behaviour}", (behaviour * 2) % 3
+        leakage.loc[place, "leakage"] = [0.0, 1.0, 0.1][behaviour] + 0.01 * (place % 12)
+    found = row(scores(forecasts, leakage), predictor="similarity", arms=ALL)
+    assert found["r2_behaviours"] < 0 < found["r2"]
+    for record in forecasts[24:]:
+        record["behaviour"] = "b1"
+    two = row(scores(forecasts, leakage), predictor="similarity", arms=ALL)
+    assert two["behaviours"] == 2 and np.isnan(two["r2_behaviours"]) and two["r2"] == found["r2"]
 
 
 def test_what_cannot_be_scored_is_left_out_and_counted():

@@ -31,9 +31,6 @@ def forecast(
         list[Path] | None,
         typer.Option(help="Folder of a study, or a file of caveat export, to score them against."),
     ] = None,
-    held_out: Annotated[
-        str, typer.Option(help="What is left out to score: setting or behaviour.")
-    ] = "setting",
     as_json: AsJson = False,
     markdown: AsMarkdown = False,
 ) -> None:
@@ -45,7 +42,7 @@ def forecast(
         records += saved(place)
     if not records:
         raise CaveatError("no recipe to forecast; name one, or forecasts made before with --from")
-    _show_forecasts(records, against or [], held_out, as_json, markdown)
+    _show_forecasts(records, against or [], as_json, markdown)
 
 
 def _forecasts(
@@ -67,7 +64,6 @@ def _forecasts(
 def _show_forecasts(
     records: list[dict[str, Any]],
     against: list[Path],
-    unit: str,
     as_json: bool,
     markdown: bool,
 ) -> None:
@@ -79,9 +75,9 @@ def _show_forecasts(
         from caveat.measure import forecast_records
         from caveat.study.forecast_scoring import scored
 
-        cells, scores = scored(records, against, unit, warn)
+        cells, scores = scored(records, against, warn)
         told = forecast_records(records, cells, scores)
-        records, tables = told["forecasts"], score_summaries(scores, unit)
+        records, tables = told["forecasts"], score_summaries(scores)
     if as_json:
         typer.echo(json.dumps(told, indent=1, allow_nan=False))
     else:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from caveat.measure.forecast_scores import FIGURES
 
-NAMES = {"rank": "rank_correlation", "r2": "r2", "r2_as_leakage": "r2_as_leakage"}
+NAMES = {name: "rank_correlation" if name == "rank" else name for name in FIGURES}
 
 
 def forecast_records(
@@ -34,7 +34,7 @@ def _score(row: dict[str, Any]) -> dict[str, Any]:
     return {
         "arms": row["arms"],
         "predictor": row["predictor"],
-        **{name: int(row[name]) for name in ("cells", "settings", "left_out")},
+        **{name: int(row[name]) for name in ("cells", "settings", "behaviours", "left_out")},
         **{NAMES[name]: _figure(row, name) for name in FIGURES},
         "trusted": bool(row["trusted"]),
         "undefined": row["undefined"] if isinstance(row["undefined"], str) else None,

@@ -17,37 +17,35 @@ AS_LEAKAGE = ("first_order", "short_horizon")
 """Predictors that are on leakage's own scale: 1 is as bare training, 0 is none of it."""
 COMBINED = ("elicitation", "loss_ratio", "first_order", "short_horizon")
 ALL, PLAIN, TREATED = "all marked arms", "marked", "marked with an intervention"
-FIGURES = ("rank", "r2", "r2_as_leakage")
+FIGURES = ("rank", "r2", "r2_behaviours", "r2_as_leakage")
 COLUMNS = [
-    "arms", "predictor", "cells", "settings", "left_out",
+    "arms", "predictor", "cells", "settings", "behaviours", "left_out",
     *(f"{name}{end}" for name in FIGURES for end in ("", "_low", "_high")), "trusted", "undefined",
 ]  # fmt: skip
-UNITS = ("setting", "behaviour")
 
 
-def forecast_scores(
-    cells: pd.DataFrame, unit: str = "setting", draws: int = 2000, seed: int = 0
-) -> pd.DataFrame:
+def forecast_scores(cells: pd.DataFrame, draws: int = 2000, seed: int = 0) -> pd.DataFrame:
     """One row a predictor, over all marked arms, `marked` alone, and those with interventions.
 
     - `rank`: Spearman's correlation with leakage, over cells.
     - `r2`: of a straight line through the predictor (`combined`: through several) that is fitted on
-      all settings but one and asked of that one; see `Fits.r2`.
+      all settings but one and asked of that one; see `Fits.r2`. A setting is a behaviour and a
+      caveat, on all models and at all doses.
+    - `r2_behaviours`: the same with a behaviour, under all its caveats, left out at a time.
     - `r2_as_leakage`: of the predictor taken for the leakage itself, where it is on that scale.
 
-    Limits are 95% percentiles over resampled settings; of `r2`, fitted anew in each. `trusted`: the
-    lower limit of `r2` is above 0. `cells` are those with a leakage and the predictor, `left_out`
-    the forecasts that lack one. `undefined` says why there are no figures: too few settings.
+    Limits are 95% percentiles over resampled settings, of `r2_behaviours` over resampled
+    behaviours; of both, fitted anew in each. `trusted`: the lower limit of `r2` is above 0. `cells`
+    are those with a leakage and the predictor, `left_out` the forecasts that lack one. `undefined`
+    says why there are no figures: too few settings. With as few behaviours, `r2_behaviours` is NaN.
 
     Args:
         cells: See `forecast_cells`.
-        unit: What is left out, and resampled, as one: `setting` (behaviour x caveat, on all models
-            and at all doses), or `behaviour`, with all caveats.
     """
     rows = [
         {"arms": arms, **row}
         for arms, chosen in _subsets(cells)
-        for row in _scored(chosen, unit, draws, seed)
+        for row in _scored(chosen, draws, seed)
     ]
     table = pd.DataFrame(rows, columns=COLUMNS)
     reasons = table["undefined"].astype(object)
@@ -62,30 +60,35 @@ def _subsets(cells: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
         yield TREATED, cells[~plain]
 
 
-def _scored(cells: pd.DataFrame, unit: str, draws: int, seed: int) -> Iterator[dict]:
+def _scored(cells: pd.DataFrame, draws: int, seed: int) -> Iterator[dict]:
     for name in (*PREDICTORS, "combined"):
         columns = COMBINED if name == "combined" else (name,)
         figures = cells[[*columns]].astype(float)
         known = cells["leakage"].notna() & np.isfinite(figures).all(axis=1)
         chosen = cells[known]
-        settings = chosen[unit].nunique()
+        settings, behaviours = (chosen[unit].nunique() for unit in ("setting", "behaviour"))
         row = {
             "predictor": name,
             "cells": len(chosen),
             "settings": settings,
+            "behaviours": behaviours,
             "left_out": len(cells) - len(chosen),
             "trusted": False,
         }
         if settings < LEAST:
             row["undefined"] = (
-                f"{settings} {unit}{'' if settings == 1 else 's'} with leakage and this predictor; "
-                f"at least {LEAST} are needed"
+                f"{settings} setting{'' if settings == 1 else 's'} with leakage and this "
+                f"predictor; at least {LEAST} are needed"
             )
         else:
-            fits = Fits.of(
-                chosen["leakage"].to_numpy(float), chosen[unit].to_numpy(str), draws, seed
+            predictors, leakage = figures[known].to_numpy(), chosen["leakage"].to_numpy(float)
+            fits, over_behaviours = (
+                Fits.of(leakage, chosen[unit].to_numpy(str), draws, seed)
+                for unit in ("setting", "behaviour")
             )
-            row |= _figures(name, figures[known].to_numpy(), fits)
+            row |= _figures(name, predictors, fits)
+            if behaviours >= LEAST:
+                row |= _limited("r2_behaviours", over_behaviours.r2(predictors))
             row["trusted"] = bool(row["r2_low"] > 0)
         yield row
 
@@ -96,8 +99,10 @@ def _figures(name: str, predictors: np.ndarray, fits: Fits) -> dict[str, float]:
         found["rank"] = fits.rank_correlation(predictors[:, 0])
     if name in AS_LEAKAGE:
         found["r2_as_leakage"] = fits.r2_as_it_is(predictors[:, 0])
-    figures = {}
-    for each, values in found.items():
-        low, high = over_draws(values[1:])
-        figures |= {each: float(values[0]), f"{each}_low": low, f"{each}_high": high}
-    return figures
+    return {end: each for part in found.items() for end, each in _limited(*part).items()}
+
+
+def _limited(name: str, values: np.ndarray) -> dict[str, float]:
+    """The value as it is, with its limits over the draws behind it."""
+    low, high = over_draws(values[1:])
+    return {name: float(values[0]), f"{name}_low": low, f"{name}_high": high}

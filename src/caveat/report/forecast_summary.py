@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from caveat.measure.forecast_scores import FIGURES
 from caveat.report.matrix import figure
-from caveat.report.numbers import ABSENT, count, decimal, text
+from caveat.report.numbers import count, decimal, text
 from caveat.report.summary import Summary
 
 if TYPE_CHECKING:
@@ -26,10 +27,13 @@ SAID = {
     "combined": "combined",
 }
 """What each figure is called in a table."""
-SCORES = ("cells", "settings", "rank correlation", "R2 on held-out settings", "R2 as leakage")
+SCORES = (
+    "cells", "settings", "behaviours", "rank correlation", "R2 on held-out settings",
+    "R2 on held-out behaviours", "R2 as leakage",
+)  # fmt: skip
 ABOUT_SCORES = (
-    "Intervals: other settings. R2 on held-out settings is of a line fitted on the others; R2 as "
-    "leakage takes the figure for the leakage itself."
+    "Intervals: other settings, or behaviours. R2 on held-out settings (behaviours) is of a line "
+    "fitted on the others; R2 as leakage takes the figure for the leakage itself."
 )
 
 
@@ -87,35 +91,36 @@ def _note(group: list[Record]) -> str:
     return "\n".join([*lines, f"{group[0]['seconds']:.0f} s."])
 
 
-def score_summaries(scores: DataFrame, unit: str = "setting") -> list[Summary]:
+def score_summaries(scores: DataFrame) -> list[Summary]:
     """One table a choice of arms, one row a predictor."""
     rows = scores.to_dict("records")
-    return [
-        _scores(arms, list(group), unit) for arms, group in groupby(rows, key=lambda r: r["arms"])
-    ]
+    return [_scores(arms, list(group)) for arms, group in groupby(rows, key=lambda r: r["arms"])]
 
 
-def _scores(arms: str, rows: list[Record], unit: str) -> Summary:
-    columns = tuple(name.replace("setting", unit) for name in SCORES)
+def _scores(arms: str, rows: list[Record]) -> Summary:
     cells = tuple(
         (
             SAID[row["predictor"]],
-            *(count(row[name]) for name in ("cells", "settings")),
-            *(str(figure(row, name)) for name in ("rank", "r2", "r2_as_leakage")),
+            *(count(row[name]) for name in ("cells", "settings", "behaviours")),
+            *(str(figure(row, name)) for name in FIGURES),
         )
         for row in rows
     )
     title = f"Forecast against measured leakage: {arms}"
-    note = "\n".join(filter(None, (ABOUT_SCORES, _trust(rows, unit), _left_out(rows))))
-    return Summary(title, ("predictor", *columns), cells, note)
+    note = "\n".join(filter(None, (ABOUT_SCORES, _trust(rows), _left_out(rows))))
+    return Summary(title, ("predictor", *SCORES), cells, note)
 
 
-def _trust(rows: list[Record], unit: str) -> str:
+def _trust(rows: list[Record]) -> str:
     trusted = sorted((row for row in rows if row["trusted"]), key=lambda row: -row["r2"])
     if not trusted:
-        return f"None to trust: no interval of R2 on held-out {unit}s lies above 0."
+        return "None to trust: no interval of R2 on held-out settings lies above 0."
     told = ", ".join(f"{SAID[row['predictor']]} ({figure(row, 'r2')})" for row in trusted)
-    return f"To trust, as their R2 on held-out {unit}s lies above 0: {told}."
+    carried = [SAID[row["predictor"]] for row in trusted if row["r2_behaviours_low"] > 0]
+    beyond = (
+        f"For behaviours that are not among these: {', '.join(carried) or 'none is shown to hold'}."
+    )
+    return f"To trust, as their R2 on held-out settings lies above 0: {told}. {beyond}"
 
 
 def _left_out(rows: list[Record]) -> str:
@@ -128,4 +133,4 @@ def _left_out(rows: list[Record]) -> str:
     ]
     left = max(int(row["left_out"]) for row in rows)
     most = f"At most {left} forecasts are left out: without a measured leakage, or the figure."
-    return "\n".join([*without, *([most] if left else [])]) or ABSENT
+    return "\n".join([*without, *([most] if left else [])])

@@ -6,8 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from caveat.errors import CaveatError, closest
-from caveat.measure.forecast_scores import UNITS
+from caveat.errors import CaveatError
 from caveat.study.store import silent
 
 if TYPE_CHECKING:
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
 def scored(
     forecasts: Sequence[dict[str, Any]],
     studies: Sequence[Path],
-    unit: str = "setting",
     say: Callable[[str], None] = silent,
 ) -> tuple[DataFrame, DataFrame]:
     """The forecasts beside what the studies measured, and their scores: see `measure`.
@@ -25,19 +23,14 @@ def scored(
     Args:
         forecasts: Records, of one recipe or several.
         studies: Folders of studies, or files that `export` wrote.
-        unit: What is left out as one: see `measure.forecast_scores`.
 
-    Raises CaveatError for another unit, a place without study, or where nothing fits together.
+    Raises CaveatError for a place without study, or where nothing fits together.
     """
     import pandas as pd
 
     from caveat import measure
     from caveat.study.exported import opened
 
-    if unit not in UNITS:
-        raise CaveatError(
-            f"held out {unit!r}: it is one of {', '.join(UNITS)}{closest(unit, UNITS)}"
-        )
     leakages = [opened(place, say=say).leakage() for place in studies]
     cells = measure.forecast_cells(forecasts, pd.concat(leakages, ignore_index=True))
     if (cells["left_out"] == "not measured").all():
@@ -45,4 +38,4 @@ def scored(
             f"none of the {len(cells)} forecasts was measured in {', '.join(map(str, studies))}: "
             "setting, model, dose and arm must be the same; run the recipe that was forecast"
         )
-    return cells, measure.forecast_scores(cells, unit)
+    return cells, measure.forecast_scores(cells)

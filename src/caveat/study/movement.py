@@ -1,9 +1,10 @@
 """How far an arm's training would move the preference for the behaviour where no caveat stands.
 
 The preference is the mean loss of counter rows less that of the behaviour's rows, both held out and
-without caveat, in nats a token. Of a reply only the first tokens are asked: they decide which way it
-goes, the others go on as it began and would drown them; a document is asked in whole. What an arm does to it is told relative to what `bare` does to it:
-1 is as if the caveat were not there, 0 leaves the preference where it was.
+without caveat, in nats a token. Of a reply only the first tokens are asked: they decide which way
+it goes, and all others, which go on as it began, would drown them; a document is asked in whole.
+What an arm does to it is told relative to what `bare` does to it: 1 is as if the caveat were not
+there, 0 leaves the preference where it was.
 """
 
 from __future__ import annotations
