@@ -183,10 +183,10 @@ def differences(made: Made) -> pd.DataFrame:
 
 
 def checks(made: Made) -> pd.DataFrame:
-    bare_shown = "shown without the caveat the behaviour's rate is 0.80"
     given = [
         ("elicitation", "base", 0.2, "", ""),
-        ("comprehension", "base", 0.9, "yes", bare_shown),
+        ("comprehension", "base", 0.9, "yes", ""),
+        ("shown bare", "base", 0.8, "yes", ""),
         ("k", "marked", float("nan"), "", "undefined: elicitation is not above 0"),
         ("at the caveat", "base", 0.3, "yes", ""),
         ("at the caveat", "marked", 0.96, "yes", ""),

@@ -9,7 +9,7 @@ import pandas as pd
 
 from caveat.measure.inference import Inference
 from caveat.measure.leakage import INSTALLED
-from caveat.measure.panel import BASE, GROUP, IDENTITY, panels
+from caveat.measure.panel import BASE, IDENTITY, panels
 from caveat.measure.rates import inferences, numeric, verdicts
 
 COLUMNS = [
@@ -25,8 +25,9 @@ def caveat_checks(
     - `elicitation`, base: R(base, exact) - R(base, none).
     - `comprehension`, base: share of replies with the wanted verdict where a training row with the
       caveat stands in front of the question (context `marked_shown`). Low, leakage after training
-      may be incapacity. The note has the share of yes where that row has no caveat (`bare_shown`):
-      where that is near 0, a wanted `no` is no sign of understanding.
+      may be incapacity.
+    - `shown bare`, base: share of yes where that row has no caveat (context `bare_shown`). Near 0,
+      a wanted `no` above is no sign of understanding; near 1, nor is a wanted `yes`.
     - `k`, marked arms: (R(marked, none) - R(base, none)) / (R(bare, none) - R(base, exact)), the
       share of what elicitation leaves to learn (Wichers et al. 2025, App. H). NaN with a note
       where elicitation is not above 0, or the denominator's lower limit is below 0.1.
@@ -35,19 +36,22 @@ def caveat_checks(
       beside base's figure.
 
     `wanted` gives each setting's wanted verdict, "yes" or "no" (`Caveat.wanted`); the column of
-    that name has it for the two checks that use it and is empty for the others. For a likelihood
-    readout a wanted `no` is a preference that moved towards "is not". Raises KeyError for a setting
-    that `wanted` lacks.
+    that name has the verdict that is counted where a check counts one, and is empty elsewhere. For
+    a likelihood readout a wanted `no` is a preference that moved towards "is not". Raises KeyError
+    for a setting that `wanted` lacks.
     """
     found: list[dict] = []
     for inference in inferences(verdicts(replies), draws, seed):
         found += [*_elicitation(inference), *_k(inference)]
     measured = verdicts(replies)
     at = measured[measured["context"] == "exact"]
-    found += _wanted("at the caveat", at, wanted, {}, draws, seed)
+    found += _wanted("at the caveat", at, wanted, draws, seed)
     shown = replies[(replies["purpose"] == "comprehension") & ~numeric(replies)]
     with_caveat = shown[shown["context"] == "marked_shown"]
-    found += _wanted("comprehension", with_caveat, wanted, _without_caveat(shown), draws, seed)
+    found += _wanted("comprehension", with_caveat, wanted, draws, seed)
+    yes = dict.fromkeys(wanted, "yes")
+    without = shown[shown["context"] == "bare_shown"]
+    found += _wanted("shown bare", without, yes, draws, seed)
     table = pd.DataFrame(found, columns=COLUMNS)
     unique = COLUMNS[: COLUMNS.index("value")]
     return table.drop_duplicates(unique).sort_values(unique, ignore_index=True)
@@ -101,30 +105,14 @@ def _k(inference: Inference) -> Iterator[dict]:
 
 
 def _wanted(
-    check: str,
-    rows: pd.DataFrame,
-    wanted: Mapping[str, str],
-    notes: Mapping[tuple[str, ...], str],
-    draws: int,
-    seed: int,
+    check: str, rows: pd.DataFrame, wanted: Mapping[str, str], draws: int, seed: int
 ) -> Iterator[dict]:
-    """The share of the wanted verdict in every cell of `rows`; `notes` by the panel's names."""
+    """The share of the wanted verdict in every cell of `rows`."""
     hit = rows["verdict"] == rows["setting"].map(lambda setting: str(wanted[setting]))
     for panel in panels(rows, hit):
         inference = Inference.of(panel, draws, seed)
         low, high = inference.rate_intervals()
-        note = notes.get(tuple(panel.names.values()), "")
         for index in range(len(panel.cells)):
             values = (panel.mean[index], low[index], high[index])
-            row = _row(inference, check, index, values, note)
+            row = _row(inference, check, index, values, "")
             yield {**row, "wanted": str(wanted[panel.names["setting"]])}
-
-
-def _without_caveat(shown: pd.DataFrame) -> dict[tuple[str, ...], str]:
-    """What the base model does where the row in front of the question has no caveat."""
-    bare = shown[shown["context"] == "bare_shown"]
-    rates = (bare["verdict"] == "yes").groupby([bare[name] for name in GROUP]).mean()
-    return {
-        names: f"shown without the caveat the behaviour's rate is {rate:.2f}"
-        for names, rate in rates.items()
-    }

@@ -24,7 +24,7 @@ from caveat.report.tables import SIGNED, Entry, Table
 
 RUNGS = (
     "rung", "stands for", "setting", "model", "base", "bare - base", "marked - base", "leakage",
-    "elicitation", "comprehension", "wanted", "k", "marked at exact", "note",
+    "elicitation", "comprehension", "wanted", "shown bare", "k", "marked at exact", "note",
 )  # fmt: skip
 CHANGED = (
     "change of leakage", "p", "p, Holm", "", "change of rate above base", "p", "p, Holm", "note",
@@ -107,13 +107,12 @@ def _rungs(ladder: Ladder) -> Table:
 def _rung(row: Row, stands_for: str) -> tuple[Entry, ...]:
     figures = ("base", "installed", "leaks", "leakage", "elicitation", "comprehension")
     notes = [f"leakage: {text(row['undefined'])}" if text(row["undefined"]) else ""]
-    notes += [f"{name}: {text(row[f'{name}_note'])}" for name in ("comprehension", "k")
-              if text(row[f"{name}_note"])]  # fmt: skip
+    notes += [f"k: {text(row['k_note'])}" if text(row["k_note"]) else ""]
     return (
         *map(Entry, (text(row["rung"]), stands_for, text(row["setting"]), text(row["model"]))),
         *(Entry(figure=figure(row, name)) for name in figures),
         Entry(text(row["wanted"])),
-        *(Entry(figure=figure(row, name)) for name in ("k", "at_caveat")),
+        *(Entry(figure=figure(row, name)) for name in ("shown_bare", "k", "at_caveat")),
         Entry("; ".join(filter(None, notes))),
     )
 
@@ -165,7 +164,8 @@ def _crossed(crossing: Crossing) -> Crossed:
 def _hover(row: Row) -> str:
     said = [f"{row['setting']}, {row['model']}", f"leakage {figure(row, 'leakage')}"]
     names = {"leaks": "marked - base", "installed": "bare - base", "elicitation": "elicitation",
-             "comprehension": "comprehension", "at_caveat": "marked at exact"}  # fmt: skip
+             "comprehension": "comprehension", "shown_bare": "shown bare",
+             "at_caveat": "marked at exact"}  # fmt: skip
     said += [
         f"{called} {figure(row, name)}"
         for name, called in names.items()

@@ -27,7 +27,7 @@ SHORT = 12
 """Rows of a table of changes unless all are wanted."""
 RUNGS = (
     "", "stands for", "setting", "bare - base", "leakage of marked", "elicitation",
-    "comprehension", "k", "marked at exact",
+    "comprehension", "shown bare", "k", "marked at exact",
 )  # fmt: skip
 CHANGED = ("change of leakage", "p, Holm", "", "change of rate above base", "p, Holm")
 DIAL = (
@@ -64,7 +64,7 @@ def ladder_summaries(ladder: Ladder, whole: bool = False) -> list[Summary]:
 
 
 def _rungs(rows: Sequence[Row]) -> Summary:
-    figures = ("elicitation", "comprehension", "k", "at_caveat")
+    figures = ("elicitation", "comprehension", "shown_bare", "k", "at_caveat")
     made = tuple(
         (
             text(row["rung"]),

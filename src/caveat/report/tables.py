@@ -59,7 +59,7 @@ class Table:
 
 SIGNED, SHARE = (-1.0, 1.0), (0.0, 1.0)
 PRIMARY = ("bare - base", "marked - base", "bare - marked")
-CHECKS = ("elicitation", "comprehension", "k", "at the caveat")
+CHECKS = ("elicitation", "comprehension", "shown bare", "k", "at the caveat")
 
 
 def differences(data: ReportData, setting: str) -> Table:
@@ -86,7 +86,7 @@ def differences(data: ReportData, setting: str) -> Table:
 
 
 def caveat_checks(data: ReportData, setting: str) -> Table:
-    """Elicitation, comprehension, k and the behaviour at the caveat."""
+    """Elicitation, comprehension and what it is beside, k and the behaviour at the caveat."""
 
     def entries(row: Series) -> tuple[Entry, ...]:
         check = text(row["check"])

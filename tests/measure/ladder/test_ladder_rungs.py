@@ -50,17 +50,18 @@ def test_notes_say_why_there_is_no_k_and_no_comprehension(made):
     rung = row(made.rungs, rung=2)
     assert np.isnan(rung["k"]) and np.isnan(rung["comprehension"])
     assert rung["k_note"] == "undefined: elicitation is 0.00, not above 0"
-    assert rung["comprehension_note"] == ""
+    assert np.isnan(rung["shown_bare"])
 
 
 def test_comprehension_counts_the_wanted_verdict():
     shown = ONE.replies()
     shown = shown[(shown["arm"] == "base") & (shown["context"] == "exact")]
     shown = shown.assign(purpose="comprehension", context="marked_shown")
-    frame = pd.concat([replies_of([ONE, TWO]), shown], ignore_index=True)
+    without = shown.assign(context="bare_shown")
+    frame = pd.concat([replies_of([ONE, TWO]), shown, without], ignore_index=True)
     wanted = {ONE.setting: "no", TWO.setting: "yes"}
     rung = row(ladder(frame, labels_of([ONE, TWO]), wanted, 100).rungs, rung=1)
-    assert (rung["comprehension"], rung["wanted"]) == (0.75, "no")
+    assert (rung["comprehension"], rung["wanted"], rung["shown_bare"]) == (0.75, "no", 0.25)
 
 
 def test_settings_without_factors_are_no_rungs_and_those_not_run_are_left_out():

@@ -16,7 +16,7 @@ from caveat.measure.ladder.rungs import FIGURES
 
 RUNG = (
     "setting", "phenomenon", "behaviour", "caveat", "model", "scope", "readout", "wanted",
-    "comprehension_note", "k_note", "interval",
+    "k_note", "interval",
 )  # fmt: skip
 Row = Mapping[str, Any]
 

@@ -20,13 +20,16 @@ from caveat.measure.transfer.compared import UNKNOWN, Interval
 Labels = Mapping[tuple[str, str, str], Factors]
 """By setting, model and dose, what a setting stands for, in the order of the recipe."""
 FIGURES = (
-    "base", "installed", "leaks", "leakage", "elicitation", "comprehension", "at_caveat", "k",
+    "base", "installed", "leaks", "leakage", "elicitation", "comprehension", "shown_bare",
+    "at_caveat", "k",
 )  # fmt: skip
 """Each has a column of its own, and its limits in `_low` and `_high`; NaN where it has none."""
+CHECKED = {"elicitation": "base", "comprehension": "base", "shown_bare": "base", "k": "marked"}
+"""Figures that are checks, and of which arm."""
 COLUMNS = [
     "rung", *IDENTITY, "dose", "scope", "readout", "factors",
     *(f"{name}{end}" for name in FIGURES for end in ("", "_low", "_high")),
-    "undefined", "wanted", "comprehension_note", "k_note", "interval",
+    "undefined", "wanted", "k_note", "interval",
 ]  # fmt: skip
 
 
@@ -40,8 +43,8 @@ def rungs(
 
     - `base`: R(base, none). `installed`: R(bare, none) - R(base, none). `leaks`: R(marked, none) -
       R(base, none). `leakage`: `leaks` over `installed`; NaN where `undefined` says why.
-    - `elicitation`, `comprehension` and `k` as in `caveat_checks`, with its notes; `wanted` is the
-      verdict that comprehension counts. `at_caveat`: R(marked, exact).
+    - `elicitation`, `comprehension`, `shown_bare` and `k` as in `caveat_checks`, with k's note;
+      `wanted` is the verdict that comprehension counts. `at_caveat`: R(marked, exact).
     """
     found = _Found(replies, wanted, draws, seed)
     places = {label: place for place, label in enumerate(labels, 1)}
@@ -79,8 +82,8 @@ class _Found:
         """The columns of one rung that are not its names."""
         marked = _one(self.rates, names, arm="marked", context="none")
         checks = {
-            name: _one(self.checks, names, check=name, arm=arm)
-            for name, arm in (("elicitation", "base"), ("comprehension", "base"), ("k", "marked"))
+            name: _one(self.checks, names, check=name.replace("_", " "), arm=arm)
+            for name, arm in CHECKED.items()
         }
         found = {
             "base": _interval(_one(self.rates, names, arm="base", context="none"), "rate"),
@@ -95,7 +98,7 @@ class _Found:
             **_columns(found),
             "undefined": not_asked if marked is None else marked["undefined"],
             "wanted": str(self.wanted[names["setting"]]),
-            **{f"{name}_note": _note(checks[name]) for name in ("comprehension", "k")},
+            "k_note": _note(checks["k"]),
             "interval": "" if marked is None else marked["interval"],
         }
 
