@@ -149,6 +149,25 @@ def test_leakage_as_markdown(caveat):
     assert "| marked | " in told
 
 
+@pytest.mark.parametrize(
+    ("words", "options"),
+    [
+        (["leakage", "study"], ["--json", "--markdown"]),
+        (["transfer", "study"], ["--markdown", "--picture"]),
+        (["ladder", "study"], ["--json", "--picture"]),
+        (["ladder", "study"], ["--json", "--dial"]),
+        (["published"], ["--json", "--picture"]),
+        (["forecast", "toy.yaml"], ["--json", "--markdown"]),
+    ],
+)
+def test_output_has_one_form(caveat, words, options):
+    files = {"--picture": ["x.svg"], "--dial": ["x.svg"]}
+    given = [part for name in options for part in (name, *files.get(name, []))]
+    assert caveat(*words, *given) == (
+        1, "", f"caveat: {' and '.join(options)}: one form at a time; drop all but one\n"
+    )  # fmt: skip
+
+
 def test_transfer_needs_an_intervention(caveat):
     for options in ([], ["--json"], ["--markdown"]):
         assert caveat("transfer", "study", *options) == (

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from caveat.commands.app import AsJson, AsMarkdown, Device, Out, Sets, with_fields
-from caveat.commands.showing import print_tables, warn
+from caveat.commands.showing import one_form, print_tables, warn
 from caveat.errors import CaveatError
 
 
@@ -35,6 +35,7 @@ def forecast(
     markdown: AsMarkdown = False,
 ) -> None:
     """Foretell what marked arms will leak, before any is trained; score that against studies."""
+    one_form(json=as_json, markdown=markdown)
     records = _forecasts(recipe, out, with_fields(sets, device=device), rows)
     for place in earlier or []:
         from caveat.study.forecasts import saved

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from caveat.commands.app import AsJson
-from caveat.commands.showing import warn
+from caveat.commands.showing import one_form, warn
 from caveat.errors import CaveatError
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ def published(
     from caveat.report import published as showing
     from caveat.terminal import console
 
+    one_form(json=as_json, picture=picture)
     every = published() if picture is None and evidence != "own" else (*published(), *own())
     results = chosen(every, phenomenon, model, evidence)
     if picture is not None:

@@ -15,6 +15,13 @@ if TYPE_CHECKING:
     from caveat.report.summary import Summary
 
 
+def one_form(**given: object) -> None:
+    """Raise CaveatError where output is wanted in more forms than one, by the options' names."""
+    wanted = [f"--{name}" for name, value in given.items() if value]
+    if len(wanted) > 1:
+        raise CaveatError(f"{' and '.join(wanted)}: one form at a time; drop all but one")
+
+
 def print_tables(tables: Iterable[Summary], markdown: bool) -> None:
     """Print tables on the terminal, or as markdown."""
     from caveat.report.summary import as_markdown

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from caveat.commands.app import AsJson, AsMarkdown, Place, Version
-from caveat.commands.showing import print_tables, save_picture, warn
+from caveat.commands.showing import one_form, print_tables, save_picture, warn
 from caveat.errors import CaveatError
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ def leakage(
     """Print rates and leakage with their intervals."""
     from caveat.study.exported import opened
 
+    one_form(json=as_json, markdown=markdown)
     frame = opened(study, version, warn).leakage(by)
     if as_json:
         from caveat.measure import records
@@ -55,6 +56,7 @@ def transfer(
     """Print what each intervention changes in each setting, and how alike settings are in that."""
     from caveat.study.exported import opened
 
+    one_form(json=as_json, markdown=markdown, picture=picture)
     figures = opened(study, version, warn)
     figures.check_transfer()
     if picture is not None:
@@ -92,6 +94,8 @@ def ladder(
     """Print which factor carries the difference in leakage between settings, and the dial."""
     from caveat.study.exported import opened
 
+    drawn = {"dial": dial} if picture is None else {"picture": picture}
+    one_form(json=as_json, markdown=markdown, **drawn)
     figures = opened(study, version, warn)
     figures.check_ladder()
     if picture is not None or dial is not None:
