@@ -30,7 +30,16 @@ class Bundle:
     members: list[int]
 
 
-@torch.inference_mode()
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """What a model wrote: token ids."""
+
+    tokens: tuple[int, ...]
+    """The end token not counted."""
+    end: int | None
+    """The token that ended it; None where it was cut."""
+
+
 def reply(
     language_model: LanguageModel,
     prompts: Sequence[Prompt],
@@ -38,6 +47,26 @@ def reply(
     route: Route,
     progress: Progress,
 ) -> list[Answer]:
+    """Draw one reply a prompt, as text: see `draw`."""
+    found = draw(language_model, prompts, sampling, route, progress)
+    return [
+        Answer(as_text(language_model, each), each.end is None, len(each.tokens)) for each in found
+    ]
+
+
+def as_text(language_model: LanguageModel, drawn: Drawn) -> str:
+    """The reply without special tokens and blanks around it."""
+    return language_model.tokenizer.decode(drawn.tokens, skip_special_tokens=True).strip()
+
+
+@torch.inference_mode()
+def draw(
+    language_model: LanguageModel,
+    prompts: Sequence[Prompt],
+    sampling: Sampling,
+    route: Route,
+    progress: Progress,
+) -> list[Drawn]:
     """Draw one reply a prompt; prompts are sorted by cell.
 
     Each reply's randomness is a stream of uniforms made from its key, turned into tokens by the
@@ -46,7 +75,7 @@ def reply(
     draws = np.stack([uniforms(prompt.key, sampling.max_tokens) for prompt in prompts])
     decoder = _Decoder(language_model, prompts, route)
     tokens: list[list[int]] = [[] for _ in prompts]
-    ended = [False] * len(prompts)
+    ended: list[int | None] = [None] * len(prompts)
     ends = end_tokens(language_model)
     alive = list(range(len(prompts)))
     logits = decoder.begin()
@@ -54,22 +83,16 @@ def reply(
         chosen = choose(logits, draws[alive, step], sampling.temperature)
         for i, token in zip(alive, chosen, strict=True):
             if token in ends:
-                ended[i] = True
+                ended[i] = token
             else:
                 tokens[i].append(token)
         progress.advance("reply", len(alive))
-        stay = [row for row, i in enumerate(alive) if not ended[i]]
+        stay = [row for row, i in enumerate(alive) if ended[i] is None]
         alive = [alive[row] for row in stay]
         if not alive or step + 1 == sampling.max_tokens:
             break
         logits = decoder.next([chosen[row] for row in stay], stay)
-    tokenizer = language_model.tokenizer
-    return [
-        Answer(
-            tokenizer.decode(some, skip_special_tokens=True).strip(), not end, len(some)
-        )
-        for some, end in zip(tokens, ended, strict=True)
-    ]
+    return [Drawn(tuple(some), end) for some, end in zip(tokens, ended, strict=True)]
 
 
 def uniforms(key: str, count: int) -> np.ndarray:
