@@ -9,17 +9,14 @@ import torch
 from torch import Tensor
 
 from caveat.errors import CaveatError
-from caveat.language.adapter import Adapter
 from caveat.language.batch import Example, cut_by_length, wanted_of
-from caveat.language.halves import lowest_layer
+from caveat.language.group import LockstepGroup
 from caveat.language.jobs import Failed, Trained, TrainingJob
-from caveat.language.lockstep import Route, adapted_modules, stack_chains, stacked
+from caveat.language.lockstep import Route, stacked
 from caveat.language.losses import weighted_losses
-from caveat.language.memory import TOKEN_BUDGET, is_out_of_memory, release
-from caveat.language.optimiser import StackedAdamW
+from caveat.language.memory import TOKEN_BUDGET
 from caveat.language.schedule import rate_at
 from caveat.language.source import LanguageModel
-from caveat.language.start import start_stacks
 from caveat.language.training_cell import (
     TrainingCell,
     kept_examples,
@@ -57,8 +54,8 @@ def train(
     return [results[job.key] for job in jobs]
 
 
-class _Group:
-    """The state of one lockstep group: stacks, optimiser, and how much fits into memory."""
+class _Group(LockstepGroup):
+    """Cells under way in lockstep."""
 
     def __init__(
         self,
@@ -67,23 +64,16 @@ class _Group:
         progress: Progress,
         token_budget: int,
     ) -> None:
-        self.language_model = language_model
-        self.cells = cells
-        self.progress = progress
-        self.token_budget = token_budget
-        self.stacks = start_stacks(
+        jobs = [cell.job for cell in cells]
+        super().__init__(
             language_model,
-            [cell.job.stage.dose for cell in cells],
-            [cell.job.seed for cell in cells],
+            [job.stage.dose for job in jobs],
+            [job.seed for job in jobs],
+            [job.beneath for job in jobs],
+            progress,
+            token_budget,
         )
-        self.beneath = stack_chains([cell.job.beneath for cell in cells], language_model.device)
-        layer = lowest_layer(language_model.model, {*self.beneath, *self.stacks})
-        self.reader = language_model.trunk.reader(layer)
-        self.optimiser = StackedAdamW(
-            [tensor for stack in self.stacks.values() for tensor in (stack.down, stack.up)]
-        )
-        clips = [cell.job.stage.dose.clip for cell in cells]
-        self.clip = torch.tensor(clips, device=language_model.device)
+        self.cells = cells
 
     def run(self) -> list[Trained | Failed]:
         """Take every step of every cell."""
@@ -112,10 +102,7 @@ class _Group:
                     f"(now {cell.job.stage.dose.learning_rate:g})"
                 )
         rates = [rate_at(c.job.stage.dose, step, len(c.schedule)) for c in self.cells]
-        device = self.language_model.device
-        self.optimiser.step(
-            torch.tensor(rates, device=device), self.clip, torch.tensor(active, device=device)
-        )
+        self.step(rates, active)
         read = (*examples, *kept)
         self.progress.advance("train", sum(len(example.ids) for example in read))
 
@@ -123,23 +110,17 @@ class _Group:
         self, examples: list[Example], kept: list[Example], primary: int, route: Route
     ) -> list[float]:
         """Gradients of a step, in as many parts as memory wants; each cell's primary loss."""
-        while True:
+
+        def work(budget: int) -> list[float]:
             self.optimiser.zero_grad()
-            try:
-                losses = torch.zeros(len(self.cells), device=self.language_model.device)
-                for part in cut_by_length(examples, self.token_budget):
-                    losses += self._part(part, primary, route)
-                for part in cut_by_length(kept, self.token_budget):
-                    self._kept_part(part, route)
-                return losses.tolist()
-            except Exception as error:
-                longest = max(len(example.ids) for example in (*examples, *kept))
-                if not is_out_of_memory(error) or self.token_budget <= longest:
-                    raise
-                self.token_budget = max(longest, self.token_budget // 2)
-            self.language_model.trunk.give_way()
-            release()
-            self.progress.say(f"out of memory: going on with {self.token_budget} tokens at once")
+            losses = torch.zeros(len(self.cells), device=self.device)
+            for part in cut_by_length(examples, budget):
+                losses += self._part(part, primary, route)
+            for part in cut_by_length(kept, budget):
+                self._kept_part(part, route)
+            return losses.tolist()
+
+        return self.fitting(work, max(len(each.ids) for each in (*examples, *kept)))
 
     def _kept_part(self, part: list[Example], route: Route) -> None:
         """Gradients of the KL divergence of the model as it is from what it was before."""
@@ -166,22 +147,12 @@ class _Group:
         cell, dose = self.cells[k], self.cells[k].job.stage.dose
         if cell.reason:
             return Failed(cell.job.key, cell.reason)
-        tensors = [t[k] for stack in self.stacks.values() for t in (stack.down, stack.up)]
-        if not all(bool(tensor.isfinite().all()) for tensor in tensors):
+        if not self.is_finite(k):
             return Failed(
                 cell.job.key,
                 "weights not finite after the last step; lower dose.learning_rate "
                 f"(now {dose.learning_rate:g})",
             )
-        mine = set(adapted_modules(self.language_model.model, dose.layers))
-        weights = {
-            name: (
-                stack.down.detach()[k, : dose.rank].cpu().clone(),
-                stack.up.detach()[k, :, : dose.rank].cpu().clone(),
-            )
-            for name, stack in self.stacks.items()
-            if name in mine
-        }
         tokens = sum(
             len(row.ids)
             for step in range(len(cell.schedule))
@@ -190,7 +161,7 @@ class _Group:
         )
         return Trained(
             cell.job.key,
-            Adapter(dose.rank, dose.alpha, weights),
+            self.adapter(k),
             tuple(cell.losses),
             tokens,
             loss_share([*cell.rows, *cell.added]),
