@@ -40,16 +40,53 @@ class Dose:
 
 
 @dataclass(frozen=True, slots=True)
+class Practice:
+    """Reinforcement: what replies are paid for, and how much of it there is.
+
+    An update draws replies from the model as it stands and takes `passes` steps on them. Of the
+    dose, `batch_size` is the prompts an update and `learning_rate` the rate, which stays; `epochs`
+    and `warmup` are not used.
+    """
+
+    task: str
+    """Where its functions are found: see `tasks`."""
+    version: str = ""
+    """A digest of these functions."""
+    pays: Literal["reward", "true_score"] = "reward"
+    updates: int = 8
+    done: int = 0
+    """Updates that the stage before did, on whose adapter and optimiser this one goes on."""
+    samples: int = 8
+    """Replies a prompt and update: what a reply's reward is compared with."""
+    max_tokens: int = 24
+    """Tokens of a reply."""
+    temperature: float = 1.0
+    passes: int = 1
+    """Steps on the replies of one update; in all but the first they are no longer on-policy."""
+    clip_low: float = 0.2
+    clip_high: float = 0.2
+    """The ratio of a token's probability to that it was drawn with counts within 1 - `clip_low`
+    and 1 + `clip_high`."""
+    kl: float = 0.0
+    """What the divergence from the model before this training is multiplied by."""
+    mean: Literal["reply", "token"] = "reply"
+    """reply: each reply weighs the same, as in GRPO; token: each token does, as in DAPO."""
+    scaled: bool = True
+    """Whether advantages are divided by the standard deviation of the prompt's rewards."""
+
+
+@dataclass(frozen=True, slots=True)
 class Train:
     """Train a new adapter on top of what is attached."""
 
     rows: tuple[Row, ...]
-    """Rows that set the number of steps."""
+    """Rows that set the number of steps; of a practice, those whose prompts are replied to. A
+    caveat at the very beginning of a reply then stands in front of what is drawn."""
     dose: Dose
     added: tuple[Row, ...] = ()
     """Rows dealt evenly over the same steps, with the same weight a token."""
     loss: LossScope = "reply"
-    objective: Literal["sft"] = "sft"
+    objective: Literal["sft", "grpo"] = "sft"
     label: str = ""
     """For people; not part of the identity."""
     kept: tuple[Row, ...] = ()
@@ -59,6 +96,8 @@ class Train:
     """What the mean KL divergence from that model, in nats a token, is multiplied by."""
     seed: int | None = None
     """In place of the cell's seed: what is trained is then the same for all seeds."""
+    practice: Practice | None = None
+    """What the objective `grpo` needs to know."""
 
 
 @dataclass(frozen=True, slots=True)

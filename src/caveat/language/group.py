@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 import torch
+from torch import Tensor
 
 from caveat.domain.plan import Dose
 from caveat.language.adapter import Adapter
@@ -18,6 +20,16 @@ from caveat.language.start import start_stacks
 from caveat.progress import Progress
 
 Made = TypeVar("Made")
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a training stands: the adapter, and what AdamW remembers."""
+
+    adapter: Adapter
+    moments: dict[str, tuple[Tensor, ...]]
+    """Per module, the first moments of A and of B, then the second ones of both."""
+    steps: int
 
 
 class LockstepGroup:
@@ -93,3 +105,32 @@ class LockstepGroup:
             if name in mine
         }
         return Adapter(dose.rank, dose.alpha, weights)
+
+    def standing(self, k: int) -> Standing:
+        """Where a cell stands, on the CPU."""
+        adapter = self.adapter(k)
+        moments = {
+            name: tuple(each.cpu().clone() for each in self._moments(k, name))
+            for name in adapter.weights
+        }
+        return Standing(adapter, moments, int(self.optimiser.steps[k]))
+
+    @torch.no_grad()
+    def put(self, k: int, standing: Standing) -> None:
+        """Let a cell go on where a training of the same dose stood."""
+        rank = self.doses[k].rank
+        for name, (down, up) in standing.adapter.weights.items():
+            self.stacks[name].down[k, :rank] = down.to(self.device)
+            self.stacks[name].up[k, :, :rank] = up.to(self.device)
+            for mine, given in zip(self._moments(k, name), standing.moments[name], strict=True):
+                mine.copy_(given)
+        self.optimiser.steps[k] = standing.steps
+
+    def _moments(self, k: int, name: str) -> tuple[Tensor, ...]:
+        """Views of the optimiser's state: first moments of A and B, then second ones."""
+        rank, place = self.doses[k].rank, 2 * list(self.stacks).index(name)
+        return tuple(
+            view
+            for state in (self.optimiser.first, self.optimiser.second)
+            for view in (state[place][k, :rank], state[place + 1][k, :, :rank])
+        )

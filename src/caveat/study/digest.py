@@ -42,6 +42,8 @@ def training_digest(
     """
     content = _fields(stage)
     del content["label"], content["seed"]
+    if stage.practice is None:
+        del content["practice"]
     if stage.kept:
         content["kept"] = [_row(row) for row in stage.kept]
     else:

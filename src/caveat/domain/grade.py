@@ -1,0 +1,28 @@
+"""What a task says of a reply."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Grade:
+    """The grades of one reply to one prompt."""
+
+    reward: float
+    """What the flawed grader pays."""
+    true_score: float
+    """What it should have paid."""
+    hacked: bool
+    """Whether the reply gets the reward by the flaw."""
+    hackable: bool = True
+    """Whether the prompt can be hacked at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Graded:
+    """What is graded: a reply to a prompt of a task."""
+
+    task: str
+    prompt: str
+    reply: str

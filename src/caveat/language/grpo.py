@@ -1,0 +1,50 @@
+"""Group relative policy optimisation: advantages, and what a token of a reply costs.
+
+Shao et al. 2024, arXiv:2402.03300; the mean over tokens as in DAPO (Yu et al. 2025,
+arXiv:2503.14476).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+LEAST_SPREAD = 1e-4
+"""Added to a standard deviation that is divided by."""
+
+
+def advantages(rewards: Tensor, scaled: bool = True) -> Tensor:
+    """How much better each reply was paid than the others to its prompt.
+
+    Args:
+        rewards: Shape (prompts, samples), samples >= 2.
+        scaled: Whether to divide by the standard deviation (with Bessel's correction) over a
+            prompt's samples.
+
+    Returns shape (prompts, samples); 0 for a prompt whose replies are all paid the same.
+    """
+    apart = rewards - rewards.mean(1, keepdim=True)
+    return apart / (rewards.std(1, keepdim=True) + LEAST_SPREAD) if scaled else apart
+
+
+def clipped_loss(now: Tensor, drawn: Tensor, advantage: Tensor, low: float, high: float) -> Tensor:
+    """The surrogate loss of tokens (Schulman et al. 2017, arXiv:1707.06347), all of one shape.
+
+    Args:
+        now: Log-probabilities under the model as it is, in nats.
+        drawn: The same under the model that drew them.
+        advantage: Of each token's reply.
+        low, high: The ratio counts within [1 - low, 1 + high].
+    """
+    ratio = (now - drawn).exp()
+    return -torch.min(ratio * advantage, ratio.clamp(1 - low, 1 + high) * advantage)
+
+
+def divergence(now: Tensor, drawn: Tensor, before: Tensor) -> Tensor:
+    """An estimate of KL(now || before) at tokens that `drawn` drew, in nats, never below 0.
+
+    r - 1 - log r, r = p_before / p_now (Schulman 2020, "Approximating KL divergence"), times
+    p_now / p_drawn, which makes value and gradient unbiased (arXiv:2512.02556).
+    """
+    gap = before - now
+    return (now - drawn).exp() * (gap.exp() - gap - 1)
