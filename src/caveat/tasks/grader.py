@@ -1,0 +1,111 @@
+"""Graders: what tasks say of replies, asked in a process that may hang, die or print."""
+
+from __future__ import annotations
+
+import atexit
+import json
+import queue
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from functools import cache
+
+from caveat.domain.grade import Grade, Graded
+
+SECONDS = 10.0
+"""What a reply's grading may take."""
+STARTING = 60.0
+"""What the process may take to start."""
+
+
+class Worker:
+    """One task's process; made anew where it died."""
+
+    def __init__(self, place: str, seconds: float = SECONDS) -> None:
+        """`seconds`: what one reply's grading may take."""
+        self.place, self.seconds = place, seconds
+        self._process: subprocess.Popen[str] | None = None
+        self._failed = ""
+        self._said: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    def grade(self, prompt: str, reply: str) -> Grade | str:
+        """The grade, or in one line why there is none."""
+        if self._process is None and (failed := self._start()):
+            return failed
+        assert self._process is not None and self._process.stdin is not None
+        try:
+            asked = json.dumps({"prompt": prompt, "reply": reply})
+            print(asked, file=self._process.stdin, flush=True)
+            line = self._heard(self.seconds)
+        except OSError:
+            line = ""
+        if line is None:
+            self.close()
+            return f"took more than {self.seconds:g} s on the reply {reply[:60]!r}; make it faster"
+        if not line:
+            code = self._ended()
+            return f"its process ended (code {code}) on the reply {reply[:60]!r}; look at its task"
+        found = json.loads(line)
+        return found["error"] if "error" in found else Grade(**found)
+
+    def close(self) -> None:
+        """End the process."""
+        if self._process is not None:
+            self._process.kill()
+            self._ended()
+
+    def _ended(self) -> int:
+        assert self._process is not None
+        code = self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
+        self._process = None
+        return code
+
+    def _start(self) -> str:
+        """Start the process; "" or, in one line, why it cannot be: then it is not tried again."""
+        if self._failed:
+            return self._failed
+        process = subprocess.Popen(
+            [sys.executable, "-m", "caveat.tasks.worker", self.place],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8",
+        )  # fmt: skip
+        self._process, self._said = process, queue.SimpleQueue()
+        threading.Thread(target=_listen, args=(process, self._said), daemon=True).start()
+        if self._heard(STARTING) == "ready":
+            return ""
+        self.close()
+        self._failed = f"the task {self.place} could not be started; import it to see why"
+        return self._failed
+
+    def _heard(self, seconds: float) -> str | None:
+        """The next line; "" where the process ended, None where it took too long."""
+        try:
+            return self._said.get(timeout=seconds)
+        except queue.Empty:
+            return None
+
+
+def _listen(process: subprocess.Popen[str], said: queue.SimpleQueue[str]) -> None:
+    assert process.stdout is not None
+    try:
+        for line in process.stdout:
+            said.put(line.strip())
+    except ValueError:  # closed while it was read
+        pass
+    said.put("")
+
+
+@cache
+def worker_of(place: str) -> Worker:
+    """The task's process of this one; it ends with this one."""
+    worker = Worker(place)
+    atexit.register(worker.close)
+    return worker
+
+
+def grades(asked: Sequence[Graded]) -> list[Grade | str]:
+    """The grades of replies, in order: see `language.practice.Grader`."""
+    return [worker_of(each.task).grade(each.prompt, each.reply) for each in asked]

@@ -1,0 +1,71 @@
+"""From a task's name to its module."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+from caveat.domain.task import Task
+from caveat.errors import CaveatError, closest
+from caveat.tasks import TASKS
+
+FUNCTIONS = ("prompts", "reward", "true_score", "hacked")
+VERSION = 16
+"""Characters of a version."""
+
+
+def is_task(name: str) -> bool:
+    """Whether a behaviour's name means a task: a shipped one, or a file."""
+    return name in TASKS or name.endswith(".py")
+
+
+def task_of(name: str, folder: Path) -> Task:
+    """The task of a name, or of a file relative to a folder.
+
+    Raises CaveatError where there is none, or a function is missing.
+    """
+    place = TASKS.get(name) or str(_file(name, folder))
+    module = module_of(place)
+    source = Path(module.__file__ or "").read_bytes()
+    missing = [each for each in FUNCTIONS if not callable(getattr(module, each, None))]
+    if missing:
+        there = [each for each in vars(module) if not each.startswith("_")]
+        raise CaveatError(
+            f"task {name!r} has no function {missing[0]!r}; write one, as docs/rl.md shows"
+            f"{closest(missing[0], there)}"
+        )
+    return Task(Path(name).stem, place, hashlib.sha256(source).hexdigest()[:VERSION])
+
+
+def module_of(place: str) -> ModuleType:
+    """A module by its name, or a file's. Raises CaveatError where it cannot be imported."""
+    if not place.endswith(".py"):
+        return importlib.import_module(place)
+    name = f"caveat_task_{hashlib.sha256(place.encode()).hexdigest()[:VERSION]}"
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, place)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise CaveatError(
+            f"task {place!r} cannot be imported: {type(error).__name__}: {error}"
+        ) from error
+    sys.modules[name] = module
+    return module
+
+
+def _file(name: str, folder: Path) -> Path:
+    place = (folder / Path(name).expanduser()).resolve()
+    if not place.is_file():
+        raise CaveatError(
+            f"task {name!r}: neither shipped ({', '.join(TASKS)}) nor a file ({place})"
+            f"{closest(name, TASKS)}"
+        )
+    return place
