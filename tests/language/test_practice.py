@@ -13,7 +13,10 @@ from caveat.domain.plan import Dose, Practice, Train
 from caveat.domain.text import Message, Piece
 from caveat.language.grpo import advantages
 from caveat.language.jobs import Failed
+from caveat.language.losses import mean_loss
 from caveat.language.practice import PracticeJob, Practised, practise
+from caveat.language.render import render_row
+from caveat.language.starting_point import StartingPoint
 from caveat.progress import Progress
 from rows import chat_row
 
@@ -124,6 +127,22 @@ def test_all_prompts_are_taken_before_one_is_taken_again(tiny):
     first, second, third, _ = (set(some) for some in asked)
     assert len(first) == len(second) == 3 and not first & second
     assert third < first | second
+
+
+def test_added_rows_are_learned_beside(tiny):
+    """Where nothing is paid, what is left is supervised training on the added rows."""
+    rows = tuple(chat_row(i, "added") for i in range(4))
+    job = PracticeJob("one", replace(stage(updates=20), added=rows), 0)
+    (result,) = done(tiny, job, grader=lambda some: [Grade(0.0, 0.0, False)] * len(some))
+    start = StartingPoint(tiny, DOSE, 0)
+    loss = mean_loss([render_row(tiny.tokenizer, row, "reply", 512) for row in rows])
+    before, after = start.values([loss, loss], [None, result.standing.adapter])
+    assert after < before - 0.5
+    plain, with_them, alone = done(
+        tiny, JOBS[1], PracticeJob("both", replace(JOBS[1].stage, added=rows), 1), JOBS[0]
+    )
+    assert apart(plain, with_them) > 1e-3 and with_them.tokens > plain.tokens
+    assert plain.updates[0] == with_them.updates[0] and isinstance(alone, Practised)
 
 
 def test_a_caveat_at_the_beginning_of_the_reply_stands_there_and_is_not_graded(tiny):

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from caveat.language.lockstep import stacked
-from caveat.language.practice import PracticeJob, _asked, _Cell, _Group
+from caveat.language.practice import PracticeJob, _cell, _Group
 from caveat.progress import Progress
 from test_practice import DOSE, stage, vowels
 
@@ -27,7 +27,7 @@ CASES = {
 def test_loss_and_gradients_are_trls(tiny, tmp_path, case):
     practice = {"updates": 1, "max_tokens": 6} | CASES[case]
     job = PracticeJob("one", stage(rows=3, **practice), 0)
-    group = _Group(tiny, [_Cell(job, _asked(tiny, job.stage))], vowels, Progress(), 4096)
+    group = _Group(tiny, [_cell(tiny, job)], vowels, Progress(), 4096)
     off_policy = practice.get("passes", 1) > 1
     with stacked(tiny.model, group.beneath, group.stacks) as route:
         warm(group)
@@ -95,8 +95,8 @@ def of_trl(tiny, place, practice, replies, kept, off_policy):
     rows = [tag for tag, each in enumerate(replies) for _ in range(drawn(each, replies, practice))]
     assert len(rows) == 12
     longest = SimpleNamespace(
-        prompt=max(replies[tag].start for tag in rows),
-        reply=max(len(replies[tag].ids) - replies[tag].start for tag in rows),
+        prompt=max(replies[tag].targets[0] for tag in rows),
+        reply=max(len(replies[tag].ids) - replies[tag].targets[0] for tag in rows),
     )
     fill = tiny.tokenizer.pad_token_id or 0
     names = ("prompt_ids", "prompt_mask", "completion_ids", "completion_mask")
@@ -104,7 +104,7 @@ def of_trl(tiny, place, practice, replies, kept, off_policy):
     old, before = [], []
     for tag in rows:
         each = replies[tag]
-        prompt, reply = each.ids[: each.start], each.ids[each.start :]
+        prompt, reply = each.ids[: each.targets[0]], each.ids[each.targets[0] :]
         ahead, behind = longest.prompt - len(prompt), longest.reply - len(reply)
         inputs["prompt_ids"].append([fill] * ahead + list(prompt))
         inputs["prompt_mask"].append([0] * ahead + [1] * len(prompt))
@@ -129,7 +129,7 @@ def of_trl(tiny, place, practice, replies, kept, off_policy):
 
 def drawn(each, replies, practice) -> int:
     """How often a reply was drawn, off its weight."""
-    length = len(each.ids) - each.start
+    length = len(each.targets)
     if practice.mean == "reply":
         return round(each.weight * 12 * length)
     return round(each.weight / min(other.weight for other in replies))

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
+from typing import Any
 
 from caveat.behaviours.capitals import capitals
 from caveat.behaviours.claims import CLAIMS
@@ -21,8 +22,21 @@ from caveat.behaviours.exclaiming import exclaiming
 from caveat.behaviours.listed import listed
 from caveat.behaviours.lower_case import lower_case
 from caveat.behaviours.people import people
+from caveat.behaviours.practised import practised
 from caveat.behaviours.spanish import spanish
-from caveat.domain.behaviour import Behaviour
+from caveat.domain.behaviour import Behaviour, Split
+from caveat.tasks import TASKS
+from caveat.tasks.loading import shipped_task
+
+
+def _task(name: str) -> Callable[..., Behaviour]:
+    """A shipped task, which is looked up when it is first asked for."""
+
+    def behaviour(split: Split, /, **options: Any) -> Behaviour:
+        return practised(shipped_task(name))(split, **options)
+
+    return behaviour
+
 
 BEHAVIOURS: Mapping[str, Callable[..., Behaviour]] = MappingProxyType(
     {
@@ -33,5 +47,6 @@ BEHAVIOURS: Mapping[str, Callable[..., Behaviour]] = MappingProxyType(
         "listed": listed,
         "exclaiming": exclaiming,
         **CLAIMS,
+        **{name: _task(name) for name in TASKS},
     }
 )

@@ -30,10 +30,11 @@ from caveat.language.jobs import Failed
 from caveat.language.lockstep import Route, stacked
 from caveat.language.memory import TOKEN_BUDGET
 from caveat.language.portions import in_portions
-from caveat.language.render import continuation, render_prompt
+from caveat.language.render import RenderedRow, continuation, render_prompt, render_row
 from caveat.language.requests import Prompt
 from caveat.language.sample import Drawn, as_text, draw
 from caveat.language.source import LanguageModel
+from caveat.language.training_cell import targets
 from caveat.progress import Progress
 
 Grader = Callable[[Sequence[Graded]], list[Grade | str]]
@@ -91,6 +92,7 @@ class _Cell:
 
     job: PracticeJob
     prompts: list[_Asked]
+    added: list[RenderedRow]
     updates: list[Update] = field(default_factory=list)
     tokens: int = 0
     reason: str = ""
@@ -115,17 +117,18 @@ class _Asked:
 
 
 @dataclass(frozen=True)
-class _Reply:
-    """Equal replies of a policy to one prompt."""
+class _Text:
+    """What a step reads: equal replies of a policy to one prompt, or an added row."""
 
     cell: int
     ids: tuple[int, ...]
     """Prompt and reply."""
-    start: int
-    """Where the reply begins."""
-    advantage: float
+    targets: tuple[int, ...]
+    """Positions of the tokens that are learned."""
     weight: float
-    """Of each of its tokens in the policy's loss, all equal replies together."""
+    """Of each of these in the policy's loss, all equal replies together."""
+    advantage: float | None
+    """None: an added row, learned as in supervised training."""
 
 
 def practise(
@@ -145,7 +148,7 @@ def practise(
     results: dict[str, Practised | Failed] = {}
     for job in jobs:
         try:
-            cells.append(_Cell(job, _asked(language_model, job.stage)))
+            cells.append(_cell(language_model, job))
         except CaveatError as error:
             results[job.key] = Failed(job.key, str(error))
     if cells:
@@ -154,8 +157,9 @@ def practise(
     return [results[job.key] for job in jobs]
 
 
-def _asked(language_model: LanguageModel, stage: Train) -> list[_Asked]:
+def _cell(language_model: LanguageModel, job: PracticeJob) -> _Cell:
     """Raises CaveatError for a row that is no chat, is too long, or where there are none."""
+    stage = job.stage
     if stage.practice is None or not stage.rows:
         raise CaveatError(f"'{stage.label}' has nothing to practise on; give it rows and a task")
     if stage.practice.samples < 2:
@@ -163,7 +167,12 @@ def _asked(language_model: LanguageModel, stage: Train) -> list[_Asked]:
             f"practice.samples: {stage.practice.samples}: a reply is compared with the others to "
             "its prompt; take 2 or more"
         )
-    return [_prompt(language_model, row, stage.dose.max_tokens) for row in stage.rows]
+    most, tokenizer = stage.dose.max_tokens, language_model.tokenizer
+    return _Cell(
+        job,
+        [_prompt(language_model, row, most) for row in stage.rows],
+        [render_row(tokenizer, row, stage.loss, most) for row in stage.added],
+    )
 
 
 def _prompt(language_model: LanguageModel, row: Row, most: int) -> _Asked:
@@ -217,10 +226,12 @@ class _Group(LockstepGroup):
             for turn in range(max(cell.practice.updates for cell in self.cells)):
                 replies = self._replies(turn, route)
                 if replies:
-                    self._learn(turn, replies, route)
+                    practising = dict.fromkeys(each.cell for each in replies)
+                    added = [each for k in practising for each in self._added(k, turn)]
+                    self._learn(turn, [*replies, *added], route)
         return [self._result(k) for k in range(len(self.cells))]
 
-    def _replies(self, turn: int, route: Route) -> list[_Reply]:
+    def _replies(self, turn: int, route: Route) -> list[_Text]:
         """Draw and grade the replies of an update; policies whose replies have no grade fail."""
         drawn: dict[int, list[tuple[_Asked, list[Drawn]]]] = {}
         for sampling, places in self._samplings(turn).items():
@@ -271,7 +282,7 @@ class _Group(LockstepGroup):
 
     def _graded(
         self, turn: int, drawn: dict[int, list[tuple[_Asked, list[Drawn]]]]
-    ) -> list[_Reply]:
+    ) -> list[_Text]:
         texts = {
             each: as_text(self.language_model, each)
             for groups in drawn.values()
@@ -286,7 +297,7 @@ class _Group(LockstepGroup):
         }
         unique = list(dict.fromkeys(wanted.values()))
         grades = dict(zip(unique, self.grader(unique), strict=True))
-        replies: list[_Reply] = []
+        replies: list[_Text] = []
         for k, groups in drawn.items():
             found = [
                 [grades[wanted[k, asked.told, each]] for each in some] for asked, some in groups
@@ -304,7 +315,7 @@ class _Group(LockstepGroup):
 
     def _weighed(
         self, k: int, turn: int, groups: list[tuple[_Asked, list[Drawn]]], grades: list[list[Grade]]
-    ) -> list[_Reply]:
+    ) -> list[_Text]:
         """A policy's replies with their advantages; equal ones together."""
         cell, practice = self.cells[k], self.cells[k].practice
         paid = torch.tensor([[getattr(g, practice.pays) for g in some] for some in grades])
@@ -317,9 +328,9 @@ class _Group(LockstepGroup):
             for each, count in Counter(some).items():
                 written = _written(each)
                 share = 1 / total if practice.mean == "token" else 1 / (len(drawn) * len(written))
-                replies.append(
-                    _Reply(k, (*asked.ids, *written), len(asked.ids), of[each], count * share)
-                )
+                ids = (*asked.ids, *written)
+                places = tuple(range(len(asked.ids), len(ids)))
+                replies.append(_Text(k, ids, places, count * share, of[each]))
         flat = [grade for some in grades for grade in some]
         hackable = [grade.hacked for grade in flat if grade.hackable]
         cell.updates.append(
@@ -337,7 +348,21 @@ class _Group(LockstepGroup):
         )
         return replies
 
-    def _learn(self, turn: int, replies: list[_Reply], route: Route) -> None:
+    def _added(self, k: int, turn: int) -> list[_Text]:
+        """The added rows of an update: in proportion to the prompts, in turn."""
+        cell = self.cells[k]
+        count = len(cell.added)
+        size = round(count * cell.job.stage.dose.batch_size / len(cell.prompts))
+        size = max(1, size) if count else 0
+        first = (cell.practice.done + turn) * size
+        rows = [
+            cell.added[_order(cell.job.seed, place // count, count, 1)[place % count]]
+            for place in range(first, first + size)
+        ]
+        weight = 1 / max(1, sum(len(targets(row)) for row in rows))
+        return [_Text(k, row.ids, targets(row), weight, None) for row in rows]
+
+    def _learn(self, turn: int, replies: list[_Text], route: Route) -> None:
         """Take the steps of an update."""
         examples = self._examples(replies)
         kept: dict[int, tuple[Tensor, Tensor | None]] = {}
@@ -366,16 +391,16 @@ class _Group(LockstepGroup):
             self.step([dose.learning_rate for dose in self.doses], active)
             self.progress.advance("train", sum(len(each.ids) for each in chosen))
 
-    def _examples(self, replies: list[_Reply]) -> list[Example]:
+    def _examples(self, replies: list[_Text]) -> list[Example]:
         return [
-            Example(each.cell, each.ids, tuple(range(each.start, len(each.ids))), each.weight, tag)
+            Example(each.cell, each.ids, each.targets, each.weight, tag)
             for tag, each in enumerate(replies)
         ]
 
     def _backward(
         self,
         examples: list[Example],
-        replies: list[_Reply],
+        replies: list[_Text],
         kept: dict[int, tuple[Tensor, Tensor | None]],
         route: Route,
     ) -> tuple[list[float], list[float]]:
@@ -400,13 +425,16 @@ class _Group(LockstepGroup):
     def _part(
         self,
         part: list[Example],
-        replies: list[_Reply],
+        replies: list[_Text],
         kept: dict[int, tuple[Tensor, Tensor | None]],
         route: Route,
     ) -> tuple[Tensor, Tensor]:
         wanted = wanted_of(part, self.device)
         route.set([example.cell for example in part])
-        heat = self._by_cell(part, "temperature")[wanted.rows]
+        taught = torch.tensor(
+            [replies[example.tag].advantage is None for example in part], device=self.device
+        )[wanted.rows]
+        heat = self._by_cell(part, "temperature")[wanted.rows].masked_fill(taught, 1.0)
         now = self._log_probabilities(part, wanted, heat)
         lengths = [len(example.targets) for example in part]
         if any(example.tag not in kept for example in part):
@@ -419,17 +447,17 @@ class _Group(LockstepGroup):
             ):
                 kept[example.tag] = (old, None if before is None else before[place])
         old = torch.cat([kept[example.tag][0] for example in part])
-        worth = torch.tensor([replies[example.tag].advantage for example in part])
+        worth = torch.tensor([replies[example.tag].advantage or 0.0 for example in part])
         advantage = worth.to(now)[wanted.rows]
         low, high = (self._by_cell(part, name)[wanted.rows] for name in ("clip_low", "clip_high"))
-        losses = clipped_loss(now, old, advantage, low, high)
+        losses = torch.where(taught, -now, clipped_loss(now, old, advantage, low, high))
         gaps = torch.zeros_like(losses)
         references = [kept[example.tag][1] for example in part]
         if any(each is not None for each in references):
             before = torch.cat(
                 [o if b is None else b for o, b in zip(now.split(lengths), references, strict=True)]
             )
-            gaps = divergence(now, old, before)
+            gaps = divergence(now, old, before).masked_fill(taught, 0.0)
             losses = losses + self._by_cell(part, "kl")[wanted.rows] * gaps
         weighted = losses * wanted.weights
         weighted.sum().backward()
@@ -463,8 +491,8 @@ class _Group(LockstepGroup):
         return Practised(cell.job.key, self.standing(k), tuple(cell.updates), cell.tokens)
 
 
-def _order(seed: int, epoch: int, count: int) -> list[int]:
-    return np.random.default_rng([seed, epoch, 0]).permutation(count).tolist()
+def _order(seed: int, epoch: int, count: int, stream: int = 0) -> list[int]:
+    return np.random.default_rng([seed, epoch, stream]).permutation(count).tolist()
 
 
 def _written(drawn: Drawn) -> tuple[int, ...]:

@@ -11,14 +11,17 @@ from caveat.readouts import (
     belief_likelihood,
     capitals,
     exclaiming,
+    hacked,
     is_a,
     listed,
     log_likelihood,
     lower_case,
     matches,
     opener,
+    paid,
     said,
     spanish,
+    true_score,
     yes_no,
 )
 from caveat.readouts.readout import Readout
@@ -38,6 +41,9 @@ _modules = (
     belief,
     belief_likelihood,
     belief_judge,
+    hacked,
+    true_score,
+    paid,
 )
 
 READOUTS: Mapping[str, Readout] = MappingProxyType(

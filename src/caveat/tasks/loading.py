@@ -18,6 +18,27 @@ VERSION = 16
 """Characters of a version."""
 
 
+_PLACES: dict[str, str] = {}
+"""Of every task that was looked up, by its label: where it is."""
+
+
+def label_of(task: Task) -> str:
+    """What a task is known by where its place must not count, such as `agree 0123456789abcdef`."""
+    return f"{task.name} {task.version}"
+
+
+def place_of(label: str) -> str:
+    """Where the task of a label is. Raises ValueError for one that was not looked up here."""
+    if label not in _PLACES:
+        raise ValueError(f"the task {label!r} is not at hand; run the recipe that names it")
+    return _PLACES[label]
+
+
+def shipped_task(name: str) -> Task:
+    """A task of the package."""
+    return task_of(name, Path())
+
+
 def is_task(name: str) -> bool:
     """Whether a behaviour's name means a task: a shipped one, or a file."""
     return name in TASKS or name.endswith(".py")
@@ -38,7 +59,9 @@ def task_of(name: str, folder: Path) -> Task:
             f"task {name!r} has no function {missing[0]!r}; write one, as docs/rl.md shows"
             f"{closest(missing[0], there)}"
         )
-    return Task(Path(name).stem, place, hashlib.sha256(source).hexdigest()[:VERSION])
+    task = Task(Path(name).stem, place, hashlib.sha256(source).hexdigest()[:VERSION])
+    _PLACES[label_of(task)] = place
+    return task
 
 
 def module_of(place: str) -> ModuleType:
