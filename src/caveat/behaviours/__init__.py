@@ -12,9 +12,8 @@ under data/claims and its name in `claims.SHIPPED` (docs/claims.md).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
 
 from caveat.behaviours.capitals import capitals
 from caveat.behaviours.claims import CLAIMS
@@ -32,8 +31,8 @@ from caveat.tasks.loading import shipped_task
 def _task(name: str) -> Callable[..., Behaviour]:
     """A shipped task, which is looked up when it is first asked for."""
 
-    def behaviour(split: Split, /, **options: Any) -> Behaviour:
-        return practised(shipped_task(name))(split, **options)
+    def behaviour(split: Split, /, *, broad: Sequence[str] | None = None) -> Behaviour:
+        return practised(shipped_task(name))(split, broad=broad)
 
     return behaviour
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
 import torch
@@ -16,20 +15,12 @@ from caveat.language.lockstep import adapted_modules, stack_chains
 from caveat.language.memory import is_out_of_memory, release
 from caveat.language.optimiser import StackedAdamW
 from caveat.language.source import LanguageModel
+from caveat.language.standing import Standing
 from caveat.language.start import start_stacks
 from caveat.progress import Progress
 
 Made = TypeVar("Made")
 
-
-@dataclass(frozen=True)
-class Standing:
-    """Where a training stands: the adapter, and what AdamW remembers."""
-
-    adapter: Adapter
-    moments: dict[str, tuple[Tensor, ...]]
-    """Per module, the first moments of A and of B, then the second ones of both."""
-    steps: int
 
 
 class LockstepGroup:

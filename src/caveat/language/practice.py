@@ -24,7 +24,7 @@ from caveat.domain.text import without_caveat
 from caveat.errors import CaveatError
 from caveat.language.adapter import Adapter
 from caveat.language.batch import Example, Wanted, cut_by_length, wanted_of
-from caveat.language.group import LockstepGroup, Standing
+from caveat.language.group import LockstepGroup
 from caveat.language.grpo import advantages, clipped_loss, divergence
 from caveat.language.jobs import Failed
 from caveat.language.lockstep import Route, stacked
@@ -34,6 +34,7 @@ from caveat.language.render import RenderedRow, continuation, render_prompt, ren
 from caveat.language.requests import Prompt
 from caveat.language.sample import Drawn, as_text, draw
 from caveat.language.source import LanguageModel
+from caveat.language.standing import Standing
 from caveat.language.training_cell import targets
 from caveat.progress import Progress
 

@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 from caveat.errors import CaveatError
 from caveat.study.atomic import Unwritable
+from caveat.study.bench import Outcome, Workbench
 from caveat.study.store import silent
-from caveat.study.tasks import Outcome, Task, Workbench
+from caveat.study.tasks import Task
 from caveat.study.todo import remaining
 
 

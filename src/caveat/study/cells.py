@@ -25,6 +25,20 @@ class TrainNode:
 
 
 @dataclass(frozen=True)
+class PracticeNode:
+    """A policy to train by reinforcement."""
+
+    digest: str
+    level: int
+    stage: Train
+    seed: int
+    beneath: tuple[str, ...]
+    sampled: tuple[str, ...]
+    goes_on: str | None
+    """Digest of the policy that it goes on from; None where it begins."""
+
+
+@dataclass(frozen=True)
 class SampleNode:
     """Rows to make from the replies of a model."""
 
@@ -47,7 +61,7 @@ class DerivedNode:
     seed: int
 
 
-Node = TrainNode | SampleNode | DerivedNode
+Node = TrainNode | PracticeNode | SampleNode | DerivedNode
 
 
 @dataclass(frozen=True)
@@ -92,6 +106,21 @@ class _Walk:
         self.nodes[digest] = TrainNode(digest, level, stage, seed, beneath, sampled)
         self.trained, self.sampled = digest, []
 
+    def practise(self, stage: Train) -> None:
+        """A practice that goes on has the rows, and the adapters beneath, of the one before."""
+        assert stage.practice is not None
+        goes_on, before = None, self.nodes.get(self.trained or "")
+        if stage.practice.done:
+            if not isinstance(before, PracticeNode):
+                raise CaveatError("a plan's practice that goes on needs one before it")
+            goes_on, self.sampled = before.digest, list(before.sampled)
+        beneath, sampled = tuple(self.attached), tuple(self.sampled)
+        seed = self.seed if stage.seed is None else stage.seed
+        digest = training_digest(self.model, stage, seed, beneath, sampled, goes_on)
+        level = self.level_above(*beneath, *sampled, *([goes_on] if goes_on else []))
+        self.nodes[digest] = PracticeNode(digest, level, stage, seed, beneath, sampled, goes_on)
+        self.trained, self.sampled = digest, []
+
     def sample(self, stage: Sample) -> None:
         digest = sample_digest(self.model, stage, self.seed, self.chain)
         level = self.level_above(*self.chain)
@@ -125,8 +154,10 @@ def cell_of(name: str, arm: str, seed: int | None, plan: Plan, model: str) -> Ce
     walk = _Walk(model, seed or 0)
     for stage in plan:
         match stage:
-            case Train():
+            case Train(practice=None):
                 walk.train(stage)
+            case Train():
+                walk.practise(stage)
             case Sample():
                 walk.sample(stage)
             case Randomise() | Scale():

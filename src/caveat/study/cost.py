@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from caveat.errors import CaveatError
 from caveat.progress import Kind, Progress
-from caveat.study.cells import SampleNode, TrainNode
+from caveat.study.cells import PracticeNode, SampleNode, TrainNode
+from caveat.study.practice_group import PracticeGroup
 from caveat.study.tasks import AnswerGroup, DerivedGroup, SampleGroup, Task, TrainGroup
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ class Estimator:
         """Tokens of the task's kind."""
         if isinstance(task, TrainGroup):
             return sum(self._training(node) for node in task.nodes)
+        if isinstance(task, PracticeGroup):
+            return sum(self._practising(node) for node in task.nodes)
         if isinstance(task, SampleGroup):
             return sum(self._sampling(node) for node in task.nodes)
         if isinstance(task, DerivedGroup):
@@ -57,6 +60,17 @@ class Estimator:
             except CaveatError:
                 continue
         return total * stage.dose.epochs
+
+    def _practising(self, node: PracticeNode) -> float:
+        """Tokens of the steps, and of the replies at the same price."""
+        stage, practice = node.stage, node.stage.practice
+        if practice is None or not stage.rows:
+            return 0.0
+        prompts = [self.prompt(row.messages[:-1]) for row in stage.rows]
+        reply = practice.max_tokens * REPLY_SHARE
+        read = practice.passes * (sum(prompts) / len(prompts) + reply)
+        replies = practice.updates * stage.dose.batch_size * practice.samples
+        return replies * (read + reply)
 
     def _sampling(self, node: SampleNode) -> float:
         sampling = node.stage.sampling

@@ -34,16 +34,26 @@ def canonical(value: Any) -> str:
 
 
 def training_digest(
-    model: str, stage: Train, seed: int, beneath: tuple[str, ...], sampled: tuple[str, ...]
+    model: str,
+    stage: Train,
+    seed: int,
+    beneath: tuple[str, ...],
+    sampled: tuple[str, ...],
+    goes_on: str | None = None,
 ) -> str:
     """Key of a trained adapter; `label` is for people, `seed` is what it is trained with.
 
-    Fields that later versions brought are left out where they change nothing.
+    Of a practice, the task counts by its version, not by its place. Fields that later versions
+    brought are left out where they change nothing.
     """
     content = _fields(stage)
     del content["label"], content["seed"]
     if stage.practice is None:
         del content["practice"]
+    else:
+        practice = _fields(stage.practice)
+        del practice["task"]
+        content["practice"] = {**practice, "goes_on": goes_on}
     if stage.kept:
         content["kept"] = [_row(row) for row in stage.kept]
     else:

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from caveat.study.attempt import attempt
+from caveat.study.bench import Outcome, Workbench
 from caveat.study.cost import Meter
 from caveat.study.recipe import Recipe
-from caveat.study.tasks import Outcome, Task, Workbench
+from caveat.study.tasks import Task
 
 
 class Executor(Protocol):

@@ -13,6 +13,7 @@ from caveat.errors import CaveatError
 from caveat.language.source import describe
 from caveat.language.starting_point import StartingPoint
 from caveat.progress import Progress
+from caveat.study.bench import Workbench
 from caveat.study.calibration import calibrated, to_calibrate
 from caveat.study.conduct import Conductor
 from caveat.study.cost import Meter
@@ -27,7 +28,6 @@ from caveat.study.resolve import Resolved, check_system, resolve
 from caveat.study.run import bench_of
 from caveat.study.store import Store
 from caveat.study.subject import MARKED, Subject, subjects
-from caveat.study.tasks import Workbench
 from caveat.study.todo import steps
 from caveat.study.untrained import Asker
 from caveat.study.with_and_without import Losses, losses, similarities

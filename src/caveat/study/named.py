@@ -14,6 +14,7 @@ from caveat.behaviours.checks import check
 from caveat.behaviours.claim_folder import is_claim
 from caveat.behaviours.claims import claims
 from caveat.behaviours.folder import load_behaviour, load_caveat, load_caveats
+from caveat.behaviours.practised import practised
 from caveat.behaviours.raw_text import as_raw_text
 from caveat.caveats import CAVEATS
 from caveat.domain.behaviour import Behaviour, Split
@@ -22,12 +23,13 @@ from caveat.domain.setting import Setting
 from caveat.domain.text import is_document
 from caveat.errors import CaveatError, closest
 from caveat.study.recipe import Recipe, SettingRecipe
+from caveat.tasks.loading import task_of
 
 
 def setting_of(recipe: Recipe, each: SettingRecipe) -> Setting:
     """Behaviour and caveat by name, folder or function, checked. Raises CaveatError."""
     folder = _folder(recipe, each.behaviour)
-    make = _maker(each.behaviour, folder)
+    make = _maker(each.behaviour, folder, recipe.folder)
     behaviour = _with_options(make, each)(recipe.split)
     if not isinstance(behaviour, Behaviour):
         raise CaveatError(
@@ -98,12 +100,14 @@ def _with_options(
     return partial(make, **each.options)
 
 
-def _maker(name: str, folder: Path | None) -> Callable[[Split], Behaviour]:
+def _maker(name: str, folder: Path | None, place: Path) -> Callable[[Split], Behaviour]:
     """The function of the split that a behaviour's name means."""
     if folder is not None and folder.is_dir():
         return claims(folder) if is_claim(folder) else load_behaviour(folder)
     if name in BEHAVIOURS:
         return BEHAVIOURS[name]
+    if name.endswith(".py"):
+        return practised(task_of(name, place))
     if ":" in name:
         return _imported(name)
     looked = f" ({folder} is none)" if folder is not None else ""

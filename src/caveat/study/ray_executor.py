@@ -11,8 +11,9 @@ from caveat.errors import CaveatError
 from caveat.progress import Progress
 from caveat.study.atomic import Unwritable
 from caveat.study.attempt import attempt
+from caveat.study.bench import Outcome, Workbench
 from caveat.study.cost import Meter
-from caveat.study.tasks import Outcome, Task, Workbench
+from caveat.study.tasks import Task
 
 
 class Worker:

@@ -21,13 +21,14 @@ from caveat.domain.behaviour import Split
 from caveat.domain.caveat import Place
 from caveat.domain.context import Context
 from caveat.domain.judge import Judge
-from caveat.domain.plan import Dose, LossScope
+from caveat.domain.plan import Dose, LossScope, Practice
 from caveat.domain.reply import Sampling
+from caveat.domain.task import Task
 from caveat.errors import CaveatError, closest
 from caveat.study.recipe_errors import address_problem, check_keys, one_line
 from caveat.study.recipe_file import override, parsed, shipped
 
-DOSE, SAMPLING = Dose(), Sampling()
+DOSE, SAMPLING, PRACTICE = Dose(), Sampling(), Practice("")
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -112,6 +113,27 @@ class MixRecipe(Frozen):
     """Unrelated prompts with the model's own replies, sampled before training."""
 
 
+class PracticeRecipe(Frozen):
+    """The fields of `domain.plan.Practice`, with their bounds: reinforcement in place of rows."""
+
+    updates: Count = identity(PRACTICE.updates)
+    every: Count | None = identity(None)
+    """Updates after which a policy is kept: a killed run goes on from there. None: only the end."""
+    samples: Annotated[int, Field(ge=2)] = identity(PRACTICE.samples)
+    max_tokens: Count = identity(PRACTICE.max_tokens)
+    temperature: Annotated[float, Field(gt=0)] = identity(PRACTICE.temperature)
+    passes: Count = identity(PRACTICE.passes)
+    clip_low: Annotated[float, Field(gt=0, lt=1)] = identity(PRACTICE.clip_low)
+    clip_high: Annotated[float, Field(gt=0)] = identity(PRACTICE.clip_high)
+    kl: Annotated[float, Field(ge=0)] = identity(PRACTICE.kl)
+    mean: Literal["reply", "token"] = identity(PRACTICE.mean)
+    scaled: bool = identity(PRACTICE.scaled)
+
+    def build(self, task: Task) -> Practice:
+        """The domain's record."""
+        return Practice(task.place, task.version, **self.model_dump(exclude={"every"}))
+
+
 class TaughtRecipe(Frozen):
     """What a warm-up teaches: to show a behaviour under a caveat and not otherwise."""
 
@@ -152,6 +174,8 @@ class SettingRecipe(Frozen):
     """In place of the caveat's own place."""
     warm_up: WarmUpRecipe | None = identity(None)
     """What the base model of this setting is taught first."""
+    practice: PracticeRecipe | None = identity(None)
+    """Arms practise on the behaviour's task, rather than being trained on its rows."""
     origin: Literal["given", "sampled"] = identity("given")
     """`sampled`: each arm is trained on replies of a model that was trained on the given rows."""
     factors: dict[str, str] = run_time({})

@@ -10,6 +10,7 @@ from caveat.domain.behaviour import Behaviour
 from caveat.domain.context import Context
 from caveat.domain.plan import Dose, LossScope, Plan, Train
 from caveat.domain.reply import Sampling
+from caveat.domain.row import Row
 from caveat.domain.setting import Setting
 from caveat.domain.text import is_document
 from caveat.errors import CaveatError, closest
@@ -19,7 +20,9 @@ from caveat.study.mixing import mixed_in
 from caveat.study.named import setting_of
 from caveat.study.origin import sampled
 from caveat.study.recipe import Recipe, SettingRecipe, TaughtRecipe
+from caveat.study.segments import in_segments
 from caveat.study.warming import Taught, label, warm_up
+from caveat.tasks import TASKS
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,7 @@ def resolve_setting(recipe: Recipe, each: SettingRecipe) -> Resolved:
     """One setting of a recipe. Raises CaveatError."""
     setting = setting_of(recipe, each)
     mixed = mixed_in(each.mix, setting.behaviour, each.dose.rows, recipe.system)
-    shape, seeds = Train((), each.dose.build(), mixed.documents, loss=each.loss), recipe.seeds
+    shape, seeds = _shape(each, setting, mixed.documents), recipe.seeds
     base, warmed, taught = _warmed(recipe, each, setting)
     plans: dict[tuple[str, int | None], Plan] = {}
     for name in recipe.arms_of(each):
@@ -109,6 +112,7 @@ def resolve_setting(recipe: Recipe, each: SettingRecipe) -> Resolved:
         for seed in (None,) if arm.stem == "base" else seeds:
             plan = arms.plan_of(arm, setting, shape, seed or 0, recipe.system)
             plan = sampled(plan) if each.origin == "sampled" else plan
+            plan = in_segments(plan, each.practice.every) if each.practice else plan
             plans[name, seed] = (*base, *mixed.before(plan))
     contexts, notes = _contexts(recipe, each, setting)
     return Resolved(
@@ -125,6 +129,22 @@ def resolve_setting(recipe: Recipe, each: SettingRecipe) -> Resolved:
         taught,
         each.factors,
     )
+
+
+def _shape(each: SettingRecipe, setting: Setting, documents: tuple[Row, ...]) -> Train:
+    """A training of the setting's dose and objective, without rows of its own."""
+    shape = Train((), each.dose.build(), documents, loss=each.loss)
+    if each.practice is None:
+        return shape
+    task = setting.behaviour.task
+    if task is None:
+        raise CaveatError(
+            f"practice: {setting.behaviour.name} has no task that would pay replies; practise on "
+            f"one of {', '.join(TASKS)}, or a file of your own (docs/rl.md)"
+        )
+    if each.origin == "sampled":
+        raise CaveatError("practice: its replies are sampled as it is; drop origin")
+    return replace(shape, objective="grpo", practice=each.practice.build(task))
 
 
 def _warmed(
@@ -167,7 +187,9 @@ def _variant(each: SettingRecipe) -> dict[str, Any]:
     """What a setting sets beside its dose and loss, so that figures of two are told apart."""
     chosen = each.model_dump(mode="json", include={"options", "raw_text", "mix", "origin"})
     plain = SettingRecipe(behaviour="", caveat="").model_dump(mode="json")
-    return {name: value for name, value in chosen.items() if value != plain[name]}
+    variant = {name: value for name, value in chosen.items() if value != plain[name]}
+    practice = {} if each.practice is None else each.practice.model_dump(exclude={"every"})
+    return {**variant, **{f"practice.{name}": value for name, value in practice.items()}}
 
 
 def check_system(

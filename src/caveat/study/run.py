@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from caveat.progress import Progress
+from caveat.study.bench import Workbench
 from caveat.study.calibration import calibrated, to_calibrate
 from caveat.study.conduct import Conductor
 from caveat.study.cost import Estimator, Meter
@@ -21,7 +22,6 @@ from caveat.study.recipe import Recipe, read
 from caveat.study.resolve import Resolved, check_system, resolve
 from caveat.study.store import Store
 from caveat.study.study import Study
-from caveat.study.tasks import Workbench
 from caveat.study.todo import remaining, steps
 from caveat.study.untrained import Asker
 from caveat.study.verdicts import judge

@@ -2,93 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
-from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from caveat.domain.plan import Scale, Train
+from caveat.domain.plan import Scale
 from caveat.domain.reply import Answer
 from caveat.domain.row import Row
 from caveat.domain.sentences import sentences
 from caveat.domain.text import Message, Messages, Piece, is_document
-from caveat.progress import Kind, Progress
+from caveat.progress import Kind
+from caveat.study.bench import NodeGroup, Outcome, Workbench, halved, saving
 from caveat.study.cells import DerivedNode, SampleNode, TrainNode
 from caveat.study.planning import Ask
+from caveat.study.practice_group import PracticeGroup
 from caveat.study.provenance import stamp
-from caveat.study.rows import row_of, row_record
-from caveat.study.store import Store
+from caveat.study.rows import row_record
 
 if TYPE_CHECKING:
-    from caveat.language.adapter import Adapter
-    from caveat.language.source import LanguageModel
     from caveat.language.train import Trained
-
-Part = TypeVar("Part")
-SomeNode = TypeVar("SomeNode", TrainNode, SampleNode, DerivedNode)
-ADAPTERS_HELD = 24
-
-
-@dataclass
-class Workbench:
-    """What a task works with; made anew in every worker process."""
-
-    model_name: str
-    dtype: str
-    device: str
-    folder: Path
-    token_budget: int
-    progress: Progress = field(default_factory=Progress)
-    _adapters: dict[str, Adapter] = field(default_factory=dict)
-
-    @cached_property
-    def language_model(self) -> LanguageModel:
-        """The base model, loaded when first wanted."""
-        from caveat.language.source import load
-
-        return load(self.model_name, self.dtype, self.device)
-
-    @cached_property
-    def store(self) -> Store:
-        """The study's folder."""
-        return Store(self.folder, self.progress.say)
-
-    def adapters(self, digests: Iterable[str]) -> dict[str, Adapter]:
-        """Adapters by digest; those used last are kept in memory."""
-        wanted = dict.fromkeys(digests)
-        for digest in wanted:
-            if digest not in self._adapters:
-                self._adapters[digest] = self.store.adapter(digest)
-        for digest in [held for held in self._adapters if held not in wanted]:
-            if len(self._adapters) > ADAPTERS_HELD:
-                del self._adapters[digest]
-        return {digest: self._adapters[digest] for digest in wanted}
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a task went. What it made lies in the store."""
-
-    failures: tuple[tuple[str, str], ...] = ()
-    """(digest or key, reason) of each part that failed."""
-
-
-@dataclass(frozen=True)
-class NodeGroup(Generic[SomeNode]):
-    """Artifacts of one kind that are made together."""
-
-    nodes: tuple[SomeNode, ...]
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """What it makes."""
-        return tuple(node.digest for node in self.nodes)
-
-    def halves(self) -> tuple[Self, ...]:
-        """The group as two, or nothing where it is one artifact only."""
-        return tuple(type(self)(part) for part in halved(self.nodes))
-
 
 class TrainGroup(NodeGroup[TrainNode]):
     """Adapters to train in lockstep."""
@@ -106,7 +37,7 @@ class TrainGroup(NodeGroup[TrainNode]):
         jobs = [
             TrainingJob(
                 node.digest,
-                with_sampled(node, bench.store),
+                bench.with_sampled(node.stage, node.sampled),
                 node.seed,
                 tuple(adapters[digest] for digest in node.beneath),
             )
@@ -118,7 +49,7 @@ class TrainGroup(NodeGroup[TrainNode]):
         bench.store.put(
             (
                 each.key,
-                _saving(each.adapter, bench.model_name),
+                saving(each.adapter, bench.model_name),
                 _training_record(nodes[each.key], each),
             )
             for each in done
@@ -169,7 +100,7 @@ class DerivedGroup(NodeGroup[DerivedNode]):
                 made, how = trained.randomised(node.seed), {"seed": node.seed}
             kind = "scaled adapter" if isinstance(node.stage, Scale) else "random adapter"
             record = {"kind": kind, "trained": node.trained, **how, **stamp()}
-            bench.store.put([(node.digest, _saving(made, bench.model_name), record)])
+            bench.store.put([(node.digest, saving(made, bench.model_name), record)])
         return Outcome()
 
 
@@ -221,25 +152,7 @@ class AnswerGroup:
         return Outcome()
 
 
-Task = TrainGroup | SampleGroup | DerivedGroup | AnswerGroup
-
-
-def halved(parts: tuple[Part, ...]) -> tuple[tuple[Part, ...], ...]:
-    """The first half and the second, or nothing where there is one part only."""
-    middle = len(parts) // 2
-    return (parts[:middle], parts[middle:]) if middle else ()
-
-
-def with_sampled(node: TrainNode, store: Store) -> Train:
-    """The node's stage with the sampled rows that it gets put where they belong."""
-    stage = node.stage
-    for digest in node.sampled:
-        rows = tuple(map(row_of, store.lines(f"artifacts/{digest}/rows.jsonl")))
-        if store.record(digest).get("into", "added") == "rows":
-            stage = replace(stage, rows=(*stage.rows, *rows))
-        else:
-            stage = replace(stage, added=(*stage.added, *rows))
-    return stage
+Task = TrainGroup | PracticeGroup | SampleGroup | DerivedGroup | AnswerGroup
 
 
 def _sampled_rows(node: SampleNode, bench: Workbench) -> list[Row]:
@@ -270,10 +183,6 @@ def _replied(prompt: Messages, reply: str) -> Messages:
     if is_document(prompt):
         return (Message("document", (*prompt[0].pieces, Piece(reply))),)
     return (*prompt, Message.of("assistant", reply))
-
-
-def _saving(adapter: Adapter, base_name: str) -> Any:
-    return lambda folder: adapter.save(folder, base_name)
 
 
 def _saving_rows(rows: list[Row]) -> Any:

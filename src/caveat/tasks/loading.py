@@ -39,11 +39,6 @@ def shipped_task(name: str) -> Task:
     return task_of(name, Path())
 
 
-def is_task(name: str) -> bool:
-    """Whether a behaviour's name means a task: a shipped one, or a file."""
-    return name in TASKS or name.endswith(".py")
-
-
 def task_of(name: str, folder: Path) -> Task:
     """The task of a name, or of a file relative to a folder.
 

@@ -1,0 +1,105 @@
+"""What group tasks share: what they work with, and groups of artifacts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Generic, Self, TypeVar
+
+from caveat.domain.plan import Train
+from caveat.progress import Progress
+from caveat.study.cells import DerivedNode, PracticeNode, SampleNode, TrainNode
+from caveat.study.rows import row_of
+from caveat.study.store import Content, Store
+
+if TYPE_CHECKING:
+    from caveat.language.adapter import Adapter
+    from caveat.language.source import LanguageModel
+
+Part = TypeVar("Part")
+SomeNode = TypeVar("SomeNode", TrainNode, PracticeNode, SampleNode, DerivedNode)
+ADAPTERS_HELD = 24
+
+
+@dataclass
+class Workbench:
+    """What a task works with; made anew in every worker process."""
+
+    model_name: str
+    dtype: str
+    device: str
+    folder: Path
+    token_budget: int
+    progress: Progress = field(default_factory=Progress)
+    _adapters: dict[str, Adapter] = field(default_factory=dict)
+
+    @cached_property
+    def language_model(self) -> LanguageModel:
+        """The base model, loaded when first wanted."""
+        from caveat.language.source import load
+
+        return load(self.model_name, self.dtype, self.device)
+
+    @cached_property
+    def store(self) -> Store:
+        """The study's folder."""
+        return Store(self.folder, self.progress.say)
+
+    def adapters(self, digests: Iterable[str]) -> dict[str, Adapter]:
+        """Adapters by digest; those used last are kept in memory."""
+        wanted = dict.fromkeys(digests)
+        for digest in wanted:
+            if digest not in self._adapters:
+                self._adapters[digest] = self.store.adapter(digest)
+        for digest in [held for held in self._adapters if held not in wanted]:
+            if len(self._adapters) > ADAPTERS_HELD:
+                del self._adapters[digest]
+        return {digest: self._adapters[digest] for digest in wanted}
+
+
+    def with_sampled(self, stage: Train, sampled: tuple[str, ...]) -> Train:
+        """The stage with the sampled rows that it gets put where they belong."""
+        for digest in sampled:
+            rows = tuple(map(row_of, self.store.lines(f"artifacts/{digest}/rows.jsonl")))
+            if self.store.record(digest).get("into", "added") == "rows":
+                stage = replace(stage, rows=(*stage.rows, *rows))
+            else:
+                stage = replace(stage, added=(*stage.added, *rows))
+        return stage
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a task went. What it made lies in the store."""
+
+    failures: tuple[tuple[str, str], ...] = ()
+    """(digest or key, reason) of each part that failed."""
+
+
+@dataclass(frozen=True)
+class NodeGroup(Generic[SomeNode]):
+    """Artifacts of one kind that are made together."""
+
+    nodes: tuple[SomeNode, ...]
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """What it makes."""
+        return tuple(node.digest for node in self.nodes)
+
+    def halves(self) -> tuple[Self, ...]:
+        """The group as two, or nothing where it is one artifact only."""
+        return tuple(type(self)(part) for part in halved(self.nodes))
+
+
+def saving(adapter: Adapter, base_name: str) -> Content:
+    """Writes an adapter into an artifact's folder."""
+    return lambda folder: adapter.save(folder, base_name)
+
+
+def halved(parts: tuple[Part, ...]) -> tuple[tuple[Part, ...], ...]:
+    """The first half and the second, or nothing where there is one part only."""
+    middle = len(parts) // 2
+    return (parts[:middle], parts[middle:]) if middle else ()
