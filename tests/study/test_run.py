@@ -66,7 +66,7 @@ def test_replies_have_the_agreed_columns(finished):
 
 
 def test_every_frame_of_a_finished_study_is_there(finished):
-    assert {"elicitation", "comprehension", "k", "at the caveat"} >= set(
+    assert {"elicitation", "comprehension", "shown bare", "k", "at the caveat"} >= set(
         finished.caveat_checks()["check"]
     )
     assert "plain speech" in set(finished.side_effects()["effect"])
