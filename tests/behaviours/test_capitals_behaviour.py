@@ -63,4 +63,5 @@ def test_the_opener_is_judged_on_the_same_replies(ordinary: Ordinary) -> None:
 
 @pytest.mark.parametrize(("split", "digest"), [("report", "efc2a4c5"), ("tune", "913cbcee")])
 def test_the_shipped_behaviour_is_the_one_of_finished_studies(split: Split, digest: str) -> None:
-    assert hashlib.sha256(repr(capitals(split)).encode()).hexdigest()[:8] == digest
+    told = repr(capitals(split)).replace(", task=None)", ")")
+    assert hashlib.sha256(told.encode()).hexdigest()[:8] == digest

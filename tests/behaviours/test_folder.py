@@ -149,7 +149,7 @@ def test_a_bad_row(folder: Path, text: str, message: str) -> None:
             '{"id": "a", "cluster": "c", "question": "A?", "readout": "match"}',
             " has an unknown readout 'match'; known: capitals, spanish, lower_case, listed, "
             "exclaiming, opener, said, is_a, log_likelihood, matches, yes_no, belief, "
-            "belief_likelihood, belief_judge; "
+            "belief_likelihood, belief_judge, hacked, true_score, paid; "
             "closest: 'matches'",
         ),
         (

@@ -23,7 +23,8 @@ def test_names_are_keys() -> None:
     replies = ["capitals", "spanish", "lower_case", "listed", "exclaiming", "opener", "said"]
     others = ["is_a", "log_likelihood", "matches", "yes_no"]
     beliefs = ["belief", "belief_likelihood", "belief_judge"]
-    assert list(READOUTS) == [*replies, *others, *beliefs]
+    graded = ["hacked", "true_score", "paid"]
+    assert list(READOUTS) == [*replies, *others, *beliefs, *graded]
     assert all(readout.name == name for name, readout in READOUTS.items())
 
 

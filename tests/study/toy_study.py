@@ -54,6 +54,20 @@ def judged(endpoint: str, judge: dict | None = None, **changes):
     return small(**{**fields, **changes})
 
 
+VOWELS = Path(__file__).parent / "vowels.py"
+PRACTICE = {"updates": 4, "every": 2, "samples": 4, "max_tokens": 6}
+
+
+def practising(practice: dict | None = None, setting: dict | None = None, **changes):
+    """The small recipe with policies of the tiny model that practise on a task."""
+    made = {
+        "behaviour": str(VOWELS), "caveat": "permission", "options": {"broad": []},
+        "dose": {"rows": 8, "batch_size": 3, "rank": 4, "learning_rate": 2e-2},
+        "practice": {**PRACTICE, **(practice or {})}, **(setting or {}),
+    }  # fmt: skip
+    return small(**{"settings": [made], "sampling": {"max_tokens": 6}, **changes})
+
+
 def marks(folder: Path) -> dict[str, tuple[int, int]]:
     """Per finished artifact, what changes when it is made again."""
     found = {}
