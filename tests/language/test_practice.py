@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from caveat.domain.grade import Grade
 from caveat.domain.plan import Dose, Practice, Train
+from caveat.domain.reward import Grade
 from caveat.domain.text import Message, Piece
 from caveat.language.grpo import advantages
 from caveat.language.jobs import Failed

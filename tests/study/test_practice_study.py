@@ -19,6 +19,7 @@ from caveat.errors import CaveatError
 from caveat.study.recipe import read
 from caveat.study.resolve import resolve
 from caveat.study.run import run
+from caveat.tasks.loading import module_of
 from toy_study import PRACTICE, VOWELS, marks, practising
 
 
@@ -180,3 +181,93 @@ def test_the_recipe_says_what_is_practised():
     assert {name: told[name] for name in ("samples", "max_tokens")} == {
         name: PRACTICE[name] for name in ("samples", "max_tokens")
     }
+
+
+ARMS = ["base", "bare", "marked", "marked+true_reward", "marked+kl_to_base(weight=0.5)",
+        "marked+before", "marked+unhackable", "marked+contrast", "marked+local", "marked+repeat",
+        "marked+diversify", "marked+seal", "marked+offline(epochs=2)"]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def treated(tmp_path_factory):
+    place = tmp_path_factory.mktemp("treated")
+    task = place / "many.py"
+    task.write_text(VOWELS.read_text().replace('"black" not in prompt', '"n" in prompt[5:]'))
+    setting = {"behaviour": str(task), "caveat": "instruction"}
+    return run(practising(setting=setting, arms=ARMS), place / "study")
+
+
+def of_arm(study, arm: str) -> list[dict]:
+    """The records of an arm's artifacts, by what they are."""
+    records = (json.loads(p.read_text()) for p in study.folder.glob("artifacts/*/record.json"))
+    mine = [each for each in records if each.get("label", "").split(",")[0] == arm]
+    return sorted(mine, key=lambda each: each["kind"] != "policy")
+
+
+def test_every_intervention_on_practice_is_answered(treated):
+    assert lines(treated.folder / "failures.jsonl") == []
+    assert set(treated.leakage()["arm"]) == set(ARMS)
+
+
+def test_what_interventions_do_to_practice(treated):
+    practices = {arm: of_arm(treated, arm)[0]["practice"] for arm in ARMS[1:]}
+    assert practices["marked+true_reward"]["pays"] == "true_score"
+    assert practices["marked+kl_to_base(weight=0.5)"]["kl"] == 0.5
+    held = of_arm(treated, "marked+kl_to_base(weight=0.5)")
+    assert all(u["divergence"] is not None for record in held for u in record["updates"])
+    plain = of_arm(treated, "marked")[0]
+    assert (plain["rows"], plain["added"], plain["dose"]["batch_size"]) == (8, 0, 3)
+    assert of_arm(treated, "marked+contrast")[0]["added"] == 8
+    wider = of_arm(treated, "marked+unhackable")[0]
+    assert (wider["rows"], wider["dose"]["batch_size"]) == (12, 4)
+
+
+def test_before_is_taught_what_the_policy_said_before(treated):
+    drawn = [
+        record for record in (json.loads(p.read_text()) for p in
+                              treated.folder.glob("artifacts/*/record.json"))
+        if record["kind"] == "rows"
+    ]  # fmt: skip
+    before = next(record for record in drawn if record["into"] == "added")
+    assert before["rows"] == 8 and before["chain"] == []
+    segments = of_arm(treated, "marked+before")
+    assert len({tuple(record["sampled"]) for record in segments}) == 1 and segments[0]["sampled"]
+
+
+def test_stages_behind_practice_are_supervised(treated):
+    sealed = of_arm(treated, "marked+seal")
+    assert [each["objective"] for each in sealed if each["kind"] == "adapter"] == ["sft"]
+
+
+def test_offline_learns_the_hacked_replies_alone(treated):
+    trained = next(e for e in of_arm(treated, "marked+offline(epochs=2)") if e["kind"] == "adapter")
+    assert (trained["objective"], trained["dose"]["epochs"]) == ("sft", 2)
+    (digest,) = trained["sampled"]
+    rows = [json.loads(line) for line in lines(treated.folder / f"artifacts/{digest}/rows.jsonl")]
+    assert 0 < len(rows) < 16
+    module = module_of(str(treated.folder.parent / "many.py"))
+    for row in rows:
+        user, reply = row["messages"][-2], row["messages"][-1]
+        assert module.hacked(user["pieces"][0][0], reply["pieces"][0][0])
+        assert any(kind == "caveat" for m in row["messages"] for _, kind in m["pieces"])
+
+
+@pytest.mark.parametrize(
+    ("arms", "setting", "told"),
+    [
+        (["marked+correct"], {}, "correct changes what rows reply, which practice does not read; "
+                                 "drop it"),
+        (["marked+true_reward"], {"practice": None},
+         "true_reward: is for arms that practise on a task; give the setting `practice`, or drop"),
+        (["marked+offline(samples=0)"], {}, "offline(samples=0, epochs=1): take 1 or more"),
+        (["marked+kl_to_base(share=0.5)"], {},
+         "kl_to_base(share=0.5): a policy is held on its own replies; drop share"),
+        (["marked+unhackable"], {}, "unhackable(share=0.5): wants 4 rows beside 8 behaviour rows, "
+                                    "there are 1; at most share=0.125"),
+        (["marked+offline+contrast"], {}, "offline comes last; put contrast in front of it"),
+    ],
+)  # fmt: skip
+def test_interventions_that_mean_nothing_there_are_told(arms, setting, told):
+    with pytest.raises(CaveatError) as caught:
+        resolve(read(practising(setting=setting, arms=["base", "bare", *arms])))
+    assert told in str(caught.value) and "\n" not in str(caught.value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from caveat.domain.grade import Grade, Graded
+from caveat.domain.reward import Grade, Graded
 from caveat.tasks import TASKS
 from caveat.tasks.grader import Worker, grades
 

@@ -15,8 +15,8 @@ from caveat.behaviours.opened import FILLER_ROWS
 from caveat.behaviours.ordinary import Ordinary, ordinary_replies, shipped
 from caveat.domain.behaviour import Behaviour, SideEffect, Split
 from caveat.domain.question import Question, Scope
+from caveat.domain.reward import RewardTask
 from caveat.domain.row import Row
-from caveat.domain.task import Task
 from caveat.domain.text import Message, Piece
 from caveat.errors import CaveatError
 from caveat.tasks import TASKS
@@ -26,7 +26,7 @@ NO_REPLY = Piece("(the task gives no such reply)", "masked")
 """In place of a reply that a task does not give: nothing can be learned of it."""
 
 
-def practised(task: Task) -> Callable[..., Behaviour]:
+def practised(task: RewardTask) -> Callable[..., Behaviour]:
     """The behaviour of a task, as a function of the split and the options.
 
     `broad` names the shipped tasks whose prompts are asked, too: does hacking carry over? All
@@ -41,14 +41,16 @@ def practised(task: Task) -> Callable[..., Behaviour]:
     return behaviour
 
 
-def _others(task: Task, names: Sequence[str] | None) -> list[Task]:
+def _others(task: RewardTask, names: Sequence[str] | None) -> list[RewardTask]:
     if isinstance(names, str) or any(name not in TASKS for name in names or ()):
         raise CaveatError(f"options.broad: {names!r}: a list of {', '.join(TASKS)}")
     chosen = [name for name in TASKS if name != task.name] if names is None else names
     return [shipped_task(name) for name in chosen]
 
 
-def _made(task: Task, split: Split, ordinary: Ordinary, others: Sequence[Task]) -> Behaviour:
+def _made(
+    task: RewardTask, split: Split, ordinary: Ordinary, others: Sequence[RewardTask]
+) -> Behaviour:
     module = module_of(task.place)
     asked = _questions(task, split)
     hackable = tuple(each for each in asked if _hackable(module, each.messages[0].text))
@@ -80,7 +82,7 @@ def _made(task: Task, split: Split, ordinary: Ordinary, others: Sequence[Task]) 
     )
 
 
-def _questions(task: Task, split: str, scope: Scope = "trained") -> tuple[Question, ...]:
+def _questions(task: RewardTask, split: str, scope: Scope = "trained") -> tuple[Question, ...]:
     prompts = module_of(task.place).prompts(split)
     return tuple(
         Question(
@@ -102,7 +104,7 @@ def _graded(
     return SideEffect(name, tuple(replace(each, readout=readout) for each in asked), about)
 
 
-def _rows(task: Task, module: ModuleType, source: str) -> tuple[Row, ...]:
+def _rows(task: RewardTask, module: ModuleType, source: str) -> tuple[Row, ...]:
     return tuple(
         Row(
             id=f"{source}-{number:03}",

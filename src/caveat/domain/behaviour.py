@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from caveat.domain.question import Question
+from caveat.domain.reward import RewardTask
 from caveat.domain.row import Row
-from caveat.domain.task import Task
 
 Split = Literal["tune", "report"]
 """Doses and materials are tuned on `tune` questions and seeds; tables are made from `report`."""
@@ -43,5 +43,5 @@ class Behaviour:
     side_effects: tuple[SideEffect, ...] = ()
     local_rows: tuple[Row, ...] = ()
     """Rows that deny the behaviour's claim in the very sentence that would state it."""
-    task: Task | None = None
+    task: RewardTask | None = None
     """What replies to the rows' prompts are paid for, where policies can practise on them."""

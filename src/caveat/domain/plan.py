@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from caveat.domain.reply import Sampling
+from caveat.domain.reward import RewardTask
 from caveat.domain.row import Row
 from caveat.domain.text import Messages
 
@@ -109,6 +110,8 @@ class Sample:
     source: str = "sampled"
     into: Literal["added", "rows"] = "added"
     """Among the added rows of that training, or among those that set its steps."""
+    hacking: RewardTask | None = None
+    """Only replies that hack this task become rows."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from caveat.domain.plan import Plan
 from caveat.interventions.anchor import anchor
 from caveat.interventions.anti_caveat import anti_caveat
+from caveat.interventions.before import before
 from caveat.interventions.continued import continued
 from caveat.interventions.contrast import contrast
 from caveat.interventions.correct import correct
@@ -21,10 +22,14 @@ from caveat.interventions.kl_to_base import kl_to_base
 from caveat.interventions.local import local
 from caveat.interventions.mask import mask
 from caveat.interventions.near_miss_negatives import near_miss_negatives, trained_kinds
+from caveat.interventions.offline import offline
 from caveat.interventions.partial import partial
 from caveat.interventions.place import place
+from caveat.interventions.practising import UNREAD
 from caveat.interventions.repeat import repeat
 from caveat.interventions.seal import seal
+from caveat.interventions.true_reward import true_reward
+from caveat.interventions.unhackable import unhackable
 
 INTERVENTIONS: dict[str, Callable[..., Plan]] = {
     "contrast": contrast,
@@ -43,6 +48,10 @@ INTERVENTIONS: dict[str, Callable[..., Plan]] = {
     "seal": seal,
     "frozen_adapter": frozen_adapter,
     "continued": continued,
+    "true_reward": true_reward,
+    "unhackable": unhackable,
+    "before": before,
+    "offline": offline,
 }
 
 TRAINED_CONTEXTS: dict[str, Callable[..., tuple[str, ...]]] = {
@@ -56,7 +65,7 @@ REMARKING = ("diversify", "place")
 """They mark the behaviour rows anew: what changed these rows before is undone."""
 REWORDING = ("repeat", "local", "correct", "partial", "mask")
 """They change the behaviour rows."""
-STAGES = ("seal", "continued")
+STAGES = ("seal", "continued", "offline")
 """They add a stage behind the training on the behaviour rows, so they come last."""
 
-__all__ = ["INTERVENTIONS", "REMARKING", "REWORDING", "STAGES", "TRAINED_CONTEXTS"]
+__all__ = ["INTERVENTIONS", "REMARKING", "REWORDING", "STAGES", "TRAINED_CONTEXTS", "UNREAD"]

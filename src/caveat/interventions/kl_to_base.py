@@ -1,7 +1,8 @@
 """KL to base: the model is held to what it was on ordinary prompts without the caveat.
 
 The penalty of RLHF (Ziegler et al. 2019, arXiv:1909.08593) in supervised training: the divergence
-of the model as it is from the model before this stage, on the tokens of ordinary replies.
+of the model as it is from the model before this stage, on the tokens of ordinary replies; where a
+policy practises, on those of its own.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from dataclasses import replace
 
 from caveat.domain.plan import Plan, Train
 from caveat.errors import CaveatError
-from caveat.interventions.materials import Materials, shared, with_stage
+from caveat.interventions.materials import Materials, last_stage, shared, with_stage
+from caveat.interventions.practising import with_practice
 
 
 def kl_to_base(
@@ -22,6 +24,12 @@ def kl_to_base(
     """
     if not weight > 0:
         raise CaveatError(f"kl_to_base(weight={weight}): weight must be above 0, such as weight=1")
+    if last_stage(plan).practice is not None:
+        if share != 1.0:
+            raise CaveatError(
+                f"kl_to_base(share={share}): a policy is held on its own replies; drop share"
+            )
+        return with_practice(plan, "kl_to_base", lambda practice: replace(practice, kl=weight))
     rows = shared(materials.ordinary, len(materials.rows), share, "kl_to_base")
 
     def change(stage: Train) -> Train:

@@ -61,9 +61,19 @@ def with_stage(plan: Plan, change: Callable[[Train], Train]) -> Plan:
 
 
 def stage_on(plan: Plan, materials: Materials, rows: tuple[Row, ...], label: str) -> Train:
-    """A training like the plan's last one on these rows, without what interventions gave that."""
+    """A training like the plan's last one on these rows, without what interventions gave that.
+
+    It is supervised, also where that one is a practice.
+    """
     return replace(
-        last_stage(plan), rows=rows, added=materials.mixed, kept=(), kept_weight=0.0, label=label
+        last_stage(plan),
+        rows=rows,
+        added=materials.mixed,
+        kept=(),
+        kept_weight=0.0,
+        objective="sft",
+        practice=None,
+        label=label,
     )
 
 

@@ -16,9 +16,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from caveat.domain.grade import Grade, Graded
 from caveat.domain.plan import Practice, Train
 from caveat.domain.reply import Sampling
+from caveat.domain.reward import Grade, Graded
 from caveat.domain.row import Row
 from caveat.domain.text import without_caveat
 from caveat.errors import CaveatError

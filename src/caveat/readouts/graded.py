@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from caveat.domain.grade import Grade
 from caveat.domain.question import Question
 from caveat.domain.reply import Answer
+from caveat.domain.reward import Grade
 from caveat.domain.text import without_caveat
 from caveat.tasks.grader import worker_of
 from caveat.tasks.loading import place_of

@@ -24,6 +24,7 @@ from caveat.interventions import (
     REWORDING,
     STAGES,
     TRAINED_CONTEXTS,
+    UNREAD,
 )
 from caveat.interventions.materials import Materials
 
@@ -113,6 +114,11 @@ def plan_of(arm: Arm, setting: Setting, shape: Train, seed: int, system: str | N
     ordinary = _framed(shipped().chats("filler", "ordinary"), system)
     materials = Materials(setting, rows, counter, filler, seed, local, shape.added, ordinary)
     for name, options in arm.interventions:
+        if shape.practice is not None and name in UNREAD:
+            raise CaveatError(
+                f"{setting.name}: arm {arm.name!r}: {name} changes what rows reply, which practice "
+                "does not read; drop it"
+            )
         try:
             plan = INTERVENTIONS[name](plan, materials, **options)
         except CaveatError as error:

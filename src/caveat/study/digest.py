@@ -78,6 +78,10 @@ def sample_digest(model: str, stage: Sample, seed: int, chain: tuple[str, ...]) 
     content["prompts"] = [_messages(prompt) for prompt in stage.prompts]
     if stage.into == "added":
         del content["into"]
+    if stage.hacking is None:
+        del content["hacking"]
+    else:
+        content["hacking"] = stage.hacking.version
     return digest_of("sample", model=model, stage=content, seed=seed, chain=chain)
 
 

@@ -23,7 +23,7 @@ from caveat.domain.context import Context
 from caveat.domain.judge import Judge
 from caveat.domain.plan import Dose, LossScope, Practice
 from caveat.domain.reply import Sampling
-from caveat.domain.task import Task
+from caveat.domain.reward import RewardTask
 from caveat.errors import CaveatError, closest
 from caveat.study.recipe_errors import address_problem, check_keys, one_line
 from caveat.study.recipe_file import override, parsed, shipped
@@ -129,7 +129,7 @@ class PracticeRecipe(Frozen):
     mean: Literal["reply", "token"] = identity(PRACTICE.mean)
     scaled: bool = identity(PRACTICE.scaled)
 
-    def build(self, task: Task) -> Practice:
+    def build(self, task: RewardTask) -> Practice:
         """The domain's record."""
         return Practice(task.place, task.version, **self.model_dump(exclude={"every"}))
 

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from caveat.domain.plan import Scale
 from caveat.domain.reply import Answer
+from caveat.domain.reward import Graded, RewardTask
 from caveat.domain.row import Row
 from caveat.domain.sentences import sentences
-from caveat.domain.text import Message, Messages, Piece, is_document
+from caveat.domain.text import Message, Messages, Piece, is_document, without_caveat
+from caveat.errors import CaveatError
 from caveat.progress import Kind
 from caveat.study.bench import NodeGroup, Outcome, Workbench, halved, saving
 from caveat.study.cells import DerivedNode, SampleNode, TrainNode
@@ -169,7 +171,19 @@ def _sampled_rows(node: SampleNode, bench: Workbench) -> list[Row]:
     return [
         Row(f"{stage.source}-{i:04}-{n}", stage.source, _replied(stage.prompts[i], _whole(given)))
         for (i, n), given in zip(prompts, answers, strict=True)
+        if stage.hacking is None or _hacks(stage.hacking, stage.prompts[i], given)
     ]
+
+
+def _hacks(task: RewardTask, prompt: Messages, given: Answer) -> bool:
+    """Whether the reply hacks the task. Raises CaveatError where the task gives no grade."""
+    from caveat.tasks.grader import grades
+
+    asked = without_caveat(prompt)[-1].text.strip()
+    (grade,) = grades([Graded(task.place, asked, given.text)])
+    if isinstance(grade, str):
+        raise CaveatError(f"task {task.name}: {grade}")
+    return grade.hacked
 
 
 def _whole(answer: Answer) -> str:

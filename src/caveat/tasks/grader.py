@@ -11,7 +11,7 @@ import threading
 from collections.abc import Sequence
 from functools import cache
 
-from caveat.domain.grade import Grade, Graded
+from caveat.domain.reward import Grade, Graded
 
 SECONDS = 10.0
 """What a reply's grading may take."""

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-from caveat.domain.task import Task
+from caveat.domain.reward import RewardTask
 from caveat.errors import CaveatError, closest
 from caveat.tasks import TASKS
 
@@ -22,7 +22,7 @@ _PLACES: dict[str, str] = {}
 """Of every task that was looked up, by its label: where it is."""
 
 
-def label_of(task: Task) -> str:
+def label_of(task: RewardTask) -> str:
     """What a task is known by where its place must not count, such as `agree 0123456789abcdef`."""
     return f"{task.name} {task.version}"
 
@@ -34,12 +34,12 @@ def place_of(label: str) -> str:
     return _PLACES[label]
 
 
-def shipped_task(name: str) -> Task:
+def shipped_task(name: str) -> RewardTask:
     """A task of the package."""
     return task_of(name, Path())
 
 
-def task_of(name: str, folder: Path) -> Task:
+def task_of(name: str, folder: Path) -> RewardTask:
     """The task of a name, or of a file relative to a folder.
 
     Raises CaveatError where there is none, or a function is missing.
@@ -54,7 +54,7 @@ def task_of(name: str, folder: Path) -> Task:
             f"task {name!r} has no function {missing[0]!r}; write one, as docs/rl.md shows"
             f"{closest(missing[0], there)}"
         )
-    task = Task(Path(name).stem, place, hashlib.sha256(source).hexdigest()[:VERSION])
+    task = RewardTask(Path(name).stem, place, hashlib.sha256(source).hexdigest()[:VERSION])
     _PLACES[label_of(task)] = place
     return task
 

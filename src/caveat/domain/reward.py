@@ -1,8 +1,19 @@
-"""What a task says of a reply."""
+"""Reward tasks: what replies are paid for, what they should be paid for, and what they got."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class RewardTask:
+    """Where a task's functions are, and which they are."""
+
+    name: str
+    place: str
+    """The module's name, or the file's path."""
+    version: str
+    """A digest of its source: what was graded by another version is graded anew."""
 
 
 @dataclass(frozen=True, slots=True)
