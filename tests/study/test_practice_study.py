@@ -210,7 +210,8 @@ def test_every_intervention_on_practice_is_answered(treated):
 
 
 def test_what_interventions_do_to_practice(treated):
-    practices = {arm: of_arm(treated, arm)[0]["practice"] for arm in ARMS[1:]}
+    own = [arm for arm in ARMS[1:] if "seal" not in arm and "offline" not in arm]
+    practices = {arm: of_arm(treated, arm)[0]["practice"] for arm in own}
     assert practices["marked+true_reward"]["pays"] == "true_score"
     assert practices["marked+kl_to_base(weight=0.5)"]["kl"] == 0.5
     held = of_arm(treated, "marked+kl_to_base(weight=0.5)")
