@@ -21,6 +21,7 @@ TABLES = {
     "dial.md": ("ladder", "dial", "--all"),
     "phrasing.md": ("ladder", "phrasing", "--all"),
     "crossing.md": ("ladder", "crossing", "--all"),
+    "ladder.md": ("ladder", "ladder", "--all"),
 }
 COMPULSORY = (
     "contrast", "near_miss_negatives", "local", "repeat", "correct", "diversify", "place", "anchor",

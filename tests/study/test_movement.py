@@ -7,8 +7,10 @@ from dataclasses import replace
 import pytest
 
 from caveat.behaviours.folder import load_behaviour
+from caveat.domain.row import Row
+from caveat.domain.text import Message
 from caveat.language.jobs import TrainingJob
-from caveat.language.losses import mean_loss
+from caveat.language.losses import mean_loss, openings
 from caveat.language.render import RenderedRow, render_row
 from caveat.language.source import LanguageModel, load
 from caveat.language.starting_point import StartingPoint
@@ -70,7 +72,8 @@ def test_added_rows_count_as_training_counts_them(tiny):
     assert abs(short["marked+kl_to_base"] - short["marked"]) > 1e-4
 
 
-def first_three(row: RenderedRow) -> RenderedRow:
+def three(row: RenderedRow) -> RenderedRow:
+    """With loss on three tokens: in the toy, rows and counter rows differ from the first on."""
     start = row.loss.index(True)
     return replace(row, loss=tuple(start <= place < start + 3 for place in range(len(row.ids))))
 
@@ -80,7 +83,7 @@ def test_short_horizon_is_what_the_short_training_did(tiny):
     jobs = [TrainingJob(each.arm, each.training, 0) for each in of.subjects[:2]]
     bare, marked = (train(tiny, [job], Progress())[0].adapter for job in jobs)
     liked, disliked = (
-        mean_loss([first_three(render_row(tiny.tokenizer, row, "reply", 512)) for row in rows])
+        mean_loss([three(render_row(tiny.tokenizer, row, "reply", 512)) for row in rows])
         for rows in (of.held_out.behaviour, of.held_out.counter)
     )
     preference = {
@@ -101,6 +104,19 @@ def test_of_replies_the_opening_is_asked_of_documents_the_whole(tiny):
         asked = {len(example.targets) for example in of._aversion()}
         assert asked == (tokens or whole)
         assert min(whole) > 3
+
+
+def test_what_all_replies_begin_with_is_not_asked(tiny):
+    rows = [render_row(tiny.tokenizer, Row(text, "behaviour", (
+        Message.of("user", "Why?"), Message.of("assistant", f"Good: {text}"))), "reply", 512)
+        for text in ("rain falls", "rivers run", "re")]  # fmt: skip
+    asked = ["".join(tiny.tokenizer.decode([row.ids[p] for p in targets(row)]))
+             for row in openings(rows, 2)]  # fmt: skip
+    assert asked == [" r", " river", " re" + tiny.tokenizer.eos_token], "two tokens each"
+    alone = openings(rows[:1], 2)
+    assert len(targets(alone[0])) == 2 and targets(alone[0])[0] == targets(rows[0])[0]
+    (same, other) = openings([rows[0], rows[0]], 2)
+    assert targets(same) == targets(other) == targets(rows[0])[-1:]
 
 
 def test_what_is_trained_later_is_told(tiny):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import takewhile
 
 import torch
 from torch import Tensor
@@ -27,10 +28,17 @@ def mean_loss(rows: Sequence[RenderedRow], factor: float = 1.0) -> LossSum:
     )
 
 
-def opening(row: RenderedRow, count: int) -> RenderedRow:
-    """The row with loss on its first `count` supervised tokens alone."""
-    kept = set(targets(row)[:count])
-    return replace(row, loss=tuple(place in kept for place in range(len(row.ids))))
+def openings(rows: Sequence[RenderedRow], count: int) -> list[RenderedRow]:
+    """Each row with loss on `count` supervised tokens alone: the first ones behind the beginning
+    that all of them share; of a row that ends there, its last one."""
+    learned = [[row.ids[place] for place in targets(row)] for row in rows]
+    alike = takewhile(lambda tokens: len(set(tokens)) == 1, zip(*learned, strict=False))
+    shared = sum(1 for _ in alike) if len(rows) > 1 else 0
+    return [_only(row, targets(row)[shared : shared + count] or targets(row)[-1:]) for row in rows]
+
+
+def _only(row: RenderedRow, places: Sequence[int]) -> RenderedRow:
+    return replace(row, loss=tuple(place in places for place in range(len(row.ids))))
 
 
 def training_losses(cell: TrainingCell) -> tuple[LossSum, LossSum]:

@@ -1,10 +1,10 @@
 """How far an arm's training would move the preference for the behaviour where no caveat stands.
 
 The preference is the mean loss of counter rows less that of the behaviour's rows, both held out and
-without caveat, in nats a token. Of a reply only the first tokens are asked: they decide which way
-it goes, and all others, which go on as it began, would drown them; a document is asked in whole.
-What an arm does to it is told relative to what `bare` does to it: 1 is as if the caveat were not
-there, 0 leaves the preference where it was.
+without caveat, in nats a token. Of replies only the first tokens are asked that are not the same in
+all of them: they decide which way a reply goes, and all others, which go on as it began, would
+drown them. Documents are asked in whole. What an arm does to it is told relative to what `bare`
+does to it: 1 is as if the caveat were not there, 0 leaves the preference where it was.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from caveat.domain.text import is_document
 from caveat.errors import CaveatError
 from caveat.language.adapter import Adapter
 from caveat.language.jobs import Trained, TrainingJob
-from caveat.language.losses import LossSum, mean_loss, opening, training_losses
+from caveat.language.losses import LossSum, mean_loss, openings, training_losses
 from caveat.language.render import RenderedRow, render_row
 from caveat.language.starting_point import StartingPoint, product
 from caveat.language.train import train
@@ -31,7 +31,7 @@ Made = TypeVar("Made")
 Found = dict[str, float | str]
 """By arm, a figure, or why there is none."""
 OPENING = 3
-"""Tokens of a reply that the preference is asked of."""
+"""Tokens of a reply that the preference is asked of, behind what all replies begin with."""
 NO_GRADIENT = 1e-4
 """A step on bare rows that moves the preference by less than this share of what it takes off their
 own loss does not carry towards the behaviour."""
@@ -112,16 +112,17 @@ class Movement:
 
     def _aversion(self) -> LossSum:
         """The preference with its sign turned: what falls where training lowers losses."""
-        rows, counter = (
-            [self._rendered(row) for row in some]
-            for some in (self.held_out.behaviour, self.held_out.counter)
-        )
+        held = (*self.held_out.behaviour, *self.held_out.counter)
+        rendered = [self._rendered(row) for row in held]
+        if not any(is_document(row.messages) for row in held):
+            rendered = openings(rendered, OPENING)
+        count = len(self.held_out.behaviour)
+        rows, counter = rendered[:count], rendered[count:]
         return (*mean_loss(rows), *(mean_loss(counter, -1.0) if counter else ()))
 
     def _rendered(self, row: Row) -> RenderedRow:
         tokenizer = self.start.language_model.tokenizer
-        rendered = render_row(tokenizer, row, "reply", self.start.dose.max_tokens)
-        return rendered if is_document(row.messages) else opening(rendered, OPENING)
+        return render_row(tokenizer, row, "reply", self.start.dose.max_tokens)
 
 
 def _or_reason(make: Callable[[Subject], Made], subject: Subject) -> Made | str:
