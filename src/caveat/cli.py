@@ -16,6 +16,7 @@ COMMANDS = (
     tables.leakage,
     tables.transfer,
     tables.ladder,
+    tables.practice,
     forecasting.forecast,
     files.report,
     files.export,

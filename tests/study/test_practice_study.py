@@ -20,7 +20,7 @@ from caveat.study.recipe import read
 from caveat.study.resolve import resolve
 from caveat.study.run import run
 from caveat.tasks.loading import module_of
-from toy_study import PRACTICE, VOWELS, marks, practising
+from toy_study import PRACTICE, VOWELS, marks, practising, small
 
 
 def longer(updates: int, **changes):
@@ -272,3 +272,37 @@ def test_interventions_that_mean_nothing_there_are_told(arms, setting, told):
     with pytest.raises(CaveatError) as caught:
         resolve(read(practising(setting=setting, arms=["base", "bare", *arms])))
     assert told in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_the_table_of_updates(treated):
+    table = treated.policies()
+    assert set(table["arm"]) == set(ARMS) - {"base", "marked+offline(epochs=2)"}
+    for _, updates in table.groupby("arm"):
+        assert updates["number"].tolist() == [1, 2, 3, 4]
+    sealed, plain = (table[table["arm"] == arm] for arm in ("marked+seal", "marked"))
+    assert sealed["reward"].tolist() == plain["reward"].tolist(), "the policy beneath it"
+
+
+def test_how_policies_learned_is_printed(treated, command, tmp_path):
+    folder = str(treated.folder)
+    status, out, _ = command("practice", folder, "--markdown")
+    assert status == 0 and "**many x instruction (tiny, 4 updates)**" in out
+    row = next(line for line in out.splitlines() if line.startswith("| marked |"))
+    seen = treated.policies().query("arm == 'marked'")
+    first, last = (seen.loc[seen["number"] == n, "reward"].item() for n in (1, 4))
+    assert f"| {first:.2f} → {last:.2f} |" in row
+    status, out, _ = command("practice", folder, "--json")
+    told = json.loads(out)
+    assert status == 0 and len(told) == 4 * (len(ARMS) - 2)
+    assert told[0]["dose"]["practice.updates"] == 4 and told[0]["divergence"] is None
+    place = tmp_path / "curves.svg"
+    assert command("practice", folder, "--picture", str(place))[0] == 0
+    assert "update 4: hack rate" in place.read_text()
+
+
+def test_a_study_without_practice_is_told(command, tmp_path):
+    run(small(), tmp_path)
+    assert command("practice", str(tmp_path)) == (
+        1, "", f"caveat: {tmp_path}: nothing was practised here; give a setting `practice` "
+               "(docs/rl.md)\n"
+    )  # fmt: skip

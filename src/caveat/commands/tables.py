@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from caveat.commands.app import AsJson, AsMarkdown, Place, Version
+from caveat.commands.app import AsJson, AsMarkdown, Folder, Place, Version
 from caveat.commands.showing import one_form, print_tables, save_picture, warn
 from caveat.errors import CaveatError
 
@@ -106,6 +106,39 @@ def ladder(
         from caveat.report.ladder_summary import ladder_summaries
 
         print_tables(ladder_summaries(figures.ladder(), whole), markdown)
+
+
+def practice(
+    study: Folder,
+    as_json: AsJson = False,
+    markdown: AsMarkdown = False,
+    picture: Annotated[
+        Path | None, typer.Option(help="Save learning curves as a picture, as .svg or .png.")
+    ] = None,
+    version: Version = None,
+) -> None:
+    """Print how policies learned: hack rate, reward and true score along their updates."""
+    from caveat.measure.learning import learning
+    from caveat.study.study import Study
+
+    one_form(json=as_json, markdown=markdown, picture=picture)
+    policies = Study(study, version, warn).policies()
+    if policies.empty:
+        raise CaveatError(
+            f"{study}: nothing was practised here; give a setting `practice` (docs/rl.md)"
+        )
+    if picture is not None:
+        from caveat.report.practice_picture import practice_picture
+
+        save_picture(practice_picture(policies), picture)
+    elif as_json:
+        from caveat.measure.learning import policy_records
+
+        typer.echo(json.dumps(policy_records(policies), indent=1, allow_nan=False))
+    else:
+        from caveat.report.practice_summary import practice_summaries
+
+        print_tables(practice_summaries(learning(policies)), markdown)
 
 
 def _draw_ladder(figures: Figures, picture: Path | None, dial: Path | None) -> None:

@@ -121,6 +121,12 @@ class Study(Figures):
 
         return saved(self.folder) if (self.folder / FILE).is_file() else []
 
+    def policies(self) -> DataFrame:
+        """One row an update of a policy: see `study.policies`."""
+        from caveat.study.policies import policies
+
+        return policies(self.store, self.planned)
+
     def contexts(self) -> dict[str, dict[str, str]]:
         """Per setting and context, the first prompt as it was put to the model."""
         found: dict[str, dict[str, str]] = {}

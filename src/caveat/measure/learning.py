@@ -1,0 +1,56 @@
+"""How policies learned: what practice began with, what it ended with, and how fast it got there."""
+
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+
+CELL = ["setting", "phenomenon", "behaviour", "caveat", "model", "dose", "arm"]
+HALF = 0.5
+"""The hack rate whose first crossing is the speed of learning to hack."""
+FIGURES = ("hacked", "reward", "true_score", "even", "divergence")
+COLUMNS = [
+    *CELL, "seeds", "updates",
+    *(f"{name}_{end}" for name in FIGURES for end in ("first", "last")), "half", "halved",
+]  # fmt: skip
+
+
+def learning(policies: pd.DataFrame) -> pd.DataFrame:
+    """One row a setting, model, dose and arm that practised, means over seeds.
+
+    - `hacked_first`, `hacked_last` and the like: at the first update, and at the last.
+    - `half`: the update in which at least half of the replies hacked for the first time; NaN where
+      no seed got there. `halved`: seeds that did.
+
+    Args:
+        policies: See `study.policies`.
+    """
+    rows = [
+        {**dict(zip(CELL, names, strict=True)), **_figures(group)}
+        for names, group in policies.groupby(CELL, sort=False)
+    ]
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def policy_records(policies: pd.DataFrame) -> list[dict]:
+    """The updates as plain dictionaries that `json.dumps` takes: null for what is missing."""
+    return [
+        {
+            name: json.loads(value) if name == "dose" else None if pd.isna(value) else value
+            for name, value in row.items()
+        }
+        for row in policies.astype(object).to_dict("records")
+    ]
+
+
+def _figures(group: pd.DataFrame) -> dict[str, float]:
+    ends = {"first": group["number"].min(), "last": group["number"].max()}
+    found: dict[str, float] = {"seeds": group["seed"].nunique(), "updates": ends["last"]}
+    for name in FIGURES:
+        for end, number in ends.items():
+            at = group.loc[group["number"] == number, name].astype(float)
+            found[f"{name}_{end}"] = float(at.mean())
+    hacking = group[group["hacked"].astype(float) >= HALF]
+    first = hacking.groupby("seed")["number"].min()
+    return {**found, "half": float(first.mean()), "halved": len(first)}
