@@ -34,7 +34,7 @@ bench: install
 docs: install
 	$(BIN)/python -m typer caveat.cli utils docs --name caveat --title "The command line" > docs/cli.md
 
-FORETOLD := dial crossing
+FORETOLD := dial crossing transfer
 
 # Every figure of docs/findings.md and docs/findings-puzzle.md, from the replies and verdicts that lie in docs/data.
 findings: install

@@ -38,7 +38,7 @@ def study() -> Exported:
 def test_the_scores_of_forecasts_are_what_the_command_says(command):
     given = [
         part
-        for name in ("dial", "crossing")
+        for name in ("dial", "crossing", "transfer")
         for part in (
             "--from", str(DOCS / "data" / f"forecast-{name}.json"),
             "--against", str(DOCS / "data" / f"{name}.parquet"),
