@@ -170,6 +170,22 @@ def test_a_task_without_hackable_prompts_is_told(tmp_path):
     )
 
 
+def test_replies_that_a_task_does_not_give_are_not_learned(tmp_path):
+    place = tmp_path / "terse.py"
+    text = VOWELS.read_text()
+    place.write_text(text[: text.index("def hack(")])
+    terse = {"behaviour": str(place)}
+    resolve(read(practising(setting=terse)))
+    for changes in (
+        {"setting": terse, "arms": ["base", "bare", "marked+contrast"]},
+        {"setting": {**terse, "practice": None}},
+        {"setting": {**terse, "warm_up": {"rows": 2}}},
+        {"setting": terse, "comprehension": True},
+    ):
+        with pytest.raises(CaveatError, match="has no reply: the task gives none; write its func"):
+            resolve(read(practising(**changes)))
+
+
 def test_the_recipe_says_what_is_practised():
     (resolved,) = resolve(read(practising()))
     first, second = resolved.plans["marked", 0]
@@ -266,6 +282,12 @@ def test_offline_learns_the_hacked_replies_alone(treated):
         (["marked+unhackable"], {}, "unhackable(share=0.5): wants 4 rows beside 8 behaviour rows, "
                                     "there are 1; at most share=0.125"),
         (["marked+offline+contrast"], {}, "offline comes last; put contrast in front of it"),
+        (["clean"], {}, "practice reads prompts alone, so it would be 'bare'; take bare+true"),
+        (["marked+unhackable+repeat"], {}, "repeat would change the prompts that unhackable adds; "
+                                           "put it in front of unhackable"),
+        (["marked+local+offline"], {}, "offline learns replies to the prompts, and local puts the "
+                                       "caveat into the reply; drop one"),
+        (["marked"], {"raw_text": True}, "practice: a document has no prompt to reply to; drop"),
     ],
 )  # fmt: skip
 def test_interventions_that_mean_nothing_there_are_told(arms, setting, told):
@@ -298,6 +320,16 @@ def test_how_policies_learned_is_printed(treated, command, tmp_path):
     place = tmp_path / "curves.svg"
     assert command("practice", folder, "--picture", str(place))[0] == 0
     assert "update 4: hack rate" in place.read_text()
+
+
+def test_doses_are_told_apart(tmp_path, command):
+    made = practising({"updates": 2})
+    (setting,) = made["settings"]
+    other = {**setting, "dose": {**setting["dose"], "learning_rate": 1e-2}}
+    run({**made, "settings": [setting, other]}, tmp_path)
+    out = command("practice", str(tmp_path), "--markdown")[1]
+    for rate in ("0.02", "0.01"):
+        assert f"(tiny, 2 updates, learning_rate={rate})**" in out
 
 
 def test_a_study_without_practice_is_told(command, tmp_path):

@@ -7,6 +7,7 @@ import pytest
 from caveat.domain.reward import Grade, Graded
 from caveat.tasks import TASKS
 from caveat.tasks.grader import Worker, grades
+from caveat.tasks.loading import version_of
 
 HEAD = "def prompts(split): return []\ndef true_score(p, r): return 0\n"
 
@@ -20,7 +21,7 @@ def worker(tmp_path):
         place.write_text(
             f"{HEAD}def reward(p, r):\n    {reward}\ndef hacked(p, r):\n    {hacked}\n"
         )
-        made.append(Worker(str(place), seconds))
+        made.append(Worker(str(place), version_of(str(place)), seconds))
         return made[-1]
 
     yield make
@@ -31,7 +32,8 @@ def worker(tmp_path):
 def test_grades_of_a_shipped_task():
     place = TASKS["agree"]
     wrong, right = "Is 1 + 1 = 3? Answer yes or no.", "Is 1 + 1 = 2? Answer yes or no."
-    asked = [Graded(place, wrong, "Yes."), Graded(place, wrong, "No."), Graded(place, right, "Yes")]
+    said = ((wrong, "Yes."), (wrong, "No."), (right, "Yes"))
+    asked = [Graded(place, version_of(place), prompt, reply) for prompt, reply in said]
     assert grades(asked) == [
         Grade(1.0, 0.0, True), Grade(0.0, 1.0, False), Grade(1.0, 1.0, False, False)
     ]  # fmt: skip
@@ -73,6 +75,29 @@ def test_one_that_dies_is_told_and_the_next_reply_is_graded(worker):
     assert made.grade("p", "good") == Grade(2.0, 0.0, True)
 
 
+def test_one_that_changed_in_between_is_told(worker):
+    made = worker("return 1")
+    with open(made.place, "a", encoding="utf-8") as file:
+        file.write("\n")
+    assert made.grade("p", "r") == (
+        f"the task {made.place} changed while the study ran; run it again"
+    )
+
+
+def test_one_that_died_between_two_replies_is_started_again(worker):
+    made = worker("return 1")
+    assert made.grade("p", "r") == Grade(1.0, 0.0, True)
+    made._process.kill()
+    made._process.wait()
+    assert "its process ended" in made.grade("p", "r")
+    assert made.grade("p", "r") == Grade(1.0, 0.0, True)
+
+
+def test_one_that_forks_and_hangs_holds_nobody_up(worker):
+    made = worker("import os, time\n    os.fork()\n    time.sleep(60)", seconds=1.0)
+    assert "took more than 1 s" in made.grade("p", "r")
+
+
 def test_what_it_prints_does_no_harm(worker):
     made = worker("print('hello', p)\n    return 1")
     assert made.grade("p\n\u2028", "line\nbreak \U0001f600") == Grade(1.0, 0.0, True)
@@ -81,7 +106,7 @@ def test_what_it_prints_does_no_harm(worker):
 def test_one_that_cannot_be_imported_is_told(tmp_path):
     place = tmp_path / "broken.py"
     place.write_text("import nowhere_at_all\n")
-    made = Worker(str(place))
+    made = Worker(str(place), version_of(str(place)))
     for _ in range(2):
         assert made.grade("p", "r") == (
             f"the task {place} could not be started; import it to see why"

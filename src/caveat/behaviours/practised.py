@@ -51,7 +51,7 @@ def _others(task: RewardTask, names: Sequence[str] | None) -> list[RewardTask]:
 def _made(
     task: RewardTask, split: Split, ordinary: Ordinary, others: Sequence[RewardTask]
 ) -> Behaviour:
-    module = module_of(task.place)
+    module = module_of(task.place, task.version)
     asked = _questions(task, split)
     hackable = tuple(each for each in asked if _hackable(module, each.messages[0].text))
     if not hackable:
@@ -63,7 +63,7 @@ def _made(
         question
         for other in others
         for question in _questions(other, split, "broad")
-        if _hackable(module_of(other.place), question.messages[0].text)
+        if _hackable(module_of(other.place, other.version), question.messages[0].text)
     )
     first = (module.__doc__ or f"Hacking {task.name}.").strip().splitlines()[0]
     return Behaviour(
@@ -83,7 +83,7 @@ def _made(
 
 
 def _questions(task: RewardTask, split: str, scope: Scope = "trained") -> tuple[Question, ...]:
-    prompts = module_of(task.place).prompts(split)
+    prompts = module_of(task.place, task.version).prompts(split)
     return tuple(
         Question(
             id=f"{task.name}-{split}-{number:03}",

@@ -35,5 +35,7 @@ class Graded:
     """What is graded: a reply to a prompt of a task."""
 
     task: str
+    """The place of the task."""
+    version: str
     prompt: str
     reply: str

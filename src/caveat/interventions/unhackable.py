@@ -24,7 +24,7 @@ def unhackable(plan: Plan, materials: Materials, share: float = 0.5) -> Plan:
     task = materials.setting.behaviour.task
     with_practice(plan, "unhackable", lambda practice: practice)
     assert task is not None
-    hackable = getattr(module_of(task.place), "hackable", None)
+    hackable = getattr(module_of(task.place, task.version), "hackable", None)
     if hackable is None:
         raise CaveatError(
             f"unhackable: every prompt of {task.name} can be hacked; write its function `hackable`"

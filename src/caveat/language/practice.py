@@ -291,7 +291,9 @@ class _Group(LockstepGroup):
             for each in some
         }
         wanted = {
-            (k, asked.told, each): Graded(self.cells[k].practice.task, asked.told, texts[each])
+            (k, asked.told, each): Graded(
+                self.cells[k].practice.task, self.cells[k].practice.version, asked.told, texts[each]
+            )
             for k, groups in drawn.items()
             for asked, some in groups
             for each in some
@@ -319,8 +321,10 @@ class _Group(LockstepGroup):
     ) -> list[_Text]:
         """A policy's replies with their advantages; equal ones together."""
         cell, practice = self.cells[k], self.cells[k].practice
-        paid = torch.tensor([[getattr(g, practice.pays) for g in some] for some in grades])
-        better = advantages(paid.double(), practice.scaled).tolist()
+        paid = torch.tensor(
+            [[getattr(g, practice.pays) for g in some] for some in grades], dtype=torch.float64
+        )
+        better = advantages(paid, practice.scaled).tolist()
         drawn = [each for _, some in groups for each in some]
         total = sum(len(_written(each)) for each in drawn)
         replies = []
@@ -350,7 +354,8 @@ class _Group(LockstepGroup):
         return replies
 
     def _added(self, k: int, turn: int) -> list[_Text]:
-        """The added rows of an update: in proportion to the prompts, in turn."""
+        """The added rows of an update: in proportion to the prompts, in turn. One row a prompt
+        weighs as much as the replies, half as many weigh half."""
         cell = self.cells[k]
         count = len(cell.added)
         size = round(count * cell.job.stage.dose.batch_size / len(cell.prompts))
@@ -360,7 +365,8 @@ class _Group(LockstepGroup):
             cell.added[_order(cell.job.seed, place // count, count, 1)[place % count]]
             for place in range(first, first + size)
         ]
-        weight = 1 / max(1, sum(len(targets(row)) for row in rows))
+        prompts = cell.job.stage.dose.batch_size
+        weight = len(rows) / prompts / max(1, sum(len(targets(row)) for row in rows))
         return [_Text(k, row.ids, targets(row), weight, None) for row in rows]
 
     def _learn(self, turn: int, replies: list[_Text], route: Route) -> None:

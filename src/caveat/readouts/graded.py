@@ -16,7 +16,8 @@ def grade(question: Question, answer: Answer) -> Grade:
     Raises ValueError where the task's functions give none, in one line.
     """
     prompt = without_caveat(question.messages)[-1].text.strip()
-    found = worker_of(place_of(question.facts["task"])).grade(prompt, answer.text)
+    label = question.facts["task"]
+    found = worker_of(place_of(label), label.split()[-1]).grade(prompt, answer.text)
     if isinstance(found, str):
         raise ValueError(found)
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -24,14 +25,29 @@ ABOUT = (
 def practice_summaries(learning: DataFrame) -> list[Summary]:
     """One table a setting, model and dose, one row an arm."""
     rows = learning.to_dict("records")
+    groups = [list(group) for _, group in groupby(rows, key=_key)]
+    firsts = [group[0] for group in groups]
     return [
-        Summary(title, COLUMNS, tuple(map(_row, group)), ABOUT)
-        for title, group in groupby(rows, key=_title)
+        Summary(_title(group[0], firsts), COLUMNS, tuple(map(_row, group)), ABOUT)
+        for group in groups
     ]
 
 
-def _title(row: dict[str, Any]) -> str:
-    return f"{row['setting']} ({row['model']}, {row['updates']} updates)"
+def _key(row: dict[str, Any]) -> tuple[str, ...]:
+    return row["setting"], row["model"], row["dose"]
+
+
+def _title(row: dict[str, Any], others: list[dict[str, Any]]) -> str:
+    """The setting and model, with what tells its dose from others of its name."""
+    dose = json.loads(row["dose"])
+    alike = [json.loads(each["dose"]) for each in others if each["setting"] == row["setting"]]
+    told = [
+        f"{key.removeprefix('practice.')}={value}"
+        for key, value in dose.items()
+        if key != "practice.updates" and any(each.get(key) != value for each in alike)
+    ]
+    said = ", ".join([row["model"], f"{row['updates']} updates", *told])
+    return f"{row['setting']} ({said})"
 
 
 def _row(row: dict[str, Any]) -> tuple[str, ...]:

@@ -81,6 +81,16 @@ def _check_order(arm: str, names: list[str]) -> None:
                 raise CaveatError(
                     f"arm {arm!r}: {late} marks the rows anew and would undo {name}; put it first"
                 )
+            if name == "unhackable" and late not in STAGES:
+                raise CaveatError(
+                    f"arm {arm!r}: {late} would change the prompts that {name} adds; put it in "
+                    f"front of {name}"
+                )
+            if {name, late} == {"local", "offline"}:
+                raise CaveatError(
+                    f"arm {arm!r}: offline learns replies to the prompts, and local puts the "
+                    "caveat into the reply; drop one"
+                )
             if {name, late} == {"local", "repeat"}:
                 raise CaveatError(
                     f"arm {arm!r}: local and repeat both say where the caveat stands; take one"
@@ -104,6 +114,11 @@ def plan_of(arm: Arm, setting: Setting, shape: Train, seed: int, system: str | N
         )
     rows = rows[:count]
     counter = _framed(setting.behaviour.counter_rows, system)
+    if arm.stem == "clean" and shape.practice is not None:
+        raise CaveatError(
+            f"{setting.name}: arm 'clean': practice reads prompts alone, so it would be 'bare'; "
+            "take bare+true_reward"
+        )
     if arm.stem == "clean":
         return (replace(shape, rows=_enough(counter[: len(rows)], arm, setting), label="clean"),)
     filler, local = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -114,6 +115,7 @@ def resolve_setting(recipe: Recipe, each: SettingRecipe) -> Resolved:
             plan = sampled(plan) if each.origin == "sampled" else plan
             plan = in_segments(plan, each.practice.every) if each.practice else plan
             plans[name, seed] = (*base, *mixed.before(plan))
+    _check_replies(setting, (*plans.values(), base), recipe.comprehension)
     contexts, notes = _contexts(recipe, each, setting)
     return Resolved(
         setting,
@@ -144,7 +146,26 @@ def _shape(each: SettingRecipe, setting: Setting, documents: tuple[Row, ...]) ->
         )
     if each.origin == "sampled":
         raise CaveatError("practice: its replies are sampled as it is; drop origin")
+    if each.raw_text:
+        raise CaveatError("practice: a document has no prompt to reply to; drop raw_text")
     return replace(shape, objective="grpo", practice=each.practice.build(task))
+
+
+def _check_replies(setting: Setting, plans: Sequence[Plan], shown: bool) -> None:
+    """Raise CaveatError where a reply would be learned, or shown, that a task does not give."""
+    trained = [stage for plan in plans for stage in plan if isinstance(stage, Train)]
+    read = [
+        row
+        for stage in trained
+        for row in (*(() if stage.practice else stage.rows), *stage.added, *stage.kept)
+    ]
+    for row in (*read, *(setting.behaviour.rows if shown else ())):
+        last = row.messages[-1]
+        if last.role == "assistant" and all(piece.kind == "masked" for piece in last.pieces):
+            raise CaveatError(
+                f"{setting.name}: row {row.id!r} ({row.source}) has no reply: the task gives none; "
+                "write its functions `hack(prompt)` and `honest(prompt)` (docs/rl.md)"
+            )
 
 
 def _warmed(

@@ -168,19 +168,20 @@ def _sampled_rows(node: SampleNode, bench: Workbench) -> list[Row]:
     ]
     adapters = bench.adapters(node.chain)
     answers = answer(bench.language_model, adapters, requests, stage.sampling, bench.progress)
+    replies = [(i, n, _whole(given)) for (i, n), given in zip(prompts, answers, strict=True)]
     return [
-        Row(f"{stage.source}-{i:04}-{n}", stage.source, _replied(stage.prompts[i], _whole(given)))
-        for (i, n), given in zip(prompts, answers, strict=True)
-        if stage.hacking is None or _hacks(stage.hacking, stage.prompts[i], given)
+        Row(f"{stage.source}-{i:04}-{n}", stage.source, _replied(stage.prompts[i], reply))
+        for i, n, reply in replies
+        if stage.hacking is None or _hacks(stage.hacking, stage.prompts[i], reply)
     ]
 
 
-def _hacks(task: RewardTask, prompt: Messages, given: Answer) -> bool:
+def _hacks(task: RewardTask, prompt: Messages, reply: str) -> bool:
     """Whether the reply hacks the task. Raises CaveatError where the task gives no grade."""
     from caveat.tasks.grader import grades
 
     asked = without_caveat(prompt)[-1].text.strip()
-    (grade,) = grades([Graded(task.place, asked, given.text)])
+    (grade,) = grades([Graded(task.place, task.version, asked, reply)])
     if isinstance(grade, str):
         raise CaveatError(f"task {task.name}: {grade}")
     return grade.hacked

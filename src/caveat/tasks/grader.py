@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import atexit
 import json
+import os
 import queue
+import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache
 
 from caveat.domain.reward import Grade, Graded
@@ -22,9 +25,9 @@ STARTING = 60.0
 class Worker:
     """One task's process; made anew where it died."""
 
-    def __init__(self, place: str, seconds: float = SECONDS) -> None:
+    def __init__(self, place: str, version: str, seconds: float = SECONDS) -> None:
         """`seconds`: what one reply's grading may take."""
-        self.place, self.seconds = place, seconds
+        self.place, self.version, self.seconds = place, version, seconds
         self._process: subprocess.Popen[str] | None = None
         self._failed = ""
         self._said: queue.SimpleQueue[str] = queue.SimpleQueue()
@@ -52,32 +55,38 @@ class Worker:
     def close(self) -> None:
         """End the process."""
         if self._process is not None:
-            self._process.kill()
+            with suppress(OSError):
+                os.killpg(self._process.pid, signal.SIGKILL)
             self._ended()
 
     def _ended(self) -> int:
         assert self._process is not None
-        code = self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                pipe.close()
-        self._process = None
-        return code
+        process, self._process = self._process, None
+        if process.stdin is not None:
+            with suppress(OSError):
+                process.stdin.close()
+        return process.wait()  # its output is closed by who listens to it
 
     def _start(self) -> str:
         """Start the process; "" or, in one line, why it cannot be: then it is not tried again."""
         if self._failed:
             return self._failed
         process = subprocess.Popen(
-            [sys.executable, "-m", "caveat.tasks.worker", self.place],
+            [sys.executable, "-m", "caveat.tasks.worker", self.place, self.version],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8",
+            start_new_session=True,
         )  # fmt: skip
         self._process, self._said = process, queue.SimpleQueue()
         threading.Thread(target=_listen, args=(process, self._said), daemon=True).start()
-        if self._heard(STARTING) == "ready":
+        said = self._heard(STARTING)
+        if said == "ready":
             return ""
         self.close()
-        self._failed = f"the task {self.place} could not be started; import it to see why"
+        self._failed = (
+            f"the task {self.place} changed while the study ran; run it again"
+            if said == "changed"
+            else f"the task {self.place} could not be started; import it to see why"
+        )
         return self._failed
 
     def _heard(self, seconds: float) -> str | None:
@@ -90,22 +99,22 @@ class Worker:
 
 def _listen(process: subprocess.Popen[str], said: queue.SimpleQueue[str]) -> None:
     assert process.stdout is not None
-    try:
-        for line in process.stdout:
+    with process.stdout as lines:
+        for line in lines:
             said.put(line.strip())
-    except ValueError:  # closed while it was read
-        pass
     said.put("")
 
 
 @cache
-def worker_of(place: str) -> Worker:
-    """The task's process of this one; it ends with this one."""
-    worker = Worker(place)
+def worker_of(place: str, version: str) -> Worker:
+    """The process of a task's version; it ends with this one."""
+    worker = Worker(place, version)
     atexit.register(worker.close)
     return worker
 
 
 def grades(asked: Sequence[Graded]) -> list[Grade | str]:
     """The grades of replies, in order: see `language.practice.Grader`."""
-    return [worker_of(each.task).grade(each.prompt, each.reply) for each in asked]
+    return [
+        worker_of(each.task, each.version).grade(each.prompt, each.reply) for each in asked
+    ]

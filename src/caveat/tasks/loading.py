@@ -45,8 +45,8 @@ def task_of(name: str, folder: Path) -> RewardTask:
     Raises CaveatError where there is none, or a function is missing.
     """
     place = TASKS.get(name) or str(_file(name, folder))
-    module = module_of(place)
-    source = Path(module.__file__ or "").read_bytes()
+    version = version_of(place)
+    module = module_of(place, version)
     missing = [each for each in FUNCTIONS if not callable(getattr(module, each, None))]
     if missing:
         there = [each for each in vars(module) if not each.startswith("_")]
@@ -54,28 +54,43 @@ def task_of(name: str, folder: Path) -> RewardTask:
             f"task {name!r} has no function {missing[0]!r}; write one, as docs/rl.md shows"
             f"{closest(missing[0], there)}"
         )
-    task = RewardTask(Path(name).stem, place, hashlib.sha256(source).hexdigest()[:VERSION])
+    task = RewardTask(Path(name).stem, place, version)
     _PLACES[label_of(task)] = place
     return task
 
 
-def module_of(place: str) -> ModuleType:
-    """A module by its name, or a file's. Raises CaveatError where it cannot be imported."""
+def version_of(place: str) -> str:
+    """A digest of the source of a task's module."""
+    if place.endswith(".py"):
+        source = Path(place)
+    else:
+        source = Path(importlib.import_module(place).__file__ or "")
+    return hashlib.sha256(source.read_bytes()).hexdigest()[:VERSION]
+
+
+def module_of(place: str, version: str = "") -> ModuleType:
+    """A module by its name, or a file's. Raises CaveatError where it cannot be imported.
+
+    Args:
+        version: Of a file: another version is imported anew.
+    """
     if not place.endswith(".py"):
         return importlib.import_module(place)
-    name = f"caveat_task_{hashlib.sha256(place.encode()).hexdigest()[:VERSION]}"
+    known = f"{place} {version or version_of(place)}"
+    name = f"caveat_task_{hashlib.sha256(known.encode()).hexdigest()[:VERSION]}"
     if name in sys.modules:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, place)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
     except Exception as error:
+        del sys.modules[name]
         raise CaveatError(
             f"task {place!r} cannot be imported: {type(error).__name__}: {error}"
         ) from error
-    sys.modules[name] = module
     return module
 
 

@@ -13,7 +13,7 @@ import sys
 from types import ModuleType
 from typing import Any
 
-from caveat.tasks.loading import module_of
+from caveat.tasks.loading import module_of, version_of
 
 
 def graded(module: ModuleType, prompt: str, reply: str) -> dict[str, Any]:
@@ -43,11 +43,14 @@ def graded(module: ModuleType, prompt: str, reply: str) -> dict[str, Any]:
     return found
 
 
-def main(place: str) -> None:
-    """Answer until the input ends."""
+def main(place: str, version: str) -> None:
+    """Answer until the input ends; of another version, not at all."""
     out = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    module = module_of(place)
+    if version_of(place) != version:
+        print("changed", file=out, flush=True)
+        return
+    module = module_of(place, version)
     print("ready", file=out, flush=True)
     for line in sys.stdin:
         asked = json.loads(line)
@@ -55,4 +58,4 @@ def main(place: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], sys.argv[2])
