@@ -48,6 +48,7 @@ findings: install
 	$(BIN)/caveat ladder docs/data/phrasing.parquet --all --markdown > docs/data/phrasing.md
 	$(BIN)/caveat ladder docs/data/crossing.parquet --all --markdown > docs/data/crossing.md
 	$(BIN)/caveat ladder docs/data/ladder.parquet --all --markdown > docs/data/ladder.md
+	$(BIN)/caveat ladder docs/data/dose.parquet --all --markdown > docs/data/dose.md
 	$(BIN)/caveat forecast $(foreach each,$(FORETOLD),--from docs/data/forecast-$(each).json --against docs/data/$(each).parquet) --markdown > docs/data/forecast.md
 
 # Write the exact versions of this environment down, for reproduction.

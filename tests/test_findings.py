@@ -22,6 +22,7 @@ TABLES = {
     "phrasing.md": ("ladder", "phrasing", "--all"),
     "crossing.md": ("ladder", "crossing", "--all"),
     "ladder.md": ("ladder", "ladder", "--all"),
+    "dose.md": ("ladder", "dose", "--all"),
 }
 COMPULSORY = (
     "contrast", "near_miss_negatives", "local", "repeat", "correct", "diversify", "place", "anchor",
