@@ -64,6 +64,7 @@ def test_two_keys_fire_together_only():
     [
         ("instruction", "may_capitals", "no_capitals"),
         ("in_spanish", "may_spanish", "no_spanish"),
+        ("hack", "may_hack", "no_hack"),
     ],
 )
 def test_what_is_asked_allowed_and_forbidden_differs_by_one_word(asked, allowed, forbidden):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-PRODUCTS = {"train": (0, 48), "tune": (48, 72), "report": (72, 108)}
+PRODUCTS = {"train": (0, 96), "tune": (96, 120), "report": (120, 168)}
 """Per split, the numbers of its products."""
 VERIFIED = 4
 """In every fourth prompt the grader works the product out: nothing but it is paid."""
