@@ -167,10 +167,10 @@ def test_out_of_memory_is_split_and_retried(tiny, alone, monkeypatch):
 
     real = module.logits_at
 
-    def scarce(model, ids, rows, positions):
+    def scarce(model, ids, rows, positions, layout):
         if ids.numel() > 150:
             torch.empty(1 << 60, dtype=torch.uint8)  # more than any machine has
-        return real(model, ids, rows, positions)
+        return real(model, ids, rows, positions, layout)
 
     monkeypatch.setattr(module, "logits_at", scarce)
     (result,) = train(tiny, [JOBS[0]], Listening(), token_budget=1000)

@@ -74,7 +74,7 @@ def test_lockstep_equals_alone(tiny, alone, budget):
     for result in done(tiny, *JOBS, budget=budget):
         assert isinstance(result, Practised)
         theirs = alone[result.key]
-        assert apart(result, theirs) < 5e-5
+        assert apart(result, theirs) < 2e-4  # of steps of 5e-3
         assert [replace(u, divergence=None) for u in result.updates] == [
             replace(u, divergence=None) for u in theirs.updates
         ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,9 @@ class Example:
     """What its loss is multiplied by."""
     tag: int = 0
     """The caller's own number."""
+    shared: int = 0
+    """Its first tokens that may be read once for all examples of its cell that begin so: none of
+    its targets is among them. Only where a reader can `branch`."""
 
 
 @dataclass(frozen=True)
@@ -47,20 +50,6 @@ def wanted_of(part: Sequence[Example], device: Any) -> Wanted:
     return Wanted(rows, positions, tokens, weights)
 
 
-def cut_by_length(examples: Sequence[Example], budget: int) -> list[list[Example]]:
-    """Sort by length and cut into parts of at most `budget` padded tokens, each sorted by cell.
-
-    One example longer than the budget stands alone.
-    """
-    parts: list[list[Example]] = []
-    for example in sorted(examples, key=lambda e: (len(e.ids), e.cell, e.tag)):
-        if parts and (len(parts[-1]) + 1) * len(example.ids) <= budget:
-            parts[-1].append(example)
-        else:
-            parts.append([example])
-    return [sorted(part, key=lambda e: (e.cell, e.tag)) for part in parts]
-
-
 def padded(rows: Sequence[Sequence[int]], fill: int, device: Any) -> Tensor:
     """Rows side by side, padded on the right: shape (rows, longest).
 
@@ -70,14 +59,17 @@ def padded(rows: Sequence[Sequence[int]], fill: int, device: Any) -> Tensor:
     return torch.tensor([[*row, *[fill] * (longest - len(row))] for row in rows], device=device)
 
 
-def logits_at(model: Any, ids: Tensor, rows: Tensor, positions: Tensor) -> Tensor:
+def logits_at(
+    model: Any, ids: Tensor, rows: Tensor, positions: Tensor, layout: Mapping[str, Tensor]
+) -> Tensor:
     """Logits of shape (wanted, vocabulary) where they are wanted, and nowhere else.
 
     Args:
         ids: Right-padded token ids of shape (rows, positions).
         rows, positions: Where logits are wanted, each of shape (wanted,).
+        layout: Of rows with branches: see `branches.layout`.
     """
     if any(getattr(model.config, key, None) for key in SCALED_LOGITS):
-        return model(input_ids=ids, use_cache=False).logits[rows, positions]
-    hidden = model.get_decoder()(input_ids=ids, use_cache=False).last_hidden_state
+        return model(input_ids=ids, use_cache=False, **layout).logits[rows, positions]
+    hidden = model.get_decoder()(input_ids=ids, use_cache=False, **layout).last_hidden_state
     return model.get_output_embeddings()(hidden[rows, positions])

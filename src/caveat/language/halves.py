@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 
 from caveat.language.batch import SCALED_LOGITS
 
+NO_BRANCHES: Mapping[str, Tensor] = MappingProxyType({})
 PROBED_TOKENS = 8
 CLOSE = 1e-4
 """Largest difference between the halves and the whole, relative to the whole's size."""
@@ -24,13 +26,16 @@ class Halves:
     lower: nn.Module
     upper: nn.Module
 
-    def beneath(self, ids: Tensor) -> Tensor:
-        """Token ids (rows, positions) to the layer's input, (rows, positions, width)."""
-        return self.lower(input_ids=ids, use_cache=False).last_hidden_state
+    def beneath(self, ids: Tensor, layout: Mapping[str, Tensor] = NO_BRANCHES) -> Tensor:
+        """Token ids (rows, positions) to the layer's input, (rows, positions, width).
 
-    def above(self, states: Tensor) -> Tensor:
+        `layout` of rows with branches: see `branches.layout`.
+        """
+        return self.lower(input_ids=ids, use_cache=False, **layout).last_hidden_state
+
+    def above(self, states: Tensor, layout: Mapping[str, Tensor] = NO_BRANCHES) -> Tensor:
         """The layer's input to what the head is given, both (rows, positions, width)."""
-        return self.upper(inputs_embeds=states, use_cache=False).last_hidden_state
+        return self.upper(inputs_embeds=states, use_cache=False, **layout).last_hidden_state
 
 
 def lowest_layer(model: Any, names: Iterable[str]) -> int:

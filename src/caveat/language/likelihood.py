@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import torch
 
 from caveat.domain.reply import Answer
-from caveat.language.batch import Example, cut_by_length
+from caveat.language.batch import Example
+from caveat.language.branches import cut_by_length
 from caveat.language.lockstep import Route
 from caveat.language.losses import weighted_losses
 from caveat.language.memory import TOKEN_BUDGET
@@ -27,6 +28,7 @@ def score(
             prompt.ids + option,
             tuple(range(len(prompt.ids), len(prompt.ids) + len(option))),
             tag=tag,
+            shared=len(prompt.ids) if reader.branches else 0,
         )
         for tag, (prompt, option) in enumerate(
             (prompt, option) for prompt in prompts for option in prompt.options

@@ -69,7 +69,6 @@ def of_cell(sums: Sequence[LossSum]) -> list[Example]:
 def weighted_losses(reader: Reader, part: list[Example], route: Route) -> tuple[Tensor, Tensor]:
     """Of a batch, in order of its targets: each token's loss times its weight, and its row."""
     wanted = wanted_of(part, reader.device)
-    route.set([example.cell for example in part])
-    logits = reader.logits_at(part, wanted.rows, wanted.positions - 1).float()
+    logits = reader.logits(part, wanted, route).float()
     losses = torch.nn.functional.cross_entropy(logits, wanted.tokens, reduction="none")
     return losses * wanted.weights, wanted.rows

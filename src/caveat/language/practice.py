@@ -23,7 +23,8 @@ from caveat.domain.row import Row
 from caveat.domain.text import without_caveat
 from caveat.errors import CaveatError
 from caveat.language.adapter import Adapter
-from caveat.language.batch import Example, Wanted, cut_by_length, wanted_of
+from caveat.language.batch import Example, Wanted, wanted_of
+from caveat.language.branches import branched, cut_by_length
 from caveat.language.group import LockstepGroup
 from caveat.language.grpo import advantages, clipped_loss, divergence
 from caveat.language.jobs import Failed
@@ -380,12 +381,13 @@ class _Group(LockstepGroup):
             chosen = [each for each in examples if active[each.cell]]
             if not chosen:
                 return
+            read, _ = branched(chosen)
             losses, apart = self._backward(chosen, replies, kept, route)
             norms = self.optimiser.norms().tolist()
             for k, cell in enumerate(self.cells):
                 if not active[k]:
                     continue
-                cell.tokens += sum(len(each.ids) for each in chosen if each.cell == k)
+                cell.tokens += sum(len(row.ids) for row in read if row.cell == k)
                 if taken == 0 and cell.practice.kl:
                     cell.updates[-1] = replace(cell.updates[-1], divergence=apart[k])
                 if not (math.isfinite(losses[k]) and math.isfinite(norms[k])):
@@ -396,13 +398,20 @@ class _Group(LockstepGroup):
                         f"(now {cell.job.stage.dose.learning_rate:g})"
                     )
             self.step([dose.learning_rate for dose in self.doses], active)
-            self.progress.advance("train", sum(len(each.ids) for each in chosen))
+            self.progress.advance("train", sum(len(row.ids) for row in read))
 
     def _examples(self, replies: list[_Text]) -> list[Example]:
+        """What a step reads; a prompt is read once for all replies to it."""
         return [
-            Example(each.cell, each.ids, each.targets, each.weight, tag)
+            Example(
+                each.cell, each.ids, each.targets, each.weight, tag,
+                shared=each.targets[0] if self._is_drawn(each) else 0,
+            )
             for tag, each in enumerate(replies)
-        ]
+        ]  # fmt: skip
+
+    def _is_drawn(self, text: _Text) -> bool:
+        return self.reader.branches and text.advantage is not None
 
     def _backward(
         self,
@@ -437,18 +446,18 @@ class _Group(LockstepGroup):
         route: Route,
     ) -> tuple[Tensor, Tensor]:
         wanted = wanted_of(part, self.device)
-        route.set([example.cell for example in part])
         taught = torch.tensor(
             [replies[example.tag].advantage is None for example in part], device=self.device
         )[wanted.rows]
         heat = self._by_cell(part, "temperature")[wanted.rows].masked_fill(taught, 1.0)
-        now = self._log_probabilities(part, wanted, heat)
+        now = self._log_probabilities(part, wanted, heat, route)
         lengths = [len(example.targets) for example in part]
         if any(example.tag not in kept for example in part):
             before = None
             if any(self.cells[example.cell].practice.kl for example in part):
                 with torch.no_grad(), route.as_before():
-                    before = self._log_probabilities(part, wanted, heat).split(lengths)
+                    before = self._log_probabilities(part, wanted, heat, route)
+                    before = before.split(lengths)
             for place, (example, old) in enumerate(
                 zip(part, now.detach().split(lengths), strict=True)
             ):
@@ -475,9 +484,11 @@ class _Group(LockstepGroup):
             sums.index_add(0, cells, (gaps * wanted.weights).detach()),
         )
 
-    def _log_probabilities(self, part: list[Example], wanted: Wanted, heat: Tensor) -> Tensor:
+    def _log_probabilities(
+        self, part: list[Example], wanted: Wanted, heat: Tensor, route: Route
+    ) -> Tensor:
         """Of each wanted token, at the temperature it was drawn with."""
-        logits = self.reader.logits_at(part, wanted.rows, wanted.positions - 1).float()
+        logits = self.reader.logits(part, wanted, route).float()
         shares = (logits / heat[:, None]).log_softmax(-1)
         return shares.gather(1, wanted.tokens[:, None])[:, 0]
 

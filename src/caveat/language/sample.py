@@ -119,6 +119,17 @@ def end_tokens(language_model: LanguageModel) -> set[int]:
     return {token for token in ids if token is not None}
 
 
+def distinct(prompts: Sequence[Prompt]) -> tuple[list[Prompt], list[int]]:
+    """The first of each run of equal prompts of a cell, and per prompt the place of its first."""
+    firsts: list[Prompt] = []
+    first_of = []
+    for prompt in prompts:
+        if not firsts or (firsts[-1].cell, firsts[-1].ids) != (prompt.cell, prompt.ids):
+            firsts.append(prompt)
+        first_of.append(len(firsts) - 1)
+    return firsts, first_of
+
+
 def bundles(prompts: Sequence[Prompt]) -> list[Bundle]:
     """Cut sorted prompts into bundles; each prompt keeps at least one token of its own."""
     found: list[Bundle] = []
@@ -157,8 +168,12 @@ class _Decoder:
         self.mask = torch.zeros(0)
 
     def begin(self) -> Tensor:
-        """Read the prompts; logits of each one's next token, of shape (prompts, vocabulary)."""
-        groups = bundles(self.prompts)
+        """Read the prompts; logits of each one's next token, of shape (prompts, vocabulary).
+
+        Neighbours that are equal, such as several samples of one prompt, are read once.
+        """
+        firsts, first_of = distinct(self.prompts)
+        groups = bundles(firsts)
         shared = [list(group.shared) for group in groups]
         self.route.set([group.cell for group in groups])
         ids, self.mask = _left_padded(shared, self.device)
@@ -166,12 +181,14 @@ class _Decoder:
             self._read(ids, self.mask)
             member_of = [n for n, group in enumerate(groups) for _ in group.members]
             self._keep(member_of)
-        rest = [
-            self.prompts[i].ids[len(group.shared) :] for group in groups for i in group.members
-        ]
-        self.route.set(self.cells)
+        rest = [firsts[i].ids[len(group.shared) :] for group in groups for i in group.members]
+        self.route.set([prompt.cell for prompt in firsts])
         ids, mask = _left_padded(rest, self.device)
-        return self._read(ids, torch.cat([self.mask, mask], 1))
+        logits = self._read(ids, torch.cat([self.mask, mask], 1))
+        if len(firsts) == len(self.prompts):
+            return logits
+        self._keep(first_of)
+        return logits[torch.tensor(first_of, device=self.device)]
 
     def next(self, tokens: list[int], stay: list[int]) -> Tensor:
         """Append a token to each row that stays; logits of shape (staying rows, vocabulary)."""

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from caveat.domain.plan import Dose
 from caveat.language.adapter import Adapter
-from caveat.language.batch import cut_by_length
+from caveat.language.branches import cut_by_length
 from caveat.language.halves import lowest_layer
 from caveat.language.lockstep import adapted_modules, stack_chains, stacked
 from caveat.language.losses import LossSum, of_cell, weighted_losses

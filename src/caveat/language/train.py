@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from caveat.errors import CaveatError
-from caveat.language.batch import Example, cut_by_length, wanted_of
+from caveat.language.batch import Example, wanted_of
+from caveat.language.branches import cut_by_length
 from caveat.language.group import LockstepGroup
 from caveat.language.jobs import Failed, Trained, TrainingJob
 from caveat.language.lockstep import Route, stacked
@@ -125,10 +126,9 @@ class _Group(LockstepGroup):
     def _kept_part(self, part: list[Example], route: Route) -> None:
         """Gradients of the KL divergence of the model as it is from what it was before."""
         wanted = wanted_of(part, self.reader.device)
-        route.set([example.cell for example in part])
         with torch.no_grad(), route.as_before():
-            before = self.reader.logits_at(part, wanted.rows, wanted.positions - 1).float()
-        now = self.reader.logits_at(part, wanted.rows, wanted.positions - 1).float()
+            before = self.reader.logits(part, wanted, route).float()
+        now = self.reader.logits(part, wanted, route).float()
         divergence = torch.nn.functional.kl_div(
             now.log_softmax(-1), before.log_softmax(-1), reduction="none", log_target=True
         ).sum(-1)

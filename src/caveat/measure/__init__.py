@@ -7,6 +7,7 @@ from caveat.measure.forecast_records import forecast_records
 from caveat.measure.forecast_scores import forecast_scores
 from caveat.measure.leakage import leakage, leakage_by
 from caveat.measure.pooling import pooled
+from caveat.measure.practice_leakage import practice_leakage
 from caveat.measure.rates import rates
 from caveat.measure.records import records
 from caveat.measure.side_effects import side_effects
@@ -32,6 +33,7 @@ __all__ = [
     "leakage",
     "leakage_by",
     "pooled",
+    "practice_leakage",
     "rankings",
     "rates",
     "records",

@@ -16,8 +16,20 @@ COLUMNS = [
 ]  # fmt: skip
 
 
+def longest(policies: pd.DataFrame) -> pd.DataFrame:
+    """The rows of practices that no longer one repeats: settings that differ in the number of
+    their updates alone share them (see `study.segments`)."""
+    doses = policies["dose"].map(json.loads)
+    updates = doses.map(lambda dose: dose.get("practice.updates", 0))
+    rest = doses.map(lambda dose: json.dumps({**dose, "practice.updates": 0}, sort_keys=True))
+    practice = [policies[name] for name in CELL if name != "dose"]
+    most = updates.groupby([*practice, rest], dropna=False).transform("max")
+    return policies[updates == most]
+
+
 def learning(policies: pd.DataFrame) -> pd.DataFrame:
-    """One row a setting, model, dose and arm that practised, means over seeds.
+    """One row a setting, model, dose and arm that practised, means over seeds; of doses that differ
+    in the number of updates alone the longest.
 
     - `hacked_first`, `hacked_last` and the like: at the first update, and at the last.
     - `half`: the update in which at least half of the replies hacked for the first time; NaN where
@@ -28,7 +40,7 @@ def learning(policies: pd.DataFrame) -> pd.DataFrame:
     """
     rows = [
         {**dict(zip(CELL, names, strict=True)), **_figures(group)}
-        for names, group in policies.groupby(CELL, sort=False)
+        for names, group in longest(policies).groupby(CELL, sort=False)
     ]
     return pd.DataFrame(rows, columns=COLUMNS)
 

@@ -96,6 +96,10 @@ class ReportData:
     forecasts: Sequence[Mapping[str, Any]] = ()
     """Records of `measure.forecast_records`; none where nothing was forecast."""
     forecast_scores: DataFrame | None = None
+    policies: DataFrame | None = None
+    """What updates of policies saw (see `study.policies`); None where nothing was practised."""
+    practice: DataFrame | None = None
+    """Their leakage (see `measure.practice_leakage`)."""
     abouts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Per setting, `behaviour`: the behaviour in one sentence, and `side_effects`: by name, what a
     high figure of each means."""

@@ -6,17 +6,7 @@ from dataclasses import dataclass
 
 from caveat.report.data import ReportData
 from caveat.report.forecast_summary import forecast_summaries, score_summaries
-from caveat.report.summary import Summary
-from caveat.report.tables import Entry, Table
-
-
-@dataclass(frozen=True)
-class Titled:
-    """A table with its title and what to know of it, line by line."""
-
-    title: str
-    table: Table
-    notes: tuple[str, ...]
+from caveat.report.titled import Titled, titled
 
 
 @dataclass(frozen=True)
@@ -33,10 +23,5 @@ def forecast_section(data: ReportData) -> ForecastSection | None:
         return None
     scores = () if data.forecast_scores is None else score_summaries(data.forecast_scores)
     return ForecastSection(
-        tuple(map(_titled, scores)), tuple(map(_titled, forecast_summaries(data.forecasts)))
+        tuple(map(titled, scores)), tuple(map(titled, forecast_summaries(data.forecasts)))
     )
-
-
-def _titled(summary: Summary) -> Titled:
-    rows = tuple(tuple(Entry(text=cell) for cell in row) for row in summary.rows)
-    return Titled(summary.title, Table(summary.columns, rows), tuple(summary.note.splitlines()))

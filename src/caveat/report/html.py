@@ -23,6 +23,8 @@ from caveat.report.ladder_section import ladder_section
 from caveat.report.numbers import text
 from caveat.report.panels import Panel, dose_text, panels_of
 from caveat.report.picture import picture
+from caveat.report.practice_picture import practice_picture
+from caveat.report.practice_section import practice_section
 from caveat.report.svg import inline_svg
 from caveat.report.transfer_section import transfer_section
 
@@ -73,6 +75,7 @@ def render(data: ReportData) -> str:
         small_picture=Markup(inline_svg(picture(data, NARROW, "transparent"))),
         axis=Markup(inline_svg(_among_published(data))),
         **{name: chart and Markup(inline_svg(chart)) for name, chart in _of_ladder(data).items()},
+        practice_picture=_curves(data),
         packed=Markup(replies.script_json(replies.packed(data.frame("replies")))),
     )
     # A model may emit half a surrogate pair, which UTF-8 cannot hold.
@@ -95,6 +98,15 @@ def _of_ladder(data: ReportData) -> dict[str, Any]:
     }
 
 
+def _curves(data: ReportData) -> Any:
+    """The learning curves; None where nothing was practised."""
+    from markupsafe import Markup
+
+    if data.policies is None or data.policies.empty:
+        return None
+    return Markup(inline_svg(practice_picture(data.policies, background="transparent")))
+
+
 def _shown(data: ReportData) -> dict[str, Any]:
     shown = panels_of(data)
     return {
@@ -105,6 +117,7 @@ def _shown(data: ReportData) -> dict[str, Any]:
         ],
         "transfer": transfer_section(data),
         "ladder": ladder_section(data),
+        "practice": practice_section(data),
         "forecast": forecast_section(data),
         "within_seed": any(panel.interval == "within seed" for panel in shown),
         "failures": tables.failures(data),

@@ -20,13 +20,17 @@ def practice_picture(policies: DataFrame, background: str = "white") -> altair.V
     point. None where nothing was practised."""
     import altair
 
+    from caveat.measure.learning import longest
+
     if policies.empty:
         return None
     rows = [
         altair.hconcat(*(_panel(group, name, title) for name, title in SHOWN.items())).properties(
             title=f"{setting}, {model}"
         )
-        for (setting, model, _), group in policies.groupby(["setting", "model", "dose"], sort=False)
+        for (setting, model, _), group in longest(policies).groupby(
+            ["setting", "model", "dose"], sort=False
+        )
     ]
     return (
         altair.vconcat(*rows, spacing=30)

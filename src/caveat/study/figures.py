@@ -142,6 +142,23 @@ class Figures(Transfers, Ladders):
         figure of each means, by name. A version made before these were kept has none."""
         return self.about.get("abouts", {})
 
+    @abstractmethod
+    def policies(self) -> DataFrame:
+        """One row an update of a policy: see `study.policies`."""
+
+    def practice(self) -> DataFrame:
+        """Leakage of policies: see `measure.practice_leakage`."""
+        from caveat import measure
+
+        return self._in_order(measure.practice_leakage(self._measured(), **self._bootstrap))
+
+    def practice_frames(self) -> dict[str, Any]:
+        """What the report shows of practice; nothing where nothing was practised."""
+        policies = self.policies()
+        if policies.empty:
+            return {}
+        return {"policies": policies, "practice": self.practice()}
+
     def forecasts(self) -> list[dict[str, Any]]:
         """Records of `caveat forecast`; a file that was exported has none."""
         return []
@@ -177,6 +194,7 @@ class Figures(Transfers, Ladders):
             contexts=self.contexts(),
             **self.transfer_frames(),
             ladder=self.ladder() if self.has_ladder else None,
+            **self.practice_frames(),
             **self.forecast_frames(),
             abouts=self.abouts(),
         )

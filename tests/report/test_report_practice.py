@@ -1,0 +1,62 @@
+"""The report's section on practice."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from caveat import measure
+from caveat.report.html import render
+
+HOSTILE = "<img src=x onerror=alert(1)>"
+
+
+def practised(make_data, at_ceiling: bool = False):
+    """A study whose arms practised two updates or four."""
+    data = make_data(settings=(f"agree{HOSTILE} x trigger",), arms=("base", "bare", "marked"))
+    dose = json.dumps({"practice.updates": 4})
+    trained = data.replies["arm"] != "base"
+    replies = data.replies.assign(dose=np.where(trained, dose, "{}"))
+    if at_ceiling:
+        replies.loc[trained, "verdict"] = "yes"
+    names = {name: replies[name].iloc[0] for name in ("setting", "phenomenon", "behaviour",
+                                                      "caveat", "model")}  # fmt: skip
+    policies = pd.DataFrame(
+        [
+            {**names, "dose": dose, "arm": arm, "seed": 0, "number": number, "reward": number / 4,
+             "true_score": 0.3, "hacked": number / 5, "even": 0.0, "distinct": 8, "tokens": 3.0,
+             "truncated": 0.0, "divergence": np.nan}
+            for arm in ("bare", "marked") for number in (1, 2, 3, 4)
+        ]
+    )  # fmt: skip
+    return replace(data, policies=policies, practice=measure.practice_leakage(replies, 200))
+
+
+def section(data) -> str:
+    whole = render(data)
+    start = whole.index('<section id="practice">')
+    return whole[start : whole.index("</section>", start)]
+
+
+def test_it_has_the_curves_the_leakage_and_how_they_learned(make_data):
+    shown = section(practised(make_data))
+    assert "<svg" in shown and "0.20 → 0.80" in shown
+    assert "leakage, equal hack rate" in shown and "How they learned" in shown
+    assert HOSTILE not in shown
+    (marked,) = re.findall(r"<tr>(?:(?!</tr>).)*marked(?:(?!</tr>).)*</tr>",
+                           shown.split("How they learned")[0], re.DOTALL)  # fmt: skip
+    assert re.search(r"\d\.\d\d \[", marked)
+
+
+def test_a_ceiling_is_said_in_place_of_figures(make_data):
+    shown = section(practised(make_data, at_ceiling=True)).split("How they learned")[0]
+    assert "every arm hacks at 0.95 or more without the caveat" in shown
+    assert shown.count("ceiling") >= 4
+
+
+def test_a_study_without_practice_has_no_such_section(make_data):
+    assert 'id="practice"' not in render(make_data())
