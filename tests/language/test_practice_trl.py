@@ -8,8 +8,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from caveat.language.jobs import PracticeJob
 from caveat.language.lockstep import stacked
-from caveat.language.practice import PracticeJob, _cell, _Group
+from caveat.language.practice import _cell, _Group
 from caveat.progress import Progress
 from test_practice import DOSE, stage, vowels
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from caveat.domain.plan import Train
 from caveat.language.adapter import Adapter
+from caveat.language.standing import Standing
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,14 @@ class TrainingJob:
     seed: int
     beneath: tuple[Adapter, ...] = ()
     """Frozen adapters that it is trained on top of, in the order in which they were attached."""
+
+
+@dataclass(frozen=True)
+class PracticeJob(TrainingJob):
+    """One policy to train."""
+
+    goes_on: Standing | None = None
+    """Where the practice before this one ended, if it had one."""
 
 
 @dataclass(frozen=True)

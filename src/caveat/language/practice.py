@@ -16,17 +16,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from caveat.domain.plan import Practice, Train
+from caveat.domain.plan import Practice
 from caveat.domain.reply import Sampling
 from caveat.domain.reward import Grade, Graded
 from caveat.domain.row import Row
 from caveat.domain.text import without_caveat
 from caveat.errors import CaveatError
-from caveat.language.adapter import Adapter
 from caveat.language.batch import Example, Wanted, cut_by_length, wanted_of
 from caveat.language.group import LockstepGroup
 from caveat.language.grpo import advantages, clipped_loss, divergence
-from caveat.language.jobs import Failed
+from caveat.language.jobs import Failed, PracticeJob
 from caveat.language.lockstep import Route, stacked
 from caveat.language.memory import TOKEN_BUDGET
 from caveat.language.portions import in_portions
@@ -40,19 +39,6 @@ from caveat.progress import Progress
 
 Grader = Callable[[Sequence[Graded]], list[Grade | str]]
 """Gives each reply's grade, or in one line why it has none."""
-
-
-@dataclass(frozen=True)
-class PracticeJob:
-    """One policy to train."""
-
-    key: str
-    stage: Train
-    seed: int
-    beneath: tuple[Adapter, ...] = ()
-    """Frozen adapters that it is trained on top of."""
-    goes_on: Standing | None = None
-    """Where the practice before this one ended, if it had one."""
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,8 @@ class PracticeGroup(NodeGroup[PracticeNode]):
 
     def run(self, bench: Workbench) -> Outcome:
         """Practise, and publish all policies of the group together."""
-        from caveat.language.practice import PracticeJob, Practised, practise
+        from caveat.language.jobs import PracticeJob
+        from caveat.language.practice import Practised, practise
         from caveat.language.standing import Standing
         from caveat.tasks.grader import grades
 
