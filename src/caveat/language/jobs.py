@@ -43,6 +43,38 @@ class Trained:
 
 
 @dataclass(frozen=True)
+class Update:
+    """What one update saw: means over its replies, before its steps."""
+
+    number: int
+    """From 1, over all stages of the practice."""
+    reward: float
+    true_score: float
+    hacked: float | None
+    """The share of replies to prompts that can be hacked; None where there are none."""
+    even: float
+    """The share of prompts whose replies were all paid the same: they teach nothing."""
+    distinct: int
+    """Replies that differ from the others to their prompt."""
+    tokens: float
+    truncated: float
+    """The share of replies that were cut."""
+    divergence: float | None
+    """From the model before this training, in nats a token; None where `kl` is 0."""
+
+
+@dataclass(frozen=True)
+class Practised:
+    """A finished policy and how it went."""
+
+    key: str
+    standing: Standing
+    updates: tuple[Update, ...]
+    tokens: int
+    """Tokens read in the steps."""
+
+
+@dataclass(frozen=True)
 class Failed:
     """A job that could not be finished, and why, in one line."""
 

@@ -25,7 +25,7 @@ from caveat.errors import CaveatError
 from caveat.language.batch import Example, Wanted, cut_by_length, wanted_of
 from caveat.language.group import LockstepGroup
 from caveat.language.grpo import advantages, clipped_loss, divergence
-from caveat.language.jobs import Failed, PracticeJob
+from caveat.language.jobs import Failed, PracticeJob, Practised, Update
 from caveat.language.lockstep import Route, stacked
 from caveat.language.memory import TOKEN_BUDGET
 from caveat.language.portions import in_portions
@@ -33,44 +33,11 @@ from caveat.language.render import RenderedRow, continuation, render_prompt, ren
 from caveat.language.requests import Prompt
 from caveat.language.sample import Drawn, as_text, draw
 from caveat.language.source import LanguageModel
-from caveat.language.standing import Standing
 from caveat.language.training_cell import targets
 from caveat.progress import Progress
 
 Grader = Callable[[Sequence[Graded]], list[Grade | str]]
 """Gives each reply's grade, or in one line why it has none."""
-
-
-@dataclass(frozen=True)
-class Update:
-    """What one update saw: means over its replies, before its steps."""
-
-    number: int
-    """From 1, over all stages of the practice."""
-    reward: float
-    true_score: float
-    hacked: float | None
-    """The share of replies to prompts that can be hacked; None where there are none."""
-    even: float
-    """The share of prompts whose replies were all paid the same: they teach nothing."""
-    distinct: int
-    """Replies that differ from the others to their prompt."""
-    tokens: float
-    truncated: float
-    """The share of replies that were cut."""
-    divergence: float | None
-    """From the model before this training, in nats a token; None where `kl` is 0."""
-
-
-@dataclass(frozen=True)
-class Practised:
-    """A finished policy and how it went."""
-
-    key: str
-    standing: Standing
-    updates: tuple[Update, ...]
-    tokens: int
-    """Tokens read in the steps."""
 
 
 @dataclass

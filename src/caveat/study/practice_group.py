@@ -13,7 +13,7 @@ from caveat.study.provenance import stamp
 from caveat.study.store import Content
 
 if TYPE_CHECKING:
-    from caveat.language.practice import Practised
+    from caveat.language.jobs import Practised
     from caveat.language.standing import Standing
 
 
@@ -27,8 +27,8 @@ class PracticeGroup(NodeGroup[PracticeNode]):
 
     def run(self, bench: Workbench) -> Outcome:
         """Practise, and publish all policies of the group together."""
-        from caveat.language.jobs import PracticeJob
-        from caveat.language.practice import Practised, practise
+        from caveat.language.jobs import PracticeJob, Practised
+        from caveat.language.practice import practise
         from caveat.language.standing import Standing
         from caveat.tasks.grader import grades
 
