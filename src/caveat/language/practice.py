@@ -7,7 +7,6 @@ prompt (GRPO; see `grpo`). Replies of a policy to one prompt that are equal are 
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -23,7 +22,7 @@ from caveat.domain.row import Row
 from caveat.domain.text import without_caveat
 from caveat.errors import CaveatError
 from caveat.language.batch import Example, Wanted, cut_by_length, wanted_of
-from caveat.language.group import LockstepGroup
+from caveat.language.group import LockstepGroup, in_lockstep
 from caveat.language.grpo import advantages, clipped_loss, divergence
 from caveat.language.jobs import Failed, PracticeJob, Practised, Update
 from caveat.language.lockstep import Route, stacked
@@ -98,17 +97,11 @@ def practise(
     policies of one seed that are alike write alike. A job with a bad row, a reply without a grade,
     or a loss that stops being finite fails alone.
     """
-    cells: list[_Cell] = []
-    results: dict[str, Practised | Failed] = {}
-    for job in jobs:
-        try:
-            cells.append(_cell(language_model, job))
-        except CaveatError as error:
-            results[job.key] = Failed(job.key, str(error))
-    if cells:
-        done = _Group(language_model, cells, grader, progress, token_budget).run()
-        results |= {result.key: result for result in done}
-    return [results[job.key] for job in jobs]
+    return in_lockstep(
+        jobs,
+        lambda job: _cell(language_model, job),
+        lambda cells: _Group(language_model, cells, grader, progress, token_budget).run(),
+    )
 
 
 def _cell(language_model: LanguageModel, job: PracticeJob) -> _Cell:
@@ -159,20 +152,12 @@ class _Group(LockstepGroup):
         progress: Progress,
         token_budget: int,
     ) -> None:
-        jobs = [cell.job for cell in cells]
-        super().__init__(
-            language_model,
-            [job.stage.dose for job in jobs],
-            [job.seed for job in jobs],
-            [job.beneath for job in jobs],
-            progress,
-            token_budget,
-        )
+        super().__init__(language_model, [cell.job for cell in cells], progress, token_budget)
         self.cells = cells
         self.grader = grader
-        for k, job in enumerate(jobs):
-            if job.goes_on is not None:
-                self.put(k, job.goes_on)
+        for k, cell in enumerate(cells):
+            if cell.job.goes_on is not None:
+                self.put(k, cell.job.goes_on)
 
     def run(self) -> list[Practised | Failed]:
         """Do every update of every policy."""
@@ -341,13 +326,9 @@ class _Group(LockstepGroup):
                 cell.tokens += sum(len(each.ids) for each in chosen if each.cell == k)
                 if taken == 0 and cell.practice.kl:
                     cell.updates[-1] = replace(cell.updates[-1], divergence=apart[k])
-                if not (math.isfinite(losses[k]) and math.isfinite(norms[k])):
-                    active[k] = False
-                    cell.reason = (
-                        f"loss or gradient not finite at update {self._number(k, turn)} "
-                        f"(loss {losses[k]}); lower dose.learning_rate "
-                        f"(now {cell.job.stage.dose.learning_rate:g})"
-                    )
+                when = f"update {self._number(k, turn)}"
+                cell.reason = self.wild(k, when, losses[k], norms[k])
+                active[k] = not cell.reason
             self.step([dose.learning_rate for dose in self.doses], active)
             self.progress.advance("train", sum(len(each.ids) for each in chosen))
 
@@ -440,14 +421,8 @@ class _Group(LockstepGroup):
 
     def _result(self, k: int) -> Practised | Failed:
         cell = self.cells[k]
-        if cell.reason:
-            return Failed(cell.job.key, cell.reason)
-        if not self.is_finite(k):
-            return Failed(
-                cell.job.key,
-                "weights not finite after the last update; lower dose.learning_rate "
-                f"(now {cell.job.stage.dose.learning_rate:g})",
-            )
+        if failed := self.failed(k, cell.reason, "update"):
+            return failed
         return Practised(cell.job.key, self.standing(k), tuple(cell.updates), cell.tokens)
 
 
