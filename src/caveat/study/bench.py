@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 from caveat.domain.plan import Train
 from caveat.progress import Progress
-from caveat.study.cells import DerivedNode, PracticeNode, SampleNode, TrainNode
+from caveat.study.cells import DerivedNode, SampleNode, TrainNode
 from caveat.study.rows import row_of
 from caveat.study.store import Content, Store
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from caveat.language.source import LanguageModel
 
 Part = TypeVar("Part")
-SomeNode = TypeVar("SomeNode", TrainNode, PracticeNode, SampleNode, DerivedNode)
+SomeNode = TypeVar("SomeNode", TrainNode, SampleNode, DerivedNode)
 ADAPTERS_HELD = 24
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from caveat.progress import Kind
 from caveat.study.bench import NodeGroup, Outcome, Workbench
-from caveat.study.cells import PracticeNode
+from caveat.study.cells import TrainNode
 from caveat.study.provenance import stamp
 from caveat.study.store import Content
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from caveat.language.standing import Standing
 
 
-class PracticeGroup(NodeGroup[PracticeNode]):
+class PracticeGroup(NodeGroup[TrainNode]):
     """Policies to train in lockstep."""
 
     @property
@@ -67,7 +67,7 @@ def _saving(standing: Standing, base_name: str) -> Content:
     return save
 
 
-def _record(node: PracticeNode, practised: Practised) -> dict[str, Any]:
+def _record(node: TrainNode, practised: Practised) -> dict[str, Any]:
     stage = node.stage
     assert stage.practice is not None
     practice = asdict(stage.practice)
