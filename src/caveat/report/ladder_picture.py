@@ -19,7 +19,8 @@ from caveat.report.ladder_words import (
     told,
 )
 from caveat.report.matrix import figure
-from caveat.report.picture import CONTROL, FARTHEST, FONT, INK, LETTER, LINE, MARKED, MUTED
+from caveat.report.picture import FARTHEST
+from caveat.report.style import CONTROL, INK, LETTER, LINE, MARKED, MUTED, as_lanes
 
 if TYPE_CHECKING:
     import altair
@@ -42,14 +43,9 @@ def ladder_picture(ladder: Ladder, width: int = 420, background: str = "white") 
     domain = _domain(points)
     axes = _axes([point["lane"] for point in points], domain)
     marks = _marks([_cut(point, domain) for point in points], axes, width)
-    layers = [*_joined(_segments(points), axes), *marks]
-    return (
-        altair.layer(*layers)
-        .properties(width=width, height=LANE * len(rows), title=_title(rows, width))
-        .configure(font=FONT, background=background, padding={"left": 2, "right": 24})
-        .configure_view(stroke=None)
-        .configure_axis(labelColor=INK, labelFontSize=12)
-    )
+    layers = altair.layer(*_joined(_segments(points), axes), *marks)
+    drawn = layers.properties(width=width, height=LANE * len(rows), title=_title(rows, width))
+    return as_lanes(drawn, background, {"left": 2, "right": 24})
 
 
 def _points(
