@@ -19,7 +19,7 @@ from caveat.report.ladder_words import (
     told,
 )
 from caveat.report.matrix import figure
-from caveat.report.picture import FARTHEST
+from caveat.report.picture import domain_of
 from caveat.report.style import CONTROL, INK, LETTER, LINE, MARKED, MUTED, as_lanes
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def ladder_picture(ladder: Ladder, width: int = 420, background: str = "white") 
     rows = ladder.rungs.to_dict("records")
     steps = {(step["first"], step["second"]): step for step in ladder.steps.to_dict("records")}
     points = _points(rows, steps)
-    domain = _domain(points)
+    domain = domain_of([point for point in points if point["leakage"] is not None])
     axes = _axes([point["lane"] for point in points], domain)
     marks = _marks([_cut(point, domain) for point in points], axes, width)
     layers = altair.layer(*_joined(_segments(points), axes), *marks)
@@ -76,17 +76,6 @@ def _said(row: Row, step: Row | None) -> str:
     if step is None:
         return said
     return f"{said}; {from_to(step)}: {figure(step, 'leakage_change')}, {outcome(step)}"
-
-
-def _domain(points: Sequence[dict[str, Any]]) -> tuple[float, float]:
-    """Wide enough for every point, and for intervals unless they are very long."""
-    known = [point for point in points if point["leakage"] is not None]
-    low = min([point["leakage"] - 0.05 for point in known] + [FARTHEST[0]])
-    high = max([point["leakage"] + 0.05 for point in known] + [FARTHEST[1]])
-    return (
-        max(low, min([point["low"] for point in known] + [-0.1])),
-        min(high, max([point["high"] for point in known] + [1.1])),
-    )
 
 
 def _cut(point: dict[str, Any], domain: tuple[float, float]) -> dict[str, Any]:

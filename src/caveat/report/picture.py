@@ -57,7 +57,7 @@ class Frame:
 
 def _frame(points: list[dict[str, Any]], width: int) -> Frame:
     longest = max([len(point["arm"]) for point in points], default=0)
-    return Frame(width, _domain(points), min(180, 14 + int(longest * LETTER * 12)))
+    return Frame(width, domain_of(points), min(180, 14 + int(longest * LETTER * 12)))
 
 
 def _points(panel: Panel) -> list[dict[str, Any]]:
@@ -91,7 +91,7 @@ def _kind(arm: str) -> str:
     return "control" if is_control else "intervention"
 
 
-def _domain(points: list[dict[str, Any]]) -> tuple[float, float]:
+def domain_of(points: list[dict[str, Any]]) -> tuple[float, float]:
     """Wide enough for every point, and for intervals unless they are very long."""
     low = min([point["leakage"] - 0.05 for point in points] + [FARTHEST[0]])
     high = max([point["leakage"] + 0.05 for point in points] + [FARTHEST[1]])
