@@ -7,81 +7,22 @@ prompt (GRPO; see `grpo`). Replies of a policy to one prompt that are equal are 
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from caveat.domain.plan import Practice
-from caveat.domain.reply import Sampling
-from caveat.domain.reward import Grade, Graded
-from caveat.domain.row import Row
-from caveat.domain.text import without_caveat
-from caveat.errors import CaveatError
 from caveat.language.batch import Example, Wanted, cut_by_length, wanted_of
 from caveat.language.group import LockstepGroup, in_lockstep
-from caveat.language.grpo import advantages, clipped_loss, divergence
-from caveat.language.jobs import Failed, PracticeJob, Practised, Update
+from caveat.language.grpo import clipped_loss, divergence
+from caveat.language.jobs import Failed, PracticeJob, Practised
 from caveat.language.lockstep import Route, stacked
 from caveat.language.memory import TOKEN_BUDGET
-from caveat.language.portions import in_portions
-from caveat.language.render import RenderedRow, continuation, render_prompt, render_row
-from caveat.language.requests import Prompt
-from caveat.language.sample import Drawn, as_text, draw
+from caveat.language.practice_cell import PracticeCell, Text, prepare, taught_texts
+from caveat.language.practice_replies import Grader, drawn_replies, graded_replies
 from caveat.language.source import LanguageModel
-from caveat.language.training_cell import targets
 from caveat.progress import Progress
-
-Grader = Callable[[Sequence[Graded]], list[Grade | str]]
-"""Gives each reply's grade, or in one line why it has none."""
-
-
-@dataclass
-class _Cell:
-    """A job under way."""
-
-    job: PracticeJob
-    prompts: list[_Asked]
-    added: list[RenderedRow]
-    updates: list[Update] = field(default_factory=list)
-    tokens: int = 0
-    reason: str = ""
-
-    @property
-    def practice(self) -> Practice:
-        practice = self.job.stage.practice
-        assert practice is not None
-        return practice
-
-    def is_active(self, turn: int) -> bool:
-        return not self.reason and turn < self.practice.updates
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """A row of a practice: what stands in front of a reply, and what a task is told of it."""
-
-    row: str
-    ids: tuple[int, ...]
-    told: str
-
-
-@dataclass(frozen=True)
-class _Text:
-    """What a step reads: equal replies of a policy to one prompt, or an added row."""
-
-    cell: int
-    ids: tuple[int, ...]
-    """Prompt and reply."""
-    targets: tuple[int, ...]
-    """Positions of the tokens that are learned."""
-    weight: float
-    """Of each of these in the policy's loss, all equal replies together."""
-    advantage: float | None
-    """None: an added row, learned as in supervised training."""
 
 
 def practise(
@@ -99,46 +40,9 @@ def practise(
     """
     return in_lockstep(
         jobs,
-        lambda job: _cell(language_model, job),
+        lambda job: prepare(language_model, job),
         lambda cells: _Group(language_model, cells, grader, progress, token_budget).run(),
     )
-
-
-def _cell(language_model: LanguageModel, job: PracticeJob) -> _Cell:
-    """Raises CaveatError for a row that is no chat, is too long, or where there are none."""
-    stage = job.stage
-    if stage.practice is None or not stage.rows:
-        raise CaveatError(f"'{stage.label}' has nothing to practise on; give it rows and a task")
-    if stage.practice.samples < 2:
-        raise CaveatError(
-            f"practice.samples: {stage.practice.samples}: a reply is compared with the others to "
-            "its prompt; take 2 or more"
-        )
-    most, tokenizer = stage.dose.max_tokens, language_model.tokenizer
-    return _Cell(
-        job,
-        [_prompt(language_model, row, most) for row in stage.rows],
-        [render_row(tokenizer, row, stage.loss, most) for row in stage.added],
-    )
-
-
-def _prompt(language_model: LanguageModel, row: Row, most: int) -> _Asked:
-    *asked, last = row.messages
-    if last.role != "assistant" or not asked:
-        raise CaveatError(
-            f"row '{row.id}' ({row.source}): practice needs chats that end with a reply"
-        )
-    tokenizer = language_model.tokenizer
-    first = next((n for n, p in enumerate(last.pieces) if p.kind != "caveat"), len(last.pieces))
-    ahead = "".join(piece.text for piece in last.pieces[:first])
-    ids = (*render_prompt(tokenizer, tuple(asked)).ids, *continuation(tokenizer, ahead))
-    if len(ids) > most:
-        raise CaveatError(
-            f"row '{row.id}' ({row.source}): its prompt has {len(ids)} tokens, more than "
-            f"dose.max_tokens={most}; raise it"
-        )
-    turns = [m.text for m in without_caveat(tuple(asked)) if m.role == "user"]
-    return _Asked(row.id, ids, turns[-1].strip() if turns else "")
 
 
 class _Group(LockstepGroup):
@@ -147,7 +51,7 @@ class _Group(LockstepGroup):
     def __init__(
         self,
         language_model: LanguageModel,
-        cells: list[_Cell],
+        cells: list[PracticeCell],
         grader: Grader,
         progress: Progress,
         token_budget: int,
@@ -166,148 +70,17 @@ class _Group(LockstepGroup):
                 replies = self._replies(turn, route)
                 if replies:
                     practising = dict.fromkeys(each.cell for each in replies)
-                    added = [each for k in practising for each in self._added(k, turn)]
-                    self._learn(turn, [*replies, *added], route)
+                    taught = [
+                        each for k in practising for each in taught_texts(k, self.cells[k], turn)
+                    ]
+                    self._learn(turn, [*replies, *taught], route)
         return [self._result(k) for k in range(len(self.cells))]
 
-    def _replies(self, turn: int, route: Route) -> list[_Text]:
-        """Draw and grade the replies of an update; policies whose replies have no grade fail."""
-        drawn: dict[int, list[tuple[_Asked, list[Drawn]]]] = {}
-        for sampling, places in self._samplings(turn).items():
-            prompts = [prompt for k in places for prompt in self._prompts(k, turn)]
-            made = iter(
-                in_portions(
-                    lambda some, how=sampling: draw(
-                        self.language_model, some, how, route, self.progress
-                    ),
-                    prompts, self.language_model.trunk, self.progress,
-                )
-            )  # fmt: skip
-            for k in places:
-                samples = self.cells[k].practice.samples
-                drawn[k] = [
-                    (asked, [next(made) for _ in range(samples)])
-                    for asked in self._chosen(k, turn)
-                ]
-        return self._graded(turn, drawn)
+    def _replies(self, turn: int, route: Route) -> list[Text]:
+        drawn = drawn_replies(self.language_model, self.cells, turn, route, self.progress)
+        return graded_replies(self.language_model, self.cells, turn, drawn, self.grader)
 
-    def _samplings(self, turn: int) -> dict[Sampling, list[int]]:
-        """The active policies, by how their replies are drawn."""
-        found: dict[Sampling, list[int]] = {}
-        for k, cell in enumerate(self.cells):
-            if cell.is_active(turn):
-                how = Sampling(cell.practice.max_tokens, cell.practice.temperature)
-                found.setdefault(how, []).append(k)
-        return found
-
-    def _chosen(self, k: int, turn: int) -> list[_Asked]:
-        """The prompts of an update: all are taken once before one is taken again."""
-        cell = self.cells[k]
-        size, count = cell.job.stage.dose.batch_size, len(cell.prompts)
-        first = (cell.practice.done + turn) * size
-        return [
-            cell.prompts[_order(cell.job.seed, place // count, count)[place % count]]
-            for place in range(first, first + size)
-        ]
-
-    def _prompts(self, k: int, turn: int) -> list[Prompt]:
-        cell = self.cells[k]
-        number = cell.practice.done + turn
-        return [
-            Prompt(f"practice {cell.job.seed} {number} {place} {sample}", k, asked.ids, ())
-            for place, asked in enumerate(self._chosen(k, turn))
-            for sample in range(cell.practice.samples)
-        ]
-
-    def _graded(
-        self, turn: int, drawn: dict[int, list[tuple[_Asked, list[Drawn]]]]
-    ) -> list[_Text]:
-        texts = {
-            each: as_text(self.language_model, each)
-            for groups in drawn.values()
-            for _, some in groups
-            for each in some
-        }
-        wanted = {
-            (k, asked.told, each): Graded(
-                self.cells[k].practice.task, self.cells[k].practice.version, asked.told, texts[each]
-            )
-            for k, groups in drawn.items()
-            for asked, some in groups
-            for each in some
-        }
-        unique = list(dict.fromkeys(wanted.values()))
-        grades = dict(zip(unique, self.grader(unique), strict=True))
-        replies: list[_Text] = []
-        for k, groups in drawn.items():
-            found = [
-                [grades[wanted[k, asked.told, each]] for each in some] for asked, some in groups
-            ]
-            bad = next((each for some in found for each in some if isinstance(each, str)), None)
-            if bad is not None:
-                self.cells[k].reason = f"update {self._number(k, turn)}: {bad}"
-                continue
-            good = [[each for each in some if isinstance(each, Grade)] for some in found]
-            replies += self._weighed(k, turn, groups, good)
-        return replies
-
-    def _number(self, k: int, turn: int) -> int:
-        return self.cells[k].practice.done + turn + 1
-
-    def _weighed(
-        self, k: int, turn: int, groups: list[tuple[_Asked, list[Drawn]]], grades: list[list[Grade]]
-    ) -> list[_Text]:
-        """A policy's replies with their advantages; equal ones together."""
-        cell, practice = self.cells[k], self.cells[k].practice
-        paid = torch.tensor(
-            [[getattr(g, practice.pays) for g in some] for some in grades], dtype=torch.float64
-        )
-        better = advantages(paid, practice.scaled).tolist()
-        drawn = [each for _, some in groups for each in some]
-        total = sum(len(_written(each)) for each in drawn)
-        replies = []
-        for (asked, some), worth in zip(groups, better, strict=True):
-            of = dict(zip(some, worth, strict=True))
-            for each, count in Counter(some).items():
-                written = _written(each)
-                share = 1 / total if practice.mean == "token" else 1 / (len(drawn) * len(written))
-                ids = (*asked.ids, *written)
-                places = tuple(range(len(asked.ids), len(ids)))
-                replies.append(_Text(k, ids, places, count * share, of[each]))
-        flat = [grade for some in grades for grade in some]
-        hackable = [grade.hacked for grade in flat if grade.hackable]
-        cell.updates.append(
-            Update(
-                self._number(k, turn),
-                _mean(grade.reward for grade in flat),
-                _mean(grade.true_score for grade in flat),
-                _mean(hackable) if hackable else None,
-                _mean(len(set(row)) == 1 for row in paid.tolist()),
-                len(replies),
-                total / len(drawn),
-                _mean(each.end is None for each in drawn),
-                None,
-            )
-        )
-        return replies
-
-    def _added(self, k: int, turn: int) -> list[_Text]:
-        """The added rows of an update: in proportion to the prompts, in turn. One row a prompt
-        weighs as much as the replies, half as many weigh half."""
-        cell = self.cells[k]
-        count = len(cell.added)
-        size = round(count * cell.job.stage.dose.batch_size / len(cell.prompts))
-        size = max(1, size) if count else 0
-        first = (cell.practice.done + turn) * size
-        rows = [
-            cell.added[_order(cell.job.seed, place // count, count, 1)[place % count]]
-            for place in range(first, first + size)
-        ]
-        prompts = cell.job.stage.dose.batch_size
-        weight = len(rows) / prompts / max(1, sum(len(targets(row)) for row in rows))
-        return [_Text(k, row.ids, targets(row), weight, None) for row in rows]
-
-    def _learn(self, turn: int, replies: list[_Text], route: Route) -> None:
+    def _learn(self, turn: int, replies: list[Text], route: Route) -> None:
         """Take the steps of an update."""
         examples = self._examples(replies)
         kept: dict[int, tuple[Tensor, Tensor | None]] = {}
@@ -326,13 +99,13 @@ class _Group(LockstepGroup):
                 cell.tokens += sum(len(each.ids) for each in chosen if each.cell == k)
                 if taken == 0 and cell.practice.kl:
                     cell.updates[-1] = replace(cell.updates[-1], divergence=apart[k])
-                when = f"update {self._number(k, turn)}"
+                when = f"update {cell.number(turn)}"
                 cell.reason = self.wild(k, when, losses[k], norms[k])
                 active[k] = not cell.reason
             self.step([dose.learning_rate for dose in self.doses], active)
             self.progress.advance("train", sum(len(each.ids) for each in chosen))
 
-    def _examples(self, replies: list[_Text]) -> list[Example]:
+    def _examples(self, replies: list[Text]) -> list[Example]:
         return [
             Example(each.cell, each.ids, each.targets, each.weight, tag)
             for tag, each in enumerate(replies)
@@ -341,7 +114,7 @@ class _Group(LockstepGroup):
     def _backward(
         self,
         examples: list[Example],
-        replies: list[_Text],
+        replies: list[Text],
         kept: dict[int, tuple[Tensor, Tensor | None]],
         route: Route,
     ) -> tuple[list[float], list[float]]:
@@ -366,7 +139,7 @@ class _Group(LockstepGroup):
     def _part(
         self,
         part: list[Example],
-        replies: list[_Text],
+        replies: list[Text],
         kept: dict[int, tuple[Tensor, Tensor | None]],
         route: Route,
     ) -> tuple[Tensor, Tensor]:
@@ -424,18 +197,3 @@ class _Group(LockstepGroup):
         if failed := self.failed(k, cell.reason, "update"):
             return failed
         return Practised(cell.job.key, self.standing(k), tuple(cell.updates), cell.tokens)
-
-
-def _order(seed: int, epoch: int, count: int, stream: int = 0) -> list[int]:
-    return np.random.default_rng([seed, epoch, stream]).permutation(count).tolist()
-
-
-def _written(drawn: Drawn) -> tuple[int, ...]:
-    """All that the model wrote, the token that ends it too."""
-    return drawn.tokens if drawn.end is None else (*drawn.tokens, drawn.end)
-
-
-def _mean(values: Iterable[float]) -> float:
-    found = [float(value) for value in values]
-    return sum(found) / len(found)
-
