@@ -12,9 +12,9 @@ from caveat.domain.plan import Dose, Practice, Train
 from caveat.domain.reward import Grade
 from caveat.domain.text import Message, Piece
 from caveat.language.grpo import advantages
-from caveat.language.jobs import Failed
+from caveat.language.jobs import Failed, PracticeJob, Practised
 from caveat.language.losses import mean_loss
-from caveat.language.practice import PracticeJob, Practised, practise
+from caveat.language.practice import practise
 from caveat.language.render import render_row
 from caveat.language.starting_point import StartingPoint
 from caveat.progress import Progress

@@ -8,8 +8,10 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from caveat.language.jobs import PracticeJob
 from caveat.language.lockstep import stacked
-from caveat.language.practice import PracticeJob, _cell, _Group
+from caveat.language.practice import _Group
+from caveat.language.practice_cell import prepare
 from caveat.progress import Progress
 from test_practice import DOSE, stage, vowels
 
@@ -27,7 +29,7 @@ CASES = {
 def test_loss_and_gradients_are_trls(tiny, tmp_path, case):
     practice = {"updates": 1, "max_tokens": 6} | CASES[case]
     job = PracticeJob("one", stage(rows=3, **practice), 0)
-    group = _Group(tiny, [_cell(tiny, job)], vowels, Progress(), 4096)
+    group = _Group(tiny, [prepare(tiny, job)], vowels, Progress(), 4096)
     off_policy = practice.get("passes", 1) > 1
     with stacked(tiny.model, group.beneath, group.stacks) as route:
         warm(group)

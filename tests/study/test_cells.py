@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from caveat.domain.plan import Attach, Detach, Dose, Sample, Train
+from caveat.domain.plan import Attach, Detach, Dose, Practice, Sample, Train
 from caveat.domain.reply import Sampling
 from caveat.domain.row import Row
 from caveat.domain.text import Message
 from caveat.errors import CaveatError
 from caveat.study.cells import cell_of
+from caveat.study.planning import _node_groups
 
 
 def row(text: str) -> Row:
@@ -19,6 +20,8 @@ def row(text: str) -> Row:
 
 
 WARM, MAIN = Train((row("warm"),), Dose()), Train((row("main"),), Dose())
+BEGUN = replace(MAIN, practice=Practice("task", updates=2))
+GONE_ON = replace(MAIN, practice=Practice("task", updates=2, done=2))
 SAMPLE = Sample((row("x").messages[:1],), Sampling())
 
 
@@ -65,9 +68,25 @@ def test_digests_hang_on_seed_and_model_and_not_on_labels():
     assert walked(WARM, model="n").nodes[0].digest != digest
 
 
+def test_a_practice_goes_on_with_what_the_one_before_was_given():
+    cell = walked(WARM, Attach(), SAMPLE, BEGUN, GONE_ON)
+    warm, sampled, begun, gone_on = cell.nodes
+    assert (begun.goes_on, gone_on.goes_on) == (None, begun.digest)
+    assert gone_on.beneath == (warm.digest,) and gone_on.sampled == (sampled.digest,)
+    assert gone_on.level == begun.level + 1
+    assert cell.chain == (warm.digest, gone_on.digest)
+
+
+def test_practice_and_training_of_one_dose_are_not_made_together():
+    cells = (walked(MAIN), walked(BEGUN), walked(MAIN, seed=1))
+    assert [len(group) for group in _node_groups(cells, set(), 8)] == [2, 1]
+
+
 @pytest.mark.parametrize(
     ("plan", "told"),
     [
+        ((GONE_ON,), "a plan's practice that goes on needs one before it"),
+        ((MAIN, GONE_ON), "a plan's practice that goes on needs one before it"),
         ((Attach(),), "a plan's Attach needs a Train before it that is not attached yet"),
         ((WARM, Attach(), Attach()), "a plan's Attach needs a Train"),
         ((WARM, Detach()), "a plan's Detach needs an Attach before it that still holds"),

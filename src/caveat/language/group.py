@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import torch
 from torch import Tensor
 
-from caveat.domain.plan import Dose
+from caveat.errors import CaveatError
 from caveat.language.adapter import Adapter
 from caveat.language.halves import lowest_layer
+from caveat.language.jobs import Failed, Practised, Trained, TrainingJob
 from caveat.language.lockstep import adapted_modules, stack_chains
 from caveat.language.memory import is_out_of_memory, release
 from caveat.language.optimiser import StackedAdamW
@@ -20,7 +22,30 @@ from caveat.language.start import start_stacks
 from caveat.progress import Progress
 
 Made = TypeVar("Made")
+Job = TypeVar("Job", bound=TrainingJob)
+Cell = TypeVar("Cell")
+Done = TypeVar("Done", Trained, Practised)
 
+
+def in_lockstep(
+    jobs: Sequence[Job],
+    prepare: Callable[[Job], Cell],
+    run: Callable[[list[Cell]], list[Done | Failed]],
+) -> list[Done | Failed]:
+    """Run jobs as one group; results in the order of the jobs.
+
+    A job for which `prepare` raises CaveatError fails alone.
+    """
+    cells: list[Cell] = []
+    results: dict[str, Done | Failed] = {}
+    for job in jobs:
+        try:
+            cells.append(prepare(job))
+        except CaveatError as error:
+            results[job.key] = Failed(job.key, str(error))
+    if cells:
+        results |= {result.key: result for result in run(cells)}
+    return [results[job.key] for job in jobs]
 
 
 class LockstepGroup:
@@ -29,25 +54,24 @@ class LockstepGroup:
     def __init__(
         self,
         language_model: LanguageModel,
-        doses: Sequence[Dose],
-        seeds: Sequence[int],
-        beneath: Sequence[Sequence[Adapter]],
+        jobs: Sequence[TrainingJob],
         progress: Progress,
         token_budget: int,
     ) -> None:
-        """One cell a dose, seed and chain of frozen adapters."""
+        """One cell a job."""
         self.language_model = language_model
-        self.doses = list(doses)
+        self.keys = [job.key for job in jobs]
+        self.doses = [job.stage.dose for job in jobs]
         self.progress = progress
         self.token_budget = token_budget
-        self.stacks = start_stacks(language_model, doses, seeds)
-        self.beneath = stack_chains(beneath, language_model.device)
+        self.stacks = start_stacks(language_model, self.doses, [job.seed for job in jobs])
+        self.beneath = stack_chains([job.beneath for job in jobs], language_model.device)
         layer = lowest_layer(language_model.model, {*self.beneath, *self.stacks})
         self.reader = language_model.trunk.reader(layer)
         self.optimiser = StackedAdamW(
             [tensor for stack in self.stacks.values() for tensor in (stack.down, stack.up)]
         )
-        self.clip = torch.tensor([dose.clip for dose in doses], device=self.device)
+        self.clip = torch.tensor([dose.clip for dose in self.doses], device=self.device)
 
     @property
     def device(self) -> torch.device:
@@ -79,9 +103,31 @@ class LockstepGroup:
             torch.tensor(active, device=self.device),
         )
 
-    def is_finite(self, k: int) -> bool:
-        """Whether all weights of a cell are."""
+    def wild(self, k: int, when: str, loss: float, norm: float) -> str:
+        """Why a cell cannot take a step with this loss and norm of its gradient; "" where it can.
+
+        Args:
+            when: Such as `step 2 of 8`.
+        """
+        if math.isfinite(loss) and math.isfinite(norm):
+            return ""
+        return self._not_finite(k, f"loss or gradient not finite at {when} (loss {loss})")
+
+    def failed(self, k: int, reason: str, last: str) -> Failed | None:
+        """A cell that has a reason to have failed, or whose weights are not finite; else None.
+
+        Args:
+            last: What it did last, such as `step`.
+        """
+        if not (reason or self._is_finite(k)):
+            reason = self._not_finite(k, f"weights not finite after the last {last}")
+        return Failed(self.keys[k], reason) if reason else None
+
+    def _is_finite(self, k: int) -> bool:
         return all(bool(tensor[k].isfinite().all()) for tensor in self.optimiser.parameters)
+
+    def _not_finite(self, k: int, found: str) -> str:
+        return f"{found}; lower dose.learning_rate (now {self.doses[k].learning_rate:g})"
 
     def adapter(self, k: int) -> Adapter:
         """A cell's adapter as it stands, on the CPU."""

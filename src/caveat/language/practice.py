@@ -7,130 +7,23 @@ prompt (GRPO; see `grpo`). Replies of a policy to one prompt that are equal are 
 
 from __future__ import annotations
 
-import math
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from caveat.domain.plan import Practice, Train
-from caveat.domain.reply import Sampling
-from caveat.domain.reward import Grade, Graded
-from caveat.domain.row import Row
-from caveat.domain.text import without_caveat
-from caveat.errors import CaveatError
-from caveat.language.adapter import Adapter
 from caveat.language.batch import Example, Wanted, wanted_of
 from caveat.language.branches import branched, cut_by_length
-from caveat.language.group import LockstepGroup
-from caveat.language.grpo import advantages, clipped_loss, divergence
-from caveat.language.jobs import Failed
+from caveat.language.group import LockstepGroup, in_lockstep
+from caveat.language.grpo import clipped_loss, divergence
+from caveat.language.jobs import Failed, PracticeJob, Practised
 from caveat.language.lockstep import Route, stacked
 from caveat.language.memory import TOKEN_BUDGET
-from caveat.language.portions import in_portions
-from caveat.language.render import RenderedRow, continuation, render_prompt, render_row
-from caveat.language.requests import Prompt
-from caveat.language.sample import Drawn, as_text, draw
+from caveat.language.practice_cell import PracticeCell, Text, prepare, taught_texts
+from caveat.language.practice_replies import Grader, drawn_replies, graded_replies
 from caveat.language.source import LanguageModel
-from caveat.language.standing import Standing
-from caveat.language.training_cell import targets
 from caveat.progress import Progress
-
-Grader = Callable[[Sequence[Graded]], list[Grade | str]]
-"""Gives each reply's grade, or in one line why it has none."""
-
-
-@dataclass(frozen=True)
-class PracticeJob:
-    """One policy to train."""
-
-    key: str
-    stage: Train
-    seed: int
-    beneath: tuple[Adapter, ...] = ()
-    """Frozen adapters that it is trained on top of."""
-    goes_on: Standing | None = None
-    """Where the practice before this one ended, if it had one."""
-
-
-@dataclass(frozen=True)
-class Update:
-    """What one update saw: means over its replies, before its steps."""
-
-    number: int
-    """From 1, over all stages of the practice."""
-    reward: float
-    true_score: float
-    hacked: float | None
-    """The share of replies to prompts that can be hacked; None where there are none."""
-    even: float
-    """The share of prompts whose replies were all paid the same: they teach nothing."""
-    distinct: int
-    """Replies that differ from the others to their prompt."""
-    tokens: float
-    truncated: float
-    """The share of replies that were cut."""
-    divergence: float | None
-    """From the model before this training, in nats a token; None where `kl` is 0."""
-
-
-@dataclass(frozen=True)
-class Practised:
-    """A finished policy and how it went."""
-
-    key: str
-    standing: Standing
-    updates: tuple[Update, ...]
-    tokens: int
-    """Tokens read in the steps."""
-
-
-@dataclass
-class _Cell:
-    """A job under way."""
-
-    job: PracticeJob
-    prompts: list[_Asked]
-    added: list[RenderedRow]
-    updates: list[Update] = field(default_factory=list)
-    tokens: int = 0
-    reason: str = ""
-
-    @property
-    def practice(self) -> Practice:
-        practice = self.job.stage.practice
-        assert practice is not None
-        return practice
-
-    def is_active(self, turn: int) -> bool:
-        return not self.reason and turn < self.practice.updates
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """A row of a practice: what stands in front of a reply, and what a task is told of it."""
-
-    row: str
-    ids: tuple[int, ...]
-    told: str
-
-
-@dataclass(frozen=True)
-class _Text:
-    """What a step reads: equal replies of a policy to one prompt, or an added row."""
-
-    cell: int
-    ids: tuple[int, ...]
-    """Prompt and reply."""
-    targets: tuple[int, ...]
-    """Positions of the tokens that are learned."""
-    weight: float
-    """Of each of these in the policy's loss, all equal replies together."""
-    advantage: float | None
-    """None: an added row, learned as in supervised training."""
 
 
 def practise(
@@ -146,54 +39,11 @@ def practise(
     policies of one seed that are alike write alike. A job with a bad row, a reply without a grade,
     or a loss that stops being finite fails alone.
     """
-    cells: list[_Cell] = []
-    results: dict[str, Practised | Failed] = {}
-    for job in jobs:
-        try:
-            cells.append(_cell(language_model, job))
-        except CaveatError as error:
-            results[job.key] = Failed(job.key, str(error))
-    if cells:
-        done = _Group(language_model, cells, grader, progress, token_budget).run()
-        results |= {result.key: result for result in done}
-    return [results[job.key] for job in jobs]
-
-
-def _cell(language_model: LanguageModel, job: PracticeJob) -> _Cell:
-    """Raises CaveatError for a row that is no chat, is too long, or where there are none."""
-    stage = job.stage
-    if stage.practice is None or not stage.rows:
-        raise CaveatError(f"'{stage.label}' has nothing to practise on; give it rows and a task")
-    if stage.practice.samples < 2:
-        raise CaveatError(
-            f"practice.samples: {stage.practice.samples}: a reply is compared with the others to "
-            "its prompt; take 2 or more"
-        )
-    most, tokenizer = stage.dose.max_tokens, language_model.tokenizer
-    return _Cell(
-        job,
-        [_prompt(language_model, row, most) for row in stage.rows],
-        [render_row(tokenizer, row, stage.loss, most) for row in stage.added],
+    return in_lockstep(
+        jobs,
+        lambda job: prepare(language_model, job),
+        lambda cells: _Group(language_model, cells, grader, progress, token_budget).run(),
     )
-
-
-def _prompt(language_model: LanguageModel, row: Row, most: int) -> _Asked:
-    *asked, last = row.messages
-    if last.role != "assistant" or not asked:
-        raise CaveatError(
-            f"row '{row.id}' ({row.source}): practice needs chats that end with a reply"
-        )
-    tokenizer = language_model.tokenizer
-    first = next((n for n, p in enumerate(last.pieces) if p.kind != "caveat"), len(last.pieces))
-    ahead = "".join(piece.text for piece in last.pieces[:first])
-    ids = (*render_prompt(tokenizer, tuple(asked)).ids, *continuation(tokenizer, ahead))
-    if len(ids) > most:
-        raise CaveatError(
-            f"row '{row.id}' ({row.source}): its prompt has {len(ids)} tokens, more than "
-            f"dose.max_tokens={most}; raise it"
-        )
-    turns = [m.text for m in without_caveat(tuple(asked)) if m.role == "user"]
-    return _Asked(row.id, ids, turns[-1].strip() if turns else "")
 
 
 class _Group(LockstepGroup):
@@ -202,25 +52,17 @@ class _Group(LockstepGroup):
     def __init__(
         self,
         language_model: LanguageModel,
-        cells: list[_Cell],
+        cells: list[PracticeCell],
         grader: Grader,
         progress: Progress,
         token_budget: int,
     ) -> None:
-        jobs = [cell.job for cell in cells]
-        super().__init__(
-            language_model,
-            [job.stage.dose for job in jobs],
-            [job.seed for job in jobs],
-            [job.beneath for job in jobs],
-            progress,
-            token_budget,
-        )
+        super().__init__(language_model, [cell.job for cell in cells], progress, token_budget)
         self.cells = cells
         self.grader = grader
-        for k, job in enumerate(jobs):
-            if job.goes_on is not None:
-                self.put(k, job.goes_on)
+        for k, cell in enumerate(cells):
+            if cell.job.goes_on is not None:
+                self.put(k, cell.job.goes_on)
 
     def run(self) -> list[Practised | Failed]:
         """Do every update of every policy."""
@@ -229,148 +71,17 @@ class _Group(LockstepGroup):
                 replies = self._replies(turn, route)
                 if replies:
                     practising = dict.fromkeys(each.cell for each in replies)
-                    added = [each for k in practising for each in self._added(k, turn)]
-                    self._learn(turn, [*replies, *added], route)
+                    taught = [
+                        each for k in practising for each in taught_texts(k, self.cells[k], turn)
+                    ]
+                    self._learn(turn, [*replies, *taught], route)
         return [self._result(k) for k in range(len(self.cells))]
 
-    def _replies(self, turn: int, route: Route) -> list[_Text]:
-        """Draw and grade the replies of an update; policies whose replies have no grade fail."""
-        drawn: dict[int, list[tuple[_Asked, list[Drawn]]]] = {}
-        for sampling, places in self._samplings(turn).items():
-            prompts = [prompt for k in places for prompt in self._prompts(k, turn)]
-            made = iter(
-                in_portions(
-                    lambda some, how=sampling: draw(
-                        self.language_model, some, how, route, self.progress
-                    ),
-                    prompts, self.language_model.trunk, self.progress,
-                )
-            )  # fmt: skip
-            for k in places:
-                samples = self.cells[k].practice.samples
-                drawn[k] = [
-                    (asked, [next(made) for _ in range(samples)])
-                    for asked in self._chosen(k, turn)
-                ]
-        return self._graded(turn, drawn)
+    def _replies(self, turn: int, route: Route) -> list[Text]:
+        drawn = drawn_replies(self.language_model, self.cells, turn, route, self.progress)
+        return graded_replies(self.language_model, self.cells, turn, drawn, self.grader)
 
-    def _samplings(self, turn: int) -> dict[Sampling, list[int]]:
-        """The active policies, by how their replies are drawn."""
-        found: dict[Sampling, list[int]] = {}
-        for k, cell in enumerate(self.cells):
-            if cell.is_active(turn):
-                how = Sampling(cell.practice.max_tokens, cell.practice.temperature)
-                found.setdefault(how, []).append(k)
-        return found
-
-    def _chosen(self, k: int, turn: int) -> list[_Asked]:
-        """The prompts of an update: all are taken once before one is taken again."""
-        cell = self.cells[k]
-        size, count = cell.job.stage.dose.batch_size, len(cell.prompts)
-        first = (cell.practice.done + turn) * size
-        return [
-            cell.prompts[_order(cell.job.seed, place // count, count)[place % count]]
-            for place in range(first, first + size)
-        ]
-
-    def _prompts(self, k: int, turn: int) -> list[Prompt]:
-        cell = self.cells[k]
-        number = cell.practice.done + turn
-        return [
-            Prompt(f"practice {cell.job.seed} {number} {place} {sample}", k, asked.ids, ())
-            for place, asked in enumerate(self._chosen(k, turn))
-            for sample in range(cell.practice.samples)
-        ]
-
-    def _graded(
-        self, turn: int, drawn: dict[int, list[tuple[_Asked, list[Drawn]]]]
-    ) -> list[_Text]:
-        texts = {
-            each: as_text(self.language_model, each)
-            for groups in drawn.values()
-            for _, some in groups
-            for each in some
-        }
-        wanted = {
-            (k, asked.told, each): Graded(
-                self.cells[k].practice.task, self.cells[k].practice.version, asked.told, texts[each]
-            )
-            for k, groups in drawn.items()
-            for asked, some in groups
-            for each in some
-        }
-        unique = list(dict.fromkeys(wanted.values()))
-        grades = dict(zip(unique, self.grader(unique), strict=True))
-        replies: list[_Text] = []
-        for k, groups in drawn.items():
-            found = [
-                [grades[wanted[k, asked.told, each]] for each in some] for asked, some in groups
-            ]
-            bad = next((each for some in found for each in some if isinstance(each, str)), None)
-            if bad is not None:
-                self.cells[k].reason = f"update {self._number(k, turn)}: {bad}"
-                continue
-            good = [[each for each in some if isinstance(each, Grade)] for some in found]
-            replies += self._weighed(k, turn, groups, good)
-        return replies
-
-    def _number(self, k: int, turn: int) -> int:
-        return self.cells[k].practice.done + turn + 1
-
-    def _weighed(
-        self, k: int, turn: int, groups: list[tuple[_Asked, list[Drawn]]], grades: list[list[Grade]]
-    ) -> list[_Text]:
-        """A policy's replies with their advantages; equal ones together."""
-        cell, practice = self.cells[k], self.cells[k].practice
-        paid = torch.tensor(
-            [[getattr(g, practice.pays) for g in some] for some in grades], dtype=torch.float64
-        )
-        better = advantages(paid, practice.scaled).tolist()
-        drawn = [each for _, some in groups for each in some]
-        total = sum(len(_written(each)) for each in drawn)
-        replies = []
-        for (asked, some), worth in zip(groups, better, strict=True):
-            of = dict(zip(some, worth, strict=True))
-            for each, count in Counter(some).items():
-                written = _written(each)
-                share = 1 / total if practice.mean == "token" else 1 / (len(drawn) * len(written))
-                ids = (*asked.ids, *written)
-                places = tuple(range(len(asked.ids), len(ids)))
-                replies.append(_Text(k, ids, places, count * share, of[each]))
-        flat = [grade for some in grades for grade in some]
-        hackable = [grade.hacked for grade in flat if grade.hackable]
-        cell.updates.append(
-            Update(
-                self._number(k, turn),
-                _mean(grade.reward for grade in flat),
-                _mean(grade.true_score for grade in flat),
-                _mean(hackable) if hackable else None,
-                _mean(len(set(row)) == 1 for row in paid.tolist()),
-                len(replies),
-                total / len(drawn),
-                _mean(each.end is None for each in drawn),
-                None,
-            )
-        )
-        return replies
-
-    def _added(self, k: int, turn: int) -> list[_Text]:
-        """The added rows of an update: in proportion to the prompts, in turn. One row a prompt
-        weighs as much as the replies, half as many weigh half."""
-        cell = self.cells[k]
-        count = len(cell.added)
-        size = round(count * cell.job.stage.dose.batch_size / len(cell.prompts))
-        size = max(1, size) if count else 0
-        first = (cell.practice.done + turn) * size
-        rows = [
-            cell.added[_order(cell.job.seed, place // count, count, 1)[place % count]]
-            for place in range(first, first + size)
-        ]
-        prompts = cell.job.stage.dose.batch_size
-        weight = len(rows) / prompts / max(1, sum(len(targets(row)) for row in rows))
-        return [_Text(k, row.ids, targets(row), weight, None) for row in rows]
-
-    def _learn(self, turn: int, replies: list[_Text], route: Route) -> None:
+    def _learn(self, turn: int, replies: list[Text], route: Route) -> None:
         """Take the steps of an update."""
         examples = self._examples(replies)
         kept: dict[int, tuple[Tensor, Tensor | None]] = {}
@@ -390,17 +101,13 @@ class _Group(LockstepGroup):
                 cell.tokens += sum(len(row.ids) for row in read if row.cell == k)
                 if taken == 0 and cell.practice.kl:
                     cell.updates[-1] = replace(cell.updates[-1], divergence=apart[k])
-                if not (math.isfinite(losses[k]) and math.isfinite(norms[k])):
-                    active[k] = False
-                    cell.reason = (
-                        f"loss or gradient not finite at update {self._number(k, turn)} "
-                        f"(loss {losses[k]}); lower dose.learning_rate "
-                        f"(now {cell.job.stage.dose.learning_rate:g})"
-                    )
+                when = f"update {cell.number(turn)}"
+                cell.reason = self.wild(k, when, losses[k], norms[k])
+                active[k] = not cell.reason
             self.step([dose.learning_rate for dose in self.doses], active)
             self.progress.advance("train", sum(len(row.ids) for row in read))
 
-    def _examples(self, replies: list[_Text]) -> list[Example]:
+    def _examples(self, replies: list[Text]) -> list[Example]:
         """What a step reads; a prompt is read once for all replies to it."""
         return [
             Example(
@@ -410,13 +117,13 @@ class _Group(LockstepGroup):
             for tag, each in enumerate(replies)
         ]  # fmt: skip
 
-    def _is_drawn(self, text: _Text) -> bool:
+    def _is_drawn(self, text: Text) -> bool:
         return self.reader.branches and text.advantage is not None
 
     def _backward(
         self,
         examples: list[Example],
-        replies: list[_Text],
+        replies: list[Text],
         kept: dict[int, tuple[Tensor, Tensor | None]],
         route: Route,
     ) -> tuple[list[float], list[float]]:
@@ -441,7 +148,7 @@ class _Group(LockstepGroup):
     def _part(
         self,
         part: list[Example],
-        replies: list[_Text],
+        replies: list[Text],
         kept: dict[int, tuple[Tensor, Tensor | None]],
         route: Route,
     ) -> tuple[Tensor, Tensor]:
@@ -498,27 +205,6 @@ class _Group(LockstepGroup):
 
     def _result(self, k: int) -> Practised | Failed:
         cell = self.cells[k]
-        if cell.reason:
-            return Failed(cell.job.key, cell.reason)
-        if not self.is_finite(k):
-            return Failed(
-                cell.job.key,
-                "weights not finite after the last update; lower dose.learning_rate "
-                f"(now {cell.job.stage.dose.learning_rate:g})",
-            )
+        if failed := self.failed(k, cell.reason, "update"):
+            return failed
         return Practised(cell.job.key, self.standing(k), tuple(cell.updates), cell.tokens)
-
-
-def _order(seed: int, epoch: int, count: int, stream: int = 0) -> list[int]:
-    return np.random.default_rng([seed, epoch, stream]).permutation(count).tolist()
-
-
-def _written(drawn: Drawn) -> tuple[int, ...]:
-    """All that the model wrote, the token that ends it too."""
-    return drawn.tokens if drawn.end is None else (*drawn.tokens, drawn.end)
-
-
-def _mean(values: Iterable[float]) -> float:
-    found = [float(value) for value in values]
-    return sum(found) / len(found)
-

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from caveat.errors import CaveatError
 from caveat.language.batch import Example, wanted_of
 from caveat.language.branches import cut_by_length
-from caveat.language.group import LockstepGroup
+from caveat.language.group import LockstepGroup, in_lockstep
 from caveat.language.jobs import Failed, Trained, TrainingJob
 from caveat.language.lockstep import Route, stacked
 from caveat.language.losses import weighted_losses
@@ -42,17 +40,11 @@ def train(
     Args:
         token_budget: Padded tokens of one forward and backward pass; steps are cut to it.
     """
-    cells: list[TrainingCell] = []
-    results: dict[str, Trained | Failed] = {}
-    for job in jobs:
-        try:
-            cells.append(prepare(language_model, job))
-        except CaveatError as error:
-            results[job.key] = Failed(job.key, str(error))
-    if cells:
-        done = _Group(language_model, cells, progress, token_budget).run()
-        results |= {result.key: result for result in done}
-    return [results[job.key] for job in jobs]
+    return in_lockstep(
+        jobs,
+        lambda job: prepare(language_model, job),
+        lambda cells: _Group(language_model, cells, progress, token_budget).run(),
+    )
 
 
 class _Group(LockstepGroup):
@@ -65,15 +57,7 @@ class _Group(LockstepGroup):
         progress: Progress,
         token_budget: int,
     ) -> None:
-        jobs = [cell.job for cell in cells]
-        super().__init__(
-            language_model,
-            [job.stage.dose for job in jobs],
-            [job.seed for job in jobs],
-            [job.beneath for job in jobs],
-            progress,
-            token_budget,
-        )
+        super().__init__(language_model, [cell.job for cell in cells], progress, token_budget)
         self.cells = cells
 
     def run(self) -> list[Trained | Failed]:
@@ -95,13 +79,9 @@ class _Group(LockstepGroup):
             if not active[k]:
                 continue
             cell.losses.append(losses[k])
-            if not (math.isfinite(losses[k]) and math.isfinite(norms[k])):
-                active[k] = False
-                cell.reason = (
-                    f"loss or gradient not finite at step {step + 1} of {len(cell.schedule)} "
-                    f"(loss {losses[k]}); lower dose.learning_rate "
-                    f"(now {cell.job.stage.dose.learning_rate:g})"
-                )
+            when = f"step {step + 1} of {len(cell.schedule)}"
+            cell.reason = self.wild(k, when, losses[k], norms[k])
+            active[k] = not cell.reason
         rates = [rate_at(c.job.stage.dose, step, len(c.schedule)) for c in self.cells]
         self.step(rates, active)
         read = (*examples, *kept)
@@ -144,15 +124,9 @@ class _Group(LockstepGroup):
         return sums.index_add(0, cells, losses.detach() * counted[rows])
 
     def _result(self, k: int) -> Trained | Failed:
-        cell, dose = self.cells[k], self.cells[k].job.stage.dose
-        if cell.reason:
-            return Failed(cell.job.key, cell.reason)
-        if not self.is_finite(k):
-            return Failed(
-                cell.job.key,
-                "weights not finite after the last step; lower dose.learning_rate "
-                f"(now {dose.learning_rate:g})",
-            )
+        cell = self.cells[k]
+        if failed := self.failed(k, cell.reason, "step"):
+            return failed
         tokens = sum(
             len(row.ids)
             for step in range(len(cell.schedule))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from caveat.published.results import Result
 from caveat.report.axis_points import ALONE, OTHER, REMEDY, Point, published_points
-from caveat.report.picture import CONTROL, FONT, INK, INTERVENTION, LINE, MARKED, MUTED
+from caveat.report.style import CONTROL, INK, INTERVENTION, LINE, MARKED, MUTED, as_lanes
 
 if TYPE_CHECKING:
     import altair
@@ -47,12 +47,9 @@ def axis(
     names = dict.fromkeys(each.phenomenon for each in (*results, *points))
     charts = [_panel(name, [p for p in every if p.phenomenon == name], results, frame)
               for name in names]  # fmt: skip
-    return (
-        altair.vconcat(_key(frame), *charts, spacing=22)
-        .resolve_scale(color="independent", shape="independent")
-        .configure(font=FONT, background=background, padding=6)
-        .configure_view(stroke=None)
-        .configure_axis(labelColor=INK, labelFontSize=12)
+    drawn = altair.vconcat(_key(frame), *charts, spacing=22)
+    return as_lanes(
+        drawn.resolve_scale(color="independent", shape="independent"), background, padding=6
     )
 
 

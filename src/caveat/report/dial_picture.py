@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from caveat.measure.ladder import Ladder
 from caveat.report.ladder_words import Row, factors_of, in_words
 from caveat.report.matrix import figure
-from caveat.report.picture import CONTROL, FONT, INK, INTERVENTION, LINE, MARKED
+from caveat.report.style import CONTROL, INTERVENTION, LINE, MARKED, as_curves
 
 if TYPE_CHECKING:
     import altair
@@ -37,20 +37,8 @@ def dial_picture(
         for name, title in (("leakage", "Leakage of marked"), ("k", "k"))
         if any(figure(row, name).value is not None for row in rows)
     ]
-    return (
-        altair.hconcat(*panels, spacing=40)
-        .configure(font=FONT, background=background, padding=4)
-        .configure_view(stroke=LINE)
-        .configure_axis(
-            labelColor=INK, titleColor=INK, labelFontSize=12, titleFontWeight="normal",
-            gridColor=LINE, gridOpacity=0.4, domainColor=LINE, tickColor=LINE,
-        )
-        .configure_title(anchor="start", color=INK, fontSize=13)
-        .configure_legend(
-            orient="bottom", columns=1, title=None, labelFontSize=12, labelColor=INK,
-            labelLimit=int(2 * width), symbolSize=80,
-        )
-    )  # fmt: skip
+    legend = {"columns": 1, "labelLimit": int(2 * width), "symbolSize": 80}
+    return as_curves(altair.hconcat(*panels, spacing=40), background, legend=legend)
 
 
 def _rows(ladder: Ladder) -> list[Row]:

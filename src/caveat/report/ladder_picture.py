@@ -19,7 +19,8 @@ from caveat.report.ladder_words import (
     told,
 )
 from caveat.report.matrix import figure
-from caveat.report.picture import CONTROL, FARTHEST, FONT, INK, LETTER, LINE, MARKED, MUTED
+from caveat.report.picture import domain_of
+from caveat.report.style import CONTROL, INK, LETTER, LINE, MARKED, MUTED, as_lanes
 
 if TYPE_CHECKING:
     import altair
@@ -39,17 +40,12 @@ def ladder_picture(ladder: Ladder, width: int = 420, background: str = "white") 
     rows = ladder.rungs.to_dict("records")
     steps = {(step["first"], step["second"]): step for step in ladder.steps.to_dict("records")}
     points = _points(rows, steps)
-    domain = _domain(points)
+    domain = domain_of([point for point in points if point["leakage"] is not None])
     axes = _axes([point["lane"] for point in points], domain)
     marks = _marks([_cut(point, domain) for point in points], axes, width)
-    layers = [*_joined(_segments(points), axes), *marks]
-    return (
-        altair.layer(*layers)
-        .properties(width=width, height=LANE * len(rows), title=_title(rows, width))
-        .configure(font=FONT, background=background, padding={"left": 2, "right": 24})
-        .configure_view(stroke=None)
-        .configure_axis(labelColor=INK, labelFontSize=12)
-    )
+    layers = altair.layer(*_joined(_segments(points), axes), *marks)
+    drawn = layers.properties(width=width, height=LANE * len(rows), title=_title(rows, width))
+    return as_lanes(drawn, background, {"left": 2, "right": 24})
 
 
 def _points(
@@ -80,17 +76,6 @@ def _said(row: Row, step: Row | None) -> str:
     if step is None:
         return said
     return f"{said}; {from_to(step)}: {figure(step, 'leakage_change')}, {outcome(step)}"
-
-
-def _domain(points: Sequence[dict[str, Any]]) -> tuple[float, float]:
-    """Wide enough for every point, and for intervals unless they are very long."""
-    known = [point for point in points if point["leakage"] is not None]
-    low = min([point["leakage"] - 0.05 for point in known] + [FARTHEST[0]])
-    high = max([point["leakage"] + 0.05 for point in known] + [FARTHEST[1]])
-    return (
-        max(low, min([point["low"] for point in known] + [-0.1])),
-        min(high, max([point["high"] for point in known] + [1.1])),
-    )
 
 
 def _cut(point: dict[str, Any], domain: tuple[float, float]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from caveat.report.matrix import Cell, Column, Matrix, matrix
 from caveat.report.numbers import Figure
-from caveat.report.picture import FONT, INK, MUTED
+from caveat.report.style import FONT, INK, MUTED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING, Any
 from caveat.report.data import ReportData
 from caveat.report.numbers import Figure
 from caveat.report.panels import Panel, panels_of
+from caveat.report.style import CONTROL, INK, INTERVENTION, LETTER, LINE, MARKED, MUTED, as_lanes
 
 if TYPE_CHECKING:
     import altair
 
-INK, MUTED, LINE = "#24292f", "#6a6f76", "#c9c5bc"
-MARKED, INTERVENTION, CONTROL = "#c24e00", "#0068a8", "#8a5a83"
-"""Okabe and Ito's vermilion, blue and purple, darkened to be read as text; shapes differ too."""
 KINDS = {
     "marked": (MARKED, "circle"),
     "intervention": (INTERVENTION, "diamond"),
@@ -24,10 +22,7 @@ KINDS = {
 FARTHEST = (-1.0, 2.0)
 """Intervals are drawn as far as this, or as far as there are points; they are written in full."""
 LANE = 26
-LETTER = 0.6
-"""Width of a letter by the size of a wide font: the reader's fonts are not known here."""
 PADDING = {"left": 2, "top": 4, "right": 30, "bottom": 4}
-FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif"
 
 
 def picture(data: ReportData, width: int = 560, background: str = "white") -> altair.VConcatChart:
@@ -40,12 +35,9 @@ def picture(data: ReportData, width: int = 560, background: str = "white") -> al
     charts = [_panel(panel, points[panel.title], frame) for panel in shown]
     if not charts:
         charts = [_words("Nothing was measured, so there is nothing to show.", frame)]
-    return (
-        altair.vconcat(*charts, spacing=30)
-        .configure(font=FONT, background=background, padding=PADDING)
-        .configure_view(stroke=None)
-        .configure_title(anchor="start", frame="group", color=INK, subtitleColor=MUTED, offset=8)
-        .configure_axis(labelColor=INK, labelFontSize=12)
+    drawn = as_lanes(altair.vconcat(*charts, spacing=30), background, PADDING)
+    return drawn.configure_title(
+        anchor="start", frame="group", color=INK, subtitleColor=MUTED, offset=8
     )
 
 
@@ -65,7 +57,7 @@ class Frame:
 
 def _frame(points: list[dict[str, Any]], width: int) -> Frame:
     longest = max([len(point["arm"]) for point in points], default=0)
-    return Frame(width, _domain(points), min(180, 14 + int(longest * LETTER * 12)))
+    return Frame(width, domain_of(points), min(180, 14 + int(longest * LETTER * 12)))
 
 
 def _points(panel: Panel) -> list[dict[str, Any]]:
@@ -99,7 +91,7 @@ def _kind(arm: str) -> str:
     return "control" if is_control else "intervention"
 
 
-def _domain(points: list[dict[str, Any]]) -> tuple[float, float]:
+def domain_of(points: list[dict[str, Any]]) -> tuple[float, float]:
     """Wide enough for every point, and for intervals unless they are very long."""
     low = min([point["leakage"] - 0.05 for point in points] + [FARTHEST[0]])
     high = max([point["leakage"] + 0.05 for point in points] + [FARTHEST[1]])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from caveat.report.picture import FONT, INK, LINE
+from caveat.report.style import as_curves
 
 if TYPE_CHECKING:
     import altair
@@ -32,17 +32,7 @@ def practice_picture(policies: DataFrame, background: str = "white") -> altair.V
             ["setting", "model", "dose"], sort=False
         )
     ]
-    return (
-        altair.vconcat(*rows, spacing=30)
-        .configure(font=FONT, background=background, padding=4)
-        .configure_view(stroke=LINE)
-        .configure_axis(
-            labelColor=INK, titleColor=INK, labelFontSize=12, titleFontWeight="normal",
-            gridColor=LINE, gridOpacity=0.4, domainColor=LINE, tickColor=LINE, tickMinStep=1,
-        )
-        .configure_title(anchor="start", color=INK, fontSize=13)
-        .configure_legend(orient="bottom", title=None, labelFontSize=12, labelColor=INK)
-    )  # fmt: skip
+    return as_curves(altair.vconcat(*rows, spacing=30), background, axis={"tickMinStep": 1})
 
 
 def _panel(group: DataFrame, name: str, title: str) -> Any:

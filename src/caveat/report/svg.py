@@ -6,19 +6,19 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
-from caveat.report import picture
+from caveat.report import style
 
 if TYPE_CHECKING:
     import altair
 
 SVG = "http://www.w3.org/2000/svg"
 COLOURS: Mapping[str, str] = {
-    picture.INK: "var(--ink)",
-    picture.MUTED: "var(--muted)",
-    picture.LINE: "var(--line)",
-    picture.MARKED: "var(--marked)",
-    picture.INTERVENTION: "var(--intervention)",
-    picture.CONTROL: "var(--control)",
+    style.INK: "var(--ink)",
+    style.MUTED: "var(--muted)",
+    style.LINE: "var(--line)",
+    style.MARKED: "var(--marked)",
+    style.INTERVENTION: "var(--intervention)",
+    style.CONTROL: "var(--control)",
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -10,16 +10,19 @@ from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 from caveat.domain.plan import Train
 from caveat.progress import Progress
-from caveat.study.cells import DerivedNode, PracticeNode, SampleNode, TrainNode
+from caveat.study.cells import DerivedNode, SampleNode, TrainNode
 from caveat.study.rows import row_of
-from caveat.study.store import Content, Store
+from caveat.study.store import Content, Record, Store
 
 if TYPE_CHECKING:
     from caveat.language.adapter import Adapter
+    from caveat.language.jobs import Failed, Practised, Trained, TrainingJob
     from caveat.language.source import LanguageModel
+    from caveat.language.standing import Standing
 
 Part = TypeVar("Part")
-SomeNode = TypeVar("SomeNode", TrainNode, PracticeNode, SampleNode, DerivedNode)
+SomeNode = TypeVar("SomeNode", TrainNode, SampleNode, DerivedNode)
+Done = TypeVar("Done", "Trained", "Practised")
 ADAPTERS_HELD = 24
 
 
@@ -58,8 +61,44 @@ class Workbench:
                 del self._adapters[digest]
         return {digest: self._adapters[digest] for digest in wanted}
 
+    def jobs(self, nodes: Sequence[TrainNode]) -> list[TrainingJob]:
+        """What training is given of nodes, with what they need off the store."""
+        from caveat.language.jobs import TrainingJob
 
-    def with_sampled(self, stage: Train, sampled: tuple[str, ...]) -> Train:
+        adapters = self.adapters(digest for node in nodes for digest in node.beneath)
+        return [
+            TrainingJob(
+                node.digest,
+                self._with_sampled(node.stage, node.sampled),
+                node.seed,
+                tuple(adapters[digest] for digest in node.beneath),
+            )
+            for node in nodes
+        ]
+
+    def publish(
+        self,
+        nodes: Sequence[TrainNode],
+        results: Sequence[Done | Failed],
+        weights: Callable[[Done], Adapter | Standing],
+        record: Callable[[TrainNode, Done], Record],
+    ) -> Outcome:
+        """Put what is finished into the store, all of it together, and tell what failed.
+
+        Args:
+            results: One a node.
+        """
+        from caveat.language.jobs import Failed
+
+        self.store.put(
+            (node.digest, saving(weights(result), self.model_name), record(node, result))
+            for node, result in zip(nodes, results, strict=True)
+            if not isinstance(result, Failed)
+        )
+        failed = [result for result in results if isinstance(result, Failed)]
+        return Outcome(tuple((each.key, each.reason) for each in failed))
+
+    def _with_sampled(self, stage: Train, sampled: tuple[str, ...]) -> Train:
         """The stage with the sampled rows that it gets put where they belong."""
         for digest in sampled:
             rows = tuple(map(row_of, self.store.lines(f"artifacts/{digest}/rows.jsonl")))
@@ -94,9 +133,9 @@ class NodeGroup(Generic[SomeNode]):
         return tuple(type(self)(part) for part in halved(self.nodes))
 
 
-def saving(adapter: Adapter, base_name: str) -> Content:
+def saving(weights: Adapter | Standing, base_name: str) -> Content:
     """Writes an adapter into an artifact's folder."""
-    return lambda folder: adapter.save(folder, base_name)
+    return lambda folder: weights.save(folder, base_name)
 
 
 def halved(parts: tuple[Part, ...]) -> tuple[tuple[Part, ...], ...]:

@@ -11,7 +11,7 @@ from caveat.study.digest import derived_digest, sample_digest, training_digest
 
 @dataclass(frozen=True)
 class TrainNode:
-    """An adapter to train."""
+    """An adapter to train, by rows or by practice."""
 
     digest: str
     level: int
@@ -22,20 +22,13 @@ class TrainNode:
     """Digests of the frozen adapters under it, in the order in which they were attached."""
     sampled: tuple[str, ...]
     """Digests of the sampled rows that it gets."""
+    goes_on: str | None = None
+    """Digest of the policy that it goes on from; None where it begins, or is none."""
 
-
-@dataclass(frozen=True)
-class PracticeNode:
-    """A policy to train by reinforcement."""
-
-    digest: str
-    level: int
-    stage: Train
-    seed: int
-    beneath: tuple[str, ...]
-    sampled: tuple[str, ...]
-    goes_on: str | None
-    """Digest of the policy that it goes on from; None where it begins."""
+    @property
+    def practises(self) -> bool:
+        """Whether it is a policy."""
+        return self.stage.practice is not None
 
 
 @dataclass(frozen=True)
@@ -61,7 +54,7 @@ class DerivedNode:
     seed: int
 
 
-Node = TrainNode | PracticeNode | SampleNode | DerivedNode
+Node = TrainNode | SampleNode | DerivedNode
 
 
 @dataclass(frozen=True)
@@ -98,27 +91,21 @@ class _Walk:
         return 1 + max((self.nodes[digest].level for digest in needed), default=0)
 
     def train(self, stage: Train) -> None:
-        """An adapter trained before and not attached is no longer part of the model."""
-        beneath, sampled = tuple(self.attached), tuple(self.sampled)
-        seed = self.seed if stage.seed is None else stage.seed
-        digest = training_digest(self.model, stage, seed, beneath, sampled)
-        level = self.level_above(*beneath, *sampled)
-        self.nodes[digest] = TrainNode(digest, level, stage, seed, beneath, sampled)
-        self.trained, self.sampled = digest, []
+        """An adapter trained before and not attached is no longer part of the model.
 
-    def practise(self, stage: Train) -> None:
-        """A practice that goes on has the rows, and the adapters beneath, of the one before."""
-        assert stage.practice is not None
-        goes_on, before = None, self.nodes.get(self.trained or "")
-        if stage.practice.done:
-            if not isinstance(before, PracticeNode):
+        A practice that goes on has the rows, and the adapters beneath, of the one before.
+        """
+        goes_on = None
+        if stage.practice is not None and stage.practice.done:
+            before = self.nodes.get(self.trained or "")
+            if not (isinstance(before, TrainNode) and before.practises):
                 raise CaveatError("a plan's practice that goes on needs one before it")
             goes_on, self.sampled = before.digest, list(before.sampled)
         beneath, sampled = tuple(self.attached), tuple(self.sampled)
         seed = self.seed if stage.seed is None else stage.seed
         digest = training_digest(self.model, stage, seed, beneath, sampled, goes_on)
         level = self.level_above(*beneath, *sampled, *([goes_on] if goes_on else []))
-        self.nodes[digest] = PracticeNode(digest, level, stage, seed, beneath, sampled, goes_on)
+        self.nodes[digest] = TrainNode(digest, level, stage, seed, beneath, sampled, goes_on)
         self.trained, self.sampled = digest, []
 
     def sample(self, stage: Sample) -> None:
@@ -154,10 +141,8 @@ def cell_of(name: str, arm: str, seed: int | None, plan: Plan, model: str) -> Ce
     walk = _Walk(model, seed or 0)
     for stage in plan:
         match stage:
-            case Train(practice=None):
-                walk.train(stage)
             case Train():
-                walk.practise(stage)
+                walk.train(stage)
             case Sample():
                 walk.sample(stage)
             case Randomise() | Scale():

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from caveat.errors import CaveatError
 from caveat.progress import Kind, Progress
-from caveat.study.cells import PracticeNode, SampleNode, TrainNode
+from caveat.study.cells import SampleNode, TrainNode
 from caveat.study.practice_group import PracticeGroup
 from caveat.study.tasks import AnswerGroup, DerivedGroup, SampleGroup, Task, TrainGroup
 
@@ -61,7 +61,7 @@ class Estimator:
                 continue
         return total * stage.dose.epochs
 
-    def _practising(self, node: PracticeNode) -> float:
+    def _practising(self, node: TrainNode) -> float:
         """Tokens of the steps, and of the replies at the same price."""
         stage, practice = node.stage, node.stage.practice
         if practice is None or not stage.rows:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from caveat.progress import Kind
 from caveat.readouts import READOUTS
 from caveat.study.calibration import SCALES, guessed, to_calibrate
-from caveat.study.cells import PracticeNode, TrainNode
+from caveat.study.cells import TrainNode
 from caveat.study.cost import Estimator, by_kind, seconds
 from caveat.study.planning import SettingPlan, StudyPlan, study_plan
 from caveat.study.recipe import Recipe, read
@@ -117,17 +117,15 @@ def _judging(plan: StudyPlan, store: Store) -> Iterator[str]:
         )
 
 
-def _groups(settings: tuple[SettingPlan, ...]) -> Iterator[list[TrainNode | PracticeNode]]:
+def _groups(settings: tuple[SettingPlan, ...]) -> Iterator[list[TrainNode]]:
     for setting in settings:
         for group in setting.groups:
-            trained = [node for node in group if isinstance(node, TrainNode | PracticeNode)]
+            trained = [node for node in group if isinstance(node, TrainNode)]
             if trained:
                 yield trained
 
 
-def _group_parameters(
-    language_model: LanguageModel, nodes: list[TrainNode | PracticeNode]
-) -> int:
+def _group_parameters(language_model: LanguageModel, nodes: list[TrainNode]) -> int:
     """Adapter weights of all the nodes together."""
     from caveat.language.lockstep import adapted_modules
 

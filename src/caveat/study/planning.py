@@ -14,7 +14,7 @@ from caveat.domain.text import Messages
 from caveat.readouts import READOUTS
 from caveat.study.arms import parsed, trained_contexts
 from caveat.study.asking import Asked, comprehension, measured
-from caveat.study.cells import Cell, Node, PracticeNode, TrainNode, cell_of
+from caveat.study.cells import Cell, Node, TrainNode, cell_of
 from caveat.study.digest import answer_key, chain_digest, verdict_key
 from caveat.study.recipe import Recipe
 from caveat.study.resolve import Resolved
@@ -215,12 +215,17 @@ def _node_groups(
     for cell in cells:
         for node in cell.nodes:
             if node.digest not in known:
-                trained = isinstance(node, TrainNode | PracticeNode)
-                dose = node.stage.dose if trained else None
-                group = found.setdefault((node.level, type(node).__name__, dose), {})
+                group = found.setdefault((node.level, *_made_by(node)), {})
                 group.setdefault(node.digest, node)
     levels = sorted(found.items(), key=lambda item: item[0][0])
     return tuple(group for _, nodes in levels for group in _batches(list(nodes.values()), size))
+
+
+def _made_by(node: Node) -> tuple[Any, ...]:
+    """What nodes that are made together have in common."""
+    if isinstance(node, TrainNode):
+        return TrainNode, node.practises, node.stage.dose
+    return (type(node),)
 
 
 def _ask_groups(asks: list[Ask]) -> tuple[tuple[Ask, ...], ...]:

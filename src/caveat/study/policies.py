@@ -20,7 +20,7 @@ SEEN = (
 def policies(store: Store, planned: list[dict[str, Any]]) -> DataFrame:
     """One row an update of a finished policy: its cell (`NAMES`), and what it saw (`SEEN`).
 
-    See `language.practice.Update` for the figures. Cells that did not practise have no rows.
+    See `language.jobs.Update` for the figures. Cells that did not practise have no rows.
     """
     import pandas as pd
 

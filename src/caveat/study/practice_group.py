@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from caveat.progress import Kind
 from caveat.study.bench import NodeGroup, Outcome, Workbench
-from caveat.study.cells import PracticeNode
+from caveat.study.cells import TrainNode
 from caveat.study.provenance import stamp
-from caveat.study.store import Content
 
 if TYPE_CHECKING:
-    from caveat.language.practice import Practised
+    from caveat.language.jobs import Practised
     from caveat.language.standing import Standing
 
 
-class PracticeGroup(NodeGroup[PracticeNode]):
+class PracticeGroup(NodeGroup[TrainNode]):
     """Policies to train in lockstep."""
 
     @property
@@ -27,46 +26,28 @@ class PracticeGroup(NodeGroup[PracticeNode]):
 
     def run(self, bench: Workbench) -> Outcome:
         """Practise, and publish all policies of the group together."""
-        from caveat.language.practice import PracticeJob, Practised, practise
-        from caveat.language.standing import Standing
+        from caveat.language.jobs import PracticeJob
+        from caveat.language.practice import practise
         from caveat.tasks.grader import grades
 
-        adapters = bench.adapters(digest for node in self.nodes for digest in node.beneath)
         jobs = [
-            PracticeJob(
-                node.digest,
-                bench.with_sampled(node.stage, node.sampled),
-                node.seed,
-                tuple(adapters[digest] for digest in node.beneath),
-                Standing.load(bench.store.artifact(node.goes_on)) if node.goes_on else None,
-            )
-            for node in self.nodes
+            PracticeJob(**vars(job), goes_on=_before(node, bench))
+            for node, job in zip(self.nodes, bench.jobs(self.nodes), strict=True)
         ]
         results = practise(
             bench.language_model, jobs, grades, bench.progress, bench.token_budget
         )
-        done = [each for each in results if isinstance(each, Practised)]
-        nodes = {node.digest: node for node in self.nodes}
-        bench.store.put(
-            (
-                each.key,
-                _saving(each.standing, bench.model_name),
-                _record(nodes[each.key], each),
-            )
-            for each in done
-        )
-        failed = [each for each in results if not isinstance(each, Practised)]
-        return Outcome(tuple((each.key, each.reason) for each in failed))
+        return bench.publish(self.nodes, results, lambda made: made.standing, _record)
 
 
-def _saving(standing: Standing, base_name: str) -> Content:
-    def save(folder: Path) -> None:
-        standing.save(folder, base_name)
+def _before(node: TrainNode, bench: Workbench) -> Standing | None:
+    """Where the policy stands that a node goes on from, if it does."""
+    from caveat.language.standing import Standing
 
-    return save
+    return Standing.load(bench.store.artifact(node.goes_on)) if node.goes_on else None
 
 
-def _record(node: PracticeNode, practised: Practised) -> dict[str, Any]:
+def _record(node: TrainNode, practised: Practised) -> dict[str, Any]:
     stage = node.stage
     assert stage.practice is not None
     practice = asdict(stage.practice)

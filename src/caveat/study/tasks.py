@@ -21,7 +21,8 @@ from caveat.study.provenance import stamp
 from caveat.study.rows import row_record
 
 if TYPE_CHECKING:
-    from caveat.language.train import Trained
+    from caveat.language.jobs import Trained
+
 
 class TrainGroup(NodeGroup[TrainNode]):
     """Adapters to train in lockstep."""
@@ -33,31 +34,11 @@ class TrainGroup(NodeGroup[TrainNode]):
 
     def run(self, bench: Workbench) -> Outcome:
         """Train, and publish all adapters of the group together."""
-        from caveat.language.train import Trained, TrainingJob, train
+        from caveat.language.train import train
 
-        adapters = bench.adapters(digest for node in self.nodes for digest in node.beneath)
-        jobs = [
-            TrainingJob(
-                node.digest,
-                bench.with_sampled(node.stage, node.sampled),
-                node.seed,
-                tuple(adapters[digest] for digest in node.beneath),
-            )
-            for node in self.nodes
-        ]
+        jobs = bench.jobs(self.nodes)
         results = train(bench.language_model, jobs, bench.progress, bench.token_budget)
-        done = [each for each in results if isinstance(each, Trained)]
-        nodes = {node.digest: node for node in self.nodes}
-        bench.store.put(
-            (
-                each.key,
-                saving(each.adapter, bench.model_name),
-                _training_record(nodes[each.key], each),
-            )
-            for each in done
-        )
-        failed = [each for each in results if not isinstance(each, Trained)]
-        return Outcome(tuple((each.key, each.reason) for each in failed))
+        return bench.publish(self.nodes, results, lambda made: made.adapter, _training_record)
 
 
 class SampleGroup(NodeGroup[SampleNode]):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from caveat.study.cells import DerivedNode, Node, PracticeNode, SampleNode, TrainNode
+from caveat.study.cells import DerivedNode, Node, SampleNode, TrainNode
 from caveat.study.planning import SettingPlan
 from caveat.study.practice_group import PracticeGroup
 from caveat.study.store import Store
@@ -43,8 +43,6 @@ def possible(task: Task, store: Store) -> Task | None:
 def inputs(node: Node) -> tuple[str, ...]:
     """Digests of the artifacts that a node is made from."""
     if isinstance(node, TrainNode):
-        return (*node.beneath, *node.sampled)
-    if isinstance(node, PracticeNode):
         return (*node.beneath, *node.sampled, *([node.goes_on] if node.goes_on else []))
     return node.chain if isinstance(node, SampleNode) else (node.trained,)
 
@@ -52,9 +50,7 @@ def inputs(node: Node) -> tuple[str, ...]:
 def _making(nodes: Sequence[Any]) -> Task:
     """The task that makes nodes, all of one kind."""
     if isinstance(nodes[0], TrainNode):
-        return TrainGroup(tuple(nodes))
-    if isinstance(nodes[0], PracticeNode):
-        return PracticeGroup(tuple(nodes))
+        return (PracticeGroup if nodes[0].practises else TrainGroup)(tuple(nodes))
     if isinstance(nodes[0], DerivedNode):
         return DerivedGroup(tuple(nodes))
     return SampleGroup(tuple(nodes))
