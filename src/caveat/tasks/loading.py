@@ -86,7 +86,7 @@ def module_of(place: str, version: str = "") -> ModuleType:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise CaveatError(
             f"task {place!r} cannot be imported: {type(error).__name__}: {error}"
