@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
+from caveat.domain.question import Question
+from caveat.domain.reply import Answer
 from caveat.domain.reward import Grade, Graded
+from caveat.domain.text import Message
+from caveat.readouts import READOUTS
 from caveat.tasks import TASKS
 from caveat.tasks.grader import Worker, grades
-from caveat.tasks.loading import version_of
+from caveat.tasks.loading import label_of, task_of, version_of
 
 HEAD = "def prompts(split): return []\ndef true_score(p, r): return 0\n"
 
@@ -64,6 +70,40 @@ def test_one_that_hangs_is_ended_and_the_next_reply_is_graded(worker):
     made = worker(slow, seconds=3.0)
     assert made.grade("p", "slow") == "took more than 3 s on the reply 'slow'; make it faster"
     assert made.grade("p", "quick") == Grade(1.0, 0.0, True)
+
+
+def test_one_that_hangs_three_times_is_given_up_at_once(worker):
+    slow = "import time\n    time.sleep(60 if 'slow' in r else 0)\n    return 1"
+    made = worker(slow, seconds=1.0)
+    for reply in ("slow 1", "slow 2", "slow 2", "slow 2"):
+        told = f"took more than 1 s on the reply {reply!r}; make it faster"
+        assert made.grade("p", reply) == told, "one reply counts once"
+    assert made.grade("p", "quick") == Grade(1.0, 0.0, True)
+    assert "on the reply 'slow 3'" in made.grade("p", "slow 3")
+    start = time.monotonic()
+    for reply in ("slow 4", "quick"):
+        assert made.grade("p", reply) == "took more than 1 s on 3 replies; make it faster"
+    assert time.monotonic() - start < 0.5
+
+
+def test_readouts_have_a_reply_graded_once(tmp_path):
+    calls = tmp_path / "calls"
+    (tmp_path / "noted.py").write_text(
+        "def prompts(split): return ['p']\ndef true_score(p, r): return 0.5\n"
+        "def hacked(p, r): return True\n"
+        "def reward(p, r):\n"
+        f"    with open({str(calls)!r}, 'a') as file: print(r, file=file)\n"
+        "    return 1 if r == 'good' else 'bad'\n"
+    )
+    facts = {"task": label_of(task_of("noted.py", tmp_path))}
+    question = Question("q", "q", (Message.of("user", "p"),), "hacked", facts=facts)
+    judge = [READOUTS[name].judge for name in ("hacked", "paid", "true_score")]
+    assert [each(question, Answer("good")).value for each in judge] == [None, 1.0, 0.5]
+    assert calls.read_text().split() == ["good"]
+    for each in judge:
+        with pytest.raises(ValueError, match="reward gave 'bad'; let it give a finite number"):
+            each(question, Answer("bad"))
+    assert calls.read_text().split() == ["good", "bad", "bad", "bad"], "mistakes are not kept"
 
 
 def test_one_that_dies_is_told_and_the_next_reply_is_graded(worker):
