@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import select
+import signal
+import subprocess
+import sys
 import time
 
 import pytest
@@ -136,6 +141,36 @@ def test_one_that_died_between_two_replies_is_started_again(worker):
 def test_one_that_forks_and_hangs_holds_nobody_up(worker):
     made = worker("import os, time\n    os.fork()\n    time.sleep(60)", seconds=1.0)
     assert "took more than 1 s" in made.grade("p", "r")
+
+
+ENDLESS = {
+    "a loop": "while True: pass",
+    "a loop of one that it started": "os.fork()\n    while True: pass",
+    "a pattern": "re.match('(a|a)*b', 'a' * 60)",
+}
+
+
+@pytest.mark.parametrize("endless", ENDLESS.values(), ids=ENDLESS)
+def test_one_that_hangs_ends_when_the_study_is_killed(tmp_path, endless):
+    held, place = tmp_path / "held", tmp_path / "task.py"
+    os.mkfifo(held)
+    place.write_text(
+        f"import os, re\n{HEAD}def hacked(p, r): return True\ndef reward(p, r):\n"
+        f"    global file\n    file = open({str(held)!r}, 'w')\n"
+        f"    print(os.getpid(), file=file, flush=True)\n    {endless}\n"
+    )
+    study = subprocess.Popen(
+        [sys.executable, "-c", "import sys\nfrom caveat.tasks.grader import Worker\n"
+         "Worker(*sys.argv[1:], seconds=2.0).grade('p', 'r')", place, version_of(str(place))],
+    )  # fmt: skip
+    with open(held, encoding="utf-8") as file:  # waits until the reward has begun
+        grader = int(file.readline())
+        study.kill()
+        study.wait()
+        ended = select.select([file], [], [], 60.0)[0] and not file.read()
+    if not ended:
+        os.killpg(grader, signal.SIGKILL)
+    assert ended, "nobody holds the other end of the pipe any more"
 
 
 def test_what_it_prints_does_no_harm(worker):

@@ -85,7 +85,8 @@ class Worker:
         if self._failed:
             return self._failed
         process = subprocess.Popen(
-            [sys.executable, "-m", "caveat.tasks.worker", self.place, self.version],
+            [sys.executable, "-m", "caveat.tasks.worker",
+             self.place, self.version, str(self.seconds)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8",
             start_new_session=True,
         )  # fmt: skip
