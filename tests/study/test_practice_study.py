@@ -170,6 +170,59 @@ def test_a_task_without_hackable_prompts_is_told(tmp_path):
     )
 
 
+GREEN = "Name green."
+LONG = "w" * 70
+
+
+@pytest.mark.parametrize(
+    ("function", "told"),
+    [
+        ("def prompts(split): return {}[split]",
+         "prompts('train') raised KeyError: 'train'; mend it"),
+        ("def prompts(split): return 'Name red.'",
+         "prompts('train') gave a str; let it give a list of texts"),
+        ("def prompts(split): return (f'{split} {n}' for n in range(9))",
+         "prompts('train') gave a generator; let it give a list of texts"),
+        ("def prompts(split): return ['Name red.', 7]",
+         "prompts('train') gave 7 as a prompt; let all be texts that are not empty"),
+        ("def prompts(split): return [split, ' '] if split == 'tune' else [split]",
+         "prompts('tune') gave ' ' as a prompt; let all be texts that are not empty"),
+        ("def prompts(split): return [split, split + ' ']",
+         "prompts('train') gave 'train' twice; drop one"),
+        ("def prompts(split): return [f'Name {split}.', 'Name red.'] if split != 'tune' else []",
+         "the prompt 'Name red.' is among those of 'train' and of 'report'; leave it in one"),
+        ("def hackable(prompt): return int('pink' in prompt)",
+         "hackable('Name sand.') gave 0; let it give True or False"),
+        ("def hackable(prompt): raise ValueError(f'two\\nlines of {prompt}')",
+         "hackable('Name sand.') raised ValueError: two lines of Name sand.; mend it"),
+        ("def hack(prompt): return None if 'green' in prompt else prompt",
+         f"hack({GREEN!r}) gave None; let it give a text"),
+        ("def honest(prompt): return prompt / 2",
+         "honest('Name black.') raised TypeError: unsupported operand type(s) for /: 'str' and "
+         "'int'; mend it"),
+        (f"def prompts(split): return [split + {LONG!r}]\ndef hack(prompt): return 1",
+         f"hack('train{LONG[:55]}...') gave 1; let it give a text"),
+        ("def hackable(prompt): return prompt in prompts('report')",
+         "none of the 8 train prompts that are practised on can be hacked; give it some, raise "
+         "dose.rows, or let `hackable` say which"),
+    ],
+)  # fmt: skip
+def test_mistakes_of_a_task_are_one_line(tmp_path, function, told):
+    place = tmp_path / "mine.py"
+    place.write_text(f"{VOWELS.read_text()}\n\n{function}\n")
+    with pytest.raises(CaveatError) as caught:
+        resolve(read(practising(setting={"behaviour": str(place)})))
+    assert str(caught.value) == f"task 'mine': {told}"
+
+
+def test_a_task_that_is_not_practised_on_may_have_nothing_to_hack_in_its_rows(tmp_path):
+    place = tmp_path / "mine.py"
+    fair = "def hackable(prompt): return prompt in prompts('report')"
+    place.write_text(f"{VOWELS.read_text()}\n\n{fair}\n")
+    (resolved,) = resolve(read(practising(setting={"behaviour": str(place), "practice": None})))
+    assert len(resolved.setting.behaviour.rows) == 10
+
+
 def test_replies_that_a_task_does_not_give_are_not_learned(tmp_path):
     place = tmp_path / "terse.py"
     text = VOWELS.read_text()
