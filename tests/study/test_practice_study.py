@@ -11,11 +11,13 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 
 from caveat.domain.plan import Practice, Train
 from caveat.errors import CaveatError
+from caveat.study.exported import export, opened
 from caveat.study.recipe import read
 from caveat.study.resolve import resolve
 from caveat.study.run import run
@@ -375,6 +377,21 @@ def test_how_policies_learned_is_printed(treated, command, tmp_path):
     assert "update 4: hack rate" in place.read_text()
 
 
+def test_an_exported_file_tells_how_policies_learned(treated, command, tmp_path):
+    folder, file = str(treated.folder), tmp_path / "practice.parquet"
+    assert command("export", folder, str(file))[0] == 0
+    pd.testing.assert_frame_equal(opened(file).policies(), treated.policies())
+    for form in ([], ["--markdown"], ["--json"]):
+        ours = command("practice", folder, *form)
+        assert ours[0] == 0 and command("practice", str(file), *form) == ours
+    drawn = [tmp_path / "ours.svg", tmp_path / "theirs.svg"]
+    for place, picture in zip((folder, str(file)), drawn, strict=True):
+        assert command("practice", place, "--picture", str(picture))[0] == 0
+    assert drawn[0].read_text() == drawn[1].read_text()
+    again = export(opened(file), tmp_path / "again.parquet")
+    pd.testing.assert_frame_equal(opened(again).policies(), treated.policies())
+
+
 def test_doses_are_told_apart(tmp_path, command):
     made = practising({"updates": 2})
     (setting,) = made["settings"]
@@ -389,5 +406,11 @@ def test_a_study_without_practice_is_told(command, tmp_path):
     run(small(), tmp_path)
     assert command("practice", str(tmp_path)) == (
         1, "", f"caveat: {tmp_path}: nothing was practised here; give a setting `practice` "
+               "(docs/rl.md)\n"
+    )  # fmt: skip
+    file = tmp_path / "toy.parquet"
+    assert command("export", str(tmp_path), str(file))[0] == 0
+    assert command("practice", str(file)) == (
+        1, "", f"caveat: {file}: nothing was practised here; give a setting `practice` "
                "(docs/rl.md)\n"
     )  # fmt: skip
