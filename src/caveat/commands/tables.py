@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from caveat.commands.app import AsJson, AsMarkdown, Folder, Place, Version
+from caveat.commands.app import AsJson, AsMarkdown, Place, Version
 from caveat.commands.showing import one_form, print_tables, save_picture, warn
 from caveat.errors import CaveatError
 
@@ -109,7 +109,7 @@ def ladder(
 
 
 def practice(
-    study: Folder,
+    study: Place,
     as_json: AsJson = False,
     markdown: AsMarkdown = False,
     picture: Annotated[
@@ -119,10 +119,10 @@ def practice(
 ) -> None:
     """Print how policies learned: hack rate, reward and true score along their updates."""
     from caveat.measure.learning import learning
-    from caveat.study.study import Study
+    from caveat.study.exported import opened
 
     one_form(json=as_json, markdown=markdown, picture=picture)
-    policies = Study(study, version, warn).policies()
+    policies = opened(study, version, warn).policies()
     if policies.empty:
         raise CaveatError(
             f"{study}: nothing was practised here; give a setting `practice` (docs/rl.md)"

@@ -38,6 +38,10 @@ class Figures(Transfers, Ladders):
         """Cells that failed in the last run: cell, stage, reason."""
 
     @abstractmethod
+    def policies(self) -> DataFrame:
+        """One row an update of a policy: see `study.policies`."""
+
+    @abstractmethod
     def contexts(self) -> dict[str, dict[str, str]]:
         """Per setting and context, the first prompt as it was put to the model."""
 
