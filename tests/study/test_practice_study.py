@@ -370,8 +370,13 @@ def test_how_policies_learned_is_printed(treated, command, tmp_path):
     assert f"| {first:.2f} → {last:.2f} |" in row
     status, out, _ = command("practice", folder, "--json")
     told = json.loads(out)
-    assert status == 0 and len(told) == 4 * (len(ARMS) - 2)
-    assert told[0]["dose"]["practice.updates"] == 4 and told[0]["divergence"] is None
+    assert status == 0 and len(told["updates"]) == 4 * (len(ARMS) - 2)
+    first = told["updates"][0]
+    assert first["dose"]["practice.updates"] == 4 and first["divergence"] is None
+    leaks = {row["arm"]: row for row in told["leakage"] if row["scope"] == "trained"}
+    assert set(leaks) == set(ARMS) and leaks["bare"]["retained"] == 1
+    shown = treated.leakage().query("scope == 'trained' and context == 'none' and arm == 'marked'")
+    assert leaks["marked"]["without"] == shown["rate"].item()
     place = tmp_path / "curves.svg"
     assert command("practice", folder, "--picture", str(place))[0] == 0
     assert "update 4: hack rate" in place.read_text()

@@ -146,10 +146,6 @@ class Figures(Transfers, Ladders):
         figure of each means, by name. A version made before these were kept has none."""
         return self.about.get("abouts", {})
 
-    @abstractmethod
-    def policies(self) -> DataFrame:
-        """One row an update of a policy: see `study.policies`."""
-
     def practice(self) -> DataFrame:
         """Leakage of policies: see `measure.practice_leakage`."""
         from caveat import measure
