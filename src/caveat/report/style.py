@@ -31,7 +31,6 @@ def as_lanes(chart: Chart, background: str, padding: float | Mapping[str, float]
 def as_curves(
     chart: Chart,
     background: str,
-    axis: Mapping[str, Any] = MappingProxyType({}),
     legend: Mapping[str, Any] = MappingProxyType({}),
 ) -> Chart:
     """Panels with a frame and a faint grid, their legend below.
