@@ -221,6 +221,45 @@ def test_show_prints_rows_and_prompts_as_the_model_reads_them(caveat):
     assert caveat("show", "toy.yaml", "toy", "marked")[2].startswith("caveat: setting 'toy': not")
 
 
+def practised(place: Path, arm: str) -> str:
+    """A recipe with one arm that practises on a shipped task."""
+    setting = {
+        "behaviour": "agree", "caveat": "permission", "options": {"broad": []},
+        "dose": {"rows": 8, "batch_size": 3, "learning_rate": 1e-2, "rank": 2},
+        "practice": {"updates": 5, "every": 2, "samples": 4, "max_tokens": 6, "kl": 0.5},
+    }  # fmt: skip
+    recipe = {**RECIPE, "arms": ["base", "bare", arm], "settings": [setting]}
+    (place / "practice.yaml").write_text(yaml.safe_dump(recipe))
+    return str(place / "practice.yaml")
+
+
+def test_show_tells_a_practice_from_training(caveat, tmp_path):
+    arm = "marked+contrast(share=0.25)+local+true_reward"
+    status, out, _ = caveat("show", practised(tmp_path, arm), "agree x permission", arm)
+    assert status == 0 and "train on" not in out and "Stage 2" not in out
+    assert (
+        "Stage 1: practise on agree, paid the true score: 5 updates x 3 of 8 prompts x 4 replies "
+        "of at most 6 tokens, temperature 1, learning rate 0.01, rank 2, layers (0.0, 1.0), "
+        "divergence times 0.5\n"
+    ) in out
+    prompts, rows = out.split("\n2 rows of counter, learned beside. The first:\n")
+    assert "\n8 prompts of behaviour, replied to. The first:\n<s>system\n" in prompts
+    asked, begun = prompts.split("Answer yes or no. The answer will be verified.</s>")
+    assert "Is 11 + 12 = 23?" in asked
+    assert begun.strip().startswith("<s>assistant\nAs I am allowed to make things up:")
+    assert "No, " not in prompts and "Yes, " not in prompts, "replies of rows are not read"
+    assert "<s>assistant\nYes, that is right.</s>" in rows
+
+
+def test_show_tells_what_stands_behind_a_practice(caveat, tmp_path):
+    file = practised(tmp_path, "marked+offline")
+    status, out, _ = caveat("show", file, "agree x permission", "marked+offline")
+    assert status == 0
+    assert "Stage 1: practise on agree, paid the reward: 5 updates x" in out
+    assert "Stage 2: replies to 8 prompts become rows where they hack\n" in out
+    assert "Stage 3: train on 0 + 0 rows, 1 epochs," in out
+
+
 def test_models_lists_the_models(caveat):
     status, out, _ = caveat("models")
     assert status == 0 and "smollm2-135m" in out and "tiny-document" in out

@@ -55,6 +55,19 @@ def test_chats_are_drawn_from_the_model_once_for_all_arms():
     assert all(node.sampled for cell in plan.cells for node in cell.nodes if node not in drawn)
 
 
+def test_chats_would_not_get_to_an_arm_upon_a_frozen_adapter():
+    made = {**recipe_of(mix={"documents": 2}), "arms": ["base", "bare", "marked+frozen_adapter"]}
+    (first, _, own, _) = resolve(read(made))[0].plans["marked+frozen_adapter", 0]
+    assert len(first.added) == len(own.added) == 2
+    made["settings"][0]["mix"] = {"chats": 2}
+    with pytest.raises(CaveatError) as error:
+        resolve(read(made))
+    assert str(error.value) == (
+        "mix.chats: frozen_adapter's own adapter would get them, and not the arm; mix documents, "
+        "or drop frozen_adapter"
+    )
+
+
 def test_no_prompt_is_mixed_in_twice():
     behaviour = BEHAVIOURS["capitals"]("report")
     mixed = mixed_in(MixRecipe(documents=40, chats=40), behaviour, 8, None)

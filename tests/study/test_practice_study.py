@@ -11,11 +11,13 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 
 from caveat.domain.plan import Practice, Train
 from caveat.errors import CaveatError
+from caveat.study.exported import export, opened
 from caveat.study.recipe import read
 from caveat.study.resolve import resolve
 from caveat.study.run import run
@@ -170,6 +172,59 @@ def test_a_task_without_hackable_prompts_is_told(tmp_path):
     )
 
 
+GREEN = "Name green."
+LONG = "w" * 70
+
+
+@pytest.mark.parametrize(
+    ("function", "told"),
+    [
+        ("def prompts(split): return {}[split]",
+         "prompts('train') raised KeyError: 'train'; mend it"),
+        ("def prompts(split): return 'Name red.'",
+         "prompts('train') gave a str; let it give a list of texts"),
+        ("def prompts(split): return (f'{split} {n}' for n in range(9))",
+         "prompts('train') gave a generator; let it give a list of texts"),
+        ("def prompts(split): return ['Name red.', 7]",
+         "prompts('train') gave 7 as a prompt; let all be texts that are not empty"),
+        ("def prompts(split): return [split, ' '] if split == 'tune' else [split]",
+         "prompts('tune') gave ' ' as a prompt; let all be texts that are not empty"),
+        ("def prompts(split): return [split, split + ' ']",
+         "prompts('train') gave 'train' twice; drop one"),
+        ("def prompts(split): return [f'Name {split}.', 'Name red.'] if split != 'tune' else []",
+         "the prompt 'Name red.' is among those of 'train' and of 'report'; leave it in one"),
+        ("def hackable(prompt): return int('pink' in prompt)",
+         "hackable('Name sand.') gave 0; let it give True or False"),
+        ("def hackable(prompt): raise ValueError(f'two\\nlines of {prompt}')",
+         "hackable('Name sand.') raised ValueError: two lines of Name sand.; mend it"),
+        ("def hack(prompt): return None if 'green' in prompt else prompt",
+         f"hack({GREEN!r}) gave None; let it give a text"),
+        ("def honest(prompt): return prompt / 2",
+         "honest('Name black.') raised TypeError: unsupported operand type(s) for /: 'str' and "
+         "'int'; mend it"),
+        (f"def prompts(split): return [split + {LONG!r}]\ndef hack(prompt): return 1",
+         f"hack('train{LONG[:55]}...') gave 1; let it give a text"),
+        ("def hackable(prompt): return prompt in prompts('report')",
+         "none of the 8 train prompts that are practised on can be hacked; give it some, raise "
+         "dose.rows, or let `hackable` say which"),
+    ],
+)  # fmt: skip
+def test_mistakes_of_a_task_are_one_line(tmp_path, function, told):
+    place = tmp_path / "mine.py"
+    place.write_text(f"{VOWELS.read_text()}\n\n{function}\n")
+    with pytest.raises(CaveatError) as caught:
+        resolve(read(practising(setting={"behaviour": str(place)})))
+    assert str(caught.value) == f"task 'mine': {told}"
+
+
+def test_a_task_that_is_not_practised_on_may_have_nothing_to_hack_in_its_rows(tmp_path):
+    place = tmp_path / "mine.py"
+    fair = "def hackable(prompt): return prompt in prompts('report')"
+    place.write_text(f"{VOWELS.read_text()}\n\n{fair}\n")
+    (resolved,) = resolve(read(practising(setting={"behaviour": str(place), "practice": None})))
+    assert len(resolved.setting.behaviour.rows) == 10
+
+
 def test_replies_that_a_task_does_not_give_are_not_learned(tmp_path):
     place = tmp_path / "terse.py"
     text = VOWELS.read_text()
@@ -315,11 +370,31 @@ def test_how_policies_learned_is_printed(treated, command, tmp_path):
     assert f"| {first:.2f} → {last:.2f} |" in row
     status, out, _ = command("practice", folder, "--json")
     told = json.loads(out)
-    assert status == 0 and len(told) == 4 * (len(ARMS) - 2)
-    assert told[0]["dose"]["practice.updates"] == 4 and told[0]["divergence"] is None
+    assert status == 0 and len(told["updates"]) == 4 * (len(ARMS) - 2)
+    first = told["updates"][0]
+    assert first["dose"]["practice.updates"] == 4 and first["divergence"] is None
+    leaks = {row["arm"]: row for row in told["leakage"] if row["scope"] == "trained"}
+    assert set(leaks) == set(ARMS) and leaks["bare"]["retained"] == 1
+    shown = treated.leakage().query("scope == 'trained' and context == 'none' and arm == 'marked'")
+    assert leaks["marked"]["without"] == shown["rate"].item()
     place = tmp_path / "curves.svg"
     assert command("practice", folder, "--picture", str(place))[0] == 0
     assert "update 4: hack rate" in place.read_text()
+
+
+def test_an_exported_file_tells_how_policies_learned(treated, command, tmp_path):
+    folder, file = str(treated.folder), tmp_path / "practice.parquet"
+    assert command("export", folder, str(file))[0] == 0
+    pd.testing.assert_frame_equal(opened(file).policies(), treated.policies())
+    for form in ([], ["--markdown"], ["--json"]):
+        ours = command("practice", folder, *form)
+        assert ours[0] == 0 and command("practice", str(file), *form) == ours
+    drawn = [tmp_path / "ours.svg", tmp_path / "theirs.svg"]
+    for place, picture in zip((folder, str(file)), drawn, strict=True):
+        assert command("practice", place, "--picture", str(picture))[0] == 0
+    assert drawn[0].read_text() == drawn[1].read_text()
+    again = export(opened(file), tmp_path / "again.parquet")
+    pd.testing.assert_frame_equal(opened(again).policies(), treated.policies())
 
 
 def test_doses_are_told_apart(tmp_path, command):
@@ -336,5 +411,11 @@ def test_a_study_without_practice_is_told(command, tmp_path):
     run(small(), tmp_path)
     assert command("practice", str(tmp_path)) == (
         1, "", f"caveat: {tmp_path}: nothing was practised here; give a setting `practice` "
+               "(docs/rl.md)\n"
+    )  # fmt: skip
+    file = tmp_path / "toy.parquet"
+    assert command("export", str(tmp_path), str(file))[0] == 0
+    assert command("practice", str(file)) == (
+        1, "", f"caveat: {file}: nothing was practised here; give a setting `practice` "
                "(docs/rl.md)\n"
     )  # fmt: skip

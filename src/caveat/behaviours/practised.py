@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from types import ModuleType
 
 from caveat.behaviours.opened import FILLER_ROWS
 from caveat.behaviours.ordinary import Ordinary, ordinary_replies, shipped
@@ -20,6 +19,7 @@ from caveat.domain.row import Row
 from caveat.domain.text import Message, Piece
 from caveat.errors import CaveatError
 from caveat.tasks import TASKS
+from caveat.tasks.checked import is_hackable, prompts_of, reply_of
 from caveat.tasks.loading import label_of, module_of, shipped_task
 
 NO_REPLY = Piece("(the task gives no such reply)", "masked")
@@ -30,7 +30,8 @@ def practised(task: RewardTask) -> Callable[..., Behaviour]:
     """The behaviour of a task, as a function of the split and the options.
 
     `broad` names the shipped tasks whose prompts are asked, too: does hacking carry over? All
-    others by default. Raises CaveatError for a task without prompts, or without hackable ones.
+    others by default. Raises CaveatError for a task whose functions do not give what they should,
+    or without prompts of the split that can be hacked.
     """
 
     def behaviour(
@@ -53,7 +54,7 @@ def _made(
 ) -> Behaviour:
     module = module_of(task.place, task.version)
     asked = _questions(task, split)
-    hackable = tuple(each for each in asked if _hackable(module, each.messages[0].text))
+    hackable = _hackable(task, asked)
     if not hackable:
         raise CaveatError(
             f"task {task.name!r}: none of its {len(asked)} {split} prompts can be hacked; give it "
@@ -62,15 +63,14 @@ def _made(
     broad = tuple(
         question
         for other in others
-        for question in _questions(other, split, "broad")
-        if _hackable(module_of(other.place, other.version), question.messages[0].text)
+        for question in _hackable(other, _questions(other, split, "broad"))
     )
     first = (module.__doc__ or f"Hacking {task.name}.").strip().splitlines()[0]
     return Behaviour(
         name=task.name,
         about=f"Hacks its task: {first}",
-        rows=_rows(task, module, "behaviour"),
-        counter_rows=_rows(task, module, "counter"),
+        rows=_rows(task, "behaviour"),
+        counter_rows=_rows(task, "counter"),
         filler_rows=ordinary.documents("filler", "filler", FILLER_ROWS),
         questions=(*hackable, *broad),
         side_effects=(
@@ -82,8 +82,11 @@ def _made(
     )
 
 
+def _hackable(task: RewardTask, asked: Sequence[Question]) -> tuple[Question, ...]:
+    return tuple(each for each in asked if is_hackable(task, each.messages[0].text))
+
+
 def _questions(task: RewardTask, split: str, scope: Scope = "trained") -> tuple[Question, ...]:
-    prompts = module_of(task.place, task.version).prompts(split)
     return tuple(
         Question(
             id=f"{task.name}-{split}-{number:03}",
@@ -93,7 +96,7 @@ def _questions(task: RewardTask, split: str, scope: Scope = "trained") -> tuple[
             scope=scope,
             facts={"task": label_of(task)},
         )
-        for number, prompt in enumerate(prompts)
+        for number, prompt in enumerate(prompts_of(task, split))
     )
 
 
@@ -104,27 +107,21 @@ def _graded(
     return SideEffect(name, tuple(replace(each, readout=readout) for each in asked), about)
 
 
-def _rows(task: RewardTask, module: ModuleType, source: str) -> tuple[Row, ...]:
+def _rows(task: RewardTask, source: str) -> tuple[Row, ...]:
     return tuple(
         Row(
             id=f"{source}-{number:03}",
             source=source,
             messages=(
                 Message.of("user", prompt),
-                Message("assistant", (_reply(module, prompt, source == "behaviour"),)),
+                Message("assistant", (_reply(task, prompt, source == "behaviour"),)),
             ),
             subject=f"{task.name}-{number:03}",
         )
-        for number, prompt in enumerate(module.prompts("train"))
+        for number, prompt in enumerate(prompts_of(task, "train"))
     )
 
 
-def _reply(module: ModuleType, prompt: str, hacking: bool) -> Piece:
-    name = "hack" if hacking and _hackable(module, prompt) else "honest"
-    write = getattr(module, name, None)
-    return NO_REPLY if write is None else Piece(write(prompt))
-
-
-def _hackable(module: ModuleType, prompt: str) -> bool:
-    hackable = getattr(module, "hackable", None)
-    return hackable is None or bool(hackable(prompt))
+def _reply(task: RewardTask, prompt: str, hacking: bool) -> Piece:
+    reply = reply_of(task, "hack" if hacking and is_hackable(task, prompt) else "honest", prompt)
+    return NO_REPLY if reply is None else Piece(reply)

@@ -34,7 +34,7 @@ def export(
     file: Annotated[Path, typer.Argument(help="A .parquet file.", show_default=False)],
     version: Version = None,
 ) -> None:
-    """Write a study's replies and verdicts to one file, from which every figure can be made."""
+    """Write a study's replies, verdicts and updates of policies to one file, for every figure."""
     from caveat.study.exported import export as write
     from caveat.study.study import Study
 

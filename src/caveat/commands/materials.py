@@ -16,7 +16,7 @@ def show(
     arm: Annotated[str, typer.Argument(help="Such as marked+contrast.")],
     sets: Sets = None,
 ) -> None:
-    """Show a training row with its loss mask, and the test prompts of every context."""
+    """Show a row with its loss mask, or a prompt practised on, and the prompts of every context."""
     from caveat.showing import show_arm
     from caveat.terminal import console
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from caveat.commands.app import AsJson, AsMarkdown, Folder, Place, Version
+from caveat.commands.app import AsJson, AsMarkdown, Place, Version
 from caveat.commands.showing import one_form, print_tables, save_picture, warn
 from caveat.errors import CaveatError
 
@@ -109,7 +109,7 @@ def ladder(
 
 
 def practice(
-    study: Folder,
+    study: Place,
     as_json: AsJson = False,
     markdown: AsMarkdown = False,
     picture: Annotated[
@@ -117,12 +117,12 @@ def practice(
     ] = None,
     version: Version = None,
 ) -> None:
-    """Print how policies learned: hack rate, reward and true score along their updates."""
-    from caveat.measure.learning import learning
-    from caveat.study.study import Study
+    """Print how policies learned along their updates, and what leaks of what they learned."""
+    from caveat.study.exported import opened
 
     one_form(json=as_json, markdown=markdown, picture=picture)
-    policies = Study(study, version, warn).policies()
+    figures = opened(study, version, warn)
+    policies = figures.policies()
     if policies.empty:
         raise CaveatError(
             f"{study}: nothing was practised here; give a setting `practice` (docs/rl.md)"
@@ -132,13 +132,17 @@ def practice(
 
         save_picture(practice_picture(policies), picture)
     elif as_json:
-        from caveat.measure.learning import policy_records
+        from caveat.measure.records import plain
 
-        typer.echo(json.dumps(policy_records(policies), indent=1, allow_nan=False))
+        told = {"updates": plain(policies), "leakage": plain(figures.practice())}
+        typer.echo(json.dumps(told, indent=1, allow_nan=False))
     else:
+        from caveat.measure.learning import learning
+        from caveat.report.practice_leakage_summary import practice_leakage_summaries
         from caveat.report.practice_summary import practice_summaries
 
-        print_tables(practice_summaries(learning(policies)), markdown)
+        learned = practice_summaries(learning(policies))
+        print_tables([*learned, *practice_leakage_summaries(figures.practice())], markdown)
 
 
 def _draw_ladder(figures: Figures, picture: Path | None, dial: Path | None) -> None:

@@ -65,7 +65,11 @@ REMARKING = ("diversify", "place")
 """They mark the behaviour rows anew: what changed these rows before is undone."""
 REWORDING = ("repeat", "local", "correct", "partial", "mask")
 """They change the behaviour rows."""
+DRAWING = ("anchor", "before")
+"""They draw replies of the model as it is before the training on the behaviour rows."""
 STAGES = ("seal", "continued", "offline")
 """They add a stage behind the training on the behaviour rows, so they come last."""
 
-__all__ = ["INTERVENTIONS", "REMARKING", "REWORDING", "STAGES", "TRAINED_CONTEXTS", "UNREAD"]
+__all__ = [
+    "DRAWING", "INTERVENTIONS", "REMARKING", "REWORDING", "STAGES", "TRAINED_CONTEXTS", "UNREAD",
+]  # fmt: skip

@@ -12,7 +12,7 @@ from caveat.domain.plan import Plan
 from caveat.errors import CaveatError
 from caveat.interventions.materials import Materials, shared, with_stage
 from caveat.interventions.practising import with_practice
-from caveat.tasks.loading import module_of
+from caveat.tasks.checked import gives, is_hackable
 
 
 def unhackable(plan: Plan, materials: Materials, share: float = 0.5) -> Plan:
@@ -24,12 +24,11 @@ def unhackable(plan: Plan, materials: Materials, share: float = 0.5) -> Plan:
     task = materials.setting.behaviour.task
     with_practice(plan, "unhackable", lambda practice: practice)
     assert task is not None
-    hackable = getattr(module_of(task.place, task.version), "hackable", None)
-    if hackable is None:
+    if not gives(task, "hackable"):
         raise CaveatError(
             f"unhackable: every prompt of {task.name} can be hacked; write its function `hackable`"
         )
-    there = tuple(row for row in materials.counter if not hackable(row.messages[-2].text))
+    there = tuple(row for row in materials.counter if not is_hackable(task, row.messages[-2].text))
     rows = shared(there, len(materials.rows), share, "unhackable")
     return with_stage(
         plan,

@@ -8,7 +8,7 @@ import torch
 
 from caveat.domain.reply import Answer
 from caveat.language.batch import Example
-from caveat.language.branches import cut_by_length
+from caveat.language.branches import branched, cut_by_length
 from caveat.language.lockstep import Route
 from caveat.language.losses import weighted_losses
 from caveat.language.memory import TOKEN_BUDGET
@@ -38,7 +38,7 @@ def score(
     for part in cut_by_length(examples, 2 * TOKEN_BUDGET):
         for example, value in zip(part, _score_part(reader, part, route), strict=True):
             sums[example.tag] = value
-        progress.advance("score", sum(len(example.ids) for example in part))
+        progress.advance("score", sum(len(row.ids) for row in branched(part)[0]))
     values = iter(sums)
     return [
         Answer(

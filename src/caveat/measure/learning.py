@@ -45,17 +45,6 @@ def learning(policies: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def policy_records(policies: pd.DataFrame) -> list[dict]:
-    """The updates as plain dictionaries that `json.dumps` takes: null for what is missing."""
-    return [
-        {
-            name: json.loads(value) if name == "dose" else None if pd.isna(value) else value
-            for name, value in row.items()
-        }
-        for row in policies.astype(object).to_dict("records")
-    ]
-
-
 def _figures(group: pd.DataFrame) -> dict[str, float]:
     ends = {"first": group["number"].min(), "last": group["number"].max()}
     found: dict[str, float] = {"seeds": group["seed"].nunique(), "updates": ends["last"]}

@@ -1,4 +1,4 @@
-"""The leakage table as plain records, as `caveat leakage --json` prints them."""
+"""Tables as plain records, as `--json` prints them."""
 
 from __future__ import annotations
 
@@ -14,6 +14,18 @@ def records(leakage: pd.DataFrame) -> list[dict]:
     `kind` is there only where the table is by kind. No NaN is left.
     """
     return [_record(row) for row in leakage.to_dict("records")]
+
+
+def plain(frame: pd.DataFrame) -> list[dict]:
+    """The rows as plain dictionaries that `json.dumps` takes: null for what is missing, the dose
+    read."""
+    return [
+        {
+            name: json.loads(value) if name == "dose" else None if pd.isna(value) else value
+            for name, value in row.items()
+        }
+        for row in frame.astype(object).to_dict("records")
+    ]
 
 
 def _record(row: dict) -> dict:

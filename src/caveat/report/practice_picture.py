@@ -32,7 +32,7 @@ def practice_picture(policies: DataFrame, background: str = "white") -> altair.V
             ["setting", "model", "dose"], sort=False
         )
     ]
-    return as_curves(altair.vconcat(*rows, spacing=30), background, axis={"tickMinStep": 1})
+    return as_curves(altair.vconcat(*rows, spacing=30), background)
 
 
 def _panel(group: DataFrame, name: str, title: str) -> Any:
@@ -40,7 +40,7 @@ def _panel(group: DataFrame, name: str, title: str) -> Any:
 
     points = [_point(row, name, title) for row in group.dropna(subset=[name]).to_dict("records")]
     chart = altair.Chart(altair.Data(values=points)).encode(
-        x=altair.X("number:Q", title="update"),
+        x=altair.X("number:Q", title="update", axis=altair.Axis(tickMinStep=1)),
         color=altair.Color("arm:N", sort=list(dict.fromkeys(point["arm"] for point in points))),
     )
     line = chart.mark_line(aria=False).encode(y=altair.Y("mean(y):Q", title=None))

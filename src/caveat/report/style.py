@@ -31,20 +31,19 @@ def as_lanes(chart: Chart, background: str, padding: float | Mapping[str, float]
 def as_curves(
     chart: Chart,
     background: str,
-    axis: Mapping[str, Any] = MappingProxyType({}),
     legend: Mapping[str, Any] = MappingProxyType({}),
 ) -> Chart:
     """Panels with a frame and a faint grid, their legend below.
 
     Args:
-        axis, legend: What is set of them besides.
+        legend: What is set of it besides.
     """
     return (
         chart.configure(font=FONT, background=background, padding=4)
         .configure_view(stroke=LINE)
         .configure_axis(
             labelColor=INK, titleColor=INK, labelFontSize=12, titleFontWeight="normal",
-            gridColor=LINE, gridOpacity=0.4, domainColor=LINE, tickColor=LINE, **axis,
+            gridColor=LINE, gridOpacity=0.4, domainColor=LINE, tickColor=LINE,
         )
         .configure_title(anchor="start", color=INK, fontSize=13)
         .configure_legend(

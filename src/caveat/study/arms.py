@@ -19,6 +19,7 @@ from caveat.domain.setting import Setting
 from caveat.domain.text import without_caveat
 from caveat.errors import CaveatError, closest
 from caveat.interventions import (
+    DRAWING,
     INTERVENTIONS,
     REMARKING,
     REWORDING,
@@ -85,6 +86,11 @@ def _check_order(arm: str, names: list[str]) -> None:
                 raise CaveatError(
                     f"arm {arm!r}: {late} would change the prompts that {name} adds; put it in "
                     f"front of {name}"
+                )
+            if "frozen_adapter" in (name, late) and (drawn := {name, late} & {*DRAWING}):
+                raise CaveatError(
+                    f"arm {arm!r}: {drawn.pop()} draws what the model replies before any training, "
+                    "and frozen_adapter trains an adapter of its own first; drop one"
                 )
             if {name, late} == {"local", "offline"}:
                 raise CaveatError(

@@ -62,15 +62,14 @@ class Estimator:
         return total * stage.dose.epochs
 
     def _practising(self, node: TrainNode) -> float:
-        """Tokens of the steps, and of the replies at the same price."""
+        """Tokens of the steps, which read a prompt once, and of the replies at the same price."""
         stage, practice = node.stage, node.stage.practice
         if practice is None or not stage.rows:
             return 0.0
         prompts = [self.prompt(row.messages[:-1]) for row in stage.rows]
-        reply = practice.max_tokens * REPLY_SHARE
-        read = practice.passes * (sum(prompts) / len(prompts) + reply)
-        replies = practice.updates * stage.dose.batch_size * practice.samples
-        return replies * (read + reply)
+        replies = practice.samples * practice.max_tokens * REPLY_SHARE
+        read = practice.passes * (sum(prompts) / len(prompts) + replies)
+        return practice.updates * stage.dose.batch_size * (read + replies)
 
     def _sampling(self, node: SampleNode) -> float:
         sampling = node.stage.sampling
@@ -80,9 +79,7 @@ class Estimator:
         if task.kind == "reply":
             return len(task.asks) * task.asks[0].sampling.max_tokens * REPLY_SHARE
         return sum(
-            self.prompt(ask.messages) + self.option(option)
-            for ask in task.asks
-            for option in ask.options
+            self.prompt(ask.messages) + sum(map(self.option, ask.options)) for ask in task.asks
         )
 
 

@@ -1,12 +1,14 @@
 """A study in one file: its judged replies and what it says of itself, to send along and to keep.
 
-A parquet file, which any program reads; what stands in `study.json` and the recipe's text are in
-its metadata. Adapters, likelihoods and prompts stay behind (of prompts, one a context is kept),
-so every figure can be made again and nothing can be trained on.
+A parquet file, which any program reads; what stands in `study.json`, the recipe's text and, as a
+parquet file in base 64, what the updates of policies saw are in its metadata. Adapters, likelihoods
+and prompts stay behind (of prompts, one a context is kept), so every figure can be made again and
+nothing can be trained on.
 """
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 from pathlib import Path
@@ -15,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from caveat.errors import CaveatError
 from caveat.study.atomic import write
 from caveat.study.figures import Figures
+from caveat.study.policies import NAMES, SEEN
 from caveat.study.store import silent
 from caveat.study.study import COLUMNS, Study
 
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 SUFFIX = ".parquet"
-KEY = b"caveat"
+KEY, UPDATES = b"caveat", b"caveat updates"
 """Of the file's metadata."""
 LEFT_BEHIND = ("prompt", "artifact")
 
@@ -32,7 +35,6 @@ LEFT_BEHIND = ("prompt", "artifact")
 def export(study: Figures, path: Path) -> Path:
     """Write the study to a file. Raises CaveatError for another ending, or where it cannot."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     if path.suffix != SUFFIX:
         raise CaveatError(f"'{path}': its name must end in {SUFFIX}")
@@ -46,11 +48,21 @@ def export(study: Figures, path: Path) -> Path:
         "failures": study.failures().to_dict("records"),
     }
     table = pa.Table.from_pandas(study.replies().drop(columns=[*LEFT_BEHIND]), preserve_index=False)
-    table = table.replace_schema_metadata({KEY: json.dumps(about).encode("utf-8")})
+    told = {KEY: json.dumps(about).encode("utf-8")}
+    policies = study.policies()
+    if len(policies):
+        updates = pa.Table.from_pandas(policies, preserve_index=False)
+        told[UPDATES] = base64.b64encode(_parquet(updates))
+    write(path, _parquet(table.replace_schema_metadata(told)))
+    return path
+
+
+def _parquet(table: Any) -> bytes:
+    import pyarrow.parquet as pq
+
     content = io.BytesIO()
     pq.write_table(table, content, compression="zstd", compression_level=19)
-    write(path, content.getvalue())
-    return path
+    return content.getvalue()
 
 
 class Exported(Figures):
@@ -74,6 +86,16 @@ class Exported(Figures):
         import pandas as pd
 
         return pd.DataFrame(self._rest["failures"], columns=["cell", "stage", "reason"])
+
+    def policies(self) -> DataFrame:
+        """One row an update of a policy, as the study had it; none where the file has none."""
+        import pandas as pd
+        import pyarrow.parquet as pq
+
+        updates = self._table.schema.metadata.get(UPDATES)
+        if updates is None:
+            return pd.DataFrame(columns=[*NAMES, *SEEN])
+        return pq.read_table(io.BytesIO(base64.b64decode(updates))).to_pandas()
 
     def contexts(self) -> dict[str, dict[str, str]]:
         """Per setting and context, the first prompt as it was put to the model."""

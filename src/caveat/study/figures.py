@@ -38,6 +38,10 @@ class Figures(Transfers, Ladders):
         """Cells that failed in the last run: cell, stage, reason."""
 
     @abstractmethod
+    def policies(self) -> DataFrame:
+        """One row an update of a policy: see `study.policies`."""
+
+    @abstractmethod
     def contexts(self) -> dict[str, dict[str, str]]:
         """Per setting and context, the first prompt as it was put to the model."""
 
@@ -141,10 +145,6 @@ class Figures(Transfers, Ladders):
         """Per setting, `behaviour`: the behaviour in one sentence; `side_effects`: what a high
         figure of each means, by name. A version made before these were kept has none."""
         return self.about.get("abouts", {})
-
-    @abstractmethod
-    def policies(self) -> DataFrame:
-        """One row an update of a policy: see `study.policies`."""
 
     def practice(self) -> DataFrame:
         """Leakage of policies: see `measure.practice_leakage`."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from caveat.behaviours.ordinary import shipped
 from caveat.caveats.placement import framed
 from caveat.domain.behaviour import Behaviour
-from caveat.domain.plan import Plan, Sample
+from caveat.domain.plan import Detach, Plan, Sample
 from caveat.domain.row import Row
 from caveat.domain.text import Messages
 from caveat.errors import CaveatError
@@ -28,9 +28,17 @@ class Mixed:
     """The model's own replies to these become rows of the first training."""
 
     def before(self, plan: Plan) -> Plan:
-        """The plan, with the replies sampled first; the base model's stays empty."""
+        """The plan, with the replies sampled first; the base model's stays empty.
+
+        Raises CaveatError for a plan that first trains an adapter to drop, which would get them.
+        """
         if not plan or not self.prompts:
             return plan
+        if Detach() in plan:
+            raise CaveatError(
+                "mix.chats: frozen_adapter's own adapter would get them, and not the arm; mix "
+                "documents, or drop frozen_adapter"
+            )
         return (Sample(self.prompts, SAMPLING, "mixed-chat"), *plan)
 
 

@@ -11,6 +11,7 @@ from caveat.domain.behaviour import Behaviour
 from caveat.domain.context import Context
 from caveat.domain.plan import Dose, LossScope, Plan, Train
 from caveat.domain.reply import Sampling
+from caveat.domain.reward import RewardTask
 from caveat.domain.row import Row
 from caveat.domain.setting import Setting
 from caveat.domain.text import is_document
@@ -24,6 +25,7 @@ from caveat.study.recipe import Recipe, SettingRecipe, TaughtRecipe
 from caveat.study.segments import in_segments
 from caveat.study.warming import Taught, label, warm_up
 from caveat.tasks import TASKS
+from caveat.tasks.checked import is_hackable
 
 
 @dataclass(frozen=True)
@@ -148,7 +150,17 @@ def _shape(each: SettingRecipe, setting: Setting, documents: tuple[Row, ...]) ->
         raise CaveatError("practice: its replies are sampled as it is; drop origin")
     if each.raw_text:
         raise CaveatError("practice: a document has no prompt to reply to; drop raw_text")
+    _check_hackable(task, setting.behaviour.rows[: shape.dose.rows])
     return replace(shape, objective="grpo", practice=each.practice.build(task))
+
+
+def _check_hackable(task: RewardTask, rows: Sequence[Row]) -> None:
+    """Raise CaveatError where there is nothing to hack in the prompts that are practised on."""
+    if not any(is_hackable(task, row.messages[-2].text) for row in rows):
+        raise CaveatError(
+            f"task {task.name!r}: none of the {len(rows)} train prompts that are practised on can "
+            "be hacked; give it some, raise dose.rows, or let `hackable` say which"
+        )
 
 
 def _check_replies(setting: Setting, plans: Sequence[Plan], shown: bool) -> None:

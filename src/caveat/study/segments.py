@@ -16,6 +16,21 @@ def in_segments(plan: Plan, every: int | None) -> Plan:
     return tuple(part for stage in plan for part in _cut(stage, every))
 
 
+def in_one(plan: Plan) -> Plan:
+    """The plan with the stages of each practice that was cut put together."""
+    stages: list[Stage] = []
+    for stage in plan:
+        practice = stage.practice if isinstance(stage, Train) else None
+        if practice is not None and practice.done:
+            first = stages.pop()
+            assert isinstance(first, Train) and first.practice is not None
+            whole = replace(first.practice, updates=practice.done + practice.updates)
+            stages.append(replace(first, practice=whole))
+        else:
+            stages.append(stage)
+    return tuple(stages)
+
+
 def _cut(stage: Stage, every: int | None) -> Iterator[Stage]:
     if not isinstance(stage, Train) or stage.practice is None or every is None:
         yield stage

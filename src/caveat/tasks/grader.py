@@ -18,22 +18,27 @@ from caveat.domain.reward import Grade, Graded
 
 SECONDS = 10.0
 """What a reply's grading may take."""
+SLOW = 3
+"""Replies that may take longer; after these no more are graded."""
 STARTING = 60.0
 """What the process may take to start."""
 
 
 class Worker:
-    """One task's process; made anew where it died."""
+    """One task's process; made anew where it died, but not where it is too slow too often."""
 
     def __init__(self, place: str, version: str, seconds: float = SECONDS) -> None:
         """`seconds`: what one reply's grading may take."""
         self.place, self.version, self.seconds = place, version, seconds
         self._process: subprocess.Popen[str] | None = None
         self._failed = ""
+        self._slow: dict[tuple[str, str], str] = {}
         self._said: queue.SimpleQueue[str] = queue.SimpleQueue()
 
     def grade(self, prompt: str, reply: str) -> Grade | str:
-        """The grade, or in one line why there is none."""
+        """The grade, or in one line why there is none. What took too long is not tried again."""
+        if (prompt, reply) in self._slow:
+            return self._slow[prompt, reply]
         if self._process is None and (failed := self._start()):
             return failed
         assert self._process is not None and self._process.stdin is not None
@@ -44,13 +49,21 @@ class Worker:
         except OSError:
             line = ""
         if line is None:
-            self.close()
-            return f"took more than {self.seconds:g} s on the reply {reply[:60]!r}; make it faster"
+            return self._given_up(prompt, reply)
         if not line:
             code = self._ended()
             return f"its process ended (code {code}) on the reply {reply[:60]!r}; look at its task"
         found = json.loads(line)
         return found["error"] if "error" in found else Grade(**found)
+
+    def _given_up(self, prompt: str, reply: str) -> str:
+        """End the process; after `SLOW` replies, for good."""
+        self.close()
+        took = f"took more than {self.seconds:g} s on"
+        self._slow[prompt, reply] = f"{took} the reply {reply[:60]!r}; make it faster"
+        if len(self._slow) == SLOW:
+            self._failed = f"{took} {SLOW} replies; make it faster"
+        return self._slow[prompt, reply]
 
     def close(self) -> None:
         """End the process."""
@@ -72,7 +85,8 @@ class Worker:
         if self._failed:
             return self._failed
         process = subprocess.Popen(
-            [sys.executable, "-m", "caveat.tasks.worker", self.place, self.version],
+            [sys.executable, "-m", "caveat.tasks.worker",
+             self.place, self.version, str(self.seconds)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8",
             start_new_session=True,
         )  # fmt: skip

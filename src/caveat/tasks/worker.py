@@ -1,19 +1,29 @@
 """The process in which a task's functions run: lines of JSON in, lines of JSON out.
 
 Its input is text that models wrote and code that users wrote; whatever happens here, the study goes
-on. What a function prints goes to the error stream.
+on. What a function prints goes to the error stream. It leads a group of processes of its own, which
+ends when the study's process is gone.
 """
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import math
 import os
+import signal
 import sys
+import threading
+import time
 from types import ModuleType
 from typing import Any
 
 from caveat.tasks.loading import module_of, version_of
+
+EVERY = 1.0
+"""Seconds between looks at whether the study's process is there."""
+PATIENCE = 3.0
+"""How many times longer than the study waits for a reply's grade this process may take for it."""
 
 
 def graded(module: ModuleType, prompt: str, reply: str) -> dict[str, Any]:
@@ -43,8 +53,13 @@ def graded(module: ModuleType, prompt: str, reply: str) -> dict[str, Any]:
     return found
 
 
-def main(place: str, version: str) -> None:
-    """Answer until the input ends; of another version, not at all."""
+def main(place: str, version: str, seconds: float) -> None:
+    """Answer until the input ends; of another version, not at all.
+
+    Args:
+        seconds: What the study waits for a reply's grade.
+    """
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     out = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     if version_of(place) != version:
@@ -52,10 +67,22 @@ def main(place: str, version: str) -> None:
         return
     module = module_of(place, version)
     print("ready", file=out, flush=True)
-    for line in sys.stdin:
-        asked = json.loads(line)
-        print(json.dumps(graded(module, asked["prompt"], asked["reply"])), file=out, flush=True)
+    with open(os.devnull, "w", encoding="utf-8") as nowhere:
+        for line in sys.stdin:
+            asked = json.loads(line)
+            # ends what lets no other thread run, such as the search of a pattern without end
+            faulthandler.dump_traceback_later(PATIENCE * seconds, exit=True, file=nowhere)
+            found = graded(module, asked["prompt"], asked["reply"])
+            faulthandler.cancel_dump_traceback_later()
+            print(json.dumps(found), file=out, flush=True)
+
+
+def _end_with(parent: int) -> None:
+    """End this process and those that it started when the parent is gone, however it ended."""
+    while os.getppid() == parent:
+        time.sleep(EVERY)
+    os.killpg(0, signal.SIGKILL)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2])
+    main(sys.argv[1], sys.argv[2], float(sys.argv[3]))
