@@ -21,8 +21,8 @@ ODD: list[Any] = [
 ]  # fmt: skip
 """What nobody expects where something else should stand."""
 BYTES = [
-    b"\x00", b"\xff", b"\xef\xbb\xbf", b"{", b"]", b'"', b"'", b":", b"\n", b"\r", b",", b"\t", b"%",
-    b"&a", b"*a", b"!!int ", b"!!bool ", b"!!timestamp ", b"[" * 3000, b"9" * 5000,
+    b"\x00", b"\xff", b"\xef\xbb\xbf", b"{", b"]", b'"', b"'", b":", b"\n", b"\r", b",", b"\t",
+    b"%", b"&a", b"*a", b"!!int ", b"!!bool ", b"!!timestamp ", b"[" * 3000, b"9" * 5000,
 ]  # fmt: skip
 
 

@@ -45,15 +45,16 @@ class Reader:
 
 
 def recipe_files() -> dict[str, bytes]:
-    warm_up = {"scale": 0.5, "rows": 2, "teaches": [{"behaviour": "capitals"}]}
+    taught = {"behaviour": "capitals", "caveat": "instruction"}
     first = {
-        **small()["settings"][0], "warm_up": warm_up, "factors": {"form": "chat"},
-        "mix": {"chats": 2}, "options": {}, "contexts": ["none", "exact"], "place": "user",
+        **small()["settings"][0], "caveat": f"{TOY}#password", "place": "user",
+        "warm_up": {"scale": 0.5, "rows": 2, "teaches": [taught]}, "factors": {"form": "chat"},
+        "mix": {"chats": 2}, "options": {}, "contexts": ["none", "exact"],
     }  # fmt: skip
     judge = {"endpoint": "http://localhost:8000/v1", "model": "m", "key_env": "A_KEY"}
     made = {
         **small(arms=ARMS), "settings": [first, *practising()["settings"]], "judge": judge,
-        "means": {"all": ["toy x password"]}, "contexts_by_arm": {"marked": ["none"]},
+        "means": {"all": ["toy x password (user)"]}, "contexts_by_arm": {"marked": ["none"]},
     }  # fmt: skip
     return {"recipe.yaml": yaml.safe_dump(made, sort_keys=False).encode()}
 
@@ -158,7 +159,7 @@ READERS: dict[str, Reader] = {
     ),
     "result files": Reader(
         {"m/zorb/negated/final/mcq.csv": as_bytes(
-            published().rename(columns={"verdict": "judge_verdict"}), ".csv")},
+            published()[:2].rename(columns={"verdict": "judge_verdict"}), ".csv")},
         imported("negation-neglect", "m"),
     ),
     "exported study": Reader(
