@@ -12,9 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from caveat.study.run import run
 from caveat.study.study import Study
-from harness import Ended, Errand, child, ended, started
+from harness import Ended, Errand, child, ended, started, trained
 from studies import STUDIES
 from toy_study import SMALL, TOY, marks, small
 
@@ -152,12 +151,14 @@ def little_memory(megabytes: int) -> None:
 def test_a_training_that_runs_to_infinity_fails_alone_and_says_so(tmp_path):
     wild = {"behaviour": str(TOY), "caveat": "notice", "dose": {**SMALL, "learning_rate": 1e38}}
     made = small(settings=[*small()["settings"], wild])
-    study = run(made, tmp_path / "study")
+    assert trained(made, tmp_path / "study") == 2
+    study = Study(tmp_path / "study")
     failed = study.failures()
     assert set(failed["cell"]) == {
         f"toy x notice / {arm} / seed 0" for arm in ("bare", "marked")
     }
     assert failed["reason"].str.contains("not finite").all()
     assert failed["reason"].str.contains("lower dose.learning_rate (now 1e+38)", regex=False).all()
-    alone = run(small(), tmp_path / "alone").leakage()
+    assert trained(small(), tmp_path / "alone") == 0
+    alone = Study(tmp_path / "alone").leakage()
     assert study.leakage().query("caveat == 'password'")["rate"].tolist() == alone["rate"].tolist()

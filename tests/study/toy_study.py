@@ -71,7 +71,9 @@ def practising(practice: dict | None = None, setting: dict | None = None, **chan
 def marks(folder: Path) -> dict[str, tuple[int, int]]:
     """Per finished artifact, what changes when it is made again."""
     found = {}
-    for record in sorted((folder / "artifacts").glob("[!.]*/record.json")):
+    for record in sorted((folder / "artifacts").glob("*/record.json")):
+        if "." in record.parent.name:  # half written, or set aside
+            continue
         stat = record.stat()
         found[record.parent.name] = (stat.st_ino, stat.st_mtime_ns)
     return found
