@@ -66,7 +66,8 @@ def _rows(inference: Inference) -> Iterator[dict]:
     reason, denominator = installed(inference)
     base = panel.find(BASE, "none")
     shown = [panel.find(arm, "none") for arm in panel.arms()]
-    ceiling = all(each is not None and panel.mean[each] >= CEILING for each in shown)
+    full = [each is not None and panel.mean[each] >= CEILING for each in shown]
+    ceiling = len(full) > 1 and all(full)
     for arm in (BASE, *_bare_first(panel.arms())):
         at = {"without": panel.find(arm, "none"), "with": panel.find(arm, "exact")}
         row = {

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from caveat.measure.learning import but_updates
 from caveat.measure.panel import BASE
 from caveat.measure.practice_leakage import NO_ROOM
 from caveat.report.matrix import figure
@@ -36,13 +36,7 @@ def practice_leakage_summaries(table: DataFrame) -> list[Summary]:
 
 
 def _key(row: Row) -> tuple[str, ...]:
-    return (*(text(row[name]) for name in ("setting", "model", "scope")), _rest(row))
-
-
-def _rest(row: Row) -> str:
-    """The dose but for the number of updates."""
-    dose = json.loads(row["dose"])
-    return json.dumps({key: dose[key] for key in dose if key != "practice.updates"})
+    return (*(text(row[name]) for name in ("setting", "model", "scope")), but_updates(row["dose"]))
 
 
 def _summary(rows: list[Row]) -> Summary:
