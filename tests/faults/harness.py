@@ -23,6 +23,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Literal
 
+import pytest
+
 from caveat.errors import CaveatError
 from caveat.progress import Progress
 
@@ -148,13 +150,10 @@ def _server() -> None:
     """Start the server of children, which has no other way to find what it is to load."""
     from multiprocessing.forkserver import ensure_running
 
-    before = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
-    ensure_running()
-    if before is None:
-        del os.environ["PYTHONPATH"]
-    else:
-        os.environ["PYTHONPATH"] = before
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
+        patch.setenv("OMP_NUM_THREADS", "1")  # threads do not outlive a fork
+        ensure_running()
 
 
 def ended(process: Any, ours: Connection) -> Ended:

@@ -8,31 +8,30 @@ from pathlib import Path
 
 import pytest
 
-from harness import REFUSALS, Fault, child
+from harness import REFUSALS, Errand, Fault, child, ended, started
 from studies import STUDIES, Undisturbed
 from toy_study import marks
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="points are told by Linux' /proc")
 SAYS = {
-    "full": "{folder}: the disk is full; what was finished is kept: "
+    "full": ": the disk is full; what was finished is kept: "
     "free some space and run the same command again",
-    "refused": "{folder}/: cannot be written (Permission denied); mend that, "
+    "refused": ": cannot be written (Permission denied); mend that, "
     "or name another folder with --out",
 }
-"""What a run says that may not write, where the fault names no file."""
+"""What a run says that may not write, behind the place."""
 
 
 def disturbed(undisturbed: Undisturbed, name: str, fault: Fault, after: int, folder: Path) -> None:
     """Run a study into a fault, then again, and assert that nothing is lost or made twice."""
     whole = undisturbed(name)
-    ended = child(STUDIES[name], folder, fault, after)
-    told = f"{fault} at point {after} ({whole.points[after]}): {ended.said}"
+    end = child(STUDIES[name], folder, fault, after)
+    told = f"{fault} at point {after} ({whole.points[after]}): {end.said}"
     if fault in REFUSALS:
-        assert ended.code == 1 and "\n" not in ended.said, told
-        assert ended.said.endswith(SAYS[fault].partition(": ")[2]), told
-        assert not list(folder.glob("**/*.json.part")), told
+        assert end.code == 1 and "\n" not in end.said, told
+        assert end.said.endswith(SAYS[fault]), told
     else:
-        assert ended.code == -signal.SIGKILL, told
+        assert end.code == -signal.SIGKILL, told
     before = marks(folder)
     again = child(STUDIES[name], folder)
     assert again.code == 0, f"{told}; then: {again.said}"
@@ -71,6 +70,22 @@ def test_at_some_points(undisturbed, tmp_path, fault, name, share):
 def test_at_every_point(undisturbed, tmp_path, fault, name):
     for after in points_of(undisturbed, name, fault):
         disturbed(undisturbed, name, fault, after, tmp_path / str(after))
+
+
+@pytest.mark.slow
+def test_at_every_point_of_the_report(undisturbed, tmp_path):
+    made, whole = STUDIES["trained"], undisturbed("trained")
+    first = whole.points.index("stage report")
+    for after in range(first, first + 99):
+        folder = tmp_path / str(after)
+        told = ended(*started(Errand(made, folder, "killed", after, report=True)))
+        if told.code == 0:
+            break
+        assert told.code == -signal.SIGKILL
+        assert ended(*started(Errand(made, folder, report=True))).code == 0
+        whole.assert_same(folder)
+        assert (folder / "report.html").is_file()
+    assert first + 3 < after < first + 98
 
 
 @pytest.mark.parametrize("name", STUDIES)

@@ -8,16 +8,20 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+import yaml
 
 from caveat.behaviours.folder import load_behaviour, load_caveats
 from caveat.errors import CaveatError
 from caveat.language.adapter import Adapter
+from caveat.language.source import describe
 from caveat.study.exported import KEY, opened
 from caveat.study.recipe import read
+from caveat.study.resolve import resolve
 from caveat.study.store import Store
+from caveat.tasks import TASKS
 from caveat.tasks.loading import task_of
 from test_readers import OWN, export
-from toy_study import small
+from toy_study import practising, small
 
 DEEP = "[" * 3000
 ITSELF = "name: mine\nmodel: tiny\nsettings: &all\n- options: {all: *all}\n"
@@ -57,6 +61,44 @@ def test_a_recipe(tmp_path, text, line):
 def test_an_override(value):
     item = f"name={value}"
     assert told(read, small(), (item,)) == f"--set {item}: {value!r} is not a YAML value"
+
+
+LONG_NAME = "x" * 300
+
+
+@pytest.mark.parametrize(
+    ("item", "line"),
+    [
+        (f"settings.0.behaviour={LONG_NAME}",
+         f"'{'x' * 60}' cannot be looked for (File name too long); mend it"),
+        (f"settings.0.caveat={LONG_NAME}#x",
+         f"'{'x' * 60}' cannot be looked for (File name too long); mend it"),
+        (f"settings.0.behaviour={LONG_NAME}.py",
+         f"'{'x' * 60}' cannot be looked for (File name too long); mend it"),
+        ("settings.0.behaviour=~nobody-at-all/y",
+         "'~nobody-at-all/y' cannot be looked for (Could not determine home directory.); mend it"),
+        ('settings.0.behaviour="a\\0b"',
+         "'a\\x00b' cannot be looked for (embedded null byte); mend it"),
+    ],
+)  # fmt: skip
+def test_a_name_that_no_path_can_have(item, line):
+    assert told(lambda: resolve(read(small(), (item,)))) == line
+
+
+def test_names_of_models_and_recipes():
+    for reader in (describe, read):
+        assert told(reader, LONG_NAME) == (
+            f"'{'x' * 60}' cannot be looked for (File name too long); mend it"
+        )
+
+
+@pytest.mark.parametrize("broad", ["1", "agree", "[[agree]]", "[agree, 1]"])
+def test_tasks_that_are_asked_too(broad):
+    item = f"settings.0.options={{broad: {broad}}}"
+    value = yaml.safe_load(broad)
+    assert told(lambda: resolve(read(practising(), (item,)))) == (
+        f"options.broad: {value!r}: a list of {', '.join(TASKS)}"
+    )
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from caveat.study.study import Study
-from harness import Ended, Errand, child, ended, started, trained
+from harness import Ended, Errand, child, ended, started
 from studies import STUDIES
 from toy_study import SMALL, TOY, marks, small
 
@@ -151,7 +151,7 @@ def little_memory(megabytes: int) -> None:
 def test_a_training_that_runs_to_infinity_fails_alone_and_says_so(tmp_path):
     wild = {"behaviour": str(TOY), "caveat": "notice", "dose": {**SMALL, "learning_rate": 1e38}}
     made = small(settings=[*small()["settings"], wild])
-    assert trained(made, tmp_path / "study") == 2
+    assert child(made, tmp_path / "study").code == 2
     study = Study(tmp_path / "study")
     failed = study.failures()
     assert set(failed["cell"]) == {
@@ -159,6 +159,6 @@ def test_a_training_that_runs_to_infinity_fails_alone_and_says_so(tmp_path):
     }
     assert failed["reason"].str.contains("not finite").all()
     assert failed["reason"].str.contains("lower dose.learning_rate (now 1e+38)", regex=False).all()
-    assert trained(small(), tmp_path / "alone") == 0
+    assert child(small(), tmp_path / "alone").code == 0
     alone = Study(tmp_path / "alone").leakage()
     assert study.leakage().query("caveat == 'password'")["rate"].tolist() == alone["rate"].tolist()

@@ -140,7 +140,8 @@ def _read(path: Path) -> tuple[Any, dict[str, Any]]:
     except FileNotFoundError:
         raise CaveatError(f"{path}: no such file") from None
     except (OSError, pa.ArrowException) as error:
-        raise CaveatError(f"{path}: cannot be read as parquet ({error})") from None
+        said = " ".join(str(error).split())
+        raise CaveatError(f"{path}: cannot be read as parquet ({said})") from None
     about = (table.schema.metadata or {}).get(KEY)
     if about is None:
         raise CaveatError(

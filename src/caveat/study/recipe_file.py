@@ -11,6 +11,7 @@ import yaml
 
 from caveat.behaviours.reading import load_yaml
 from caveat.errors import CaveatError, closest
+from caveat.places import located
 
 
 def shipped_folder() -> Path:
@@ -24,7 +25,7 @@ def shipped(source: str | Path) -> Path:
 
     Raises CaveatError where there is neither.
     """
-    path, folder = Path(source), shipped_folder()
+    path, folder = located(source), shipped_folder()
     if path.is_file():
         return path
     named = folder / f"{source}.yaml"

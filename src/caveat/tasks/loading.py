@@ -11,6 +11,7 @@ from types import ModuleType
 
 from caveat.domain.reward import RewardTask
 from caveat.errors import CaveatError, closest
+from caveat.places import located
 from caveat.tasks import TASKS
 
 FUNCTIONS = ("prompts", "reward", "true_score", "hacked")
@@ -95,10 +96,10 @@ def module_of(place: str, version: str = "") -> ModuleType:
 
 
 def _file(name: str, folder: Path) -> Path:
-    place = (folder / Path(name).expanduser()).resolve()
-    if not place.is_file():
+    path = located(name, folder).resolve()
+    if not path.is_file():
         raise CaveatError(
-            f"task {name!r}: neither shipped ({', '.join(TASKS)}) nor a file ({place})"
+            f"task {name!r}: neither shipped ({', '.join(TASKS)}) nor a file ({path})"
             f"{closest(name, TASKS)}"
         )
-    return place
+    return path
