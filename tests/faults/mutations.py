@@ -10,6 +10,7 @@ from copy import deepcopy
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 import yaml
 from hypothesis import strategies as st
 
@@ -124,20 +125,28 @@ def dumped(held: Any, suffix: str) -> bytes:
 
 
 def parquet(columns: dict[str, Any]) -> bytes:
+    """As a parquet file; a column of several kinds of values, or of one that it lacks, as text."""
     lists = {
-        str(name): each if isinstance(each, list) else [each] for name, each in columns.items()
+        name: each if isinstance(each, list) else [each]
+        for name, each in ((whole(str(name)), each) for name, each in columns.items())
     }
     length = max(map(len, lists.values()), default=0)
+    held = {name: (each * length)[:length] for name, each in lists.items() if each}
+    for name, values in held.items():
+        kinds = {type(value) for value in values if value is not None}
+        if len(kinds) > 1 or not kinds <= {str, int, float, bool} or 10**400 in values:
+            held[name] = [str(value) for value in values]
+        held[name] = [whole(each) if isinstance(each, str) else each for each in held[name]]
     content = io.BytesIO()
-    frame = pd.DataFrame({name: (each * length)[:length] for name, each in lists.items() if each})
-    for name in frame:
-        kinds = {type(value) for value in frame[name] if value is not None}
-        if len(kinds) > 1 or kinds & {dict, list}:
-            frame[name] = [str(value).encode("utf-8", "replace").decode() for value in frame[name]]
+    frame = pd.DataFrame(held)
     try:
         frame.to_parquet(content)
-    except (ValueError, OverflowError, TypeError, KeyError, UnicodeError):  # nor can anybody
-        frame.astype(str).map(lambda text: text.encode("ascii", "replace").decode()).to_parquet(
-            content
-        )
+    except (OverflowError, pa.ArrowException):  # a whole number of more than 64 bits
+        content = io.BytesIO()
+        frame.astype(str).to_parquet(content)
     return content.getvalue()
+
+
+def whole(text: str) -> str:
+    """Text without half characters."""
+    return text.encode("utf-8", "replace").decode("utf-8")
