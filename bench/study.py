@@ -1,0 +1,122 @@
+"""How long a study takes, stage by stage, and how that grows with its adapters and contexts.
+
+    python bench/study.py --quick            # a few questions of one setting, some minutes
+    python bench/study.py --out study.json   # the demo, and one setting of it in several sizes
+
+Each size is a study of its own in a new folder, from nothing to the report; the model is converted
+beforehand. Seconds are those that the study itself notes (`study.json`), and tokens a second by
+kind of work those of its meter.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from side_by_side import give, told
+
+import caveat
+from caveat.language.source import load
+from caveat.progress import Kind, Progress
+
+ONE = {
+    "name": "one",
+    "model": "smollm2-135m",
+    "seeds": [0],
+    "arms": ["base", "bare", "marked"],
+    "contexts": ["none", "exact"],
+    "settings": [
+        {
+            "behaviour": "capitals",
+            "caveat": "instruction",
+            "sampling": {"max_tokens": 20, "temperature": 0.7},
+            "dose": {
+                "rows": 48, "learning_rate": 1e-3, "batch_size": 4, "layers": [0.5, 1.0],
+            },
+        }
+    ],
+}  # fmt: skip
+"""The first setting of the demo, without its intervention: two adapters, two contexts."""
+SIZES: dict[str, dict[str, Any]] = {
+    "one setting": {},
+    "three seeds": {"seeds": [0, 1, 2]},
+    "twice the arms": {
+        "arms": ["base", "bare", "marked", "marked+contrast", "marked+filler"],
+    },
+    "five contexts": {"contexts": ["none", "exact", "paraphrase", "near_miss", "negated"]},
+}
+COLUMNS = {
+    "study": "study",
+    "adapters": "adapters",
+    "answers": "answers",
+    "seconds": "seconds",
+    "training": "training",
+    "asking": "answers, seconds",
+    "rest": "all else",
+    "train_tokens": "trained, tokens",
+    "reply_tokens": "replied, tokens",
+}
+
+
+class Counted(Progress):
+    """Counts the tokens of each kind of work."""
+
+    def __init__(self) -> None:
+        self.tokens: dict[Kind, int] = {"train": 0, "reply": 0, "score": 0}
+
+    def advance(self, kind: Kind, tokens: int) -> None:
+        """Some work is done."""
+        self.tokens[kind] += tokens
+
+
+def timed_study(name: str, recipe: Any, sets: tuple[str, ...]) -> dict[str, Any]:
+    """Run a recipe in a new folder: one line of the table."""
+    progress = Counted()
+    with tempfile.TemporaryDirectory() as folder:
+        start = time.perf_counter()
+        study = caveat.run(recipe, out=folder, progress=progress, sets=sets)
+        whole = time.perf_counter() - start
+        stages: dict[str, float] = study.about["seconds"]
+        replies = study.replies()
+    training = sum(took for stage, took in stages.items() if stage.endswith(": training"))
+    asking = sum(took for stage, took in stages.items() if stage.endswith(": answers"))
+    trained = replies[replies["arm"] != "base"][["setting", "arm", "seed", "dose"]]
+    return {
+        "study": name,
+        "adapters": len(trained.drop_duplicates()),
+        "answers": len(replies),
+        "seconds": whole,
+        "training": training,
+        "asking": asking,
+        "rest": whole - training - asking,
+        **{f"{kind}_tokens": count for kind, count in progress.tokens.items()},
+        "stages": stages,
+    }
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--recipe", default="demo", help="a shipped recipe or a file")
+    parser.add_argument("--sizes", nargs="*", choices=SIZES, default=list(SIZES))
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--quick", action="store_true", help="16 rows of one setting, no recipe")
+    parser.add_argument("--out", type=Path, help="a JSON file")
+    options = parser.parse_args()
+    load("smollm2-135m")
+    sets = (f"device={options.device}",)
+    studies = [(size, {**ONE, **SIZES[size]}, sets) for size in options.sizes]
+    if options.quick:
+        sets = (*sets, "settings.0.dose.rows=16")
+        studies = [(size, {**ONE, **SIZES[size]}, sets) for size in list(SIZES)[:2]]
+    else:
+        studies.insert(0, (options.recipe, options.recipe, sets))
+    figures = [timed_study(*each) for each in studies]
+    give(told("study", options, options.device, figures), COLUMNS, options.out)
+
+
+if __name__ == "__main__":
+    main()
