@@ -28,7 +28,11 @@ test: install
 test-slow: install
 	$(BIN)/python -m pytest -m slow
 
+# A short form of each; the whole ones: docs/speed.md, and the head of each file.
 bench: install
+	$(BIN)/python bench/training.py --quick
+	$(BIN)/python bench/sampling.py --quick
+	$(BIN)/python bench/study.py --quick
 	$(BIN)/python bench/coverage.py
 
 docs: install
