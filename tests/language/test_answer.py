@@ -14,7 +14,7 @@ from caveat.language.jobs import TrainingJob
 from caveat.language.lockstep import stack_chains, stacked
 from caveat.language.render import render_prompt
 from caveat.language.requests import Request
-from caveat.language.sample import bundles, choose, end_tokens, uniforms
+from caveat.language.sample import choose, end_tokens, uniforms
 from caveat.language.train import train
 from caveat.progress import Progress
 from rows import stage
@@ -143,18 +143,6 @@ def test_samples_follow_the_distribution():
 def test_randomness_hangs_on_the_key_alone():
     assert np.array_equal(uniforms("a", 5), uniforms("a", 9)[:5])
     assert not np.array_equal(uniforms("a", 5), uniforms("b", 5))
-
-
-def test_common_beginnings_are_read_once(tiny):
-    from caveat.language.requests import Prompt
-
-    ids = tuple(range(20))
-    prompts = [Prompt(str(n), n // 3, (*ids, 100 + n % 3), ()) for n in range(6)]
-    found = bundles(prompts)
-    assert [(b.cell, b.shared, b.members) for b in found] == [
-        (0, ids, [0, 1, 2]),
-        (1, ids, [3, 4, 5]),
-    ]
 
 
 def test_out_of_memory_is_split_and_retried(tiny, adapters, monkeypatch):

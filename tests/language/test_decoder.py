@@ -1,0 +1,80 @@
+"""Replies are the same however prompts are cut into parts, and whenever rows that ended leave."""
+
+import numpy as np
+import pytest
+import torch
+from transformers import DynamicCache
+
+from caveat.domain.reply import Sampling
+from caveat.language import decoder, sample
+from caveat.language.decoder import like_length
+from caveat.language.lockstep import Route
+from caveat.language.requests import Prompt
+from caveat.language.roomy_cache import AHEAD, RoomyLayer, is_roomy, roomy_cache
+from caveat.language.sample import draw
+from caveat.progress import Progress
+
+SAMPLING = Sampling(max_tokens=2 * AHEAD, temperature=0.8)
+
+
+@pytest.fixture(scope="module")
+def prompts():
+    numbers = np.random.default_rng(0)
+    starts = [tuple(numbers.integers(5, 60, length).tolist()) for length in (5, 9)]
+    ids = [
+        (*starts[n % 2], *numbers.integers(5, 60, 1 + n % 6).tolist()) for n in range(14)
+    ]
+    return [Prompt(str(n), 0, each, ()) for n, each in enumerate(sorted(ids))]
+
+
+@pytest.fixture(autouse=True)
+def many_ends(tiny, monkeypatch):
+    """Replies end soon, and at different steps."""
+    monkeypatch.setattr(sample, "end_tokens", lambda _: set(range(0, len(tiny.tokenizer), 12)))
+
+
+def drawn(tiny, prompts):
+    return draw(tiny, prompts, SAMPLING, Route(), Progress())
+
+
+@pytest.mark.parametrize(("tokens", "full"), [(8, 0.9), (10**6, 0.9), (64, 0.0), (64, 1.0)])
+def test_parts_and_leaving_change_nothing(tiny, prompts, monkeypatch, tokens, full):
+    monkeypatch.setattr(decoder, "PROMPT_TOKENS", 1)
+    monkeypatch.setattr(decoder, "FULL", 1.0)
+    alone = drawn(tiny, prompts)
+    assert len({len(each.tokens) for each in alone}) > 2
+    monkeypatch.setattr(decoder, "PROMPT_TOKENS", tokens)
+    monkeypatch.setattr(decoder, "FULL", full)
+    assert drawn(tiny, prompts) == alone
+
+
+def test_another_kind_of_layer_is_read_in_one_part(tiny, prompts, monkeypatch):
+    monkeypatch.setattr(decoder, "PROMPT_TOKENS", 8)
+    roomy = drawn(tiny, prompts)
+    monkeypatch.setattr(decoder, "roomy_cache", lambda config: DynamicCache(config=config))
+    assert not is_roomy(DynamicCache(config=tiny.model.config))
+    assert drawn(tiny, prompts) == roomy
+
+
+def test_parts_are_of_like_length():
+    lengths = [3, 9, 4, 9, 3, 20]
+    assert like_length(lengths, 18) == [[0, 2, 4], [1, 3], [5]]
+    assert like_length(lengths, 1) == [[n] for n in (0, 4, 2, 1, 3, 5)]
+
+
+def test_room_is_made_and_rows_are_chosen_as_in_the_usual_cache(tiny):
+    ours, usual = roomy_cache(tiny.model.config), DynamicCache(config=tiny.model.config)
+    generator = torch.Generator().manual_seed(0)
+    shown = (torch.zeros(0), torch.zeros(0))
+    rows = 3
+    for length in (2, 1, AHEAD, 1, 2 * AHEAD, 1):
+        new = torch.randn(2, rows, 2, length, 4, generator=generator)
+        shown = ours.update(*new, 0)
+        for mine, theirs in zip(shown, usual.update(*new, 0), strict=True):
+            assert torch.equal(mine, theirs)
+        if length == AHEAD:
+            for cache in (ours, usual):
+                cache.batch_select_indices(torch.tensor([2, 0, 2, 1]))
+            rows = 4
+    assert isinstance(ours.layers[0], RoomyLayer)
+    assert ours.get_seq_length() == usual.get_seq_length() == shown[0].shape[2]
