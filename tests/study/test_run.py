@@ -401,12 +401,6 @@ def test_workers_change_nothing_and_need_no_other_channel_than_the_store(tmp_pat
     same_table(many, run(small(arms=arms), tmp_path / "one"))
 
 
-def test_ray_changes_nothing(tmp_path):
-    pytest.importorskip("ray")
-    cluster = run(small(), tmp_path / "ray", executor="ray")
-    same_table(cluster, run(small(), tmp_path / "local"))
-
-
 def test_controls_are_asked_in_their_own_contexts_only(tmp_path):
     study = run(small(contexts_by_arm={"bare": ["none"]}), tmp_path / "study")
     asked = study.replies().query("purpose == 'measure'").groupby("arm")["context"].unique()

@@ -133,12 +133,20 @@ class Meter(Progress):
             self.costs.pop(key, None)
         if self._task is not None:
             kind, start, tokens = self._task
-            took = time.monotonic() - start
-            before = self.seen.get(kind, (0.0, 0.0))
-            self.seen[kind] = (before[0] + tokens, before[1] + took)
-            self.spent += took
+            self._note(kind, tokens, time.monotonic() - start)
         self._task = None
         self._tell()
+
+    def elsewhere(self, task: Task, took: float) -> None:
+        """A task was done in another process, in `took` seconds of all of them together."""
+        tokens = sum(self.costs.get(key, ("train", 0.0))[1] for key in task.keys)
+        self._note(task.kind, tokens, took)
+        self.end(task)
+
+    def _note(self, kind: Kind, tokens: float, took: float) -> None:
+        before = self.seen.get(kind, (0.0, 0.0))
+        self.seen[kind] = (before[0] + tokens, before[1] + took)
+        self.spent += took
 
     def drop(self, keys: Iterable[str]) -> None:
         """Tasks that are done, or will not be: their inputs failed."""

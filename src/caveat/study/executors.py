@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from caveat.study.attempt import attempt
@@ -45,5 +46,5 @@ def executor_of(recipe: Recipe, bench: Workbench, meter: Meter) -> Executor:
     if recipe.executor == "ray":
         from caveat.study.ray_executor import RayExecutor
 
-        return RayExecutor(bench, meter)
+        return RayExecutor(replace(bench, device=recipe.device), meter, recipe.worker_cores)
     return LocalExecutor(bench, meter)

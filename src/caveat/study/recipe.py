@@ -262,6 +262,8 @@ class Recipe(Frozen):
     group_size: Count = run_time(8)
     """Most adapters trained in lockstep."""
     executor: Literal["local", "ray"] = run_time("local")
+    worker_cores: Count | None = run_time(None)
+    """Of a worker on a Ray cluster without GPUs; None: all of its node's."""
     folder: Path = Field(Path("."), exclude=True, json_schema_extra={"part": "run-time"})
     """Where relative paths start: the folder of the recipe file. Not written in recipes."""
 

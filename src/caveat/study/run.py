@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,8 @@ class _Run:
         """Do all that is missing, then report."""
         self.store.refresh(mend=True)
         bench = bench_of(self.recipe, self.store, self.meter)
+        if self.recipe.executor == "ray":  # GPUs are for the workers
+            bench = replace(bench, device="cpu")
         with self._stage(f"loading {self.recipe.model.name}"):
             language_model = bench.language_model
             check_system(self.recipe, self.settings, language_model.inserted_system)
