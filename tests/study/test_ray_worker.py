@@ -25,7 +25,7 @@ def test_a_task_whose_worker_died_is_taken_up_where_it_was(tmp_path):
     (setting,) = study_plan(made, resolve(made), bench.language_model.identity).settings
     (train,) = next(iter(steps(setting)))[1]
     first, rest = train.halves()
-    worker = Worker(bench, 1, Path.cwd())
+    worker = Worker(bench, 1, 1, Path.cwd())
     assert worker.attempt(first, again=False)[0].failures == ()
     before = marks(tmp_path)
     assert worker.attempt(train, again=True) == worker.attempt(rest, again=True)

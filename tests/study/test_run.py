@@ -388,6 +388,9 @@ class Elsewhere:
             bench = replace(self.bench, progress=Progress(), _adapters={})
             yield attempt(pickle.loads(pickle.dumps(task)), bench)
 
+    def room(self):
+        return self.bench.room()
+
     def close(self):
         """Nothing is held."""
 

@@ -9,6 +9,7 @@ from typing import Protocol
 from caveat.study.attempt import attempt
 from caveat.study.bench import Outcome, Workbench
 from caveat.study.cost import Meter
+from caveat.study.grouping import Room
 from caveat.study.recipe import Recipe
 from caveat.study.tasks import Task
 
@@ -18,6 +19,9 @@ class Executor(Protocol):
 
     def submit(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
         """Run them, in any order; gives each one's outcome as it ends."""
+
+    def room(self) -> Room:
+        """What memory its workers have, their models loaded, and how many they are."""
 
     def close(self) -> None:
         """Let go of what was held."""
@@ -36,6 +40,10 @@ class LocalExecutor:
             outcome = attempt(task, self.bench)
             self.meter.end(task)
             yield outcome
+
+    def room(self) -> Room:
+        """Of this process."""
+        return self.bench.room()
 
     def close(self) -> None:
         """Nothing is held."""

@@ -11,6 +11,7 @@ from caveat.errors import CaveatError
 from caveat.study.atomic import Unwritable
 from caveat.study.bench import Outcome, Workbench
 from caveat.study.cost import Meter
+from caveat.study.grouping import Room
 from caveat.study.ray_team import Member, Team, one_line
 from caveat.study.tasks import Task
 
@@ -62,8 +63,8 @@ class RayExecutor:
                 )
             self.team.check()
             told, _ = self.ray.wait([*running, *self.team.starting], timeout=PATIENCE)
-            if not told and not running:
-                self.meter.say("waiting for the Ray cluster: its cores, or GPUs, are taken")
+            if not running:
+                self._tell_waiting(told)
             for each in told:
                 if each in self.team.starting:
                     self.team.started(each)
@@ -77,20 +78,46 @@ class RayExecutor:
                     self.meter.elsewhere(shift.work.task, took / max(1, len(self.team.members)))
                     yield outcome
 
+    def room(self) -> Room:
+        """The least of the workers, once all that could start have loaded their models."""
+        self.team.muster()
+        while self.team.starting:
+            told, _ = self.ray.wait(list(self.team.starting), timeout=PATIENCE)
+            for each in told:
+                self.team.started(each)
+            if not told and self.team.members:
+                break
+            self._tell_waiting(told)
+        asked = {member.actor.room.remote(): member for member in self.team.members}
+        rooms = []
+        for each, member in asked.items():
+            try:
+                rooms.append(self.ray.get(each))
+            except self.ray.exceptions.RayTaskError as error:  # its model cannot be loaded
+                raise getattr(error, "cause", error) from None
+            except self.ray.exceptions.RayError:
+                self.team.lose(member)
+        if not rooms:
+            return self.room()
+        return replace(min(rooms, key=lambda each: each.free), workers=len(rooms))
+
+    def _tell_waiting(self, told: Sequence[Any]) -> None:
+        self.team.check()
+        if not told:
+            self.meter.say("waiting for the Ray cluster: its cores, or GPUs, are taken")
+
     def _outcome(self, told: Any, shift: Shift) -> Outcome | None:
         """How a task went; None where it is to be given to another worker."""
-        from ray.exceptions import LocalRayletDiedError, RayTaskError
-
         try:
             outcome, said = self.ray.get(told)
         except Unwritable as error:  # Ray hands on what a task raised as a class of its own
             raise getattr(error, "cause", error) from None
-        except LocalRayletDiedError:
+        except self.ray.exceptions.LocalRayletDiedError:
             raise CaveatError(
                 "executor 'ray': the Ray node of this machine has died; what is finished is "
                 "kept: start it and run the same command again"
             ) from None
-        except RayTaskError as error:
+        except self.ray.exceptions.RayTaskError as error:
             self.team.idle.append(shift.member)
             return _failed(shift.work.task, error)
         except Exception as error:

@@ -54,9 +54,9 @@ class Team:
         taken = {each.seat for each in (*self.members, *self.starting.values())}
         for seat in there:
             if seat not in taken and self.failed.get(seat, 0) < STARTS:
-                self._start(seat)
+                self._start(seat, sum(each.host == seat.host for each in there))
 
-    def _start(self, seat: Seat) -> None:
+    def _start(self, seat: Seat, neighbours: int) -> None:
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         options = self.ray.remote(Worker).options(
@@ -64,7 +64,7 @@ class Team:
             num_gpus=1 if seat.gpu else 0,
             scheduling_strategy=NodeAffinitySchedulingStrategy(seat.node, soft=False),
         )
-        member = Member(seat, options.remote(self.bench, seat.cores, Path.cwd()))
+        member = Member(seat, options.remote(self.bench, seat.cores, neighbours, Path.cwd()))
         self.starting[member.actor.sees.remote(self.proof)] = member
 
     def started(self, told: Any) -> None:

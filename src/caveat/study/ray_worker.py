@@ -10,6 +10,7 @@ from pathlib import Path
 from caveat.progress import Progress
 from caveat.study.attempt import attempt
 from caveat.study.bench import Outcome, Workbench
+from caveat.study.grouping import Room
 from caveat.study.tasks import Task
 from caveat.study.todo import remaining
 
@@ -28,18 +29,31 @@ class Said(Progress):
 class Worker:
     """Lives in a process of the cluster and keeps its model loaded."""
 
-    def __init__(self, bench: Workbench, cores: int, place: Path) -> None:
-        """`place` is where the user's process is: relative names of models start there."""
+    def __init__(self, bench: Workbench, cores: int, neighbours: int, place: Path) -> None:
+        """The model is loaded when first wanted.
+
+        Args:
+            cores: Threads to compute with.
+            neighbours: Workers that share this machine's memory, this one among them.
+            place: Where the user's process is: relative names of models start there.
+        """
         import torch
+
+        from caveat.language.peak import share_with
 
         with suppress(OSError):  # only what is named by relative paths would miss it
             os.chdir(place)
         torch.set_num_threads(cores)
+        share_with(neighbours)
         self.bench = bench
 
     def sees(self, proof: Path) -> bool:
         """Whether a file that the user's process has written can be seen here."""
         return proof.exists()
+
+    def room(self) -> Room:
+        """The memory that is left beside the model, loaded by then."""
+        return self.bench.room()
 
     def attempt(self, task: Task, again: bool) -> tuple[Outcome, list[str]]:
         """Run a task; what it makes goes to the store. Gives what it said, too.
