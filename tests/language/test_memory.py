@@ -8,13 +8,15 @@ import pytest
 import torch
 
 from caveat.language import memory, peak
+from caveat.language.jobs import TrainingJob
 from caveat.language.memory import affordable_tokens
 from caveat.language.peak import Peak, free
 from caveat.language.train import train
 from caveat.progress import Progress
-from test_lockstep import JOBS
+from rows import stage
 
 CPU = torch.device("cpu")
+JOBS = TrainingJob("long", stage(10), 0), TrainingJob("added", stage(7, added=5), 1)
 
 
 def test_the_peak_of_a_piece_of_work_is_what_it_took():
@@ -39,8 +41,9 @@ def test_a_limit_of_the_container_counts(tmp_path, monkeypatch):
     monkeypatch.setattr(peak, "PROCESS", tmp_path)
     monkeypatch.setattr(peak, "CGROUPS", tmp_path / "groups")
     whole = free(CPU)
-    for name, text in (("max", 5_000_000), ("current", 3_000_000), ("stat", "inactive_file 500000")):
-        (group.parent / f"memory.{name}").write_text(f"{text}\n")
+    (group.parent / "memory.max").write_text("5000000\n")
+    (group.parent / "memory.current").write_text("3000000\n")
+    (group.parent / "memory.stat").write_text("inactive_file 500000\n")
     assert free(CPU) == 2_500_000 < whole
     monkeypatch.setattr(peak, "_processes", 2)
     assert free(CPU) == 1_250_000
@@ -71,4 +74,4 @@ def test_training_goes_on_with_what_the_first_step_has_shown(tiny, monkeypatch, 
     alike = train(tiny, JOBS, Progress(), 4096)
     for one, other in zip(train(tiny, JOBS, Progress()), alike, strict=True):
         assert one.losses == pytest.approx(other.losses, rel=1e-4)
-    assert len(seen) == 1 and (seen[0] == tokens or room == 0 and seen[0] <= tokens)
+    assert len(seen) == 1 and (seen[0] <= tokens if room == 0 else seen[0] == tokens)
