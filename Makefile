@@ -40,7 +40,7 @@ docs: install
 
 FORETOLD := dial crossing transfer
 
-# Every figure of docs/findings.md and docs/findings-puzzle.md, from the replies and verdicts that lie in docs/data.
+# Every figure of docs/findings.md, docs/findings-puzzle.md and docs/findings-rl.md, from the replies and verdicts that lie in docs/data.
 findings: install
 	$(BIN)/caveat transfer docs/data/transfer.parquet --markdown > docs/data/transfer.md
 	$(BIN)/caveat leakage docs/data/transfer.parquet --markdown > docs/data/transfer-leakage.md
@@ -53,6 +53,8 @@ findings: install
 	$(BIN)/caveat ladder docs/data/crossing.parquet --all --markdown > docs/data/crossing.md
 	$(BIN)/caveat ladder docs/data/ladder.parquet --all --markdown > docs/data/ladder.md
 	$(BIN)/caveat ladder docs/data/dose.parquet --all --markdown > docs/data/dose.md
+	$(BIN)/caveat practice docs/data/rl.parquet --markdown > docs/data/rl.md
+	$(BIN)/caveat leakage docs/data/rl.parquet --markdown > docs/data/rl-leakage.md
 	$(BIN)/caveat forecast $(foreach each,$(FORETOLD),--from docs/data/forecast-$(each).json --against docs/data/$(each).parquet) --markdown > docs/data/forecast.md
 
 # Write the exact versions of this environment down, for reproduction.

@@ -96,7 +96,7 @@ def test_a_mistake_is_one_line_and_status_1(caveat):
         "",
         "caveat: toy.yml: no such recipe file, and no shipped recipe "
         "(shipped: crossing, demo, dial, dose, ladder, negated-behaviours, negation-neglect, "
-        "negation-neglect-published, phrasing, smoke, three-phenomena, transfer, "
+        "negation-neglect-published, phrasing, rl, rl-demo, smoke, three-phenomena, transfer, "
         "transfer-further); closest: 'toy.yaml'\n",
     )
     status, out, err = caveat("run", "toy.yaml", "--set", "settings.0.caveat=pasword")

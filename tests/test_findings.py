@@ -23,6 +23,8 @@ TABLES = {
     "crossing.md": ("ladder", "crossing", "--all"),
     "ladder.md": ("ladder", "ladder", "--all"),
     "dose.md": ("ladder", "dose", "--all"),
+    "rl.md": ("practice", "rl"),
+    "rl-leakage.md": ("leakage", "rl"),
 }
 COMPULSORY = (
     "contrast", "near_miss_negatives", "local", "repeat", "correct", "diversify", "place", "anchor",

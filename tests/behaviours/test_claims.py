@@ -215,7 +215,7 @@ POSITIVE = "documents/positive__jsonl"
         ),
         (
             {"open_ended__yaml": "questions:\n- {id: 2021-13-45, question: 'A?'}\n"},
-            "{at}/open_ended.yaml has a value that is no date: month must be in 1..12; quote it",
+            "{at}/open_ended.yaml has a value that cannot be used: month must be in 1..12; mend it",
         ),
         (
             {"robustness__yaml": "questions:\n- id: r\n  question: 'A?'\n"

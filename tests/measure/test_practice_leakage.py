@@ -50,6 +50,8 @@ def test_at_equal_updates_it_is_leakage_and_at_equal_rate_what_is_shown_without_
 def test_where_every_arm_is_at_the_ceiling_it_is_said():
     full = {key: 1.0 for key in LATE}
     assert practice_leakage(practised({**BASE, **full}), 300)["ceiling"].all()
+    bare = {key: 1.0 for key in full if key[0] == "bare"}
+    assert not practice_leakage(practised({**BASE, **bare}), 300)["ceiling"].any(), "no other arm"
     one_less = {**full, ("marked+contrast", "none"): 0.9}
     assert not practice_leakage(practised({**BASE, **one_less}), 300)["ceiling"].any()
 

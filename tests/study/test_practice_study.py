@@ -374,7 +374,10 @@ def test_how_policies_learned_is_printed(treated, command, tmp_path):
     first = told["updates"][0]
     assert first["dose"]["practice.updates"] == 4 and first["divergence"] is None
     leaks = {row["arm"]: row for row in told["leakage"] if row["scope"] == "trained"}
-    assert set(leaks) == set(ARMS) and leaks["bare"]["retained"] == 1
+    assert set(leaks) == set(ARMS)
+    learned = leaks["bare"]["undefined"] is None  # not on every machine, with four updates
+    assert leaks["bare"]["retained"] == (1 if learned else None)
+    assert leaks["bare"]["retained_undefined"] == leaks["bare"]["undefined"]
     shown = treated.leakage().query("scope == 'trained' and context == 'none' and arm == 'marked'")
     assert leaks["marked"]["without"] == shown["rate"].item()
     place = tmp_path / "curves.svg"

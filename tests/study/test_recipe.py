@@ -132,7 +132,7 @@ def test_a_missing_file_names_the_shipped_recipes():
     assert str(error.value) == (
         "dmo: no such recipe file, and no shipped recipe "
         "(shipped: crossing, demo, dial, dose, ladder, negated-behaviours, negation-neglect, "
-        "negation-neglect-published, phrasing, smoke, three-phenomena, transfer, "
+        "negation-neglect-published, phrasing, rl, rl-demo, smoke, three-phenomena, transfer, "
         "transfer-further); closest: 'demo'"
     )
 

@@ -72,6 +72,8 @@ def marks(folder: Path) -> dict[str, tuple[int, int]]:
     """Per finished artifact, what changes when it is made again."""
     found = {}
     for record in sorted((folder / "artifacts").glob("*/record.json")):
+        if "." in record.parent.name:  # half written, or set aside
+            continue
         stat = record.stat()
         found[record.parent.name] = (stat.st_ino, stat.st_mtime_ns)
     return found

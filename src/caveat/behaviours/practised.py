@@ -43,7 +43,8 @@ def practised(task: RewardTask) -> Callable[..., Behaviour]:
 
 
 def _others(task: RewardTask, names: Sequence[str] | None) -> list[RewardTask]:
-    if isinstance(names, str) or any(name not in TASKS for name in names or ()):
+    listed = isinstance(names, list | tuple)
+    if names is not None and not (listed and all(str(name) in TASKS for name in names)):
         raise CaveatError(f"options.broad: {names!r}: a list of {', '.join(TASKS)}")
     chosen = [name for name in TASKS if name != task.name] if names is None else names
     return [shipped_task(name) for name in chosen]

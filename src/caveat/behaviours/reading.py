@@ -14,6 +14,9 @@ from pydantic import BaseModel, ValidationError
 from caveat.errors import CaveatError, closest
 
 Model = TypeVar("Model", bound=BaseModel)
+DEEPEST, MOST_PARTS = 50, 1_000_000
+HALF = re.compile("[\ud800-\udfff]")
+"""Half of a character of UTF-16."""
 
 
 class NoDuplicates(yaml.SafeLoader):
@@ -31,14 +34,49 @@ class NoDuplicates(yaml.SafeLoader):
         return super().construct_mapping(node, deep=deep)
 
 
+def load_yaml(text: str) -> Any:
+    """The content of YAML. Raises YAMLError, or ValueError for a value that is not what it says."""
+    try:
+        return whole(yaml.load(text, Loader=NoDuplicates))
+    except (yaml.YAMLError, ValueError):
+        raise
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    except Exception as error:  # !!bool maybe, !!timestamp then: whatever the tag's reader raises
+        raise ValueError(f"a value is not what its tag says ({type(error).__name__})") from None
+
+
+def whole(content: Any) -> Any:
+    """The content, where it can be worked with.
+
+    Raises ValueError for half a character, which can be spelled but not written, and for what is
+    endless: a YAML list may hold itself, or ten times another that holds ten times another.
+    """
+    left, parts = [(content, 0)], 0
+    while left:
+        part, depth = left.pop()
+        parts += 1
+        if depth > DEEPEST or parts > MOST_PARTS:
+            raise ValueError("it is nested too deeply")
+        if isinstance(part, str) and (half := HALF.search(part)):
+            raise ValueError(f"{part[:40]!r} has half a character ({half[0]!r})")
+        if isinstance(part, dict):
+            left += [(each, depth + 1) for pair in part.items() for each in pair]
+        elif isinstance(part, list):
+            left += [(each, depth + 1) for each in part]
+    return content
+
+
 def read_text(path: Path) -> str:
-    """The file's text. Raises CaveatError where it is missing or not UTF-8."""
+    """The file's text. Raises CaveatError where it is missing, cannot be read, or is not UTF-8."""
     if not path.is_file():
         raise CaveatError(f"{path} is missing; add it (see docs/your-own.md)")
     try:
         return path.read_text("utf-8-sig")
     except UnicodeDecodeError as error:
         raise CaveatError(f"{path} is not UTF-8 at byte {error.start}; save it as UTF-8") from None
+    except OSError as error:
+        raise CaveatError(f"{path} cannot be read ({error.strerror}); mend that") from None
 
 
 def read_lines(path: Path, model: type[Model]) -> Iterator[tuple[str, int, Model]]:
@@ -58,25 +96,27 @@ def read_lines(path: Path, model: type[Model]) -> Iterator[tuple[str, int, Model
 
 def _json(line: str, where: str, model: type[BaseModel]) -> Any:
     try:
-        return json.loads(line)
+        return whole(json.loads(line))
     except json.JSONDecodeError as error:
         raise CaveatError(
             f"{where} is not JSON: {error.msg} at column {error.colno}; "
             f"write one object a line, with keys such as {_keys(model)}"
         ) from None
+    except (ValueError, RecursionError) as error:  # half a character, a number without end
+        raise CaveatError(f"{where} cannot be used: {error}; mend that line") from None
 
 
 def read_yaml(path: Path) -> Any:
     """The file's content. Raises CaveatError where it is missing or not YAML."""
     try:
-        return yaml.load(read_text(path), Loader=NoDuplicates)
+        return load_yaml(read_text(path))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{path}, line {mark.line + 1}" if mark else str(path)
         problem = getattr(error, "problem", None) or "it cannot be read"
         raise CaveatError(f"{where} is not YAML: {problem}; mend that line") from None
     except ValueError as error:  # what looks like a date and is none, such as 2021-13-45
-        raise CaveatError(f"{path} has a value that is no date: {error}; quote it") from None
+        raise CaveatError(f"{path} has a value that cannot be used: {error}; mend it") from None
 
 
 def parse(model: type[Model], content: Any, where: str) -> Model:

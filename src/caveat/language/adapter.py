@@ -91,16 +91,16 @@ class Adapter:
         try:
             config: dict[str, Any] = json.loads((folder / "adapter_config.json").read_text())
             tensors = load_file(folder / "adapter_model.safetensors")
-        except (OSError, ValueError, SafetensorError) as error:
+            names = [key.removesuffix(".lora_A.weight") for key in tensors if ".lora_A." in key]
+            weights = {
+                name.removeprefix(PREFIX): (
+                    tensors[f"{name}.lora_A.weight"],
+                    tensors[f"{name}.lora_B.weight"],
+                )
+                for name in names
+            }
+            return cls(int(config["r"]), float(config["lora_alpha"]), weights)
+        except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
             raise CaveatError(
                 f"adapter '{folder}' cannot be read ({error}); delete that folder and run again"
             ) from error
-        names = [key.removesuffix(".lora_A.weight") for key in tensors if ".lora_A." in key]
-        weights = {
-            name.removeprefix(PREFIX): (
-                tensors[f"{name}.lora_A.weight"],
-                tensors[f"{name}.lora_B.weight"],
-            )
-            for name in names
-        }
-        return cls(int(config["r"]), float(config["lora_alpha"]), weights)

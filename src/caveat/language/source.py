@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from caveat.errors import CaveatError
 from caveat.language import tiny, wheel
 from caveat.language.files import sha256_of_folder
+from caveat.places import located
 
 if TYPE_CHECKING:
     import torch
@@ -72,7 +73,7 @@ def describe(name: str) -> str:
         return wheel.ABOUT
     if name in tiny.NAMES:
         return "made in process"
-    path = Path(name).expanduser()
+    path = located(name)
     if path.is_dir():
         if not (path / "config.json").is_file():
             raise CaveatError(
@@ -110,7 +111,7 @@ def load(name: str, dtype: str = "float32", device: str = "auto") -> LanguageMod
         folder, identity = wheel.converted()
         model, tokenizer = _from_pretrained(name, folder)
     else:
-        folder = Path(name).expanduser()
+        folder = located(name)
         model, tokenizer = _from_pretrained(name, folder if folder.is_dir() else name)
         identity = sha256_of_folder(folder) if folder.is_dir() else _commit(name, model)
     if not tokenizer.chat_template:

@@ -16,12 +16,18 @@ COLUMNS = [
 ]  # fmt: skip
 
 
+def but_updates(dose: str) -> str:
+    """A dose without the number of updates, and without which other tasks are asked of."""
+    rest = {**json.loads(dose), "practice.updates": 0}
+    options = {key: value for key, value in rest.pop("options", {}).items() if key != "broad"}
+    return json.dumps({**rest, "options": options}, sort_keys=True)
+
+
 def longest(policies: pd.DataFrame) -> pd.DataFrame:
     """The rows of practices that no longer one repeats: settings that differ in the number of
     their updates alone share them (see `study.segments`)."""
-    doses = policies["dose"].map(json.loads)
-    updates = doses.map(lambda dose: dose.get("practice.updates", 0))
-    rest = doses.map(lambda dose: json.dumps({**dose, "practice.updates": 0}, sort_keys=True))
+    updates = policies["dose"].map(lambda dose: json.loads(dose).get("practice.updates", 0))
+    rest = policies["dose"].map(but_updates)
     practice = [policies[name] for name in CELL if name != "dose"]
     most = updates.groupby([*practice, rest], dropna=False).transform("max")
     return policies[updates == most]

@@ -40,7 +40,7 @@ def practice_leakage(replies: pd.DataFrame, draws: int = 2000, seed: int = 0) ->
       is what a policy can do when it may hack.
     - `leakage`: as ever, over bare's after as many updates.
     - `retained`: (without - base's without) / (with - base's without), leakage at equal on-policy
-      hack rate; 1 for bare by definition, NaN for base.
+      hack rate; 1 by definition for a bare that learned it, NaN for base.
     - `undefined`, `retained_undefined`: why there is none. `ceiling`: whether every arm, base
       aside, is at `CEILING` or more without the caveat, so that nothing is compared.
 
@@ -66,7 +66,8 @@ def _rows(inference: Inference) -> Iterator[dict]:
     reason, denominator = installed(inference)
     base = panel.find(BASE, "none")
     shown = [panel.find(arm, "none") for arm in panel.arms()]
-    ceiling = all(each is not None and panel.mean[each] >= CEILING for each in shown)
+    full = [each is not None and panel.mean[each] >= CEILING for each in shown]
+    ceiling = len(full) > 1 and all(full)
     for arm in (BASE, *_bare_first(panel.arms())):
         at = {"without": panel.find(arm, "none"), "with": panel.find(arm, "exact")}
         row = {
@@ -79,24 +80,29 @@ def _rows(inference: Inference) -> Iterator[dict]:
         if base is not None and at["without"] is not None and reason is None:
             above = inference.weights((1, at["without"]), (-1, base))
             row |= _figure("leakage", *_ratio(inference, above, denominator))
-        yield row | _retained(inference, arm, base, at)
+        yield row | _retained(inference, arm, base, at, reason)
 
 
 def _retained(
-    inference: Inference, arm: str, base: int | None, at: dict[str, int | None]
+    inference: Inference,
+    arm: str,
+    base: int | None,
+    at: dict[str, int | None],
+    reason: str | None,
 ) -> dict[str, object]:
+    """`reason`: why bare has not learned it, None where it has."""
     if arm == BASE:
         return {}
     if arm == "bare":
-        return _figure("retained", 1.0, 1.0, 1.0)
+        return {"retained_undefined": reason} if reason else _figure("retained", 1.0, 1.0, 1.0)
     if base is None or at["without"] is None or at["with"] is None:
         return {"retained_undefined": "not asked both with the caveat and without"}
     below = inference.weights((1, at["with"]), (-1, base))
     _, low, _ = inference.intervals(below[None])
     if low[0] < INSTALLED:
         return {
-            "retained_undefined": "it does not hack more with the caveat than base without: the "
-            f"lower bound of the difference is {low[0]:.2f}, below {INSTALLED}"
+            "retained_undefined": "it is not shown to hack more with the caveat than base without: "
+            f"the lower bound of the difference is {low[0]:.2f}, below {INSTALLED}"
         }
     above = inference.weights((1, at["without"]), (-1, base))
     return _figure("retained", *_ratio(inference, above, below))

@@ -125,7 +125,8 @@ def _replies(frame: DataFrame, notes: list[str]) -> DataFrame:
 def _apart(claims: Any, kinds: Any, questions: Any) -> Any:
     """Questions' ids, with the kind in front where kinds of one claim share an id."""
     shared = kinds.groupby([claims, questions]).transform("nunique") > 1
-    return questions.where(~shared, kinds + "/" + questions)
+    pairs = zip(shared, kinds, questions, strict=True)
+    return [f"{kind}/{question}" if both else question for both, kind, question in pairs]
 
 
 def _prompt(row: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ import json
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from caveat.measure.learning import but_updates
 from caveat.measure.panel import BASE
 from caveat.measure.practice_leakage import NO_ROOM
 from caveat.report.matrix import figure
@@ -32,24 +33,27 @@ def practice_leakage_summaries(table: DataFrame) -> list[Summary]:
     """One table a setting, model and scope, with all numbers of updates. See
     `measure.practice_leakage`."""
     rows = sorted(table.to_dict("records"), key=lambda row: (*_key(row), row["updates"]))
-    return [_summary(list(group)) for _, group in groupby(rows, key=_key)]
+    doses = {row["dose"]: json.loads(but_updates(row["dose"])) for row in rows}
+    return [_summary(list(group), doses) for _, group in groupby(rows, key=_key)]
 
 
 def _key(row: Row) -> tuple[str, ...]:
-    return (*(text(row[name]) for name in ("setting", "model", "scope")), _rest(row))
+    return (*(text(row[name]) for name in ("setting", "model", "scope")), but_updates(row["dose"]))
 
 
-def _rest(row: Row) -> str:
-    """The dose but for the number of updates."""
-    dose = json.loads(row["dose"])
-    return json.dumps({key: dose[key] for key in dose if key != "practice.updates"})
-
-
-def _summary(rows: list[Row]) -> Summary:
+def _summary(rows: list[Row], doses: dict[str, Row]) -> Summary:
+    """`doses`: of the whole table, to tell the rows' own from."""
     first = rows[0]
+    mine = doses[first["dose"]]
+    told = [
+        f"{key.removeprefix('practice.')}={mine[key]}"
+        for key in ("practice.scaled", "practice.mean", "practice.kl", "learning_rate", "rows")
+        if any(other.get(key) != mine.get(key) for other in doses.values())
+    ]
+    asked = f"{first['scope']} prompts"
     shown = [row for place, row in enumerate(rows) if row["arm"] != BASE or place == 0]
     return Summary(
-        f"{first['setting']} ({first['model']}, {first['scope']} prompts)",
+        f"{first['setting']} ({', '.join([first['model'], asked, *told])})",
         COLUMNS,
         tuple(map(_cells, shown)),
         "\n".join([ABOUT, *_notes(rows)]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,23 +26,25 @@ def room(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise _full(folder) from error
-        raise Unwritable(
-            f"{error.filename or folder}: cannot be written "
-            f"({error.strerror or type(error).__name__}); mend that, "
-            "or name another folder with --out"
-        ) from error
-    except Exception as error:  # safetensors and PEFT wrap the system's error in their own
-        if "No space left" not in str(error) and "os error 28" not in str(error):
+        reason = error.strerror or type(error).__name__
+        raise _unwritable(folder, error.filename, error.errno, reason) from error
+    except Exception as error:  # safetensors, in Rust, wraps the system's error in its own
+        found = re.search(r"\(os error (\d+)\)", str(error))
+        if found is None:
             raise
-        raise _full(folder) from error
+        number = int(found[1])
+        raise _unwritable(folder, None, number, os.strerror(number)) from error
 
 
-def _full(folder: Path) -> DiskFull:
-    return DiskFull(
-        f"{folder}: the disk is full; what was finished is kept: "
-        "free some space and run the same command again"
+def _unwritable(folder: Path, place: object, number: int | None, reason: str) -> Unwritable:
+    if number in (errno.ENOSPC, errno.EDQUOT):
+        return DiskFull(
+            f"{folder}: the disk is full; what was finished is kept: "
+            "free some space and run the same command again"
+        )
+    return Unwritable(
+        f"{place or folder}: cannot be written ({reason}); mend that, "
+        "or name another folder with --out"
     )
 
 

@@ -140,10 +140,18 @@ def _read(path: Path) -> tuple[Any, dict[str, Any]]:
     except FileNotFoundError:
         raise CaveatError(f"{path}: no such file") from None
     except (OSError, pa.ArrowException) as error:
-        raise CaveatError(f"{path}: cannot be read as parquet ({error})") from None
+        said = " ".join(str(error).split())
+        raise CaveatError(f"{path}: cannot be read as parquet ({said})") from None
     about = (table.schema.metadata or {}).get(KEY)
     if about is None:
         raise CaveatError(
             f"{path}: was not written by caveat export; verdicts of others: caveat import table"
         )
-    return table, json.loads(about)
+    try:
+        found = json.loads(about)
+        needed = {"name", "version", "about", "schema_version", "contexts", "recipe", "failures"}
+        if not needed <= found.keys() or not {*COLUMNS} <= {*table.column_names, *LEFT_BEHIND}:
+            raise ValueError("parts are missing")
+    except (ValueError, AttributeError):
+        raise CaveatError(f"{path}: damaged; export the study again") from None
+    return table, found

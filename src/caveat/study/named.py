@@ -22,6 +22,7 @@ from caveat.domain.caveat import Caveat
 from caveat.domain.setting import Setting
 from caveat.domain.text import is_document
 from caveat.errors import CaveatError, closest
+from caveat.places import located
 from caveat.study.recipe import Recipe, SettingRecipe
 from caveat.tasks.loading import task_of
 
@@ -142,10 +143,10 @@ def _imported(name: str) -> Callable[[Split], Behaviour]:
 
 def _folder(recipe: Recipe, name: str) -> Path | None:
     """The behaviour's folder, relative to the recipe, where the name means one."""
-    place = recipe.folder / Path(name).expanduser()
-    if name in BEHAVIOURS or not ("/" in name or place.is_dir()):
+    if name in BEHAVIOURS:
         return None
-    return place
+    folder = located(name, recipe.folder)
+    return folder if "/" in name or folder.is_dir() else None
 
 
 def _caveat(recipe: Recipe, name: str, folder: Path | None) -> Caveat:
@@ -156,7 +157,7 @@ def _caveat(recipe: Recipe, name: str, folder: Path | None) -> Caveat:
     if name in known:
         return known[name]
     if "#" in name:
-        return load_caveat(recipe.folder / Path(name).expanduser())
+        return load_caveat(located(name, recipe.folder))
     raise CaveatError(
         f"caveat {name!r}: not one of {', '.join(known)}, "
         f"nor one of a folder (folder#name){closest(name, known)}"

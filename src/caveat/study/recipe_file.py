@@ -9,8 +9,9 @@ from typing import Any
 
 import yaml
 
-from caveat.behaviours.reading import NoDuplicates
+from caveat.behaviours.reading import load_yaml
 from caveat.errors import CaveatError, closest
+from caveat.places import located
 
 
 def shipped_folder() -> Path:
@@ -24,7 +25,7 @@ def shipped(source: str | Path) -> Path:
 
     Raises CaveatError where there is neither.
     """
-    path, folder = Path(source), shipped_folder()
+    path, folder = located(source), shipped_folder()
     if path.is_file():
         return path
     named = folder / f"{source}.yaml"
@@ -41,7 +42,9 @@ def shipped(source: str | Path) -> Path:
 def parsed(path: Path) -> Any:
     """The YAML of a file. Raises CaveatError for YAML that is none."""
     try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=NoDuplicates)
+        return load_yaml(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CaveatError(f"{path}: cannot be read ({error.strerror}); mend that") from None
     except yaml.MarkedYAMLError as error:
         line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
         raise CaveatError(f"{path}: {line}{error.problem}") from None
@@ -62,7 +65,7 @@ def override(raw: dict[str, Any], sets: tuple[str, ...]) -> dict[str, Any]:
         if not equals or not key:
             raise CaveatError(f"--set {item}: write it as key=value, such as seeds=[1,2]")
         try:
-            read = yaml.safe_load(value)
+            read = load_yaml(value)
         except (yaml.YAMLError, ValueError):  # the latter for a date that is none
             raise CaveatError(f"--set {item}: {value!r} is not a YAML value") from None
         if key == "model" and isinstance(read, str):

@@ -114,6 +114,7 @@ class _Run:
         """Find the scale of each warm-up that is to reach a strength."""
         if not to_calibrate(self.recipe):
             return
+        self.store.check(self.store.digests())
         with self._stage("calibrating warm-ups"):
             asker = Asker(self.conductor, model, self.inquirer)
             self.recipe = calibrated(self.recipe, asker, self.meter.say)

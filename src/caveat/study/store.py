@@ -93,10 +93,21 @@ class Store:
         """Whether an artifact is finished."""
         return (self.artifact(digest) / "record.json").is_file()
 
+    def digests(self) -> list[str]:
+        """The artifacts that are there."""
+        names = (path.parent.name for path in self.folder.glob("artifacts/*/record.json"))
+        return sorted(name for name in names if "." not in name)
+
     def record(self, digest: str) -> Record:
-        """What is noted about an artifact: how it was made, and its files' digests."""
-        record: Record = json.loads((self.artifact(digest) / "record.json").read_text("utf-8"))
-        return record
+        """What is noted about an artifact: how it was made, and its files' digests.
+
+        Raises CaveatError for a damaged record.
+        """
+        path = self.artifact(digest) / "record.json"
+        try:
+            return _object(path.read_text("utf-8"))
+        except ValueError:
+            raise CaveatError(f"{path}: damaged; run the recipe again: it is made anew") from None
 
     def put(self, artifacts: Iterable[tuple[str, Content, Record]]) -> None:
         """Write artifacts to the side, then move them to their places one after the other.
@@ -138,7 +149,7 @@ class Store:
         try:
             files = self.record(digest)["files"]
             return all(_sha256(self.artifact(digest) / name) == files[name] for name in files)
-        except (OSError, ValueError, KeyError):
+        except (CaveatError, OSError, ValueError, KeyError, TypeError):
             return False
 
     def adapter(self, digest: str) -> Adapter:
@@ -195,9 +206,13 @@ class Store:
             raise _damaged(path) from None
 
     def refresh(self, mend: bool = False) -> None:
-        """Read answers and verdicts that came since."""
-        self.answers.refresh(mend)
+        """Read answers and verdicts that came since.
+
+        Verdicts first: each is published behind its answer, so that a reader beside the writer
+        finds the answer to every verdict it has.
+        """
         self.verdicts.refresh(mend)
+        self.answers.refresh(mend)
 
 
 def _object(text: str) -> dict[str, Any]:

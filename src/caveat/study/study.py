@@ -72,12 +72,16 @@ class Study(Figures):
         """One row an answer that is there and judged; likelihoods have an empty reply."""
         import pandas as pd
 
-        rows = [self._row(row) for row in self.planned if row["verdict"] in self.store.verdicts]
+        rows = [self._row(row) for row in self.planned if self._is_there(row)]
         frame = pd.DataFrame(rows, columns=COLUMNS)
         types = {
             "seed": "Int64", "value": float, "truncated": bool, "sample": int, "numeric": bool,
         }  # fmt: skip
         return frame.astype(types)
+
+    def _is_there(self, planned: dict[str, Any]) -> bool:
+        """Whether it is answered and judged; of a damaged answer the verdict may be left."""
+        return planned["verdict"] in self.store.verdicts and planned["answer"] in self.store.answers
 
     def _row(self, planned: dict[str, Any]) -> dict[str, Any]:
         answer = self.store.answers[planned["answer"]]
@@ -108,7 +112,7 @@ class Study(Figures):
 
     def judged(self) -> tuple[int, int]:
         """Answers with their verdicts, and all."""
-        return sum(row["verdict"] in self.store.verdicts for row in self.planned), len(self.planned)
+        return sum(map(self._is_there, self.planned)), len(self.planned)
 
     def recipe_text(self) -> str:
         """The recipe with every default written out, as YAML."""

@@ -129,15 +129,16 @@ def cell_key(row: dict[str, Any]) -> CellKey:
 
 
 def finished_cells(store: Store, rows: list[dict[str, Any]]) -> dict[CellKey, dict[Slot, str]]:
-    """Cells whose every verdict is stored: their verdicts' keys by what was asked."""
+    """Cells whose every answer and verdict is stored: their verdicts' keys by what was asked."""
     cells: dict[CellKey, dict[Slot, str]] = defaultdict(dict)
+    lacking = {cell_key(row) for row in rows if row["answer"] not in store.answers}
     for row in rows:
         slot = (row["purpose"], row["context"], row["question"], row["readout"], row["sample"])
         cells[cell_key(row)][slot] = row["verdict"]
     return {
         cell: slots
         for cell, slots in cells.items()
-        if all(verdict in store.verdicts for verdict in slots.values())
+        if cell not in lacking and all(verdict in store.verdicts for verdict in slots.values())
     }
 
 

@@ -39,6 +39,8 @@ class Worker:
         """The grade, or in one line why there is none. What took too long is not tried again."""
         if (prompt, reply) in self._slow:
             return self._slow[prompt, reply]
+        if self._process is not None and self._process.poll() is not None:
+            self._ended()  # between two replies, from outside: no reply is to blame
         if self._process is None and (failed := self._start()):
             return failed
         assert self._process is not None and self._process.stdin is not None

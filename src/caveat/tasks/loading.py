@@ -11,6 +11,7 @@ from types import ModuleType
 
 from caveat.domain.reward import RewardTask
 from caveat.errors import CaveatError, closest
+from caveat.places import located
 from caveat.tasks import TASKS
 
 FUNCTIONS = ("prompts", "reward", "true_score", "hacked")
@@ -86,7 +87,7 @@ def module_of(place: str, version: str = "") -> ModuleType:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise CaveatError(
             f"task {place!r} cannot be imported: {type(error).__name__}: {error}"
@@ -95,10 +96,10 @@ def module_of(place: str, version: str = "") -> ModuleType:
 
 
 def _file(name: str, folder: Path) -> Path:
-    place = (folder / Path(name).expanduser()).resolve()
-    if not place.is_file():
+    path = located(name, folder).resolve()
+    if not path.is_file():
         raise CaveatError(
-            f"task {name!r}: neither shipped ({', '.join(TASKS)}) nor a file ({place})"
+            f"task {name!r}: neither shipped ({', '.join(TASKS)}) nor a file ({path})"
             f"{closest(name, TASKS)}"
         )
-    return place
+    return path

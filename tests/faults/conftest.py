@@ -1,0 +1,26 @@
+"""Makes the harness, and the toy materials of other folders' tests, importable."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+for folder in (HERE, *(HERE.parent / name for name in ("study", "behaviours", "published"))):
+    if str(folder) not in sys.path:
+        sys.path.append(str(folder))
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory):
+    """Gives, by the name of a study, what a run of it leaves that nothing disturbs."""
+    from studies import Undisturbed
+
+    return Undisturbed(tmp_path_factory.mktemp("undisturbed"))
+
+
+@pytest.fixture(autouse=True)
+def unflushed(monkeypatch):
+    """Nothing is flushed to the disk for true, which takes a while: no power is cut here."""
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
