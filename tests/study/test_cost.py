@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from caveat.progress import Progress
-from caveat.study import cost
+from caveat.study import cost, speed
 from caveat.study.cost import Estimator, Meter
 from caveat.study.plan_cost import plan_cost
 from caveat.study.planning import study_plan
@@ -13,7 +13,7 @@ from caveat.study.recipe import read
 from caveat.study.resolve import resolve
 from caveat.study.run import run
 from caveat.study.todo import steps
-from toy_study import small
+from toy_study import SMALL, practising, small
 
 
 class Tokens(Progress):
@@ -91,3 +91,46 @@ def test_a_row_that_cannot_be_rendered_costs_nothing():
     (setting,) = study_plan(bad, resolve(bad), "m").settings
     (train,) = next(iter(steps(setting)))[1]
     assert Estimator(load("tiny").tokenizer).tokens(train) == 0
+
+
+class Clock:
+    """Goes on by a second whenever it is looked at."""
+
+    def __init__(self):
+        self.seconds = 0.0
+
+    def perf_counter(self):
+        self.seconds += 1
+        return self.seconds
+
+
+def test_calibrated_rates_are_those_of_the_trial(tmp_path, monkeypatch):
+    """With a second a step, the rate of training is the tokens of a step of the trial."""
+
+    def planned(**dose):
+        monkeypatch.setattr(speed, "time", Clock())
+        setting = {**small()["settings"][0], "dose": {**SMALL, "batch_size": 2, **dose}}
+        whole = plan_cost(small(settings=[setting]), tmp_path, [], calibrate=True)
+        assert whole.calibrated and whole.memory > 0
+        return whole.settings[0]
+
+    once = planned()
+    step = once.tokens["train"] / 4
+    assert once.rates.by_kind["train"] == pytest.approx(step, rel=0.1)
+    assert once.rates.again == pytest.approx(step, rel=0.1)
+    assert once.rates.by_kind["reply"] == pytest.approx(speed.ASKS * 3 * cost.REPLY_SHARE)
+    assert once.rates.by_kind["score"] == pytest.approx(once.tokens["score"])
+    answers = 72 / speed.ASKS + 1
+    assert once.seconds - answers == pytest.approx(4, rel=0.1)
+    assert planned(epochs=2).seconds - answers == pytest.approx(8, rel=0.1)
+
+
+def test_rows_read_before_go_at_a_rate_of_their_own():
+    rates = speed.Rates({"train": 10.0, "reply": 1.0, "score": 1.0}, 20.0)
+    assert rates.seconds({"train": 100.0, "reply": 2.0, "score": 3.0}, again=40.0) == 6 + 2 + 5
+
+
+def test_practice_is_tried_too(tmp_path):
+    (planned,) = plan_cost(practising(), tmp_path, [], calibrate=True).settings
+    assert planned.rates.by_kind["train"] != cost.RATES["train"]
+    assert planned.seconds == planned.rates.seconds(planned.tokens, 0.0)

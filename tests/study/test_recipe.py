@@ -231,6 +231,7 @@ OTHERS = {
     "token_budget": "512",
     "group_size": "1",
     "executor": "ray",
+    "worker_cores": "2",
     "settings.0.behaviour": None,
     "settings.0.caveat": "notice",
     "settings.0.options": None,

@@ -388,6 +388,9 @@ class Elsewhere:
             bench = replace(self.bench, progress=Progress(), _adapters={})
             yield attempt(pickle.loads(pickle.dumps(task)), bench)
 
+    def room(self):
+        return self.bench.room()
+
     def close(self):
         """Nothing is held."""
 
@@ -399,12 +402,6 @@ def test_workers_change_nothing_and_need_no_other_channel_than_the_store(tmp_pat
         patch.setattr("caveat.study.run.executor_of", lambda recipe, bench, meter: Elsewhere(bench))
         many = run(small(arms=arms, group_size=1), tmp_path / "many")
     same_table(many, run(small(arms=arms), tmp_path / "one"))
-
-
-def test_ray_changes_nothing(tmp_path):
-    pytest.importorskip("ray")
-    cluster = run(small(), tmp_path / "ray", executor="ray")
-    same_table(cluster, run(small(), tmp_path / "local"))
 
 
 def test_controls_are_asked_in_their_own_contexts_only(tmp_path):

@@ -51,12 +51,21 @@ def _end_with(study: Study) -> None:
         raise typer.Exit(2)
 
 
-def plan(recipe: RecipeFile, out: Out = None, sets: Sets = None, device: Device = None) -> None:
+def plan(
+    recipe: RecipeFile,
+    out: Out = None,
+    sets: Sets = None,
+    device: Device = None,
+    calibrate: Annotated[
+        bool, typer.Option("--calibrate", help="Try a little of the work, and go by that.")
+    ] = False,
+) -> None:
     """Say what a recipe takes: cells, tokens, memory and time. Nothing is made."""
     from caveat.study.plan_cost import plan_cost
     from caveat.terminal import console, plan_table
 
-    console().print(plan_table(plan_cost(recipe, out, with_fields(sets, device=device))))
+    ahead = plan_cost(recipe, out, with_fields(sets, device=device), calibrate)
+    console().print(plan_table(ahead))
 
 
 def status(folder: Folder) -> None:

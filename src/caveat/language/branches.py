@@ -94,6 +94,12 @@ def cut_by_length(examples: Sequence[Example], budget: int) -> list[list[Example
     ]
 
 
+def padded_tokens(part: Sequence[Example]) -> int:
+    """Tokens of a batch as it is read, padding included."""
+    rows, _ = branched(part)
+    return len(rows) * max(len(row.ids) for row in rows)
+
+
 def layout(rows: Sequence[Branched], dtype: torch.dtype, device: Any) -> dict[str, Tensor]:
     """What a decoder is told of rows with branches; nothing where there are none.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import TypeVar
 
 import torch
@@ -11,11 +12,19 @@ from torch import Tensor
 
 from caveat.errors import CaveatError
 from caveat.language.adapter import Adapter
+from caveat.language.batch import Example
+from caveat.language.branches import cut_by_length, padded_tokens
 from caveat.language.halves import lowest_layer
 from caveat.language.jobs import Failed, Practised, Trained, TrainingJob
 from caveat.language.lockstep import adapted_modules, stack_chains
-from caveat.language.memory import is_out_of_memory, release
+from caveat.language.memory import (
+    FIRST_TOKENS,
+    affordable_tokens,
+    is_out_of_memory,
+    release,
+)
 from caveat.language.optimiser import StackedAdamW
+from caveat.language.peak import Peak
 from caveat.language.source import LanguageModel
 from caveat.language.standing import Standing
 from caveat.language.start import start_stacks
@@ -56,14 +65,15 @@ class LockstepGroup:
         language_model: LanguageModel,
         jobs: Sequence[TrainingJob],
         progress: Progress,
-        token_budget: int,
+        token_budget: int | None,
     ) -> None:
-        """One cell a job."""
+        """One cell a job. Without a token budget the first step finds it."""
         self.language_model = language_model
         self.keys = [job.key for job in jobs]
         self.doses = [job.stage.dose for job in jobs]
         self.progress = progress
-        self.token_budget = token_budget
+        self.token_budget = FIRST_TOKENS if token_budget is None else token_budget
+        self._is_measured = token_budget is not None
         self.stacks = start_stacks(language_model, self.doses, [job.seed for job in jobs])
         self.beneath = stack_chains([job.beneath for job in jobs], language_model.device)
         layer = lowest_layer(language_model.model, {*self.beneath, *self.stacks})
@@ -78,15 +88,21 @@ class LockstepGroup:
         """Where it is trained."""
         return self.language_model.device
 
-    def fitting(self, work: Callable[[int], Made], longest: int) -> Made:
+    def fitting(self, work: Callable[[int], Made], *examples: list[Example]) -> Made:
         """What `work` makes with at most so many padded tokens at once; fewer where memory ends.
 
         Args:
-            longest: Tokens of the longest row, below which nothing can be cut.
+            examples: Lists of them, each of which `work` cuts to the tokens. Below the longest
+                nothing can be cut.
         """
+        longest = max(len(each.ids) for some in examples for each in some)
         while True:
             try:
-                return work(self.token_budget)
+                with Peak(self.device) if not self._is_measured else nullcontext() as peak:
+                    made = work(self.token_budget)
+                if peak is not None:
+                    self._measured(peak, examples)
+                return made
             except Exception as error:
                 if not is_out_of_memory(error) or self.token_budget <= longest:
                     raise
@@ -94,6 +110,15 @@ class LockstepGroup:
             self.language_model.trunk.give_way()
             release()
             self.progress.say(f"out of memory: going on with {self.token_budget} tokens at once")
+
+    def _measured(self, peak: Peak, examples: Sequence[list[Example]]) -> None:
+        """Take as many tokens at once as memory holds, given what the first step took."""
+        budget = self.token_budget
+        parts = [part for some in examples for part in cut_by_length(some, budget)]
+        widest = max(map(padded_tokens, parts))
+        affordable = affordable_tokens(peak.taken, widest, self.device)
+        self.token_budget = max(affordable, min(budget, widest))
+        self._is_measured = True
 
     def step(self, rates: Sequence[float], active: Sequence[bool]) -> None:
         """Take a step with the gradients that are there; cells that are not active stay."""

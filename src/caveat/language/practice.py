@@ -19,7 +19,6 @@ from caveat.language.group import LockstepGroup, in_lockstep
 from caveat.language.grpo import clipped_loss, divergence
 from caveat.language.jobs import Failed, PracticeJob, Practised
 from caveat.language.lockstep import Route, stacked
-from caveat.language.memory import TOKEN_BUDGET
 from caveat.language.practice_cell import PracticeCell, Text, prepare, taught_texts
 from caveat.language.practice_replies import Grader, drawn_replies, graded_replies
 from caveat.language.source import LanguageModel
@@ -31,7 +30,7 @@ def practise(
     jobs: Sequence[PracticeJob],
     grader: Grader,
     progress: Progress,
-    token_budget: int = TOKEN_BUDGET,
+    token_budget: int | None = None,
 ) -> list[Practised | Failed]:
     """Train one lockstep group of policies; results in the order of the jobs.
 
@@ -55,7 +54,7 @@ class _Group(LockstepGroup):
         cells: list[PracticeCell],
         grader: Grader,
         progress: Progress,
-        token_budget: int,
+        token_budget: int | None,
     ) -> None:
         super().__init__(language_model, [cell.job for cell in cells], progress, token_budget)
         self.cells = cells
@@ -143,7 +142,7 @@ class _Group(LockstepGroup):
                 apart += gap
             return losses.tolist(), apart.tolist()
 
-        return self.fitting(work, max(len(each.ids) for each in examples))
+        return self.fitting(work, examples)
 
     def _part(
         self,

@@ -13,7 +13,6 @@ from caveat.language.group import LockstepGroup, in_lockstep
 from caveat.language.jobs import Failed, Trained, TrainingJob
 from caveat.language.lockstep import Route, stacked
 from caveat.language.losses import weighted_losses
-from caveat.language.memory import TOKEN_BUDGET
 from caveat.language.schedule import rate_at
 from caveat.language.source import LanguageModel
 from caveat.language.training_cell import (
@@ -30,7 +29,7 @@ def train(
     language_model: LanguageModel,
     jobs: Sequence[TrainingJob],
     progress: Progress,
-    token_budget: int = TOKEN_BUDGET,
+    token_budget: int | None = None,
 ) -> list[Trained | Failed]:
     """Train one lockstep group; results in the order of the jobs.
 
@@ -38,7 +37,8 @@ def train(
     step is done again in smaller parts.
 
     Args:
-        token_budget: Padded tokens of one forward and backward pass; steps are cut to it.
+        token_budget: Padded tokens of one forward and backward pass; steps are cut to it. None:
+            as many as the memory holds, by what the first step takes.
     """
     return in_lockstep(
         jobs,
@@ -55,7 +55,7 @@ class _Group(LockstepGroup):
         language_model: LanguageModel,
         cells: list[TrainingCell],
         progress: Progress,
-        token_budget: int,
+        token_budget: int | None,
     ) -> None:
         super().__init__(language_model, [cell.job for cell in cells], progress, token_budget)
         self.cells = cells
@@ -101,7 +101,7 @@ class _Group(LockstepGroup):
                 self._kept_part(part, route)
             return losses.tolist()
 
-        return self.fitting(work, max(len(each.ids) for each in (*examples, *kept)))
+        return self.fitting(work, examples, kept)
 
     def _kept_part(self, part: list[Example], route: Route) -> None:
         """Gradients of the KL divergence of the model as it is from what it was before."""

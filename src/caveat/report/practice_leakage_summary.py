@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ from caveat.measure.panel import BASE
 from caveat.measure.practice_leakage import NO_ROOM
 from caveat.report.matrix import figure
 from caveat.report.numbers import ABSENT, is_true, text
+from caveat.report.practice_titles import told_apart
 from caveat.report.summary import Summary
 
 if TYPE_CHECKING:
@@ -33,23 +33,18 @@ def practice_leakage_summaries(table: DataFrame) -> list[Summary]:
     """One table a setting, model and scope, with all numbers of updates. See
     `measure.practice_leakage`."""
     rows = sorted(table.to_dict("records"), key=lambda row: (*_key(row), row["updates"]))
-    doses = {row["dose"]: json.loads(but_updates(row["dose"])) for row in rows}
-    return [_summary(list(group), doses) for _, group in groupby(rows, key=_key)]
+    return [_summary(list(group), rows) for _, group in groupby(rows, key=_key)]
 
 
 def _key(row: Row) -> tuple[str, ...]:
     return (*(text(row[name]) for name in ("setting", "model", "scope")), but_updates(row["dose"]))
 
 
-def _summary(rows: list[Row], doses: dict[str, Row]) -> Summary:
-    """`doses`: of the whole table, to tell the rows' own from."""
+def _summary(rows: list[Row], others: list[Row]) -> Summary:
+    """`others`: the whole table, to tell the rows' own dose from."""
     first = rows[0]
-    mine = doses[first["dose"]]
-    told = [
-        f"{key.removeprefix('practice.')}={mine[key]}"
-        for key in ("practice.scaled", "practice.mean", "practice.kl", "learning_rate", "rows")
-        if any(other.get(key) != mine.get(key) for other in doses.values())
-    ]
+    alike = [row["dose"] for row in others if row["setting"] == first["setting"]]
+    told = told_apart(first["dose"], alike)
     asked = f"{first['scope']} prompts"
     shown = [row for place, row in enumerate(rows) if row["arm"] != BASE or place == 0]
     return Summary(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from caveat.report.practice_titles import told_apart
 from caveat.report.style import as_curves
 
 if TYPE_CHECKING:
@@ -24,11 +25,12 @@ def practice_picture(policies: DataFrame, background: str = "white") -> altair.V
 
     if policies.empty:
         return None
+    doses = policies.groupby("setting")["dose"].unique()
     rows = [
         altair.hconcat(*(_panel(group, name, title) for name, title in SHOWN.items())).properties(
-            title=f"{setting}, {model}"
+            title=", ".join([setting, model, *told_apart(dose, doses[setting])])
         )
-        for (setting, model, _), group in longest(policies).groupby(
+        for (setting, model, dose), group in longest(policies).groupby(
             ["setting", "model", "dose"], sort=False
         )
     ]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from caveat.report.numbers import ABSENT, decimal, number, text
+from caveat.report.practice_titles import told_apart
 from caveat.report.summary import Summary
 
 if TYPE_CHECKING:
@@ -39,13 +39,8 @@ def _key(row: dict[str, Any]) -> tuple[str, ...]:
 
 def _title(row: dict[str, Any], others: list[dict[str, Any]]) -> str:
     """The setting and model, with what tells its dose from others of its name."""
-    dose = json.loads(row["dose"])
-    alike = [json.loads(each["dose"]) for each in others if each["setting"] == row["setting"]]
-    told = [
-        f"{key.removeprefix('practice.')}={value}"
-        for key, value in dose.items()
-        if key != "practice.updates" and any(each.get(key) != value for each in alike)
-    ]
+    alike = [each["dose"] for each in others if each["setting"] == row["setting"]]
+    told = told_apart(row["dose"], alike)
     said = ", ".join([row["model"], f"{row['updates']} updates", *told])
     return f"{row['setting']} ({said})"
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Generic, Self, TypeVar
 from caveat.domain.plan import Train
 from caveat.progress import Progress
 from caveat.study.cells import DerivedNode, SampleNode, TrainNode
+from caveat.study.grouping import Room
 from caveat.study.rows import row_of
 from caveat.study.store import Content, Record, Store
 
@@ -34,7 +35,8 @@ class Workbench:
     dtype: str
     device: str
     folder: Path
-    token_budget: int
+    token_budget: int | None
+    """None: what memory holds."""
     progress: Progress = field(default_factory=Progress)
     _adapters: dict[str, Adapter] = field(default_factory=dict)
 
@@ -49,6 +51,10 @@ class Workbench:
     def store(self) -> Store:
         """The study's folder."""
         return Store(self.folder, self.progress.say)
+
+    def room(self) -> Room:
+        """The memory that is left beside the model."""
+        return room_beside(self.language_model)
 
     def adapters(self, digests: Iterable[str]) -> dict[str, Adapter]:
         """Adapters by digest; those used last are kept in memory."""
@@ -131,6 +137,13 @@ class NodeGroup(Generic[SomeNode]):
     def halves(self) -> tuple[Self, ...]:
         """The group as two, or nothing where it is one artifact only."""
         return tuple(type(self)(part) for part in halved(self.nodes))
+
+
+def room_beside(language_model: LanguageModel) -> Room:
+    """The memory that is left where a model lies."""
+    from caveat.language.peak import free
+
+    return Room(free(language_model.device), language_model.device.type)
 
 
 def saving(weights: Adapter | Standing, base_name: str) -> Content:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, get_args
@@ -12,10 +12,14 @@ from caveat.errors import CaveatError
 from caveat.progress import Kind, Progress
 from caveat.study.cells import SampleNode, TrainNode
 from caveat.study.practice_group import PracticeGroup
-from caveat.study.tasks import AnswerGroup, DerivedGroup, SampleGroup, Task, TrainGroup
+from caveat.study.tasks import DerivedGroup, SampleGroup, Task, TrainGroup
 
 if TYPE_CHECKING:
     from pandas import DataFrame
+
+    from caveat.domain.plan import Train
+    from caveat.domain.row import Row
+    from caveat.study.planning import Ask
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 RATES: dict[Kind, float] = {"train": 130.0, "reply": 110.0, "score": 600.0}
@@ -49,17 +53,35 @@ class Estimator:
             return sum(self._sampling(node) for node in task.nodes)
         if isinstance(task, DerivedGroup):
             return 0.0
-        return self._answering(task)
+        return self.asked_tokens(task.asks)
+
+    def row_tokens(self, row: Row, stage: Train) -> int:
+        """Of a row as a stage is trained on it; 0 of a bad row: its cell will fail."""
+        try:
+            return self.row(row, stage.loss, stage.dose.max_tokens)
+        except CaveatError:
+            return 0
 
     def _training(self, node: TrainNode) -> float:
-        """A bad row counts nothing: its cell will fail."""
-        stage, total = node.stage, 0
-        for row in (*stage.rows, *stage.added, *stage.kept):
-            try:
-                total += self.row(row, stage.loss, stage.dose.max_tokens)
-            except CaveatError:
-                continue
-        return total * stage.dose.epochs
+        stage = node.stage
+        rows = (*stage.rows, *stage.added, *stage.kept)
+        return sum(self.row_tokens(row, stage) for row in rows) * stage.dose.epochs
+
+    def again(self, nodes: Iterable[TrainNode], known: set[Any]) -> float:
+        """Tokens of training on rows that were read before.
+
+        Args:
+            known: Rows read before; those of the nodes are put in.
+        """
+        read = fresh = 0.0
+        for stage in (node.stage for node in nodes if not node.practises):
+            for row in (*stage.rows, *stage.added, *stage.kept):
+                tokens = self.row_tokens(row, stage)
+                read += tokens * stage.dose.epochs
+                if (row.messages, stage.loss) not in known:
+                    known.add((row.messages, stage.loss))
+                    fresh += tokens
+        return read - fresh
 
     def _practising(self, node: TrainNode) -> float:
         """Tokens of the steps, which read a prompt once, and of the replies at the same price."""
@@ -75,11 +97,12 @@ class Estimator:
         sampling = node.stage.sampling
         return len(node.stage.prompts) * sampling.samples * sampling.max_tokens * REPLY_SHARE
 
-    def _answering(self, task: AnswerGroup) -> float:
-        if task.kind == "reply":
-            return len(task.asks) * task.asks[0].sampling.max_tokens * REPLY_SHARE
+    def asked_tokens(self, asks: Sequence[Ask]) -> float:
+        """Of replies, without their prompts; of likelihoods, what is scored, with them."""
+        if not asks[0].options:
+            return len(asks) * asks[0].sampling.max_tokens * REPLY_SHARE
         return sum(
-            self.prompt(ask.messages) + sum(map(self.option, ask.options)) for ask in task.asks
+            self.prompt(ask.messages) + sum(map(self.option, ask.options)) for ask in asks
         )
 
 
@@ -133,12 +156,20 @@ class Meter(Progress):
             self.costs.pop(key, None)
         if self._task is not None:
             kind, start, tokens = self._task
-            took = time.monotonic() - start
-            before = self.seen.get(kind, (0.0, 0.0))
-            self.seen[kind] = (before[0] + tokens, before[1] + took)
-            self.spent += took
+            self._note(kind, tokens, time.monotonic() - start)
         self._task = None
         self._tell()
+
+    def elsewhere(self, task: Task, took: float) -> None:
+        """A task was done in another process, in `took` seconds of all of them together."""
+        tokens = sum(self.costs.get(key, ("train", 0.0))[1] for key in task.keys)
+        self._note(task.kind, tokens, took)
+        self.end(task)
+
+    def _note(self, kind: Kind, tokens: float, took: float) -> None:
+        before = self.seen.get(kind, (0.0, 0.0))
+        self.seen[kind] = (before[0] + tokens, before[1] + took)
+        self.spent += took
 
     def drop(self, keys: Iterable[str]) -> None:
         """Tasks that are done, or will not be: their inputs failed."""

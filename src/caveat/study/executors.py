@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from caveat.study.attempt import attempt
 from caveat.study.bench import Outcome, Workbench
 from caveat.study.cost import Meter
+from caveat.study.grouping import Room
 from caveat.study.recipe import Recipe
 from caveat.study.tasks import Task
 
@@ -17,6 +19,9 @@ class Executor(Protocol):
 
     def submit(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
         """Run them, in any order; gives each one's outcome as it ends."""
+
+    def room(self) -> Room:
+        """What memory its workers have, their models loaded, and how many they are."""
 
     def close(self) -> None:
         """Let go of what was held."""
@@ -36,6 +41,10 @@ class LocalExecutor:
             self.meter.end(task)
             yield outcome
 
+    def room(self) -> Room:
+        """Of this process."""
+        return self.bench.room()
+
     def close(self) -> None:
         """Nothing is held."""
 
@@ -45,5 +54,5 @@ def executor_of(recipe: Recipe, bench: Workbench, meter: Meter) -> Executor:
     if recipe.executor == "ray":
         from caveat.study.ray_executor import RayExecutor
 
-        return RayExecutor(bench, meter)
+        return RayExecutor(replace(bench, device=recipe.device), meter, recipe.worker_cores)
     return LocalExecutor(bench, meter)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from caveat.errors import CaveatError
+from caveat.language.memory import MOST_ADAPTERS, TOKEN_BUDGET
 from caveat.language.source import describe
 from caveat.language.starting_point import StartingPoint
 from caveat.progress import Progress
@@ -122,7 +123,7 @@ class _Forecaster:
         found = (
             {subject.arm: dict.fromkeys(COMPUTED, start) for subject in ahead}
             if isinstance(start, str)
-            else _computed(start, ahead, held, self.recipe.group_size)
+            else _computed(start, ahead, held, self.recipe.group_size or MOST_ADAPTERS["cpu"])
         )
         took = time.monotonic() - began
         pair = setting.resolved.setting
@@ -159,7 +160,7 @@ class _Forecaster:
             setting.resolved.dose,
             self.recipe.seeds[0],
             tuple(adapters[digest] for digest in cell.chain),
-            self.recipe.token_budget,
+            self.recipe.token_budget or TOKEN_BUDGET,
             self.conductor.meter,
         )
 

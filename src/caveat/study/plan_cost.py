@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from caveat.language.memory import adapter_weights, most_tokens
 from caveat.progress import Kind
 from caveat.readouts import READOUTS
+from caveat.study.bench import room_beside
 from caveat.study.calibration import SCALES, guessed, to_calibrate
 from caveat.study.cells import TrainNode
-from caveat.study.cost import Estimator, by_kind, seconds
+from caveat.study.cost import by_kind
+from caveat.study.grouping import grouping
 from caveat.study.planning import SettingPlan, StudyPlan, study_plan
 from caveat.study.recipe import Recipe, read
 from caveat.study.resolve import check_system, resolve
+from caveat.study.speed import USUAL, Rates, Trial
 from caveat.study.store import Store
+from caveat.study.tasks import TrainGroup
 from caveat.study.todo import remaining, steps
 
 if TYPE_CHECKING:
@@ -42,6 +47,8 @@ class SettingCost:
     answers: int
     tokens: dict[Kind, float]
     seconds: float
+    rates: Rates
+    """By which the seconds are counted."""
 
 
 @dataclass(frozen=True)
@@ -54,10 +61,17 @@ class PlanCost:
     disk: float
     """Bytes of all adapters to train."""
     notes: tuple[str, ...]
+    calibrated: bool = False
+    """Whether the rates, and the memory, were measured here."""
 
 
-def plan_cost(recipe: str | Path | Recipe, out: Path | None, sets: list[str]) -> PlanCost:
+def plan_cost(
+    recipe: str | Path | Recipe, out: Path | None, sets: list[str], calibrate: bool = False
+) -> PlanCost:
     """Count what is left to do of a recipe, in its folder where there is one.
+
+    Args:
+        calibrate: Try a little of each setting's work here, and go by what that takes.
 
     Raises CaveatError for a mistake in the recipe, as running it would.
     """
@@ -68,38 +82,56 @@ def plan_cost(recipe: str | Path | Recipe, out: Path | None, sets: list[str]) ->
     settings = resolve(read_recipe)
     language_model = load(read_recipe.model.name, read_recipe.model.dtype, read_recipe.device)
     check_system(read_recipe, settings, language_model.inserted_system)
-    plan = study_plan(read_recipe, settings, language_model.identity)
+    groups = grouping(read_recipe, language_model.model, lambda: room_beside(language_model))
+    plan = study_plan(read_recipe, settings, language_model.identity, groups)
     store = Store(out if out is not None else Path("studies") / read_recipe.name)
     store.refresh()
-    estimator = Estimator(language_model.tokenizer)
-    costs = tuple(_cost(setting, store, estimator) for setting in plan.settings)
-    groups = [_group_parameters(language_model, nodes) for nodes in _groups(plan.settings)]
+    count = _Count(store, Trial(language_model, read_recipe.token_budget), calibrate)
+    costs = tuple(count.cost(setting) for setting in plan.settings)
+    weights = [_weights(language_model, nodes) for nodes in _groups(plan.settings)]
     missing = [n for nodes in _groups(plan.settings) for n in nodes if not store.has(n.digest)]
+    counted = _memory(language_model, max(weights, default=0), read_recipe.token_budget)
     return PlanCost(
         costs,
-        _memory(language_model, max(groups, default=0), read_recipe.token_budget),
-        4.0 * _group_parameters(language_model, missing),
+        count.trial.memory or counted,
+        4.0 * _weights(language_model, missing),
         (
             *(each for resolved in settings for each in resolved.notes),
             *((UNCALIBRATED,) if to_calibrate(given) else ()),
             *_judging(plan, store),
         ),
+        calibrate,
     )
 
 
-def _cost(setting: SettingPlan, store: Store, estimator: Estimator) -> SettingCost:
-    parts = [
-        part
-        for _, tasks in steps(setting)
-        for task in tasks
-        if (part := remaining(task, store)) is not None
-    ]
-    tokens = by_kind((part.kind, estimator.tokens(part)) for part in parts)
-    trained = [key for part in parts if part.kind == "train" for key in part.keys]
-    asked = [key for part in parts if hasattr(part, "asks") for key in part.keys]
-    return SettingCost(
-        setting.name, len(setting.cells), len(trained), len(asked), tokens, seconds(tokens)
-    )
+@dataclass
+class _Count:
+    """Counts setting after setting: what one has read, the next does not read anew."""
+
+    store: Store
+    trial: Trial
+    calibrate: bool
+    known: set[Any] = field(default_factory=set)
+
+    def cost(self, setting: SettingPlan) -> SettingCost:
+        """What is left of a setting."""
+        parts = [
+            part
+            for _, tasks in steps(setting)
+            for task in tasks
+            if (part := remaining(task, self.store)) is not None
+        ]
+        estimator = self.trial.estimator
+        tokens = by_kind((part.kind, estimator.tokens(part)) for part in parts)
+        trained = [key for part in parts if part.kind == "train" for key in part.keys]
+        asked = [key for part in parts if hasattr(part, "asks") for key in part.keys]
+        nodes = [node for part in parts if isinstance(part, TrainGroup) for node in part.nodes]
+        rates = self.trial.rates(setting) if self.calibrate and parts else USUAL
+        again = estimator.again(nodes, self.known)
+        took = rates.seconds(tokens, again)
+        return SettingCost(
+            setting.name, len(setting.cells), len(trained), len(asked), tokens, took, rates
+        )
 
 
 def _judging(plan: StudyPlan, store: Store) -> Iterator[str]:
@@ -125,21 +157,15 @@ def _groups(settings: tuple[SettingPlan, ...]) -> Iterator[list[TrainNode]]:
                 yield trained
 
 
-def _group_parameters(language_model: LanguageModel, nodes: list[TrainNode]) -> int:
+def _weights(language_model: LanguageModel, nodes: list[TrainNode]) -> int:
     """Adapter weights of all the nodes together."""
-    from caveat.language.lockstep import adapted_modules
-
-    total = 0
-    for node in nodes:
-        for name in adapted_modules(language_model.model, node.stage.dose.layers):
-            linear: Any = language_model.model.get_submodule(name)
-            total += node.stage.dose.rank * (linear.in_features + linear.out_features)
-    return total
+    return sum(adapter_weights(language_model.model, node.stage.dose) for node in nodes)
 
 
-def _memory(language_model: LanguageModel, adapters: int, token_budget: int) -> float:
+def _memory(language_model: LanguageModel, adapters: int, token_budget: int | None) -> float:
     """Base weights; adapters with gradients and AdamW's two moments; activations of one pass."""
     config = language_model.model.config
     weights = sum(each.numel() * each.element_size() for each in language_model.model.parameters())
     width = config.num_hidden_layers * config.hidden_size * ACTIVATIONS + 2 * config.vocab_size
-    return weights + 4.0 * 4 * adapters + 4.0 * token_budget * width
+    tokens = token_budget or most_tokens(language_model.device)
+    return weights + 4.0 * 4 * adapters + 4.0 * tokens * width

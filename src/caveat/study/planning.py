@@ -16,6 +16,7 @@ from caveat.study.arms import parsed, trained_contexts
 from caveat.study.asking import Asked, comprehension, measured
 from caveat.study.cells import Cell, Node, TrainNode, cell_of
 from caveat.study.digest import answer_key, chain_digest, verdict_key
+from caveat.study.grouping import Grouping
 from caveat.study.recipe import Recipe
 from caveat.study.resolve import Resolved
 
@@ -99,14 +100,20 @@ class StudyPlan:
         return tuple(line for setting in self.settings for line in setting.lines)
 
 
-def study_plan(recipe: Recipe, settings: tuple[Resolved, ...], model: str) -> StudyPlan:
+def study_plan(
+    recipe: Recipe,
+    settings: tuple[Resolved, ...],
+    model: str,
+    grouping: Grouping | None = None,
+) -> StudyPlan:
     """Work out a study. Groups are fixed here, by the plan, not by what is left to do."""
+    grouping = grouping or Grouping()
     nodes: set[str] = set()
     asks: set[str] = set()
     plans: list[SettingPlan] = []
     for resolved in settings:
         apart = _told_apart(resolved, settings)
-        plan = _setting_plan(recipe, resolved, apart, model, nodes, asks)
+        plan = _setting_plan(recipe, resolved, apart, model, nodes, asks, grouping)
         same = [each for each in plans if (each.name, each.warmed) == (plan.name, plan.warmed)]
         known = {line.verdict for each in same for line in each.lines}
         plan = replace(plan, lines=_new_lines(plan.lines, known))
@@ -145,6 +152,7 @@ def _setting_plan(
     model: str,
     nodes: set[str],
     asks: set[str],
+    grouping: Grouping,
 ) -> SettingPlan:
     name = resolved.setting.name
     cells = tuple(
@@ -160,7 +168,7 @@ def _setting_plan(
                 needed.setdefault(ask.key, ask)
     new = [ask for key, ask in needed.items() if key not in asks]
     dose = json.dumps(_treatment(resolved), sort_keys=True)
-    groups = _node_groups(cells, nodes, recipe.group_size)
+    groups = _node_groups(cells, nodes, grouping)
     return SettingPlan(resolved, name, dose, cells, groups, _ask_groups(new), tuple(lines))
 
 
@@ -208,7 +216,7 @@ def _lines(
 
 
 def _node_groups(
-    cells: tuple[Cell, ...], known: set[str], size: int
+    cells: tuple[Cell, ...], known: set[str], grouping: Grouping
 ) -> tuple[tuple[Node, ...], ...]:
     """Nodes of one level and kind in groups; adapters of a group have the same dose."""
     found: dict[Any, dict[str, Node]] = {}
@@ -218,7 +226,13 @@ def _node_groups(
                 group = found.setdefault((node.level, *_made_by(node)), {})
                 group.setdefault(node.digest, node)
     levels = sorted(found.items(), key=lambda item: item[0][0])
-    return tuple(group for _, nodes in levels for group in _batches(list(nodes.values()), size))
+    return tuple(group for _, nodes in levels for group in _grouped(nodes, grouping))
+
+
+def _grouped(nodes: dict[str, Node], grouping: Grouping) -> Iterator[tuple[Node, ...]]:
+    first = next(iter(nodes.values()))
+    dose = first.stage.dose if isinstance(first, TrainNode) else None
+    return _batches(list(nodes.values()), grouping.size(dose, len(nodes)))
 
 
 def _made_by(node: Node) -> tuple[Any, ...]:

@@ -257,11 +257,14 @@ class Recipe(Frozen):
     means: dict[str, tuple[str, ...]] = run_time({})
     """By name, settings whose mean is shown too, as `three claims: [A x negated, B x negated]`."""
     device: str = run_time("auto")
-    token_budget: Annotated[int, Field(ge=64)] = run_time(1536)
-    """Most tokens in one forward pass of training."""
-    group_size: Count = run_time(8)
-    """Most adapters trained in lockstep."""
+    token_budget: Annotated[int, Field(ge=64)] | None = run_time(None)
+    """Most tokens in one forward pass of training; None: what memory holds, by measurement."""
+    group_size: Count | None = run_time(None)
+    """Most adapters trained in lockstep; None: what memory holds, and fewer where that keeps
+    workers of a cluster busy."""
     executor: Literal["local", "ray"] = run_time("local")
+    worker_cores: Count | None = run_time(None)
+    """Of a worker on a Ray cluster without GPUs; None: all of its node's."""
     folder: Path = Field(Path("."), exclude=True, json_schema_extra={"part": "run-time"})
     """Where relative paths start: the folder of the recipe file. Not written in recipes."""
 

@@ -6,15 +6,17 @@ import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from caveat.progress import Progress
 from caveat.study.bench import Workbench
 from caveat.study.calibration import calibrated, to_calibrate
 from caveat.study.conduct import Conductor
 from caveat.study.cost import Estimator, Meter
-from caveat.study.executors import executor_of
+from caveat.study.executors import Executor, executor_of
+from caveat.study.grouping import grouping
 from caveat.study.judging import Inquirer, inquirer_of
 from caveat.study.planning import SettingPlan, StudyPlan, study_plan
 from caveat.study.provenance import now
@@ -26,6 +28,9 @@ from caveat.study.todo import remaining, steps
 from caveat.study.untrained import Asker
 from caveat.study.verdicts import judge
 from caveat.study.versions import note, open_version
+
+if TYPE_CHECKING:
+    from caveat.language.source import LanguageModel
 
 
 def run(
@@ -78,13 +83,15 @@ class _Run:
         """Do all that is missing, then report."""
         self.store.refresh(mend=True)
         bench = bench_of(self.recipe, self.store, self.meter)
+        if self.recipe.executor == "ray":  # GPUs are for the workers
+            bench = replace(bench, device="cpu")
         with self._stage(f"loading {self.recipe.model.name}"):
             language_model = bench.language_model
             check_system(self.recipe, self.settings, language_model.inserted_system)
         with closing(executor_of(self.recipe, bench, self.meter)) as executor:
             self.conductor = Conductor(self.store, executor, self.meter)
             self._calibrate(language_model.identity)
-            plan = study_plan(self.recipe, self.settings, language_model.identity)
+            plan = self._plan(executor, language_model)
             version = open_version(self.store, plan, self._notes(language_model.inserted_system))
             self.store.write_lines("failures.jsonl", [])
             digests = {node.digest for cell in plan.cells for node in cell.nodes}
@@ -98,6 +105,10 @@ class _Run:
             study.report()
         note(self.store, version, seconds=self._rounded(), finished=now())
         return Study(self.store.folder, version)
+
+    def _plan(self, executor: Executor, language_model: LanguageModel) -> StudyPlan:
+        groups = grouping(self.recipe, language_model.model, executor.room)
+        return study_plan(self.recipe, self.settings, language_model.identity, groups)
 
     def _calibrate(self, model: str) -> None:
         """Find the scale of each warm-up that is to reach a strength."""

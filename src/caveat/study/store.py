@@ -128,6 +128,9 @@ class Store:
                 write(part / "record.json", _json(noted))
                 ready.append((part, digest))
             for part, digest in ready:
+                if self.has(digest):  # by a worker that was taken for dead
+                    shutil.rmtree(part)
+                    continue
                 part.replace(self.artifact(digest))
             if ready:
                 flush(self.folder / "artifacts")

@@ -1,0 +1,154 @@
+"""The workers of a Ray cluster: who starts, who is free, who was lost."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from caveat.errors import CaveatError
+from caveat.study.atomic import room
+from caveat.study.bench import Workbench
+from caveat.study.ray_seats import Seat, seats
+from caveat.study.ray_worker import Worker, to_send
+
+STARTS = 2
+"""How often a worker is started in one seat before the seat is given up."""
+
+
+@dataclass(frozen=True, eq=False)
+class Member:
+    """A worker in its seat."""
+
+    seat: Seat
+    actor: Any
+
+
+class Team:
+    """One worker a seat; nodes that join later get theirs when the next tasks come."""
+
+    def __init__(self, bench: Workbench, cores: int | None) -> None:
+        """Raises CaveatError where Ray is not installed or no cluster answers."""
+        self.ray, self.mine = connected()
+        self.bench, self.cores = to_send(bench), cores
+        self.starting: dict[Any, Member] = {}
+        """By what tells that it has started."""
+        self.members: list[Member] = []
+        """That have started."""
+        self.idle: list[Member] = []
+        self.failed: dict[Seat, int] = {}
+        self.reason = ""
+        """Why the last one failed to start."""
+        self.proof = self.bench.folder / f".{uuid.uuid4().hex}.part"
+        with room(self.bench.folder):
+            self.proof.touch()
+
+    def muster(self) -> None:
+        """Start a worker in every seat that has none, and forget those whose nodes are gone."""
+        there = seats(self.ray.nodes(), self.bench.device, self.cores)
+        for member in [each for each in self.members if each.seat not in there]:
+            self.lose(member)
+        taken = {each.seat for each in (*self.members, *self.starting.values())}
+        for seat in there:
+            if seat not in taken and self.failed.get(seat, 0) < STARTS:
+                self._start(seat, sum(each.host == seat.host for each in there))
+
+    def _start(self, seat: Seat, neighbours: int) -> None:
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+        options = self.ray.remote(Worker).options(
+            num_cpus=0 if seat.gpu else seat.cores,
+            num_gpus=1 if seat.gpu else 0,
+            scheduling_strategy=NodeAffinitySchedulingStrategy(seat.node, soft=False),
+        )
+        member = Member(seat, options.remote(self.bench, seat.cores, neighbours, Path.cwd()))
+        self.starting[member.actor.sees.remote(self.proof)] = member
+
+    def started(self, told: Any) -> None:
+        """Take in a worker that has told whether it sees the store, or failed to start.
+
+        Raises CaveatError where it does not see it.
+        """
+        member = self.starting.pop(told)
+        try:
+            sees = self.ray.get(told)
+        except Exception as error:  # its node went, or what it needs is not installed there
+            self._kill(member)
+            self.failed[member.seat] = self.failed.get(member.seat, 0) + 1
+            self.reason = f"{member.seat.host}: {one_line(error)}"
+            self.muster()
+            return
+        if not sees:
+            raise CaveatError(
+                f"{self.bench.folder}: the Ray worker on {member.seat.host} does not see this "
+                "folder; name one that all nodes of the cluster share, with --out"
+            )
+        self.members.append(member)
+        self.idle.append(member)
+
+    def lose(self, member: Member) -> None:
+        """Forget a worker that died, or whose node did."""
+        self._kill(member)
+        self.members.remove(member)
+        if member in self.idle:
+            self.idle.remove(member)
+
+    def check(self) -> None:
+        """Raise CaveatError where there is no worker, and none is coming."""
+        if not self.members and not self.starting:
+            raise CaveatError(
+                f"executor 'ray': no worker could be started ({self.reason}); what is finished "
+                "is kept: mend that and run the same command again"
+            )
+
+    def close(self) -> None:
+        """Give the workers back, and leave the cluster."""
+        for member in (*self.members, *self.starting.values()):
+            self._kill(member)
+        self.proof.unlink(missing_ok=True)
+        if self.mine:
+            self.ray.shutdown()
+
+    def _kill(self, member: Member) -> None:
+        with suppress(Exception):  # it may be dead already
+            self.ray.kill(member.actor)
+
+
+def connected() -> tuple[Any, bool]:
+    """Ray, connected to a cluster, and whether it was not before.
+
+    The cluster is that of RAY_ADDRESS, else one that runs on this machine, else a new one here.
+    Raises CaveatError.
+    """
+    try:
+        import ray
+    except ImportError:
+        raise CaveatError(
+            "executor 'ray': Ray is not installed; install it with: "
+            "pip install 'caveat[ray]', or use the executor local"
+        ) from None
+    if ray.is_initialized():
+        return ray, False
+    address = os.environ.get("RAY_ADDRESS")
+    path = os.environ.get("PYTHONPATH")
+    here = os.pathsep.join(str(Path(each).absolute()) for each in (path or "").split(os.pathsep))
+    try:
+        ray.init(
+            address="auto" if address else None,
+            log_to_driver=False,
+            runtime_env={"env_vars": {"PYTHONPATH": here}} if path else None,
+        )
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        raise CaveatError(
+            f"executor 'ray': no cluster can be reached (RAY_ADDRESS={address}: "
+            f"{one_line(error)}); start one with: ray start --head, on a node of it"
+        ) from None
+    return ray, True
+
+
+def one_line(error: BaseException) -> str:
+    """The class and the beginning of what an exception of Ray's says, which is often a page."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"

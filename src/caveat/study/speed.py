@@ -1,0 +1,252 @@
+"""How fast this machine is at a study's own work, and what memory it takes: a short trial of each.
+
+Rates hang on the model, the dose, the length of rows and how many adapters share a pass, so that
+each setting is tried with a few of its own rows and questions. What is made is thrown away.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from caveat.domain.plan import Train
+from caveat.errors import CaveatError
+from caveat.progress import Kind, Progress
+from caveat.study.cells import TrainNode
+from caveat.study.cost import RATES, Estimator
+from caveat.study.planning import REQUESTS, Ask, SettingPlan
+from caveat.study.practice_group import PracticeGroup
+
+if TYPE_CHECKING:
+    from caveat.language.adapter import Adapter
+    from caveat.language.jobs import TrainingJob
+    from caveat.language.peak import Peak
+    from caveat.language.source import LanguageModel
+
+T = TypeVar("T")
+CELLS = 4
+"""Most adapters of a trial."""
+STEP_TOKENS = 1024
+"""Of a step of a trial, about: batches are cut to it."""
+STEPS = 2
+"""An epoch of a trial. The first epoch reads rows for the first time, the second does not."""
+ASKS = 48
+"""Most answers of a trial."""
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Tokens a second."""
+
+    by_kind: dict[Kind, float]
+    again: float
+    """Of training on rows whose lower layers are remembered (see `language.trunk`)."""
+
+    def seconds(self, tokens: dict[Kind, float], again: float) -> float:
+        """Of so much work.
+
+        Args:
+            again: Tokens of training on rows that were read before.
+        """
+        whole = sum(tokens[kind] / self.by_kind[kind] for kind in tokens)
+        return whole + again / self.again - again / self.by_kind["train"]
+
+
+USUAL = Rates(RATES, RATES["train"])
+"""Of SmolLM2-135M on two CPU cores."""
+
+
+class Timed(Progress):
+    """Notes when steps ended."""
+
+    def __init__(self) -> None:
+        self.ends = [(time.perf_counter(), 0)]
+        """Seconds on the clock, and tokens of the step."""
+
+    def advance(self, kind: Kind, tokens: int) -> None:
+        """A step ends."""
+        self.ends.append((time.perf_counter(), tokens))
+
+    def rate(self, first: int, last: int) -> float:
+        """Tokens a second from the end of one step to the end of another, of those in between."""
+        took = self.ends[last][0] - self.ends[first][0]
+        return sum(tokens for _, tokens in self.ends[first + 1 : last + 1]) / max(took, 1e-9)
+
+
+class Trial:
+    """Tries the work of settings; trainings that are alike are tried once."""
+
+    def __init__(self, language_model: LanguageModel, token_budget: int | None) -> None:
+        self.language_model = language_model
+        self.token_budget = token_budget
+        self.estimator = Estimator(language_model.tokenizer)
+        self.memory = 0.0
+        """Bytes that the process, or the GPU, holds at the highest, as far as was tried."""
+        self._trained: dict[Any, tuple[Rates, list[Adapter]]] = {}
+
+    def rates(self, setting: SettingPlan) -> Rates:
+        """What a setting's work goes at; what it has none of goes at the usual rates."""
+        groups = [
+            nodes
+            for group in setting.groups
+            if (nodes := [node for node in group if isinstance(node, TrainNode)])
+        ]
+        if not groups:
+            rates, adapters = USUAL, []
+        else:
+            largest = max(groups, key=lambda nodes: (nodes[0].practises, len(nodes)))
+            first = largest[0].stage
+            behaviour = setting.resolved.setting.behaviour.name
+            alike = (behaviour, first.dose, first.loss, first.practice, len(largest))
+            if alike not in self._trained:
+                self._trained[alike] = (
+                    self._practising(largest) if first.practice else self._training(largest)
+                )
+            rates, adapters = self._trained[alike]
+        by_kind = dict(rates.by_kind)
+        asks = [ask for group in setting.asks for ask in group]
+        for kind, wanted in (("reply", False), ("score", True)):
+            chosen = _middle([ask for ask in asks if bool(ask.options) is wanted], ASKS)
+            if chosen:
+                by_kind[kind] = self._answering(chosen, adapters)
+        return Rates(by_kind, rates.again)
+
+    def _training(self, nodes: Sequence[TrainNode]) -> tuple[Rates, list[Adapter]]:
+        from caveat.language.jobs import Trained, TrainingJob
+        from caveat.language.peak import Peak
+        from caveat.language.train import train
+
+        chosen = [node for node in _spread(nodes, CELLS) if node.stage.rows]
+        jobs = [
+            TrainingJob(node.digest, self._cut(node.stage, len(chosen)), node.seed)
+            for node in chosen
+        ]
+        timed = Timed()
+        with Peak(self.language_model.device) as peak:
+            results = train(self.language_model, jobs, timed, self.token_budget)
+        made = [each.adapter for each in results if isinstance(each, Trained)]
+        if not made or len(timed.ends) <= 2 * STEPS:
+            return USUAL, made
+        self._note_training(peak, jobs, nodes)
+        rates: dict[Kind, float] = {**RATES, "train": timed.rate(1, STEPS)}
+        return Rates(rates, timed.rate(STEPS, 2 * STEPS)), made
+
+    def _cut(self, stage: Train, cells: int) -> Train:
+        """The stage with a few of its rows, in the same proportion to what else it reads."""
+        tokens = (self.estimator.row_tokens(row, stage) for row in stage.rows)
+        mean = sum(tokens) / len(stage.rows)
+        size = max(1, min(stage.dose.batch_size, round(STEP_TOKENS / (cells * max(mean, 1)))))
+        share = STEPS * size / len(stage.rows)
+        return replace(
+            stage,
+            rows=stage.rows[: STEPS * size],
+            added=stage.added[: round(share * len(stage.added))],
+            kept=stage.kept[: round(share * len(stage.kept))],
+            dose=replace(stage.dose, epochs=2, batch_size=size),
+        )
+
+    def _practising(self, nodes: Sequence[TrainNode]) -> tuple[Rates, list[Adapter]]:
+        """By one update; both rates are that of the whole of it."""
+        from caveat.language.jobs import PracticeJob, Practised
+        from caveat.language.peak import Peak
+        from caveat.language.practice import practise
+        from caveat.tasks.grader import grades
+
+        chosen = []
+        for node in _spread(nodes, CELLS):
+            assert node.stage.practice is not None
+            once = replace(node.stage.practice, updates=1, done=0)
+            chosen.append(replace(node, stage=replace(node.stage, practice=once)))
+        jobs = [PracticeJob(node.digest, node.stage, node.seed) for node in chosen]
+        start = time.perf_counter()
+        with Peak(self.language_model.device) as peak:
+            results = practise(self.language_model, jobs, grades, Progress(), self.token_budget)
+        took = time.perf_counter() - start
+        made = [each.standing.adapter for each in results if isinstance(each, Practised)]
+        if not made:
+            return USUAL, []
+        self._note(peak, len(nodes) / len(chosen))
+        rate = self.estimator.tokens(PracticeGroup(tuple(chosen))) / took
+        return Rates({**RATES, "train": rate}, rate), made
+
+    def _answering(self, asks: Sequence[Ask], adapters: Sequence[Adapter]) -> float:
+        """Tokens a second, as an estimator counts them; chains have any of the adapters."""
+        from caveat.language.answer import answer
+        from caveat.language.peak import Peak
+        from caveat.language.requests import Request
+
+        chains = sorted({ask.chain for ask in asks if ask.chain})
+        held = {str(n): adapter for n, adapter in enumerate(adapters)}
+        stand_in = {
+            chain: (str(n % len(held)),) if held else () for n, chain in enumerate(chains)
+        }
+        requests = [
+            Request(ask.key, stand_in.get(ask.chain, ()), ask.messages, ask.options)
+            for ask in asks
+        ]
+        start = time.perf_counter()
+        with Peak(self.language_model.device) as peak:
+            answer(self.language_model, held, requests, asks[0].sampling, Progress())
+        took = time.perf_counter() - start
+        if not asks[0].options:
+            self._note(peak, REQUESTS / len(asks))
+        return self.estimator.asked_tokens(asks) / took
+
+    def _note_training(
+        self, peak: Peak, jobs: Sequence[TrainingJob], nodes: Sequence[TrainNode]
+    ) -> None:
+        """What the trial took, as much larger as passes and groups of the study are."""
+        from caveat.language.memory import BYTES_A_WEIGHT, adapter_weights
+
+        whole = [replace(job, stage=node.stage) for job, node in _cycled(jobs, nodes)]
+        states = [
+            sum(adapter_weights(self.language_model.model, j.stage.dose) for j in some)
+            * BYTES_A_WEIGHT
+            for some in (jobs, whole)
+        ]
+        wider = self._widest(whole) / max(1, self._widest(jobs))
+        if peak.taken is not None:
+            activations = max(peak.taken - states[0], peak.taken / 4)
+            self._hold(peak, states[1] + activations * wider)
+
+    def _widest(self, jobs: Sequence[TrainingJob]) -> int:
+        """Padded tokens of the largest pass of the first step."""
+        from caveat.language.branches import cut_by_length, padded_tokens
+        from caveat.language.memory import most_tokens
+        from caveat.language.training_cell import prepare, step_examples
+
+        budget = self.token_budget or most_tokens(self.language_model.device)
+        cells = []
+        for job in jobs:
+            with suppress(CaveatError):  # of a bad row, whose cell will fail
+                cells.append(prepare(self.language_model, job))
+        examples, _ = step_examples(cells, 0)
+        return max(map(padded_tokens, cut_by_length(examples, budget)))
+
+    def _note(self, peak: Peak, larger: float) -> None:
+        if peak.taken is not None:
+            self._hold(peak, peak.taken * larger)
+
+    def _hold(self, peak: Peak, more: float) -> None:
+        self.memory = max(self.memory, peak.before + more)
+
+
+def _cycled(
+    jobs: Sequence[TrainingJob], nodes: Sequence[TrainNode]
+) -> list[tuple[TrainingJob, TrainNode]]:
+    return [(jobs[n % len(jobs)], node) for n, node in enumerate(nodes)]
+
+
+def _spread(items: Sequence[T], most: int) -> list[T]:
+    """At most so many, from all over."""
+    every = max(1, -(-len(items) // most))
+    return list(items[::every])
+
+
+def _middle(items: Sequence[T], most: int) -> Sequence[T]:
+    """At most so many neighbours."""
+    start = max(0, (len(items) - most) // 2)
+    return items[start : start + most]

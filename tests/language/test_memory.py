@@ -1,0 +1,77 @@
+"""What memory there is, what a pass takes, and how many tokens it may have."""
+
+from __future__ import annotations
+
+import gc
+
+import pytest
+import torch
+
+from caveat.language import memory, peak
+from caveat.language.jobs import TrainingJob
+from caveat.language.memory import affordable_tokens
+from caveat.language.peak import Peak, free
+from caveat.language.train import train
+from caveat.progress import Progress
+from rows import stage
+
+CPU = torch.device("cpu")
+JOBS = TrainingJob("long", stage(10), 0), TrainingJob("added", stage(7, added=5), 1)
+
+
+def test_the_peak_of_a_piece_of_work_is_what_it_took():
+    gc.collect()
+    with Peak(CPU) as measured:
+        torch.ones(50_000_000).sum()
+    if measured.taken is None:
+        pytest.skip("no peak can be told here")
+    assert measured.taken == pytest.approx(200_000_000, rel=0.1)
+    with Peak(CPU) as measured:
+        torch.ones(1000)
+    assert measured.taken < 20_000_000
+
+
+def test_a_limit_of_the_container_counts(tmp_path, monkeypatch):
+    group = tmp_path / "groups" / "outer" / "inner"
+    group.mkdir(parents=True)
+    (tmp_path / "cgroup").write_text("0::/outer/inner\n")
+    (group / "memory.max").write_text("max\n")
+    (group / "memory.current").write_text("0\n")
+    (group / "memory.stat").write_text("inactive_file 0\n")
+    monkeypatch.setattr(peak, "PROCESS", tmp_path)
+    monkeypatch.setattr(peak, "CGROUPS", tmp_path / "groups")
+    whole = free(CPU)
+    (group.parent / "memory.max").write_text("5000000\n")
+    (group.parent / "memory.current").write_text("3000000\n")
+    (group.parent / "memory.stat").write_text("inactive_file 500000\n")
+    assert free(CPU) == 2_500_000 < whole
+    monkeypatch.setattr(peak, "_processes", 2)
+    assert free(CPU) == 1_250_000
+
+
+def test_tokens_of_a_pass_are_what_memory_holds(monkeypatch):
+    monkeypatch.setattr(memory, "free", lambda device: 1_000_000)
+    assert affordable_tokens(500_000, 500, CPU) == 650
+    assert affordable_tokens(1, 500, CPU) == memory.MOST_TOKENS["cpu"]
+    assert affordable_tokens(10**12, 500, CPU) == 1
+    assert affordable_tokens(None, 500, CPU) == memory.MOST_TOKENS["cpu"]
+
+
+@pytest.mark.parametrize(("room", "tokens"), [(10**12, 768), (0, 512)])
+def test_training_goes_on_with_what_the_first_step_has_shown(tiny, monkeypatch, room, tokens):
+    """Where even the first step was too much, it goes on as it was: that did fit."""
+    from caveat.language import group
+
+    seen = []
+    real = group.LockstepGroup._measured
+
+    def noted(self, *measured):
+        real(self, *measured)
+        seen.append(self.token_budget)
+
+    monkeypatch.setattr(group.LockstepGroup, "_measured", noted)
+    monkeypatch.setattr(memory, "free", lambda device: room)
+    alike = train(tiny, JOBS, Progress(), 4096)
+    for one, other in zip(train(tiny, JOBS, Progress()), alike, strict=True):
+        assert one.losses == pytest.approx(other.losses, rel=1e-4)
+    assert len(seen) == 1 and (seen[0] <= tokens if room == 0 else seen[0] == tokens)
