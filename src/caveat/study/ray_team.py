@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import uuid
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from caveat.study.bench import Workbench
 from caveat.study.ray_seats import Seat, seats
 from caveat.study.ray_worker import Worker, to_send
 
+WAIT = 10.0
+"""Seconds in which a cluster has to answer at all."""
 STARTS = 2
 """How often a worker is started in one seat before the seat is given up."""
 
@@ -133,6 +136,8 @@ def connected() -> tuple[Any, bool]:
     if ray.is_initialized():
         return ray, False
     address = os.environ.get("RAY_ADDRESS")
+    if address:
+        _check_answers(address)
     path = os.environ.get("PYTHONPATH")
     here = os.pathsep.join(str(Path(each).absolute()) for each in (path or "").split(os.pathsep))
     try:
@@ -142,11 +147,26 @@ def connected() -> tuple[Any, bool]:
             runtime_env={"env_vars": {"PYTHONPATH": here}} if path else None,
         )
     except (ConnectionError, ValueError, RuntimeError) as error:
-        raise CaveatError(
-            f"executor 'ray': no cluster can be reached (RAY_ADDRESS={address}: "
-            f"{one_line(error)}); start one with: ray start --head, on a node of it"
-        ) from None
+        raise _unreachable(address, error) from None
     return ray, True
+
+
+def _check_answers(address: str) -> None:
+    """Raises CaveatError where nobody listens there: Ray itself would try for minutes."""
+    host, _, port = address.rpartition(":")
+    if not host or "/" in host or not port.isdecimal():
+        return  # such as "auto" or "ray://head:10001", which Ray understands
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), WAIT).close()
+    except (OSError, OverflowError) as error:
+        raise _unreachable(address, error) from None
+
+
+def _unreachable(address: str | None, error: BaseException) -> CaveatError:
+    return CaveatError(
+        f"executor 'ray': no cluster can be reached (RAY_ADDRESS={address}: "
+        f"{one_line(error)}); start one with: ray start --head, on a node of it"
+    )
 
 
 def one_line(error: BaseException) -> str:
