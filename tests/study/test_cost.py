@@ -46,6 +46,8 @@ def test_time_left_is_by_the_rates_seen(monkeypatch):
     told = []
     clock = [0.0]
     monkeypatch.setattr(cost.time, "monotonic", lambda: clock[0])
+    for kind, rate in (("train", 130.0), ("score", 600.0)):
+        monkeypatch.setitem(cost.RATES, kind, rate)
 
     class Told(Progress):
         def left(self, share, seconds):
