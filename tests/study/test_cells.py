@@ -12,6 +12,7 @@ from caveat.domain.row import Row
 from caveat.domain.text import Message
 from caveat.errors import CaveatError
 from caveat.study.cells import cell_of
+from caveat.study.grouping import Grouping
 from caveat.study.planning import _node_groups
 
 
@@ -79,7 +80,7 @@ def test_a_practice_goes_on_with_what_the_one_before_was_given():
 
 def test_practice_and_training_of_one_dose_are_not_made_together():
     cells = (walked(MAIN), walked(BEGUN), walked(MAIN, seed=1))
-    assert [len(group) for group in _node_groups(cells, set(), 8)] == [2, 1]
+    assert [len(group) for group in _node_groups(cells, set(), Grouping())] == [2, 1]
 
 
 @pytest.mark.parametrize(
