@@ -14,9 +14,10 @@ from caveat.domain.reply import Sampling
 from caveat.domain.text import Message
 from caveat.language.adapter import Adapter
 from caveat.language.answer import answer
-from caveat.language.branches import Branched
+from caveat.language.batch import Example
 from caveat.language.halves import lowest_layer
 from caveat.language.jobs import Trained, TrainingJob
+from caveat.language.packing import Packed, pack
 from caveat.language.requests import Request
 from caveat.language.source import LanguageModel
 from caveat.language.train import train
@@ -69,12 +70,20 @@ def whole(four_layers) -> Callable[[Sequence[TrainingJob]], list[Trained]]:
     return trained
 
 
+def lone(ids: tuple[int, ...]) -> Packed:
+    """A row of one example."""
+    return pack([Example(0, ids, ())])
+
+
 @contextmanager
 def rows_read(language_model: LanguageModel, layer: int = 0) -> Iterator[list[int]]:
-    """Per call of a layer, the rows that it read."""
+    """Per call of a layer, the rows that it read: the examples, where they were packed."""
     counts: list[int] = []
     hook = language_model.model.get_decoder().layers[layer].register_forward_hook(
-        lambda _module, read, _out: counts.append(len(read[0]))
+        lambda _module, read, told, _out: counts.append(
+            len(told["packing"].apart if "packing" in told else read[0])
+        ),
+        with_kwargs=True,
     )
     try:
         yield counts
@@ -143,14 +152,14 @@ def test_the_rows_used_last_are_kept(fresh):
     rows = [tuple(range(start, start + 10)) for start in (5, 25, 45)]
     fresh.trunk.bound = 2 * 10 * 64 * 4
     for some in ([0, 1], [0], [2]):
-        fresh.trunk.states(2, [Branched(0, rows[i]) for i in some], reader.cut)
-    assert [ids for _, (ids, _) in fresh.trunk._states] == [rows[0], rows[2]]
+        fresh.trunk.states(2, [lone(rows[i]) for i in some], reader.halved)
+    assert [ids for _, ids in fresh.trunk._states] == [rows[0], rows[2]]
 
 
 def test_states_of_unlike_rows_are_padded_with_zeros(fresh):
     reader = fresh.trunk.reader(2)
-    rows = [Branched(0, ids) for ids in ((5, 6, 7), (5,), (5, 6, 7))]
-    states = fresh.trunk.states(2, rows, reader.cut)
+    rows = [lone(ids) for ids in ((5, 6, 7), (5,), (5, 6, 7))]
+    states = fresh.trunk.states(2, rows, reader.halved)
     assert states.shape == (3, 3, 64)
     assert torch.equal(states[0], states[2])
     assert torch.allclose(states[1, 0], states[0, 0], atol=1e-6)
@@ -160,7 +169,7 @@ def test_states_of_unlike_rows_are_padded_with_zeros(fresh):
 
 def test_out_of_memory_above_forgets_and_goes_on(fresh, whole):
     reader, bound = fresh.trunk.reader(2), fresh.trunk.bound
-    assert reader.cut is not None
+    assert reader.halved is not None
 
     def scarce(_module, read):
         if read[0].shape[:2].numel() > 100:
@@ -197,7 +206,7 @@ def test_likelihoods_above_remembered_layers_equal_whole_ones(fresh, four_layers
     fresh.trunk.reader(2)
     with rows_read(fresh) as beneath:
         found = asked(fresh, adapters)
-    assert sum(beneath) == 3  # three questions, for three models
+    assert sum(beneath) == 6  # three questions with two options each, for three models
     expected = asked(replace(four_layers), adapters | {"c": lower})
     for some, others in zip(found, expected, strict=False):
         assert some == pytest.approx(others, abs=1e-4)
@@ -207,7 +216,7 @@ def test_training_goes_on_from_rows_that_likelihoods_read(fresh, whole):
     """Tensors of inference mode could not be trained from."""
     reader = fresh.trunk.reader(2)
     with torch.inference_mode():
-        reader.trunk.states(2, [Branched(0, (5, 6, 7))], reader.cut)
-    states = reader.trunk.states(2, [Branched(0, (5, 6, 7))], reader.cut)
+        reader.trunk.states(2, [lone((5, 6, 7))], reader.halved)
+    states = reader.trunk.states(2, [lone((5, 6, 7))], reader.halved)
     assert not any(state.is_inference() for state in fresh.trunk._states.values())
     assert not states.is_inference()

@@ -25,9 +25,6 @@ class Example:
     """What its loss is multiplied by."""
     tag: int = 0
     """The caller's own number."""
-    shared: int = 0
-    """Its first tokens that may be read once for all examples of its cell that begin so: none of
-    its targets is among them. Only where a reader can `branch`."""
 
 
 @dataclass(frozen=True)
@@ -60,14 +57,14 @@ def padded(rows: Sequence[Sequence[int]], fill: int, device: Any) -> Tensor:
 
 
 def logits_at(
-    model: Any, ids: Tensor, rows: Tensor, positions: Tensor, layout: Mapping[str, Tensor]
+    model: Any, ids: Tensor, rows: Tensor, positions: Tensor, layout: Mapping[str, Any]
 ) -> Tensor:
     """Logits of shape (wanted, vocabulary) where they are wanted, and nowhere else.
 
     Args:
         ids: Right-padded token ids of shape (rows, positions).
         rows, positions: Where logits are wanted, each of shape (wanted,).
-        layout: Of rows with branches: see `branches.layout`.
+        layout: Of packed rows: see `packing.layout`.
     """
     if any(getattr(model.config, key, None) for key in SCALED_LOGITS):
         return model(input_ids=ids, use_cache=False, **layout).logits[rows, positions]

@@ -56,7 +56,7 @@ def _cuts(ids: Sequence[Sequence[int]]) -> list[tuple[int, int, int]]:
     The best by dynamic programming: the best runs before `end` are those before the last one's
     start, and that one.
     """
-    common = [0, *(_common(a, b) for a, b in pairwise(ids))]
+    common = [0, *(in_common(a, b) for a, b in pairwise(ids))]
     best: list[tuple[float, int, int]] = [(0.0, 0, 0)]
     best += [(float("-inf"), 0, 0)] * len(ids)
     for start, first in enumerate(ids):
@@ -77,7 +77,8 @@ def _cuts(ids: Sequence[Sequence[int]]) -> list[tuple[int, int, int]]:
     return cuts[::-1]
 
 
-def _common(a: Sequence[int], b: Sequence[int]) -> int:
+def in_common(a: Sequence[int], b: Sequence[int]) -> int:
+    """How many tokens both begin with."""
     for n, (x, y) in enumerate(zip(a, b, strict=False)):
         if x != y:
             return n

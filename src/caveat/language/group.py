@@ -13,7 +13,6 @@ from torch import Tensor
 from caveat.errors import CaveatError
 from caveat.language.adapter import Adapter
 from caveat.language.batch import Example
-from caveat.language.branches import cut_by_length, padded_tokens
 from caveat.language.halves import lowest_layer
 from caveat.language.jobs import Failed, Practised, Trained, TrainingJob
 from caveat.language.lockstep import adapted_modules, stack_chains
@@ -114,8 +113,8 @@ class LockstepGroup:
     def _measured(self, peak: Peak, examples: Sequence[list[Example]]) -> None:
         """Take as many tokens at once as memory holds, given what the first step took."""
         budget = self.token_budget
-        parts = [part for some in examples for part in cut_by_length(some, budget)]
-        widest = max(map(padded_tokens, parts))
+        batches = [batch for some in examples for batch in self.reader.batches(some, budget)]
+        widest = max(batch.tokens for batch in batches)
         affordable = affordable_tokens(peak.taken, widest, self.device)
         self.token_budget = max(affordable, min(budget, widest))
         self._is_measured = True

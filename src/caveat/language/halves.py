@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from caveat.language.batch import SCALED_LOGITS
 
-NO_BRANCHES: Mapping[str, Tensor] = MappingProxyType({})
+NOT_PACKED: Mapping[str, Any] = MappingProxyType({})
 PROBED_TOKENS = 8
 CLOSE = 1e-4
 """Largest difference between the halves and the whole, relative to the whole's size."""
@@ -26,14 +26,14 @@ class Halves:
     lower: nn.Module
     upper: nn.Module
 
-    def beneath(self, ids: Tensor, layout: Mapping[str, Tensor] = NO_BRANCHES) -> Tensor:
+    def beneath(self, ids: Tensor, layout: Mapping[str, Any] = NOT_PACKED) -> Tensor:
         """Token ids (rows, positions) to the layer's input, (rows, positions, width).
 
-        `layout` of rows with branches: see `branches.layout`.
+        `layout` of packed rows: see `packing.layout`.
         """
         return self.lower(input_ids=ids, use_cache=False, **layout).last_hidden_state
 
-    def above(self, states: Tensor, layout: Mapping[str, Tensor] = NO_BRANCHES) -> Tensor:
+    def above(self, states: Tensor, layout: Mapping[str, Any] = NOT_PACKED) -> Tensor:
         """The layer's input to what the head is given, both (rows, positions, width)."""
         return self.upper(inputs_embeds=states, use_cache=False, **layout).last_hidden_state
 

@@ -8,10 +8,10 @@ import torch
 
 from caveat.domain.reply import Answer
 from caveat.language.batch import Example
-from caveat.language.branches import branched, cut_by_length
 from caveat.language.lockstep import Route
 from caveat.language.losses import weighted_losses
 from caveat.language.memory import TOKEN_BUDGET
+from caveat.language.packing import Batch
 from caveat.language.requests import Prompt
 from caveat.language.trunk import Reader
 from caveat.progress import Progress
@@ -28,17 +28,16 @@ def score(
             prompt.ids + option,
             tuple(range(len(prompt.ids), len(prompt.ids) + len(option))),
             tag=tag,
-            shared=len(prompt.ids) if reader.branches else 0,
         )
         for tag, (prompt, option) in enumerate(
             (prompt, option) for prompt in prompts for option in prompt.options
         )
     ]
     sums = [0.0] * len(examples)
-    for part in cut_by_length(examples, 2 * TOKEN_BUDGET):
-        for example, value in zip(part, _score_part(reader, part, route), strict=True):
+    for batch in reader.batches(examples, 2 * TOKEN_BUDGET):
+        for example, value in zip(batch.examples, _sums(reader, batch, route), strict=True):
             sums[example.tag] = value
-        progress.advance("score", sum(len(row.ids) for row in branched(part)[0]))
+        progress.advance("score", sum(len(row.ids) for row in batch.rows))
     values = iter(sums)
     return [
         Answer(
@@ -49,6 +48,6 @@ def score(
     ]
 
 
-def _score_part(reader: Reader, part: list[Example], route: Route) -> list[float]:
-    losses, rows = weighted_losses(reader, part, route)
-    return (-losses.new_zeros(len(part)).index_add(0, rows, losses)).tolist()
+def _sums(reader: Reader, batch: Batch, route: Route) -> list[float]:
+    losses, examples = weighted_losses(reader, batch, route)
+    return (-losses.new_zeros(len(batch.examples)).index_add(0, examples, losses)).tolist()

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from caveat.language.batch import Example, wanted_of
 from caveat.language.lockstep import Route
+from caveat.language.packing import Batch
 from caveat.language.render import RenderedRow
 from caveat.language.training_cell import TrainingCell, step_examples, targets
 from caveat.language.trunk import Reader
@@ -66,9 +67,10 @@ def of_cell(sums: Sequence[LossSum]) -> list[Example]:
     ]
 
 
-def weighted_losses(reader: Reader, part: list[Example], route: Route) -> tuple[Tensor, Tensor]:
-    """Of a batch, in order of its targets: each token's loss times its weight, and its row."""
-    wanted = wanted_of(part, reader.device)
-    logits = reader.logits(part, wanted, route).float()
+def weighted_losses(reader: Reader, batch: Batch, route: Route) -> tuple[Tensor, Tensor]:
+    """Of a batch, in order of its targets: each token's loss times its weight, and the number of
+    its example."""
+    wanted = wanted_of(batch.examples, reader.device)
+    logits = reader.logits(batch, route).float()
     losses = torch.nn.functional.cross_entropy(logits, wanted.tokens, reduction="none")
     return losses * wanted.weights, wanted.rows

@@ -14,11 +14,11 @@ import torch
 from torch import Tensor
 
 from caveat.language.batch import Example, Wanted, wanted_of
-from caveat.language.branches import branched, cut_by_length
 from caveat.language.group import LockstepGroup, in_lockstep
 from caveat.language.grpo import clipped_loss, divergence
 from caveat.language.jobs import Failed, PracticeJob, Practised
 from caveat.language.lockstep import Route, stacked
+from caveat.language.packing import Batch, distinct_tokens
 from caveat.language.practice_cell import PracticeCell, Text, prepare, taught_texts
 from caveat.language.practice_replies import Grader, drawn_replies, graded_replies
 from caveat.language.source import LanguageModel
@@ -91,33 +91,27 @@ class _Group(LockstepGroup):
             chosen = [each for each in examples if active[each.cell]]
             if not chosen:
                 return
-            read, _ = branched(chosen)
+            read = distinct_tokens(chosen)
             losses, apart = self._backward(chosen, replies, kept, route)
             norms = self.optimiser.norms().tolist()
             for k, cell in enumerate(self.cells):
                 if not active[k]:
                     continue
-                cell.tokens += sum(len(row.ids) for row in read if row.cell == k)
+                cell.tokens += read[k]
                 if taken == 0 and cell.practice.kl:
                     cell.updates[-1] = replace(cell.updates[-1], divergence=apart[k])
                 when = f"update {cell.number(turn)}"
                 cell.reason = self.wild(k, when, losses[k], norms[k])
                 active[k] = not cell.reason
             self.step([dose.learning_rate for dose in self.doses], active)
-            self.progress.advance("train", sum(len(row.ids) for row in read))
+            self.progress.advance("train", read.total())
 
     def _examples(self, replies: list[Text]) -> list[Example]:
-        """What a step reads; a prompt is read once for all replies to it."""
+        """What a step reads."""
         return [
-            Example(
-                each.cell, each.ids, each.targets, each.weight, tag,
-                shared=each.targets[0] if self._is_drawn(each) else 0,
-            )
+            Example(each.cell, each.ids, each.targets, each.weight, tag)
             for tag, each in enumerate(replies)
-        ]  # fmt: skip
-
-    def _is_drawn(self, text: Text) -> bool:
-        return self.reader.branches and text.advantage is not None
+        ]
 
     def _backward(
         self,
@@ -136,33 +130,34 @@ class _Group(LockstepGroup):
         def work(budget: int) -> tuple[list[float], list[float]]:
             self.optimiser.zero_grad()
             losses, apart = (torch.zeros(len(self.cells), device=self.device) for _ in range(2))
-            for part in cut_by_length(examples, budget):
-                loss, gap = self._part(part, replies, kept, route)
+            for batch in self.reader.batches(examples, budget):
+                loss, gap = self._batch(batch, replies, kept, route)
                 losses += loss
                 apart += gap
             return losses.tolist(), apart.tolist()
 
         return self.fitting(work, examples)
 
-    def _part(
+    def _batch(
         self,
-        part: list[Example],
+        batch: Batch,
         replies: list[Text],
         kept: dict[int, tuple[Tensor, Tensor | None]],
         route: Route,
     ) -> tuple[Tensor, Tensor]:
+        part = batch.examples
         wanted = wanted_of(part, self.device)
         taught = torch.tensor(
             [replies[example.tag].advantage is None for example in part], device=self.device
         )[wanted.rows]
         heat = self._by_cell(part, "temperature")[wanted.rows].masked_fill(taught, 1.0)
-        now = self._log_probabilities(part, wanted, heat, route)
+        now = self._log_probabilities(batch, wanted, heat, route)
         lengths = [len(example.targets) for example in part]
         if any(example.tag not in kept for example in part):
             before = None
             if any(self.cells[example.cell].practice.kl for example in part):
                 with torch.no_grad(), route.as_before():
-                    before = self._log_probabilities(part, wanted, heat, route)
+                    before = self._log_probabilities(batch, wanted, heat, route)
                     before = before.split(lengths)
             for place, (example, old) in enumerate(
                 zip(part, now.detach().split(lengths), strict=True)
@@ -191,10 +186,10 @@ class _Group(LockstepGroup):
         )
 
     def _log_probabilities(
-        self, part: list[Example], wanted: Wanted, heat: Tensor, route: Route
+        self, batch: Batch, wanted: Wanted, heat: Tensor, route: Route
     ) -> Tensor:
         """Of each wanted token, at the temperature it was drawn with."""
-        logits = self.reader.logits(part, wanted, route).float()
+        logits = self.reader.logits(batch, route).float()
         shares = (logits / heat[:, None]).log_softmax(-1)
         return shares.gather(1, wanted.tokens[:, None])[:, 0]
 

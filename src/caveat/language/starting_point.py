@@ -16,7 +16,6 @@ from torch import Tensor
 
 from caveat.domain.plan import Dose
 from caveat.language.adapter import Adapter
-from caveat.language.branches import cut_by_length
 from caveat.language.halves import lowest_layer
 from caveat.language.lockstep import adapted_modules, stack_chains, stacked
 from caveat.language.losses import LossSum, of_cell, weighted_losses
@@ -52,9 +51,9 @@ class StartingPoint:
             stack.down.requires_grad_(False)
         beneath = stack_chains([self.beneath] * cells, reader.device)
         with stacked(model, beneath, stacks) as route:
-            for part in cut_by_length(of_cell(sums), self.token_budget):
-                weighted_losses(reader, part, route)[0].sum().backward()
-                self.progress.advance("train", sum(len(example.ids) for example in part))
+            for batch in reader.batches(of_cell(sums), self.token_budget):
+                weighted_losses(reader, batch, route)[0].sum().backward()
+                self.progress.advance("train", sum(len(each.ids) for each in batch.examples))
         return [
             {name: _gradient(stack.up)[cell] for name, stack in stacks.items()}
             for cell in range(cells)
@@ -70,11 +69,11 @@ class StartingPoint:
         chains = [(*self.beneath, *([each] if each else [])) for each in adapters]
         totals = torch.zeros(len(sums), device=reader.device)
         with stacked(self.language_model.model, stack_chains(chains, reader.device)) as route:
-            for part in cut_by_length(of_cell(sums), self.token_budget):
-                losses, rows = weighted_losses(reader, part, route)
-                cells = torch.tensor([example.cell for example in part], device=reader.device)
-                totals.index_add_(0, cells[rows], losses)
-                self.progress.advance("score", sum(len(example.ids) for example in part))
+            for batch in reader.batches(of_cell(sums), self.token_budget):
+                losses, which = weighted_losses(reader, batch, route)
+                cells = torch.tensor([each.cell for each in batch.examples], device=reader.device)
+                totals.index_add_(0, cells[which], losses)
+                self.progress.advance("score", sum(len(each.ids) for each in batch.examples))
         return totals.tolist()
 
     def _reader(self) -> Reader:

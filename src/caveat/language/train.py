@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from caveat.language.batch import Example, wanted_of
-from caveat.language.branches import cut_by_length
 from caveat.language.group import LockstepGroup, in_lockstep
 from caveat.language.jobs import Failed, Trained, TrainingJob
 from caveat.language.lockstep import Route, stacked
 from caveat.language.losses import weighted_losses
+from caveat.language.packing import Batch
 from caveat.language.schedule import rate_at
 from caveat.language.source import LanguageModel
 from caveat.language.training_cell import (
@@ -95,28 +95,28 @@ class _Group(LockstepGroup):
         def work(budget: int) -> list[float]:
             self.optimiser.zero_grad()
             losses = torch.zeros(len(self.cells), device=self.device)
-            for part in cut_by_length(examples, budget):
-                losses += self._part(part, primary, route)
-            for part in cut_by_length(kept, budget):
-                self._kept_part(part, route)
+            for batch in self.reader.batches(examples, budget):
+                losses += self._batch(batch, primary, route)
+            for batch in self.reader.batches(kept, budget):
+                self._kept_batch(batch, route)
             return losses.tolist()
 
         return self.fitting(work, examples, kept)
 
-    def _kept_part(self, part: list[Example], route: Route) -> None:
+    def _kept_batch(self, batch: Batch, route: Route) -> None:
         """Gradients of the KL divergence of the model as it is from what it was before."""
-        wanted = wanted_of(part, self.reader.device)
+        wanted = wanted_of(batch.examples, self.reader.device)
         with torch.no_grad(), route.as_before():
-            before = self.reader.logits(part, wanted, route).float()
-        now = self.reader.logits(part, wanted, route).float()
+            before = self.reader.logits(batch, route).float()
+        now = self.reader.logits(batch, route).float()
         divergence = torch.nn.functional.kl_div(
             now.log_softmax(-1), before.log_softmax(-1), reduction="none", log_target=True
         ).sum(-1)
         (divergence * wanted.weights).sum().backward()
 
-    def _part(self, part: list[Example], primary: int, route: Route) -> Tensor:
-        device = self.reader.device
-        losses, rows = weighted_losses(self.reader, part, route)
+    def _batch(self, batch: Batch, primary: int, route: Route) -> Tensor:
+        device, part = self.reader.device, batch.examples
+        losses, rows = weighted_losses(self.reader, batch, route)
         cells = torch.tensor([example.cell for example in part], device=device)[rows]
         counted = torch.tensor([example.tag < primary for example in part], device=device)
         losses.sum().backward()

@@ -6,20 +6,20 @@ seed. Float error aside, nothing depends on whether they were remembered.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from caveat.language.batch import Example, Wanted, logits_at, padded
-from caveat.language.branches import Branched, branched, can_branch, layout
+from caveat.language.batch import Example, logits_at, padded
 from caveat.language.halves import Halves, halves
 from caveat.language.lockstep import Route
+from caveat.language.packing import Batch, Packed, can_pack, cut, layout, pack, told_of
 
-Text = tuple[tuple[int, ...], tuple[int, ...]]
-"""A row's tokens, and where its branches begin."""
+Text = tuple[int, ...]
+"""The tokens of an example."""
 
 BYTES_ON_CPU = 1 << 30
 """Of hidden states, kept at most: some 6,000 rows of 72 tokens of a model of 135M in float32."""
@@ -36,9 +36,9 @@ class Trunk:
         self.bound = _bound(device)
         self.size = 0
         """Bytes held."""
-        self._branches: bool | None = None
+        self._packs: bool | None = None
         self._states: dict[tuple[int, Text], Tensor] = {}
-        """By layer and row, its input there, of shape (positions, width); last used, last."""
+        """By layer and example, the layer's input, of shape (positions, width); last used, last."""
         self._halves: dict[int, Halves | None] = {}
 
     def reader(self, layer: int) -> Reader:
@@ -46,34 +46,31 @@ class Trunk:
 
         To be asked for before the model is stacked (see `halves`).
         """
-        if self._branches is None:
-            self._branches = can_branch(self.model.get_decoder(), self.device)
+        if self._packs is None:
+            self._packs = can_pack(self.model.get_decoder(), self.device)
         if not 0 < layer < len(self.model.get_decoder().layers):
-            return Reader(self, layer, None, self._branches)
+            return Reader(self, layer, None, self._packs)
         if layer not in self._halves:
             self._halves[layer] = halves(self.model, layer)
-        return Reader(self, layer, self._halves[layer], self._branches)
+        return Reader(self, layer, self._halves[layer], self._packs)
 
-    def states(self, layer: int, rows: Sequence[Branched], cut: Halves) -> Tensor:
+    def states(self, layer: int, rows: Sequence[Packed], halved: Halves) -> Tensor:
         """The layer's input of each row, of shape (rows, longest, width), 0 where a row has ended.
 
-        Rows that are not known are read in one batch.
+        Examples that are not known are read in one batch.
         """
-        texts = {(row.ids, row.starts): row for row in rows}
-        missing = [row for text, row in texts.items() if (layer, text) not in self._states]
-        fresh = self._read(missing, cut) if missing else {}
-        mine = {text: self._touch((layer, text), fresh) for text in texts}
+        fresh = self._read(list(self._unknown(layer, rows)), halved)
+        mine = {
+            each.ids: self._touch((layer, each.ids), fresh) for row in rows for each in row.examples
+        }
         while self.size > self.bound:
             self._drop()
-        longest = max(mine.values(), key=len)
-        out = longest.new_zeros(len(rows), *longest.shape)
-        for place, row in enumerate(rows):
-            out[place, : len(row.ids)] = mine[row.ids, row.starts]
+        some = mine[rows[0].examples[0].ids]
+        out = some.new_zeros(len(rows), max(len(row.ids) for row in rows), some.shape[1])
+        for number, row in enumerate(rows):
+            for each, places in zip(row.examples, row.places, strict=True):
+                out[number, torch.tensor(places, device=self.device)] = mine[each.ids]
         return out
-
-    def layout(self, rows: Sequence[Branched]) -> dict[str, Tensor]:
-        """See `branches.layout`."""
-        return layout(rows, self.model.dtype, self.device)
 
     def give_way(self) -> None:
         """Where memory has run out: forget all, and hold half as much from now on."""
@@ -81,15 +78,32 @@ class Trunk:
         self.size = 0
         self.bound //= 2
 
+    def _unknown(self, layer: int, rows: Sequence[Packed]) -> Iterator[Packed]:
+        """What is to be read: each example that is not remembered, once."""
+        taken: set[Text] = set()
+        for row in rows:
+            wanted = {
+                each.ids: each
+                for each in row.examples
+                if each.ids not in taken and (layer, each.ids) not in self._states
+            }
+            taken |= wanted.keys()
+            if wanted:
+                yield pack(list(wanted.values()))
+
     @torch.inference_mode(False)
     @torch.no_grad()
-    def _read(self, rows: Sequence[Branched], cut: Halves) -> dict[Text, Tensor]:
+    def _read(self, rows: Sequence[Packed], halved: Halves) -> dict[Text, Tensor]:
         """Also where likelihoods ask: training cannot go on from tensors of inference mode."""
-        ids = padded([row.ids for row in rows], 0, self.device)
-        states = cut.beneath(ids, self.layout(rows))
+        if not rows:
+            return {}
+        told = layout(rows, self.device)
+        with told_of(self.model.get_decoder().config, told):
+            states = halved.beneath(padded([row.ids for row in rows], 0, self.device), told)
         return {
-            (row.ids, row.starts): state[: len(row.ids)].clone()
+            each.ids: state[torch.tensor(places, device=self.device)]
             for row, state in zip(rows, states, strict=True)
+            for each, places in zip(row.examples, row.places, strict=True)
         }
 
     def _touch(self, key: tuple[int, Text], fresh: dict[Text, Tensor]) -> Tensor:
@@ -110,42 +124,44 @@ class Reader:
 
     trunk: Trunk
     layer: int
-    cut: Halves | None
+    halved: Halves | None
     """None where the whole model is read."""
-    branches: bool
-    """Whether examples may say what they share."""
+    packs: bool
+    """Whether a row may have several examples."""
 
     @property
     def device(self) -> torch.device:
         """Where it reads."""
         return self.trunk.device
 
-    def logits(self, part: Sequence[Example], wanted: Wanted, route: Route) -> Tensor:
-        """Logits of shape (wanted, vocabulary) that predict what is wanted of a batch.
+    def batches(self, examples: Sequence[Example], budget: int) -> list[Batch]:
+        """Batches of at most `budget` padded tokens each; see `packing.cut`."""
+        return cut(examples, budget, self.packs)
 
-        Args:
-            part: Sorted by cell, those that share a beginning neighbours.
-            wanted: Of the part.
-        """
-        rows, places = branched(part)
+    def logits(self, batch: Batch, route: Route) -> Tensor:
+        """Logits of shape (targets, vocabulary) that predict the examples' targets, in order."""
+        rows, model = batch.rows, self.trunk.model
         route.set([row.cell for row in rows])
-        told = self.trunk.layout(rows)
-        at, positions = self._in_rows(part, wanted, places)
-        model = self.trunk.model
-        if self.cut is None:
+        told, config = layout(rows, self.device), model.get_decoder().config
+        at, places = self._before_targets(rows)
+        if self.halved is None:
             ids = padded([row.ids for row in rows], 0, self.device)
-            return logits_at(model, ids, at, positions, told)
-        hidden = self.cut.above(self.trunk.states(self.layer, rows, self.cut), told)
-        return model.get_output_embeddings()(hidden[at, positions])
+            with told_of(config, told):
+                return logits_at(model, ids, at, places, told)
+        states = self.trunk.states(self.layer, rows, self.halved)
+        with told_of(config, told):
+            hidden = self.halved.above(states, told)
+        return model.get_output_embeddings()(hidden[at, places])
 
-    def _in_rows(
-        self, part: Sequence[Example], wanted: Wanted, places: Sequence[tuple[int, int]]
-    ) -> tuple[Tensor, Tensor]:
-        """Rows and positions from which the wanted tokens are predicted."""
-        row, offset = torch.tensor(places, device=self.device)[wanted.rows].T
-        shared = torch.tensor([each.shared for each in part], device=self.device)[wanted.rows]
-        before = wanted.positions - 1
-        return row, before + torch.where(before < shared, 0, offset)
+    def _before_targets(self, rows: Sequence[Packed]) -> Tensor:
+        """Rows, and places in them, from which targets are predicted; of shape (2, targets)."""
+        found = [
+            (number, places[target - 1])
+            for number, row in enumerate(rows)
+            for each, places in zip(row.examples, row.places, strict=True)
+            for target in each.targets
+        ]
+        return torch.tensor(found, device=self.device).T
 
 
 def _bound(device: torch.device) -> int:

@@ -214,7 +214,6 @@ class Trial:
 
     def _widest(self, jobs: Sequence[TrainingJob]) -> int:
         """Padded tokens of the largest pass of the first step."""
-        from caveat.language.branches import cut_by_length, padded_tokens
         from caveat.language.memory import most_tokens
         from caveat.language.training_cell import prepare, step_examples
 
@@ -224,7 +223,8 @@ class Trial:
             with suppress(CaveatError):  # of a bad row, whose cell will fail
                 cells.append(prepare(self.language_model, job))
         examples, _ = step_examples(cells, 0)
-        return max(map(padded_tokens, cut_by_length(examples, budget)))
+        reader = self.language_model.trunk.reader(0)
+        return max(batch.tokens for batch in reader.batches(examples, budget))
 
     def _note(self, peak: Peak, larger: float) -> None:
         if peak.taken is not None:
