@@ -96,7 +96,9 @@ def assert_same(some: Sequence[Trained], others: Sequence[Trained]) -> None:
         assert a.adapter.weights.keys() == b.adapter.weights.keys()
         for name, pair in a.adapter.weights.items():
             for x, y in zip(pair, b.adapter.weights[name], strict=True):
-                assert (x - y).abs().max() < 1e-5
+                gap = (x - y).abs()
+                assert gap.mean() < 1e-6
+                assert gap.max() < 1e-4  # where a gradient is near 0, Adam's step is all its sign
         assert a.losses == pytest.approx(b.losses, abs=1e-5)
         assert a.tokens == b.tokens
 

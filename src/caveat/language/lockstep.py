@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from caveat.language.adapter import Adapter
+from caveat.language.updated_linear import updated_linear
 
 
 @dataclass
@@ -47,11 +48,6 @@ class Route:
         finally:
             self.frozen_only = False
 
-    @property
-    def even(self) -> bool:
-        """Whether every cell has the same number of rows."""
-        return len({end - start for _, start, end in self.segments}) == 1
-
 
 @dataclass
 class Stack:
@@ -67,25 +63,6 @@ class Stack:
     scale: Tensor
     """alpha / rank of each cell, of shape (cells,)."""
 
-    def update(self, x: Tensor, route: Route) -> Tensor:
-        """What the cells add: x of shape (rows, positions, in) to (rows, positions, out)."""
-        down = self.down.to(x.dtype)
-        up = (self.up * self.scale[:, None, None]).to(x.dtype)
-        if route.even:
-            cells = [cell for cell, _, _ in route.segments]
-            if cells != list(range(len(down))):
-                down, up = down[cells], up[cells]
-            flat = x.reshape(len(cells), -1, x.shape[-1])
-            out = torch.bmm(torch.bmm(flat, down.transpose(1, 2)), up.transpose(1, 2))
-            return out.view(*x.shape[:-1], -1)
-        downs, ups = down.unbind(), up.unbind()
-        rows = x.split([end - start for _, start, end in route.segments])
-        parts = [
-            (some @ downs[cell].T) @ ups[cell].T
-            for some, (cell, _, _) in zip(rows, route.segments, strict=True)
-        ]
-        return torch.cat(parts)
-
 
 class StackedLinear(nn.Module):
     """A frozen linear layer plus the stacks of updates to it."""
@@ -98,11 +75,12 @@ class StackedLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """x of shape (rows, positions, in)."""
-        y = self.base(x)
-        for stack in self.stacks:
-            if not (self.route.frozen_only and stack.down.requires_grad):
-                y += stack.update(x, self.route)
-        return y
+        stacks = [
+            stack
+            for stack in self.stacks
+            if not (self.route.frozen_only and stack.down.requires_grad)
+        ]
+        return updated_linear(x, self.base, self.route.segments, stacks)
 
 
 def adapted_modules(model: Any, layers: tuple[float, float]) -> list[str]:
