@@ -33,11 +33,16 @@ def score(
             (prompt, option) for prompt in prompts for option in prompt.options
         )
     ]
+    tokens = [
+        len(option) + (0 if number else len(prompt.ids))
+        for prompt in prompts
+        for number, option in enumerate(prompt.options)
+    ]
     sums = [0.0] * len(examples)
     for batch in reader.batches(examples, 2 * TOKEN_BUDGET):
         for example, value in zip(batch.examples, _sums(reader, batch, route), strict=True):
             sums[example.tag] = value
-        progress.advance("score", sum(len(row.ids) for row in batch.rows))
+        progress.advance("score", sum(tokens[example.tag] for example in batch.examples))
     values = iter(sums)
     return [
         Answer(

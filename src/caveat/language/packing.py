@@ -8,7 +8,6 @@ attention the examples are taken apart again and laid side by side.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -104,12 +103,6 @@ def cut(examples: Sequence[Example], budget: int, packs: bool) -> list[Batch]:
         else:
             parts.append([row])
     return [Batch(tuple(sorted(part, key=_order))) for part in parts]
-
-
-def distinct_tokens(examples: Sequence[Example]) -> Counter[int]:
-    """Tokens of each cell, what its examples begin with in common counted once."""
-    cells = groupby(sorted(examples, key=_text), _cell)
-    return Counter({cell: len(pack(list(some)).ids) for cell, some in cells})
 
 
 def _bunches(examples: Sequence[Example], most: int) -> Iterator[list[Example]]:

@@ -7,6 +7,7 @@ prompt (GRPO; see `grpo`). Replies of a policy to one prompt that are equal are 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -18,7 +19,7 @@ from caveat.language.group import LockstepGroup, in_lockstep
 from caveat.language.grpo import clipped_loss, divergence
 from caveat.language.jobs import Failed, PracticeJob, Practised
 from caveat.language.lockstep import Route, stacked
-from caveat.language.packing import Batch, distinct_tokens
+from caveat.language.packing import Batch
 from caveat.language.practice_cell import PracticeCell, Text, prepare, taught_texts
 from caveat.language.practice_replies import Grader, drawn_replies, graded_replies
 from caveat.language.source import LanguageModel
@@ -91,7 +92,7 @@ class _Group(LockstepGroup):
             chosen = [each for each in examples if active[each.cell]]
             if not chosen:
                 return
-            read = distinct_tokens(chosen)
+            read = _tokens(chosen)
             losses, apart = self._backward(chosen, replies, kept, route)
             norms = self.optimiser.norms().tolist()
             for k, cell in enumerate(self.cells):
@@ -202,3 +203,13 @@ class _Group(LockstepGroup):
         if failed := self.failed(k, cell.reason, "update"):
             return failed
         return Practised(cell.job.key, self.standing(k), tuple(cell.updates), cell.tokens)
+
+
+def _tokens(examples: Sequence[Example]) -> Counter[int]:
+    """Tokens of each cell, a prompt counted once for all replies to it."""
+    counts: Counter[int] = Counter()
+    for cell, prompt in {(each.cell, each.ids[: each.targets[0]]) for each in examples}:
+        counts[cell] += len(prompt)
+    for each in examples:
+        counts[each.cell] += len(each.ids) - each.targets[0]
+    return counts
