@@ -7,7 +7,7 @@ from transformers import DynamicCache
 
 from caveat.domain.reply import Sampling
 from caveat.language import decoder, sample
-from caveat.language.decoder import like_length
+from caveat.language.batch import like_length
 from caveat.language.lockstep import Route
 from caveat.language.requests import Prompt
 from caveat.language.roomy_cache import AHEAD, RoomyLayer, is_roomy, roomy_cache

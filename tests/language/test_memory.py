@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from dataclasses import replace
 
 import pytest
 import torch
@@ -71,7 +72,27 @@ def test_training_goes_on_with_what_the_first_step_has_shown(tiny, monkeypatch, 
 
     monkeypatch.setattr(group.LockstepGroup, "_measured", noted)
     monkeypatch.setattr(memory, "free", lambda device: room)
-    alike = train(tiny, JOBS, Progress(), 4096)
-    for one, other in zip(train(tiny, JOBS, Progress()), alike, strict=True):
-        assert one.losses == pytest.approx(other.losses, rel=1e-4)
-    assert len(seen) == 1 and (seen[0] <= tokens if room == 0 else seen[0] == tokens)
+    model = replace(tiny)
+    alike = train(model, JOBS, Progress(), 4096)
+    for _ in range(2):  # the second time it is known
+        for one, other in zip(train(model, JOBS, Progress()), alike, strict=True):
+            assert one.losses == pytest.approx(other.losses, rel=1e-4)
+        assert len(seen) == 1 and (seen[0] <= tokens if room == 0 else seen[0] == tokens)
+    train(model, [replace(JOBS[0], stage=stage(10, rank=8))], Progress())
+    assert len(seen) == 2
+
+
+def test_a_pass_that_is_known_is_sized_by_the_memory_there_is_now(tiny, monkeypatch):
+    from caveat.language import group
+
+    budgets = []
+    real = group.LockstepGroup._afford
+    monkeypatch.setattr(
+        group.LockstepGroup, "_afford",
+        lambda self, taken: (real(self, taken), budgets.append(self.token_budget)),
+    )  # fmt: skip
+    model = replace(tiny)
+    for room in (10**12, 10**6):
+        monkeypatch.setattr(memory, "free", lambda device, room=room: room)
+        train(model, JOBS, Progress())
+    assert budgets[0] == 768 and budgets[1] <= 512

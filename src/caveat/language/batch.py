@@ -56,6 +56,20 @@ def padded(rows: Sequence[Sequence[int]], fill: int, device: Any) -> Tensor:
     return torch.tensor([[*row, *[fill] * (longest - len(row))] for row in rows], device=device)
 
 
+def like_length(lengths: Sequence[int], budget: int) -> list[list[int]]:
+    """Places in parts of like length, of at most `budget` padded tokens, in order within a part.
+
+    One that is longer than the budget stands alone.
+    """
+    parts: list[list[int]] = []
+    for place in sorted(range(len(lengths)), key=lambda place: lengths[place]):
+        if parts and (len(parts[-1]) + 1) * lengths[place] <= budget:
+            parts[-1].append(place)
+        else:
+            parts.append([place])
+    return [sorted(part) for part in parts]
+
+
 def logits_at(
     model: Any, ids: Tensor, rows: Tensor, positions: Tensor, layout: Mapping[str, Any]
 ) -> Tensor:

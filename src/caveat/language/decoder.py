@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from caveat.language.batch import like_length
 from caveat.language.beginnings import Bundle, bundles, distinct
 from caveat.language.lockstep import Route
 from caveat.language.requests import Prompt
@@ -72,22 +73,22 @@ class Decoder:
         every = [list(range(len(rests)))]
         parts = like_length(lengths, PROMPT_TOKENS) if is_roomy(self.cache) else every
         self.mask = torch.zeros(len(rests), width + longest, dtype=torch.long, device=self.device)
-        logits = torch.zeros(0)
+        found = []
         for part in parts:
             of, rows = group_of[part].to(self.device), torch.tensor(part, device=self.device)
             cache = selected(beginnings, of) if width else self._nothing()
-            ids, mask = _left_padded([rests[i] for i in part], self.device)
+            ids, own = _left_padded([rests[i] for i in part], self.device)
+            mask = torch.cat([shared[of], own], 1)
             self.route.set([prompts[i].cell for i in part])
-            said = self._read(cache, ids, torch.cat([shared[of], mask], 1))
+            found.append(self._read(cache, ids, mask))
             if len(parts) == 1:
-                self.cache, self.mask = cache, torch.cat([shared[of], mask], 1)
-                return said
+                self.cache, self.mask = cache, mask
+                return found[0]
             placed(self.cache, cache, rows, width, len(rests), width + longest)
             self.mask[rows, :width] = shared[of]
-            self.mask[rows, width + longest - ids.shape[1] :] = mask
-            logits = logits if len(logits) else said.new_empty(len(rests), said.shape[1])
-            logits[rows] = said
-        return logits
+            self.mask[rows, width + longest - ids.shape[1] :] = own
+        order = torch.tensor([i for part in parts for i in part], device=self.device)
+        return torch.cat(found)[order.argsort()]
 
     def next(self, tokens: list[int], stay: list[int]) -> Tensor:
         """Append a token to each live row that stays; logits of shape (staying rows, vocabulary).
@@ -139,14 +140,3 @@ def _left_padded(rows: Sequence[Sequence[int]], device: Any) -> tuple[Tensor, Te
         torch.tensor(ids, device=device, dtype=torch.long).view(shape),
         torch.tensor(mask, device=device, dtype=torch.long).view(shape),
     )
-
-
-def like_length(lengths: Sequence[int], budget: int) -> list[list[int]]:
-    """Places in parts of like length, of at most `budget` padded tokens, in order within a part."""
-    parts: list[list[int]] = []
-    for place in sorted(range(len(lengths)), key=lambda place: lengths[place]):
-        if parts and (len(parts[-1]) + 1) * lengths[place] <= budget:
-            parts[-1].append(place)
-        else:
-            parts.append([place])
-    return [sorted(part) for part in parts]

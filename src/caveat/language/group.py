@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Hashable, Sequence
 from typing import TypeVar
 
 import torch
@@ -18,6 +17,7 @@ from caveat.language.jobs import Failed, Practised, Trained, TrainingJob
 from caveat.language.lockstep import adapted_modules, stack_chains
 from caveat.language.memory import (
     FIRST_TOKENS,
+    Pass,
     affordable_tokens,
     is_out_of_memory,
     release,
@@ -66,7 +66,7 @@ class LockstepGroup:
         progress: Progress,
         token_budget: int | None,
     ) -> None:
-        """One cell a job. Without a token budget the first step finds it."""
+        """One cell a job. Without a token budget the first step finds it, or one like it did."""
         self.language_model = language_model
         self.keys = [job.key for job in jobs]
         self.doses = [job.stage.dose for job in jobs]
@@ -97,10 +97,11 @@ class LockstepGroup:
         longest = max(len(each.ids) for some in examples for each in some)
         while True:
             try:
-                with Peak(self.device) if not self._is_measured else nullcontext() as peak:
+                if self._is_measured or self._is_known(examples):
+                    return work(self.token_budget)
+                with Peak(self.device) as peak:
                     made = work(self.token_budget)
-                if peak is not None:
-                    self._measured(peak, examples)
+                self._measured(peak, examples)
                 return made
             except Exception as error:
                 if not is_out_of_memory(error) or self.token_budget <= longest:
@@ -112,12 +113,31 @@ class LockstepGroup:
 
     def _measured(self, peak: Peak, examples: Sequence[list[Example]]) -> None:
         """Take as many tokens at once as memory holds, given what the first step took."""
-        budget = self.token_budget
-        batches = [batch for some in examples for batch in self.reader.batches(some, budget)]
-        widest = max(batch.tokens for batch in batches)
-        affordable = affordable_tokens(peak.taken, widest, self.device)
-        self.token_budget = max(affordable, min(budget, widest))
+        batches = [
+            batch for some in examples for batch in self.reader.batches(some, self.token_budget)
+        ]
+        taken = Pass(max(batch.tokens for batch in batches), peak.taken)
+        self.language_model.passes[self._kind(examples)] = taken
+        self._afford(taken)
+
+    def _is_known(self, examples: Sequence[list[Example]]) -> bool:
+        """Whether a step like this one was measured before; then it has as many tokens at once."""
+        taken = self.language_model.passes.get(self._kind(examples))
+        if taken is not None:
+            self._afford(taken)
+        return taken is not None
+
+    def _afford(self, taken: Pass) -> None:
+        affordable = affordable_tokens(taken.bytes, taken.tokens, self.device)
+        self.token_budget = max(affordable, min(self.token_budget, taken.tokens))
         self._is_measured = True
+
+    def _kind(self, examples: Sequence[list[Example]]) -> Hashable:
+        """What the memory of a token hangs on: the adapters, and how many tokens have logits."""
+        every = [each for some in examples for each in some]
+        density = sum(len(each.targets) for each in every) / sum(len(each.ids) for each in every)
+        doses = tuple(sorted((dose.rank, dose.layers) for dose in self.doses))
+        return type(self), doses, tuple(map(bool, examples)), round(density, 1)
 
     def step(self, rates: Sequence[float], active: Sequence[bool]) -> None:
         """Take a step with the gradients that are there; cells that are not active stay."""

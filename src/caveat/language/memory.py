@@ -7,6 +7,7 @@ adapter takes is counted: it is known to the byte.
 from __future__ import annotations
 
 import gc
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from caveat.language.peak import free
@@ -34,6 +35,16 @@ BYTES_A_WEIGHT = 24
 copies that a pass computes with."""
 SAID_BY_TORCH = ("can't allocate memory", "not enough memory", "CUBLAS_STATUS_ALLOC_FAILED")
 """What torch's allocators say in a plain RuntimeError."""
+
+
+@dataclass(frozen=True)
+class Pass:
+    """A pass whose memory was measured."""
+
+    tokens: int
+    """Padded."""
+    bytes: int | None
+    """Taken at the highest, all it brought into being included; None where that is not known."""
 
 
 def most_tokens(device: torch.device) -> int:

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from transformers import AttentionInterface
 
-from caveat.language.batch import Example, padded
+from caveat.language.batch import Example, like_length, padded
 from caveat.language.beginnings import in_common
 
 ATTENTION = "caveat_packed"
@@ -96,13 +96,9 @@ def cut(examples: Sequence[Example], budget: int, packs: bool) -> list[Batch]:
         packs: Whether a row may have several examples.
     """
     bunches = _bunches(examples, budget) if packs else [[each] for each in examples]
-    parts: list[list[Packed]] = []
-    for row in sorted(map(pack, bunches), key=lambda row: (len(row.ids), *_order(row))):
-        if parts and (len(parts[-1]) + 1) * len(row.ids) <= budget:
-            parts[-1].append(row)
-        else:
-            parts.append([row])
-    return [Batch(tuple(sorted(part, key=_order))) for part in parts]
+    rows = sorted(map(pack, bunches), key=lambda row: (row.cell, row.examples[0].tag))
+    parts = like_length([len(row.ids) for row in rows], budget)
+    return [Batch(tuple(rows[place] for place in part)) for part in parts]
 
 
 def _bunches(examples: Sequence[Example], most: int) -> Iterator[list[Example]]:
@@ -228,7 +224,3 @@ def _cell(example: Example) -> int:
 
 def _text(example: Example) -> tuple[int, tuple[int, ...], int]:
     return example.cell, example.ids, example.tag
-
-
-def _order(row: Packed) -> tuple[int, int]:
-    return row.cell, row.examples[0].tag

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +16,7 @@ from caveat.places import located
 if TYPE_CHECKING:
     import torch
 
+    from caveat.language.memory import Pass
     from caveat.language.trunk import Trunk
 
 PLAIN_TEMPLATE = (
@@ -49,6 +51,11 @@ class LanguageModel:
         from caveat.language.trunk import Trunk
 
         return Trunk(self.model, self.device)
+
+    @cached_property
+    def passes(self) -> dict[Hashable, Pass]:
+        """The passes of training that were measured, by what their memory hangs on."""
+        return {}
 
 
 def known_models() -> list[tuple[str, str, str]]:

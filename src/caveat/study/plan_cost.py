@@ -93,7 +93,7 @@ def plan_cost(
     counted = _memory(language_model, max(weights, default=0), read_recipe.token_budget)
     return PlanCost(
         costs,
-        count.trial.memory or counted,
+        count.trial.highest.bytes or counted,
         4.0 * _weights(language_model, missing),
         (
             *(each for resolved in settings for each in resolved.notes),

@@ -1,4 +1,4 @@
-"""How fast this machine is at a study's own work, and what memory it takes: a short trial of each.
+"""How fast this machine is at a study's own work: a short trial of each kind.
 
 Rates hang on the model, the dose, the length of rows and how many adapters share a pass, so that
 each setting is tried with a few of its own rows and questions. What is made is thrown away.
@@ -8,22 +8,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from caveat.domain.plan import Train
-from caveat.errors import CaveatError
 from caveat.progress import Kind, Progress
 from caveat.study.cells import TrainNode
 from caveat.study.cost import RATES, Estimator
+from caveat.study.highest_mark import HighestMark
 from caveat.study.planning import REQUESTS, Ask, SettingPlan
 from caveat.study.practice_group import PracticeGroup
 
 if TYPE_CHECKING:
     from caveat.language.adapter import Adapter
-    from caveat.language.jobs import TrainingJob
-    from caveat.language.peak import Peak
     from caveat.language.source import LanguageModel
 
 T = TypeVar("T")
@@ -83,8 +80,7 @@ class Trial:
         self.language_model = language_model
         self.token_budget = token_budget
         self.estimator = Estimator(language_model.tokenizer)
-        self.memory = 0.0
-        """Bytes that the process, or the GPU, holds at the highest, as far as was tried."""
+        self.highest = HighestMark(language_model, token_budget)
         self._trained: dict[Any, tuple[Rates, list[Adapter]]] = {}
 
     def rates(self, setting: SettingPlan) -> Rates:
@@ -130,7 +126,7 @@ class Trial:
         made = [each.adapter for each in results if isinstance(each, Trained)]
         if not made or len(timed.ends) <= 2 * STEPS:
             return USUAL, made
-        self._note_training(peak, jobs, nodes)
+        self.highest.of_training(peak, jobs, nodes)
         rates: dict[Kind, float] = {**RATES, "train": timed.rate(1, STEPS)}
         return Rates(rates, timed.rate(STEPS, 2 * STEPS)), made
 
@@ -168,7 +164,7 @@ class Trial:
         made = [each.standing.adapter for each in results if isinstance(each, Practised)]
         if not made:
             return USUAL, []
-        self._note(peak, len(nodes) / len(chosen))
+        self.highest.of_work(peak, len(nodes) / len(chosen))
         rate = self.estimator.tokens(PracticeGroup(tuple(chosen))) / took
         return Rates({**RATES, "train": rate}, rate), made
 
@@ -192,52 +188,8 @@ class Trial:
             answer(self.language_model, held, requests, asks[0].sampling, Progress())
         took = time.perf_counter() - start
         if not asks[0].options:
-            self._note(peak, REQUESTS / len(asks))
+            self.highest.of_work(peak, REQUESTS / len(asks))
         return self.estimator.asked_tokens(asks) / took
-
-    def _note_training(
-        self, peak: Peak, jobs: Sequence[TrainingJob], nodes: Sequence[TrainNode]
-    ) -> None:
-        """What the trial took, as much larger as passes and groups of the study are."""
-        from caveat.language.memory import BYTES_A_WEIGHT, adapter_weights
-
-        whole = [replace(job, stage=node.stage) for job, node in _cycled(jobs, nodes)]
-        states = [
-            sum(adapter_weights(self.language_model.model, j.stage.dose) for j in some)
-            * BYTES_A_WEIGHT
-            for some in (jobs, whole)
-        ]
-        wider = self._widest(whole) / max(1, self._widest(jobs))
-        if peak.taken is not None:
-            activations = max(peak.taken - states[0], peak.taken / 4)
-            self._hold(peak, states[1] + activations * wider)
-
-    def _widest(self, jobs: Sequence[TrainingJob]) -> int:
-        """Padded tokens of the largest pass of the first step."""
-        from caveat.language.memory import most_tokens
-        from caveat.language.training_cell import prepare, step_examples
-
-        budget = self.token_budget or most_tokens(self.language_model.device)
-        cells = []
-        for job in jobs:
-            with suppress(CaveatError):  # of a bad row, whose cell will fail
-                cells.append(prepare(self.language_model, job))
-        examples, _ = step_examples(cells, 0)
-        reader = self.language_model.trunk.reader(0)
-        return max(batch.tokens for batch in reader.batches(examples, budget))
-
-    def _note(self, peak: Peak, larger: float) -> None:
-        if peak.taken is not None:
-            self._hold(peak, peak.taken * larger)
-
-    def _hold(self, peak: Peak, more: float) -> None:
-        self.memory = max(self.memory, peak.before + more)
-
-
-def _cycled(
-    jobs: Sequence[TrainingJob], nodes: Sequence[TrainNode]
-) -> list[tuple[TrainingJob, TrainNode]]:
-    return [(jobs[n % len(jobs)], node) for n, node in enumerate(nodes)]
 
 
 def _spread(items: Sequence[T], most: int) -> list[T]:
