@@ -32,7 +32,7 @@ class Wanted:
     """Where in a batch predictions count, one entry a supervised token."""
 
     rows: Tensor
-    positions: Tensor
+    """The number of its example."""
     tokens: Tensor
     """The token that is to be predicted there."""
     weights: Tensor
@@ -41,10 +41,10 @@ class Wanted:
 def wanted_of(part: Sequence[Example], device: Any) -> Wanted:
     """The targets of a batch's examples, in order."""
     where = [(i, p) for i, example in enumerate(part) for p in example.targets]
-    rows, positions = torch.tensor(where, device=device).T
+    rows = torch.tensor([i for i, _ in where], device=device)
     tokens = torch.tensor([part[i].ids[p] for i, p in where], device=device)
     weights = torch.tensor([part[i].weight for i, _ in where], device=device)
-    return Wanted(rows, positions, tokens, weights)
+    return Wanted(rows, tokens, weights)
 
 
 def padded(rows: Sequence[Sequence[int]], fill: int, device: Any) -> Tensor:

@@ -56,9 +56,10 @@ class _UpdatedLinear(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, *lows = ctx.saved_tensors
+        grad = grad.contiguous()
         into_x = grad @ weight if ctx.needs_input_grad[0] else None
         for term, low in zip(ctx.terms, lows, strict=True):
-            term.back(grad.contiguous(), x, low, into_x)
+            term.back(grad, x, low, into_x)
         return into_x, *[None] * (len(ctx.needs_input_grad) - 1)
 
 
