@@ -165,14 +165,15 @@ def test_out_of_memory_is_split_and_retried(tiny, alone, monkeypatch):
         def say(self, message: str) -> None:
             said.append(message)
 
-    real = module.logits_at
+    real = module.padded
 
-    def scarce(model, ids, rows, positions, layout):
+    def scarce(rows, fill, device):
+        ids = real(rows, fill, device)
         if ids.numel() > 150:
             torch.empty(1 << 60, dtype=torch.uint8)  # more than any machine has
-        return real(model, ids, rows, positions, layout)
+        return ids
 
-    monkeypatch.setattr(module, "logits_at", scarce)
+    monkeypatch.setattr(module, "padded", scarce)
     (result,) = train(tiny, [JOBS[0]], Listening(), token_budget=1000)
     assert difference(result.adapter, alone["long"].adapter) < 2e-5
     assert said and "out of memory" in said[0]

@@ -1,16 +1,13 @@
-"""Batches: rows of token ids padded side by side, and the two halves of a forward pass."""
+"""What batches are made of: examples, where predictions are wanted, rows padded side by side."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
-
-SCALED_LOGITS = ("final_logit_softcapping", "logit_scale", "logits_scaling")
-"""Configuration keys of models whose logits are more than the head applied to hidden states."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,19 +65,3 @@ def like_length(lengths: Sequence[int], budget: int) -> list[list[int]]:
         else:
             parts.append([place])
     return [sorted(part) for part in parts]
-
-
-def logits_at(
-    model: Any, ids: Tensor, rows: Tensor, positions: Tensor, layout: Mapping[str, Any]
-) -> Tensor:
-    """Logits of shape (wanted, vocabulary) where they are wanted, and nowhere else.
-
-    Args:
-        ids: Right-padded token ids of shape (rows, positions).
-        rows, positions: Where logits are wanted, each of shape (wanted,).
-        layout: Of packed rows: see `packing.layout`.
-    """
-    if any(getattr(model.config, key, None) for key in SCALED_LOGITS):
-        return model(input_ids=ids, use_cache=False, **layout).logits[rows, positions]
-    hidden = model.get_decoder()(input_ids=ids, use_cache=False, **layout).last_hidden_state
-    return model.get_output_embeddings()(hidden[rows, positions])

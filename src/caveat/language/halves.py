@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from caveat.language.batch import SCALED_LOGITS
+from caveat.language.head import has_scaled_logits
 
 NOT_PACKED: Mapping[str, Any] = MappingProxyType({})
 PROBED_TOKENS = 8
@@ -58,7 +58,7 @@ def halves(model: Any, layer: int) -> Halves | None:
     layers would expect the rows of a batch.
     """
     decoder = model.get_decoder()
-    if any(getattr(model.config, key, None) for key in SCALED_LOGITS) or not _uniform(decoder):
+    if has_scaled_logits(model) or not _uniform(decoder):
         return None
     try:
         nothing = nn.Identity()

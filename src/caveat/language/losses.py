@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import takewhile
 
-import torch
 from torch import Tensor
 
 from caveat.language.batch import Example, wanted_of
@@ -71,6 +70,5 @@ def weighted_losses(reader: Reader, batch: Batch, route: Route) -> tuple[Tensor,
     """Of a batch, in order of its targets: each token's loss times its weight, and the number of
     its example."""
     wanted = wanted_of(batch.examples, reader.device)
-    logits = reader.logits(batch, route).float()
-    losses = torch.nn.functional.cross_entropy(logits, wanted.tokens, reduction="none")
+    losses = -reader.log_probabilities(batch, route, wanted.tokens)
     return losses * wanted.weights, wanted.rows

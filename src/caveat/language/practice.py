@@ -14,7 +14,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from caveat.language.batch import Example, Wanted, wanted_of
+from caveat.language.batch import Example, wanted_of
 from caveat.language.group import LockstepGroup, in_lockstep
 from caveat.language.grpo import clipped_loss, divergence
 from caveat.language.jobs import Failed, PracticeJob, Practised
@@ -152,13 +152,13 @@ class _Group(LockstepGroup):
             [replies[example.tag].advantage is None for example in part], device=self.device
         )[wanted.rows]
         heat = self._by_cell(part, "temperature")[wanted.rows].masked_fill(taught, 1.0)
-        now = self._log_probabilities(batch, wanted, heat, route)
+        now = self.reader.log_probabilities(batch, route, wanted.tokens, heat)
         lengths = [len(example.targets) for example in part]
         if any(example.tag not in kept for example in part):
             before = None
             if any(self.cells[example.cell].practice.kl for example in part):
                 with torch.no_grad(), route.as_before():
-                    before = self._log_probabilities(batch, wanted, heat, route)
+                    before = self.reader.log_probabilities(batch, route, wanted.tokens, heat)
                     before = before.split(lengths)
             for place, (example, old) in enumerate(
                 zip(part, now.detach().split(lengths), strict=True)
@@ -185,14 +185,6 @@ class _Group(LockstepGroup):
             sums.index_add(0, cells, weighted.detach()),
             sums.index_add(0, cells, (gaps * wanted.weights).detach()),
         )
-
-    def _log_probabilities(
-        self, batch: Batch, wanted: Wanted, heat: Tensor, route: Route
-    ) -> Tensor:
-        """Of each wanted token, at the temperature it was drawn with."""
-        logits = self.reader.logits(batch, route).float()
-        shares = (logits / heat[:, None]).log_softmax(-1)
-        return shares.gather(1, wanted.tokens[:, None])[:, 0]
 
     def _by_cell(self, part: list[Example], name: str) -> Tensor:
         values = [float(getattr(self.cells[example.cell].practice, name)) for example in part]

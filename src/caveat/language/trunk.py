@@ -7,14 +7,16 @@ seed. Float error aside, nothing depends on whether they were remembered.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from caveat.language.batch import Example, logits_at, padded
+from caveat.language.batch import Example, padded
 from caveat.language.halves import Halves, halves
+from caveat.language.head import has_scaled_logits, of_hidden, of_logits
 from caveat.language.lockstep import Route
 from caveat.language.packing import Batch, Packed, can_pack, cut, layout, pack, told_of
 
@@ -138,30 +140,57 @@ class Reader:
         """Batches of at most `budget` padded tokens each; see `packing.cut`."""
         return cut(examples, budget, self.packs)
 
+    def log_probabilities(
+        self, batch: Batch, route: Route, tokens: Tensor, temperatures: Tensor | None = None
+    ) -> Tensor:
+        """Log-probabilities of the examples' target tokens, in order; see `head.of_logits`."""
+        head = self.trunk.model.get_output_embeddings()
+        if has_scaled_logits(self.trunk.model) or type(head) is not nn.Linear:
+            return of_logits(self.logits(batch, route), tokens, temperatures)
+        return of_hidden(self._hidden(batch, route), head, tokens, temperatures)
+
     def logits(self, batch: Batch, route: Route) -> Tensor:
         """Logits of shape (targets, vocabulary) that predict the examples' targets, in order."""
-        rows, model = batch.rows, self.trunk.model
-        route.set([row.cell for row in rows])
-        told, config = layout(rows, self.device), model.get_decoder().config
-        at, places = self._before_targets(rows)
-        if self.halved is None:
-            ids = padded([row.ids for row in rows], 0, self.device)
-            with told_of(config, told):
-                return logits_at(model, ids, at, places, told)
-        states = self.trunk.states(self.layer, rows, self.halved)
-        with told_of(config, told):
-            hidden = self.halved.above(states, told)
-        return model.get_output_embeddings()(hidden[at, places])
+        model = self.trunk.model
+        if not has_scaled_logits(model):
+            return model.get_output_embeddings()(self._hidden(batch, route))
+        with self._told(batch, route) as told:
+            found = model(input_ids=self._ids(batch), use_cache=False, **told).logits
+        return found[self._before_targets(batch)]
 
-    def _before_targets(self, rows: Sequence[Packed]) -> Tensor:
-        """Rows, and places in them, from which targets are predicted; of shape (2, targets)."""
+    def _hidden(self, batch: Batch, route: Route) -> Tensor:
+        """What the head is given where targets are predicted, of shape (targets, width)."""
+        if self.halved is None:
+            decoder = self.trunk.model.get_decoder()
+            with self._told(batch, route) as told:
+                read = decoder(input_ids=self._ids(batch), use_cache=False, **told)
+            states = read.last_hidden_state
+        else:
+            beneath = self.trunk.states(self.layer, batch.rows, self.halved)
+            with self._told(batch, route) as told:
+                states = self.halved.above(beneath, told)
+        return states[self._before_targets(batch)]
+
+    @contextmanager
+    def _told(self, batch: Batch, route: Route) -> Iterator[dict[str, Any]]:
+        """What a decoder is to be told of a batch, while the context lasts in which it heeds it."""
+        route.set([row.cell for row in batch.rows])
+        told = layout(batch.rows, self.device)
+        with told_of(self.trunk.model.get_decoder().config, told):
+            yield told
+
+    def _ids(self, batch: Batch) -> Tensor:
+        return padded([row.ids for row in batch.rows], 0, self.device)
+
+    def _before_targets(self, batch: Batch) -> tuple[Tensor, ...]:
+        """Rows, and places in them, from which targets are predicted; each of shape (targets,)."""
         found = [
             (number, places[target - 1])
-            for number, row in enumerate(rows)
+            for number, row in enumerate(batch.rows)
             for each, places in zip(row.examples, row.places, strict=True)
             for target in each.targets
         ]
-        return torch.tensor(found, device=self.device).T
+        return tuple(torch.tensor(found, device=self.device).T)
 
 
 def _bound(device: torch.device) -> int:

@@ -1,0 +1,87 @@
+"""Log-probabilities of given tokens straight from hidden states, the head's part in chunks.
+
+A token's log-probability depends on its own hidden state alone, so that its gradient is computed
+with it, and the logits of all tokens are never there together: as in Hsu et al. 2024 (Liger,
+arXiv:2410.10989).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+SCALED_LOGITS = ("final_logit_softcapping", "logit_scale", "logits_scaling")
+"""Configuration keys of models that do more to logits."""
+LOGITS = {"cpu": 1 << 24, "cuda": 1 << 27}
+"""Of one chunk, by kind of device: few enough to be soon in memory, enough for a fast product."""
+
+
+def has_scaled_logits(model: Any) -> bool:
+    """Whether a model's logits are more than its head applied to hidden states."""
+    return any(getattr(model.config, key, None) for key in SCALED_LOGITS)
+
+
+def of_logits(logits: Tensor, tokens: Tensor, temperatures: Tensor | None = None) -> Tensor:
+    """Log-probabilities of tokens, in nats, of shape (n,).
+
+    Args:
+        logits: Shape (n, vocabulary).
+        tokens: Shape (n,).
+        temperatures: What the logits are divided by, of shape (n,); 1 where None.
+    """
+    logits = logits.float()
+    if temperatures is not None:
+        logits = logits / temperatures[:, None]
+    return -nn.functional.cross_entropy(logits, tokens, reduction="none")
+
+
+def of_hidden(
+    hidden: Tensor, head: nn.Linear, tokens: Tensor, temperatures: Tensor | None = None
+) -> Tensor:
+    """`of_logits` of what a head makes of hidden states (n, width); it learns nothing itself."""
+    return _OfHidden.apply(hidden, head.weight, head.bias, tokens, temperatures)
+
+
+class _OfHidden(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        hidden: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        tokens: Tensor,
+        temperatures: Tensor | None,
+    ) -> Tensor:
+        chunk = max(1, LOGITS.get(hidden.device.type, LOGITS["cpu"]) // len(weight))
+        room = hidden.new_empty(min(chunk, len(hidden)), len(weight))
+        found = torch.empty(len(hidden), dtype=torch.float32, device=hidden.device)
+        slopes = torch.empty_like(hidden) if ctx.needs_input_grad[0] else None
+        for start in range(0, len(hidden), chunk):
+            some = slice(start, start + chunk)
+            logits = torch.mm(hidden[some], weight.T, out=room[: len(hidden[some])])
+            if bias is not None:
+                logits += bias
+            logits = logits.float()
+            if temperatures is not None:
+                logits /= temperatures[some, None]
+            wanted = tokens[some, None]
+            highest = logits.amax(1, keepdim=True)
+            at = logits.gather(1, wanted) - highest
+            shares = logits.sub_(highest).exp_()
+            total = shares.sum(1, keepdim=True)
+            found[some] = (at - total.log())[:, 0]
+            if slopes is not None:
+                back = shares.scatter_add_(1, wanted, -total).to(weight.dtype) @ weight
+                if temperatures is not None:
+                    total *= temperatures[some, None]
+                slopes[some] = back / -total
+        ctx.save_for_backward(slopes)
+        return found
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        (slopes,) = ctx.saved_tensors
+        return (grad[:, None] * slopes).to(slopes.dtype), None, None, None, None
