@@ -10,6 +10,7 @@ import gc
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from caveat.language.heap import give_back
 from caveat.language.peak import free
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 TOKEN_BUDGET = 1536
 """Padded tokens of a pass that is not measured: for the inner products of a forecast; and, twice as
 many, where no gradients are kept."""
-MOST_TOKENS = {"cpu": 768, "cuda": 16384}
+MOST_TOKENS = {"cpu": 1536, "cuda": 16384}
 """Padded tokens of one pass beyond which no speed is gained, by kind of device."""
 FIRST_TOKENS = 512
 """Of the pass that is measured; where even that does not fit, it is halved."""
@@ -62,6 +63,9 @@ def affordable_tokens(taken: int | None, tokens: int, device: torch.device) -> i
     most = most_tokens(device)
     if taken is None:
         return most
+    wanted = taken * most / tokens / SHARE
+    if free(device) < wanted:
+        give_back()
     return max(1, min(most, int(SHARE * free(device) * tokens / max(taken, 1))))
 
 
@@ -94,5 +98,6 @@ def release() -> None:
     import torch
 
     gc.collect()
+    give_back()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()

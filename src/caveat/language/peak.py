@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Iterator
 from pathlib import Path
 
 import torch
+
+from caveat.language.heap import give_back
 
 CGROUPS = Path("/sys/fs/cgroup")
 PROCESS = Path("/proc/self")
@@ -71,11 +72,12 @@ class Peak:
 
 def _resident_from_now_on() -> int | None:
     """Resident bytes, all that is free given back, and the highest mark set to them."""
+    if not give_back():
+        return None
     try:
-        ctypes.CDLL(None).malloc_trim(0)
         (PROCESS / "clear_refs").write_text("5")
         return _status("VmRSS")
-    except (OSError, AttributeError, KeyError):  # no Linux, or not its usual C library
+    except (OSError, KeyError):  # no Linux
         return None
 
 

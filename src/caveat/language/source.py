@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from caveat.errors import CaveatError
-from caveat.language import tiny, wheel
+from caveat.language import heap, tiny, wheel
 from caveat.language.files import sha256_of_folder
 from caveat.places import located
 
@@ -126,6 +126,7 @@ def load(name: str, dtype: str = "float32", device: str = "auto") -> LanguageMod
     if not tokenizer.is_fast:
         raise CaveatError(f"model '{name}' has no fast tokenizer; character offsets need one")
     place = _device(device)
+    heap.keep()
     model.to(device=place, dtype=getattr(torch, dtype)).eval().requires_grad_(False)
     return LanguageModel(
         name, f"{identity}/{dtype}", model, tokenizer, place, inserted_system(tokenizer)

@@ -141,8 +141,10 @@ class NodeGroup(Generic[SomeNode]):
 
 def room_beside(language_model: LanguageModel) -> Room:
     """The memory that is left where a model lies."""
+    from caveat.language.heap import give_back
     from caveat.language.peak import free
 
+    give_back()
     return Room(free(language_model.device), language_model.device.type)
 
 
