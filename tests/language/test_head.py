@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from caveat.language import head as module
+from caveat.language import memory
 from caveat.language.head import of_hidden, of_logits
 
 COUNT, WIDTH, VOCABULARY = 7, 6, 11
@@ -37,7 +37,7 @@ def given(seed, bias=False, dtype=torch.float32):
 @pytest.mark.parametrize("warm", [False, True])
 @pytest.mark.parametrize("rows", [1, 3, 7, 100])
 def test_chunks_of_any_size_give_the_same(monkeypatch, rows, warm, bias):
-    monkeypatch.setitem(module.LOGITS, "cpu", rows * VOCABULARY)
+    monkeypatch.setitem(memory.LOGITS, "cpu", rows * VOCABULARY)
     temperatures = torch.linspace(0.5, 2.0, COUNT) if warm else None
     one, other = both(*given(rows, bias), temperatures)
     assert torch.allclose(one[0], other[0], atol=1e-6)
@@ -45,7 +45,7 @@ def test_chunks_of_any_size_give_the_same(monkeypatch, rows, warm, bias):
 
 
 def test_a_vocabulary_larger_than_a_chunk_goes_token_by_token(monkeypatch):
-    monkeypatch.setitem(module.LOGITS, "cpu", VOCABULARY - 1)
+    monkeypatch.setitem(memory.LOGITS, "cpu", VOCABULARY - 1)
     one, other = both(*given(0))
     assert torch.allclose(one[0], other[0], atol=1e-6)
 

@@ -12,10 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from caveat.language.memory import logits_at_once
+
 SCALED_LOGITS = ("final_logit_softcapping", "logit_scale", "logits_scaling")
 """Configuration keys of models that do more to logits."""
-LOGITS = {"cpu": 1 << 24, "cuda": 1 << 27}
-"""Of one chunk, by kind of device: few enough to be soon in memory, enough for a fast product."""
 
 
 def has_scaled_logits(model: Any) -> bool:
@@ -54,7 +54,7 @@ class _OfHidden(torch.autograd.Function):
         tokens: Tensor,
         temperatures: Tensor | None,
     ) -> Tensor:
-        chunk = max(1, LOGITS.get(hidden.device.type, LOGITS["cpu"]) // len(weight))
+        chunk = max(1, logits_at_once(hidden.device) // len(weight))
         room = hidden.new_empty(min(chunk, len(hidden)), len(weight))
         found = torch.empty(len(hidden), dtype=torch.float32, device=hidden.device)
         slopes = torch.empty_like(hidden) if ctx.needs_input_grad[0] else None

@@ -23,6 +23,9 @@ TOKEN_BUDGET = 1536
 many, where no gradients are kept."""
 MOST_TOKENS = {"cpu": 1536, "cuda": 16384}
 """Padded tokens of one pass beyond which no speed is gained, by kind of device."""
+LOGITS = {"cpu": 1 << 24, "cuda": 1 << 27}
+"""In memory together where the head is computed in chunks, by kind of device: few, and yet enough
+for a fast product."""
 FIRST_TOKENS = 512
 """Of the pass that is measured; where even that does not fit, it is halved."""
 MOST_ADAPTERS = {"cpu": 8, "cuda": 32}
@@ -51,6 +54,11 @@ class Pass:
 def most_tokens(device: torch.device) -> int:
     """Padded tokens of a pass where memory does not matter."""
     return MOST_TOKENS.get(device.type, FIRST_TOKENS)
+
+
+def logits_at_once(device: torch.device) -> int:
+    """Logits of one chunk of the head."""
+    return LOGITS.get(device.type, LOGITS["cpu"])
 
 
 def affordable_tokens(taken: int | None, tokens: int, device: torch.device) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from caveat.language.memory import adapter_weights, most_tokens
+from caveat.language.memory import adapter_weights, logits_at_once, most_tokens
 from caveat.progress import Kind
 from caveat.readouts import READOUTS
 from caveat.study.bench import room_beside
@@ -32,8 +32,8 @@ UNCALIBRATED = (
 )
 TOKENS_JUDGED = 500
 """Of one judgement of a short reply: seen are 400 to 430 with SmolLM2's tokenizer."""
-ACTIVATIONS = 18
-"""Stored values a token, layer and unit of width, seen on SmolLM2-135M in training."""
+ACTIVATIONS = 27
+"""Stored values a token, layer and unit of width, seen on SmolLM2-135M in training (docs/scale.md)."""
 
 
 @dataclass(frozen=True)
@@ -163,9 +163,9 @@ def _weights(language_model: LanguageModel, nodes: list[TrainNode]) -> int:
 
 
 def _memory(language_model: LanguageModel, adapters: int, token_budget: int | None) -> float:
-    """Base weights; adapters with gradients and AdamW's two moments; activations of one pass."""
+    """Base weights; adapters with gradients and AdamW's two moments; activations and logits."""
     config = language_model.model.config
     weights = sum(each.numel() * each.element_size() for each in language_model.model.parameters())
-    width = config.num_hidden_layers * config.hidden_size * ACTIVATIONS + 2 * config.vocab_size
+    width = config.num_hidden_layers * config.hidden_size * ACTIVATIONS
     tokens = token_budget or most_tokens(language_model.device)
-    return weights + 4.0 * 4 * adapters + 4.0 * tokens * width
+    return weights + 4.0 * (4 * adapters + tokens * width + logits_at_once(language_model.device))
