@@ -33,7 +33,7 @@ UNCALIBRATED = (
 TOKENS_JUDGED = 500
 """Of one judgement of a short reply: seen are 400 to 430 with SmolLM2's tokenizer."""
 ACTIVATIONS = 27
-"""Stored values a token, layer and unit of width, seen on SmolLM2-135M in training (docs/scale.md)."""
+"""Stored values a token, layer and unit of width in training: docs/scale.md."""
 
 
 @dataclass(frozen=True)
