@@ -30,7 +30,7 @@ install-ray: install
 	$(BIN)/python -m pip install --quiet ray==2.49.0
 
 test-slow: install-ray
-	$(BIN)/python -m pytest -m slow
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow -n auto --dist loadgroup
 
 # A short form of each; the whole ones: docs/speed.md, and the head of each file.
 bench: install

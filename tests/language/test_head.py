@@ -71,3 +71,11 @@ def test_where_nothing_learns_the_values_are_the_same():
     with torch.inference_mode():
         values = of_hidden(hidden, head, tokens)
         assert torch.allclose(values, of_logits(head(hidden), tokens), atol=1e-6)
+
+
+def test_half_precision_holds_a_large_flat_vocabulary():
+    head = nn.Linear(WIDTH, 70_000, bias=False, dtype=torch.float16).requires_grad_(False)
+    tokens = torch.arange(COUNT)
+    one, other = both(torch.randn(COUNT, WIDTH).half() / 100, head, tokens)
+    assert one[1].isfinite().all()
+    assert torch.allclose(one[1].float(), other[1].float(), atol=1e-2)

@@ -58,6 +58,14 @@ def test_tokens_of_a_pass_are_what_memory_holds(monkeypatch):
     assert affordable_tokens(None, 500, CPU) == memory.MOST_TOKENS["cpu"]
 
 
+def test_what_is_kept_counts_where_tokens_want_it(monkeypatch):
+    room = [1_000_000]
+    monkeypatch.setattr(memory, "free", lambda device: room[0])
+    monkeypatch.setattr(memory, "give_back", lambda: room.append(room.pop() + 1_000_000))
+    assert affordable_tokens(500, 500, CPU) == memory.MOST_TOKENS["cpu"] and room == [1_000_000]
+    assert affordable_tokens(1_000_000, 500, CPU) == 650 and room == [2_000_000]
+
+
 @pytest.mark.parametrize(("room", "tokens"), [(10**12, 1536), (0, 512)])
 def test_training_goes_on_with_what_the_first_step_has_shown(tiny, monkeypatch, room, tokens):
     """Where even the first step was too much, it goes on as it was: that did fit."""

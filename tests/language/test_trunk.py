@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from transformers import LlamaForCausalLM
+from transformers import GraniteConfig, GraniteForCausalLM, LlamaForCausalLM
 
 from caveat.domain.reply import Sampling
 from caveat.domain.text import Message
@@ -17,6 +17,7 @@ from caveat.language.answer import answer
 from caveat.language.batch import Example
 from caveat.language.halves import lowest_layer
 from caveat.language.jobs import Trained, TrainingJob
+from caveat.language.lockstep import Route
 from caveat.language.packing import Packed, pack
 from caveat.language.requests import Request
 from caveat.language.source import LanguageModel
@@ -222,3 +223,22 @@ def test_training_goes_on_from_rows_that_likelihoods_read(fresh, whole):
     states = reader.trunk.states(2, [lone((5, 6, 7))], reader.halved)
     assert not any(state.is_inference() for state in fresh.trunk._states.values())
     assert not states.is_inference()
+
+
+def test_logits_that_a_model_scales_are_scaled(tiny):
+    llama = tiny.model.config
+    sizes = ("vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers",
+             "num_attention_heads", "num_key_value_heads")  # fmt: skip
+    config = GraniteConfig(**{name: getattr(llama, name) for name in sizes}, logits_scaling=8.0)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = GraniteForCausalLM(config).eval().requires_grad_(False)
+    ids = (5, 9, 2, 7, 4)
+    expected = model(input_ids=torch.tensor([ids])).logits[0, :-1]
+    for layer in (0, 1):
+        reader = replace(tiny, model=model).trunk.reader(layer)
+        (batch,) = reader.batches([Example(0, ids, (1, 2, 3, 4))], 100)
+        assert torch.allclose(reader.logits(batch, Route()), expected, atol=1e-5)
+        found = reader.log_probabilities(batch, Route(), torch.tensor(ids[1:]))
+        logs = expected.log_softmax(-1)[torch.arange(4), torch.tensor(ids[1:])]
+        assert torch.allclose(found, logs, atol=1e-5)

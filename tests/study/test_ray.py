@@ -20,7 +20,11 @@ from caveat.study.run import run
 from toy_study import SMALL, TOY, Heard, marks, same_table, small
 
 pytest.importorskip("ray", reason="Ray is not installed: make install-ray")
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.xdist_group("ray"),
+    pytest.mark.filterwarnings("ignore"),
+]
 
 NODE = {"num_cpus": 1, "object_store_memory": 80_000_000, "include_dashboard": False}
 SETTING = {"behaviour": str(TOY), "caveat": "password", "dose": {**SMALL, "epochs": 40}}

@@ -28,7 +28,7 @@ class Example:
 class Wanted:
     """Where in a batch predictions count, one entry a supervised token."""
 
-    rows: Tensor
+    examples: Tensor
     """The number of its example."""
     tokens: Tensor
     """The token that is to be predicted there."""
@@ -38,10 +38,10 @@ class Wanted:
 def wanted_of(part: Sequence[Example], device: Any) -> Wanted:
     """The targets of a batch's examples, in order."""
     where = [(i, p) for i, example in enumerate(part) for p in example.targets]
-    rows = torch.tensor([i for i, _ in where], device=device)
-    tokens = torch.tensor([part[i].ids[p] for i, p in where], device=device)
+    examples = torch.tensor([i for i, _ in where], dtype=torch.long, device=device)
+    tokens = torch.tensor([part[i].ids[p] for i, p in where], dtype=torch.long, device=device)
     weights = torch.tensor([part[i].weight for i, _ in where], device=device)
-    return Wanted(rows, tokens, weights)
+    return Wanted(examples, tokens, weights)
 
 
 def padded(rows: Sequence[Sequence[int]], fill: int, device: Any) -> Tensor:

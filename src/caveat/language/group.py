@@ -133,11 +133,9 @@ class LockstepGroup:
         self._is_measured = True
 
     def _kind(self, examples: Sequence[list[Example]]) -> Hashable:
-        """What the memory of a token hangs on: the adapters, and how many tokens have logits."""
-        every = [each for some in examples for each in some]
-        density = sum(len(each.targets) for each in every) / sum(len(each.ids) for each in every)
+        """What the memory of a token hangs on: the adapters, and how many tokens have loss."""
         doses = tuple(sorted((dose.rank, dose.layers) for dose in self.doses))
-        return type(self), doses, tuple(map(bool, examples)), round(density, 1)
+        return type(self), doses, tuple(_density(some) for some in examples)
 
     def step(self, rates: Sequence[float], active: Sequence[bool]) -> None:
         """Take a step with the gradients that are there; cells that are not active stay."""
@@ -215,3 +213,9 @@ class LockstepGroup:
             for state in (self.optimiser.first, self.optimiser.second)
             for view in (state[place][k, :rank], state[place + 1][k, :, :rank])
         )
+
+
+def _density(examples: Sequence[Example]) -> float:
+    """Targets a token, to a tenth; 0 where there are none."""
+    tokens = sum(len(each.ids) for each in examples)
+    return round(sum(len(each.targets) for each in examples) / max(1, tokens), 1)

@@ -73,10 +73,9 @@ class _OfHidden(torch.autograd.Function):
             total = shares.sum(1, keepdim=True)
             found[some] = (at - total.log())[:, 0]
             if slopes is not None:
-                back = shares.scatter_add_(1, wanted, -total).to(weight.dtype) @ weight
-                if temperatures is not None:
-                    total *= temperatures[some, None]
-                slopes[some] = back / -total
+                off = shares.div_(-total).scatter_add_(1, wanted, torch.ones_like(total))
+                back = off.to(weight.dtype) @ weight
+                slopes[some] = back if temperatures is None else back / temperatures[some, None]
         ctx.save_for_backward(slopes)
         return found
 

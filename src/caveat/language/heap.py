@@ -11,17 +11,18 @@ import ctypes
 MMAP_THRESHOLD = -3
 TRIM_THRESHOLD = -1
 """Parameters of glibc's `mallopt`, as its malloc.h numbers them."""
-LARGEST = 1 << 30
-"""Bytes of a piece of memory that is kept; a larger one is given back at once."""
+LARGEST = (1 << 30, 1 << 25)
+"""Bytes of a piece of memory that is kept, where a larger one is given back at once; before glibc
+2.35 the second is the most that may be asked for."""
 KEPT = (1 << 31) - 1
-"""Bytes that are kept at most: as many as the parameter can say."""
+"""Bytes free at the top of the heap beyond which they are given back, as many as the parameter can
+say. What is free beneath something in use stays in any case."""
 
 
 def keep() -> bool:
     """From now on, keep in this process what is free; gives whether that could be asked for."""
-    return bool(_asked("mallopt", MMAP_THRESHOLD, LARGEST)) and bool(
-        _asked("mallopt", TRIM_THRESHOLD, KEPT)
-    )
+    large = any(_asked("mallopt", MMAP_THRESHOLD, size) for size in LARGEST)
+    return large and bool(_asked("mallopt", TRIM_THRESHOLD, KEPT))
 
 
 def give_back() -> bool:

@@ -71,4 +71,4 @@ def weighted_losses(reader: Reader, batch: Batch, route: Route) -> tuple[Tensor,
     its example."""
     wanted = wanted_of(batch.examples, reader.device)
     losses = -reader.log_probabilities(batch, route, wanted.tokens)
-    return losses * wanted.weights, wanted.rows
+    return losses * wanted.weights, wanted.examples

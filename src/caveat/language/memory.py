@@ -1,6 +1,6 @@
 """Memory: how much is read at once, how many adapters share it, and noticing that it has run out.
 
-What a pass takes is measured at the first step of a group, which is cut small for that. What an
+What a pass takes is measured once a kind of training, at a step that is cut small for that. What an
 adapter takes is counted: it is known to the byte.
 """
 

@@ -28,7 +28,8 @@ def share_with(processes: int) -> None:
 
 
 def free(device: torch.device) -> int:
-    """Bytes that can be had on a device; on the CPU within the limit of the container, too."""
+    """Bytes that can be had on a device; on the CPU within the limit of the container, too, and
+    without what this process keeps (see `heap`)."""
     if device.type == "cuda":
         unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return torch.cuda.mem_get_info(device)[0] + unused

@@ -148,10 +148,11 @@ class _Group(LockstepGroup):
     ) -> tuple[Tensor, Tensor]:
         part = batch.examples
         wanted = wanted_of(part, self.device)
+        which = wanted.examples
         taught = torch.tensor(
             [replies[example.tag].advantage is None for example in part], device=self.device
-        )[wanted.rows]
-        heat = self._by_cell(part, "temperature")[wanted.rows].masked_fill(taught, 1.0)
+        )[which]
+        heat = self._by_cell(part, "temperature")[which].masked_fill(taught, 1.0)
         now = self.reader.log_probabilities(batch, route, wanted.tokens, heat)
         lengths = [len(example.targets) for example in part]
         if any(example.tag not in kept for example in part):
@@ -166,8 +167,8 @@ class _Group(LockstepGroup):
                 kept[example.tag] = (old, None if before is None else before[place])
         old = torch.cat([kept[example.tag][0] for example in part])
         worth = torch.tensor([replies[example.tag].advantage or 0.0 for example in part])
-        advantage = worth.to(now)[wanted.rows]
-        low, high = (self._by_cell(part, name)[wanted.rows] for name in ("clip_low", "clip_high"))
+        advantage = worth.to(now)[which]
+        low, high = (self._by_cell(part, name)[which] for name in ("clip_low", "clip_high"))
         losses = torch.where(taught, -now, clipped_loss(now, old, advantage, low, high))
         gaps = torch.zeros_like(losses)
         references = [kept[example.tag][1] for example in part]
@@ -176,10 +177,10 @@ class _Group(LockstepGroup):
                 [o if b is None else b for o, b in zip(now.split(lengths), references, strict=True)]
             )
             gaps = divergence(now, old, before).masked_fill(taught, 0.0)
-            losses = losses + self._by_cell(part, "kl")[wanted.rows] * gaps
+            losses = losses + self._by_cell(part, "kl")[which] * gaps
         weighted = losses * wanted.weights
         weighted.sum().backward()
-        cells = torch.tensor([example.cell for example in part], device=self.device)[wanted.rows]
+        cells = torch.tensor([example.cell for example in part], device=self.device)[which]
         sums = torch.zeros(len(self.cells), device=self.device)
         return (
             sums.index_add(0, cells, weighted.detach()),

@@ -126,7 +126,8 @@ def load(name: str, dtype: str = "float32", device: str = "auto") -> LanguageMod
     if not tokenizer.is_fast:
         raise CaveatError(f"model '{name}' has no fast tokenizer; character offsets need one")
     place = _device(device)
-    heap.keep()
+    if place.type == "cpu":
+        heap.keep()
     model.to(device=place, dtype=getattr(torch, dtype)).eval().requires_grad_(False)
     return LanguageModel(
         name, f"{identity}/{dtype}", model, tokenizer, place, inserted_system(tokenizer)

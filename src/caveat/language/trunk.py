@@ -190,7 +190,7 @@ class Reader:
             for each, places in zip(row.examples, row.places, strict=True)
             for target in each.targets
         ]
-        return tuple(torch.tensor(found, device=self.device).T)
+        return torch.tensor(found, dtype=torch.long, device=self.device).view(-1, 2).unbind(1)
 
 
 def _bound(device: torch.device) -> int:

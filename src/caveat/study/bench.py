@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 from caveat.domain.plan import Train
+from caveat.language.heap import give_back
 from caveat.progress import Progress
 from caveat.study.cells import DerivedNode, SampleNode, TrainNode
 from caveat.study.grouping import Room
@@ -141,7 +142,6 @@ class NodeGroup(Generic[SomeNode]):
 
 def room_beside(language_model: LanguageModel) -> Room:
     """The memory that is left where a model lies."""
-    from caveat.language.heap import give_back
     from caveat.language.peak import free
 
     give_back()

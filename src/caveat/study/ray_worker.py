@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from caveat.language.heap import give_back
 from caveat.progress import Progress
 from caveat.study.attempt import attempt
 from caveat.study.bench import Outcome, Workbench
@@ -69,7 +70,10 @@ class Worker:
             task = left
         said = Said()
         self.bench.progress = said
-        return attempt(task, self.bench), said.lines
+        try:
+            return attempt(task, self.bench), said.lines
+        finally:  # a neighbour may want the memory
+            give_back()
 
 
 def to_send(bench: Workbench) -> Workbench:
