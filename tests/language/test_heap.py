@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from caveat.language import heap
+from caveat.language.source import load
 
 WORK = """
 import gc, sys, psutil, torch
@@ -54,3 +55,10 @@ def test_an_old_one_keeps_smaller_pieces(monkeypatch):
     monkeypatch.setattr(heap.ctypes, "CDLL", lambda name: Old())
     assert heap.keep()
     assert asked[1:] == [(heap.MMAP_THRESHOLD, 1 << 25), (heap.TRIM_THRESHOLD, heap.KEPT)]
+
+
+def test_a_model_on_the_cpu_is_loaded_into_a_process_that_keeps_memory(monkeypatch):
+    asked = []
+    monkeypatch.setattr(heap, "keep", lambda: asked.append("keep"))
+    load("tiny", device="cpu")
+    assert asked == ["keep"]

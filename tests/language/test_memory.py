@@ -88,6 +88,9 @@ def test_training_goes_on_with_what_the_first_step_has_shown(tiny, monkeypatch, 
         assert len(seen) == 1 and (seen[0] <= tokens if room == 0 else seen[0] == tokens)
     train(model, [replace(JOBS[0], stage=stage(10, rank=8))], Progress())
     assert len(seen) == 2
+    every = replace(stage(10, rank=8), loss="everything")
+    train(model, [replace(JOBS[0], stage=every)], Progress())
+    assert len(seen) == 3  # more tokens have loss
 
 
 def test_a_pass_that_is_known_is_sized_by_the_memory_there_is_now(tiny, monkeypatch):

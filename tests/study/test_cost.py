@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
+from caveat.language.memory import logits_at_once
+from caveat.language.source import load
 from caveat.progress import Progress
 from caveat.study import cost, speed
 from caveat.study.cost import Estimator, Meter
-from caveat.study.plan_cost import plan_cost
+from caveat.study.plan_cost import ACTIVATIONS, plan_cost
 from caveat.study.planning import study_plan
 from caveat.study.recipe import read
 from caveat.study.resolve import resolve
@@ -40,6 +43,15 @@ def test_what_is_finished_costs_nothing(tmp_path):
     run(small(), tmp_path)
     done = plan_cost(read(small()), tmp_path, [])
     assert done.settings[0].seconds == 0 and done.disk == 0 and done.memory > 0
+
+
+def test_memory_grows_with_the_tokens_of_a_pass(tmp_path):
+    few, more = (
+        plan_cost(read(small(token_budget=tokens)), tmp_path, []).memory for tokens in (100, 300)
+    )
+    config = load("tiny").model.config
+    a_token = 4 * ACTIVATIONS * config.num_hidden_layers * config.hidden_size
+    assert more - few == 200 * a_token and few > 4 * logits_at_once(torch.device("cpu"))
 
 
 def test_time_left_is_by_the_rates_seen(monkeypatch):
