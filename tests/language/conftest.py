@@ -1,6 +1,10 @@
 """Tiny models, made once a session."""
 
+from dataclasses import replace
+
 import pytest
+import torch
+from transformers import GraniteConfig, GraniteForCausalLM
 
 from caveat.language.source import LanguageModel, load
 
@@ -21,3 +25,16 @@ def tiny_document() -> LanguageModel:
 def any_tiny(request: pytest.FixtureRequest) -> LanguageModel:
     """Each of the two."""
     return request.getfixturevalue(request.param.replace("-", "_"))
+
+
+@pytest.fixture(scope="session")
+def tiny_scaled(tiny: LanguageModel) -> LanguageModel:
+    """A model that scales its logits."""
+    llama = tiny.model.config
+    sizes = ("vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers",
+             "num_attention_heads", "num_key_value_heads")  # fmt: skip
+    config = GraniteConfig(**{name: getattr(llama, name) for name in sizes}, logits_scaling=8.0)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = GraniteForCausalLM(config).eval().requires_grad_(False)
+    return replace(tiny, model=model)

@@ -48,6 +48,25 @@ def test_parts_and_leaving_change_nothing(tiny, prompts, monkeypatch, tokens, fu
     assert drawn(tiny, prompts) == alone
 
 
+@pytest.mark.parametrize("name", ["tiny", "tiny_scaled"])
+@torch.inference_mode()
+def test_logits_are_those_of_the_model_read_whole(request, prompts, name):
+    language_model = request.getfixturevalue(name)
+    read = decoder.Decoder(language_model, prompts, Route())
+    texts = [each.ids for each in prompts]
+    found, expected = read.begin(), whole(language_model.model, texts)
+    assert torch.allclose(found, expected, atol=1e-5)
+    for stay in (list(range(len(texts)))[:-1], [0, 3, 7]):
+        texts = [(*texts[place], 9) for place in stay]
+        found, expected = read.next([9] * len(stay), stay), whole(language_model.model, texts)
+        assert torch.allclose(found, expected, atol=1e-5)
+
+
+def whole(model, texts):
+    """Logits of the token after each text, of shape (texts, vocabulary)."""
+    return torch.stack([model(input_ids=torch.tensor([ids])).logits[0, -1] for ids in texts])
+
+
 def test_another_kind_of_layer_is_read_in_one_part(tiny, prompts, monkeypatch):
     monkeypatch.setattr(decoder, "PROMPT_TOKENS", 8)
     roomy = drawn(tiny, prompts)

@@ -204,9 +204,10 @@ def test_equal_prompts_are_read_once_and_replied_to_as_if_by_themselves(tiny, mo
     chain = stack_chains([[each] for each in adapters(tiny)], tiny.device)
     with stacked(tiny.model, chain) as route:
         alone = [draw(tiny, [p], Sampling(5, 1.0), route, Progress())[0] for p in prompts]
-        forward = type(tiny.model).forward
+        decoder = type(tiny.model.get_decoder())
+        forward = decoder.forward
         monkeypatch.setattr(
-            type(tiny.model), "forward",
+            decoder, "forward",
             lambda self, input_ids, **rest: read.append(input_ids.numel())
             or forward(self, input_ids=input_ids, **rest),
         )  # fmt: skip

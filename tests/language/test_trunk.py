@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from transformers import GraniteConfig, GraniteForCausalLM, LlamaForCausalLM
+from transformers import LlamaForCausalLM
 
 from caveat.domain.reply import Sampling
 from caveat.domain.text import Message
@@ -225,18 +225,12 @@ def test_training_goes_on_from_rows_that_likelihoods_read(fresh, whole):
     assert not states.is_inference()
 
 
-def test_logits_that_a_model_scales_are_scaled(tiny):
-    llama = tiny.model.config
-    sizes = ("vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers",
-             "num_attention_heads", "num_key_value_heads")  # fmt: skip
-    config = GraniteConfig(**{name: getattr(llama, name) for name in sizes}, logits_scaling=8.0)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        model = GraniteForCausalLM(config).eval().requires_grad_(False)
+def test_logits_that_a_model_scales_are_scaled(tiny_scaled):
+    model = tiny_scaled.model
     ids = (5, 9, 2, 7, 4)
     expected = model(input_ids=torch.tensor([ids])).logits[0, :-1]
     for layer in (0, 1):
-        reader = replace(tiny, model=model).trunk.reader(layer)
+        reader = tiny_scaled.trunk.reader(layer)
         (batch,) = reader.batches([Example(0, ids, (1, 2, 3, 4))], 100)
         assert torch.allclose(reader.logits(batch, Route()), expected, atol=1e-5)
         found = reader.log_probabilities(batch, Route(), torch.tensor(ids[1:]))

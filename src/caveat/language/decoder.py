@@ -10,6 +10,7 @@ from torch import Tensor
 
 from caveat.language.batch import like_length
 from caveat.language.beginnings import Bundle, bundles, distinct
+from caveat.language.head import has_scaled_logits
 from caveat.language.lockstep import Route
 from caveat.language.requests import Prompt
 from caveat.language.roomy_cache import is_roomy, placed, roomy_cache, selected
@@ -50,7 +51,7 @@ class Decoder:
         ids, mask = _left_padded([group.shared for group in groups], self.device)
         beginnings = self._nothing()
         if ids.shape[1]:
-            self._read(beginnings, ids, mask)
+            self._read(beginnings, ids, mask, slice(0))
         logits = self._rest(firsts, groups, beginnings, mask)
         self.live = list(range(len(self.prompts)))
         if len(firsts) == len(self.prompts):
@@ -80,7 +81,7 @@ class Decoder:
             ids, own = _left_padded([rests[i] for i in part], self.device)
             mask = torch.cat([shared[of], own], 1)
             self.route.set([prompts[i].cell for i in part])
-            found.append(self._read(cache, ids, mask))
+            found.append(self._read(cache, ids, mask, slice(None)))
             if len(parts) == 1:
                 self.cache, self.mask = cache, mask
                 return found[0]
@@ -106,8 +107,7 @@ class Decoder:
         live = torch.tensor(self.live, device=self.device)
         ids[live, 0] = torch.tensor(tokens, device=self.device)
         self.mask = torch.cat([self.mask, torch.ones_like(ids)], 1)
-        logits = self._read(self.cache, ids, self.mask)
-        return logits if len(live) == len(logits) else logits[live]
+        return self._read(self.cache, ids, self.mask, live)
 
     def _keep(self, rows: list[int]) -> None:
         index = torch.tensor(rows, device=self.device)
@@ -117,17 +117,28 @@ class Decoder:
     def _nothing(self) -> DynamicCache:
         return roomy_cache(self.model.config)
 
-    def _read(self, cache: DynamicCache, ids: Tensor, mask: Tensor) -> Tensor:
+    def _read(
+        self, cache: DynamicCache, ids: Tensor, mask: Tensor, rows: Tensor | slice
+    ) -> Tensor:
+        """Take tokens in; logits of what follows them in some rows, of shape (those, vocabulary).
+
+        The head gets those rows' last states alone: in a model's own call it would get all rows,
+        each as a product by itself.
+        """
         positions = (mask.cumsum(1) - 1).clamp(min=0)[:, -ids.shape[1] :]
-        out: Any = self.model(
-            input_ids=ids,
-            attention_mask=mask,
-            position_ids=positions,
-            past_key_values=cache,
-            use_cache=True,
-            logits_to_keep=1,
-        )
-        return out.logits[:, -1].float()
+        told = {
+            "input_ids": ids,
+            "attention_mask": mask,
+            "position_ids": positions,
+            "past_key_values": cache,
+            "use_cache": True,
+        }
+        if has_scaled_logits(self.model):
+            logits = self.model(**told, logits_to_keep=1).logits[:, -1][rows]
+        else:
+            states = self.model.get_decoder()(**told).last_hidden_state[:, -1]
+            logits = self.model.get_output_embeddings()(states[rows].contiguous())
+        return logits.float()
 
 
 def _left_padded(rows: Sequence[Sequence[int]], device: Any) -> tuple[Tensor, Tensor]:
