@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-Kind = Literal["train", "reply", "score"]
-"""The work that is counted: tokens trained on, tokens of replies drawn, tokens scored."""
+Kind = Literal["train", "practise", "reply", "score"]
+"""The work that is counted, in tokens: trained on, drawn and learned from by policies, drawn in
+replies, scored."""
 
 
 class Progress:

@@ -130,10 +130,11 @@ def plan_table(ahead: PlanCost) -> Group:
     for column in (*columns, "tokens trained", "drawn", "scored", "time"):
         table.add_column(column, justify="left" if column == "setting" else "right")
     for cost in ahead.settings:
+        tokens = (cost.trained, cost.tokens["reply"], cost.tokens["score"])
         table.add_row(
             cost.setting,
             *(f"{count:,}" for count in (cost.cells, cost.adapters, cost.answers)),
-            *(f"{cost.tokens[kind]:,.0f}" for kind in ("train", "reply", "score")),
+            *(f"{count:,.0f}" for count in tokens),
             duration(cost.seconds),
         )
     whole = sum(cost.seconds for cost in ahead.settings)
@@ -153,6 +154,6 @@ def _rates_told(ahead: PlanCost) -> Iterator[str]:
         rates, again = cost.rates.by_kind, cost.rates.again
         yield (
             f"{cost.setting}: tokens a second: training {rates['train']:.0f}, "
-            f"on rows read before {again:.0f}, replies {rates['reply']:.0f}, "
-            f"scoring {rates['score']:.0f}"
+            f"on rows read before {again:.0f}, practice {rates['practise']:.0f}, "
+            f"replies {rates['reply']:.0f}, scoring {rates['score']:.0f}"
         )

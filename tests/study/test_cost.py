@@ -144,7 +144,44 @@ def test_rows_read_before_go_at_a_rate_of_their_own():
     assert rates.seconds({"train": 100.0, "reply": 2.0, "score": 3.0}, again=40.0) == 6 + 2 + 5
 
 
-def test_practice_is_tried_too(tmp_path):
-    (planned,) = plan_cost(practising(), tmp_path, [], calibrate=True).settings
-    assert planned.rates.by_kind["train"] != cost.RATES["train"]
+class Waiting:
+    """Looked at in pairs, as around an update: the seconds between the two are given."""
+
+    def __init__(self, took):
+        self.took, self.seconds, self.looks = iter(took), 0.0, 0
+
+    def perf_counter(self):
+        self.looks += 1
+        if self.looks % 2 == 0:
+            self.seconds += next(self.took, 1.0)
+        return self.seconds
+
+
+@pytest.mark.parametrize(
+    ("took", "expected"),
+    [
+        ([8, 3, 2, 1], 8 + 3 + 2 + 1 + 2 * 1),
+        ([speed.PATIENCE / 2, speed.PATIENCE / 2], 3 * speed.PATIENCE),
+    ],
+)
+def test_updates_that_are_not_tried_go_as_the_last_that_was(tmp_path, monkeypatch, took, expected):
+    monkeypatch.setattr(speed, "time", Waiting(took))
+    recipe = practising(practice={"updates": 6, "every": 3})
+    (planned,) = plan_cost(recipe, tmp_path, [], calibrate=True).settings
+    rates = planned.rates.by_kind
+    assert planned.tokens["practise"] / rates["practise"] == pytest.approx(expected)
+    assert rates["train"] == cost.RATES["train"] and planned.tokens["train"] == 0
     assert planned.seconds == planned.rates.seconds(planned.tokens, 0.0)
+
+
+def test_warm_ups_and_practice_are_tried_apart(tmp_path):
+    warm_up = {"rows": 6, "dose": {"epochs": 2, "batch_size": 1, "rank": 4}}
+    dose = {"rows": 4, "batch_size": 2, "rank": 4, "learning_rate": 2e-2}
+    recipe = practising(setting={"warm_up": warm_up, "dose": dose})
+    (planned,) = plan_cost(recipe, tmp_path, [], calibrate=True).settings
+    for kind in ("train", "practise"):
+        assert planned.tokens[kind] > 0
+        assert planned.rates.by_kind[kind] != cost.RATES[kind]
+    assert planned.rates.again != cost.RATES["train"]
+    assert planned.trained == planned.tokens["train"] + planned.tokens["practise"]
+    assert planned.adapters == 5  # the warm-up, and two policies in two parts each

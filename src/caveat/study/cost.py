@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from caveat.study.planning import Ask
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
-RATES: dict[Kind, float] = {"train": 230.0, "reply": 165.0, "score": 900.0}
+RATES: dict[Kind, float] = {"train": 230.0, "practise": 350.0, "reply": 165.0, "score": 900.0}
 """Tokens a second of SmolLM2-135M on two CPU cores, until this run has seen its own. Replies are
 counted without their prompts."""
 REPLY_SHARE = 0.8

@@ -32,6 +32,8 @@ UNCALIBRATED = (
 )
 TOKENS_JUDGED = 500
 """Of one judgement of a short reply: seen are 400 to 430 with SmolLM2's tokenizer."""
+TRAINING: tuple[Kind, ...] = ("train", "practise")
+"""What adapters come from."""
 ACTIVATIONS = 27
 """Stored values a token, layer and unit of width in training: docs/scale.md."""
 
@@ -49,6 +51,11 @@ class SettingCost:
     seconds: float
     rates: Rates
     """By which the seconds are counted."""
+
+    @property
+    def trained(self) -> float:
+        """Tokens of training, practice included."""
+        return sum(self.tokens[kind] for kind in TRAINING)
 
 
 @dataclass(frozen=True)
@@ -123,7 +130,7 @@ class _Count:
         ]
         estimator = self.trial.estimator
         tokens = by_kind((part.kind, estimator.tokens(part)) for part in parts)
-        trained = [key for part in parts if part.kind == "train" for key in part.keys]
+        trained = [key for part in parts if part.kind in TRAINING for key in part.keys]
         asked = [key for part in parts if hasattr(part, "asks") for key in part.keys]
         nodes = [node for part in parts if isinstance(part, TrainGroup) for node in part.nodes]
         rates = self.trial.rates(setting) if self.calibrate and parts else USUAL

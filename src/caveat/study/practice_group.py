@@ -22,7 +22,7 @@ class PracticeGroup(NodeGroup[TrainNode]):
     @property
     def kind(self) -> Kind:
         """The work it is counted as."""
-        return "train"
+        return "practise"
 
     def run(self, bench: Workbench) -> Outcome:
         """Practise, and publish all policies of the group together."""

@@ -9,11 +9,11 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar
 
 from caveat.domain.plan import Train
 from caveat.progress import Kind, Progress
-from caveat.study.cells import TrainNode
+from caveat.study.cells import Node, TrainNode
 from caveat.study.cost import RATES, Estimator
 from caveat.study.highest_mark import HighestMark
 from caveat.study.planning import REQUESTS, Ask, SettingPlan
@@ -30,6 +30,10 @@ STEP_TOKENS = 1024
 """Of a step of a trial, about: batches are cut to it."""
 STEPS = 2
 """An epoch of a trial. The first epoch reads rows for the first time, the second does not."""
+UPDATES = 4
+"""Most updates of a trial of practice."""
+PATIENCE = 15.0
+"""Seconds after which a trial of practice begins no further update."""
 ASKS = 48
 """Most answers of a trial."""
 
@@ -73,6 +77,18 @@ class Timed(Progress):
         return sum(tokens for _, tokens in self.ends[first + 1 : last + 1]) / max(took, 1e-9)
 
 
+@dataclass(frozen=True)
+class Tried:
+    """What a trial of training, or of practice, has shown."""
+
+    rate: float
+    """Tokens a second."""
+    again: float
+    """Of rows that were read before."""
+    adapters: Sequence[Adapter]
+    """What it made."""
+
+
 class Trial:
     """Tries the work of settings; trainings that are alike are tried once."""
 
@@ -81,41 +97,52 @@ class Trial:
         self.token_budget = token_budget
         self.estimator = Estimator(language_model.tokenizer)
         self.highest = HighestMark(language_model, token_budget)
-        self._trained: dict[Any, tuple[Rates, list[Adapter]]] = {}
+        self._trained: dict[Any, Tried | None] = {}
 
     def rates(self, setting: SettingPlan) -> Rates:
         """What a setting's work goes at; what it has none of goes at the usual rates."""
-        groups = [
-            nodes
-            for group in setting.groups
-            if (nodes := [node for node in group if isinstance(node, TrainNode)])
-        ]
-        if not groups:
-            rates, adapters = USUAL, []
-        else:
-            largest = max(groups, key=lambda nodes: (nodes[0].practises, len(nodes)))
-            first = largest[0].stage
-            behaviour = setting.resolved.setting.behaviour.name
-            alike = (behaviour, first.dose, first.loss, first.practice, len(largest))
-            if alike not in self._trained:
-                self._trained[alike] = (
-                    self._practising(largest) if first.practice else self._training(largest)
-                )
-            rates, adapters = self._trained[alike]
-        by_kind = dict(rates.by_kind)
+        by_kind, again = dict(RATES), RATES["train"]
+        adapters: Sequence[Adapter] = ()
+        if trained := self._tried(setting, practises=False):
+            by_kind["train"], again, adapters = trained.rate, trained.again, trained.adapters
+        if practised := self._tried(setting, practises=True):
+            by_kind["practise"], adapters = practised.rate, practised.adapters
         asks = [ask for group in setting.asks for ask in group]
         for kind, wanted in (("reply", False), ("score", True)):
             chosen = _middle([ask for ask in asks if bool(ask.options) is wanted], ASKS)
             if chosen:
                 by_kind[kind] = self._answering(chosen, adapters)
-        return Rates(by_kind, rates.again)
+        return Rates(by_kind, again)
 
-    def _training(self, nodes: Sequence[TrainNode]) -> tuple[Rates, list[Adapter]]:
+    def _tried(self, setting: SettingPlan, practises: bool) -> Tried | None:
+        """By a part of the setting's largest group; None where it has none, or nothing came of it.
+
+        Rows that are sampled are not there yet: a group that has no others is not tried.
+        """
+        groups = [
+            nodes
+            for group in setting.groups
+            if (nodes := [node for node in group if _can_try(node, practises)])
+        ]
+        if not groups:
+            return None
+        largest = max(groups, key=len)
+        first = largest[0].stage
+        behaviour = setting.resolved.setting.behaviour.name
+        updates = max(_last_update(node.stage) for nodes in groups for node in nodes)
+        alike = (behaviour, first.dose, first.loss, first.practice, updates, len(largest))
+        if alike not in self._trained:
+            self._trained[alike] = (
+                self._practising(largest, updates) if practises else self._training(largest)
+            )
+        return self._trained[alike]
+
+    def _training(self, nodes: Sequence[TrainNode]) -> Tried | None:
         from caveat.language.jobs import Trained, TrainingJob
         from caveat.language.peak import Peak
         from caveat.language.train import train
 
-        chosen = [node for node in _spread(nodes, CELLS) if node.stage.rows]
+        chosen = _spread(nodes, CELLS)
         jobs = [
             TrainingJob(node.digest, self._cut(node.stage, len(chosen)), node.seed)
             for node in chosen
@@ -125,10 +152,9 @@ class Trial:
             results = train(self.language_model, jobs, timed, self.token_budget)
         made = [each.adapter for each in results if isinstance(each, Trained)]
         if not made or len(timed.ends) <= 2 * STEPS:
-            return USUAL, made
+            return None
         self.highest.of_training(peak, jobs, nodes)
-        rates: dict[Kind, float] = {**RATES, "train": timed.rate(1, STEPS)}
-        return Rates(rates, timed.rate(STEPS, 2 * STEPS)), made
+        return Tried(timed.rate(1, STEPS), timed.rate(STEPS, 2 * STEPS), made)
 
     def _cut(self, stage: Train, cells: int) -> Train:
         """The stage with a few of its rows, in the same proportion to what else it reads."""
@@ -144,29 +170,38 @@ class Trial:
             dose=replace(stage.dose, epochs=2, batch_size=size),
         )
 
-    def _practising(self, nodes: Sequence[TrainNode]) -> tuple[Rates, list[Adapter]]:
-        """By one update; both rates are that of the whole of it."""
+    def _practising(self, nodes: Sequence[TrainNode], updates: int) -> Tried | None:
+        """By the first of so many updates; those after them are taken to go as the last of these.
+
+        Policies come to repeat themselves, and equal replies are learned from once, so that the
+        first update is the longest.
+        """
         from caveat.language.jobs import PracticeJob, Practised
         from caveat.language.peak import Peak
         from caveat.language.practice import practise
         from caveat.tasks.grader import grades
 
-        chosen = []
-        for node in _spread(nodes, CELLS):
-            assert node.stage.practice is not None
-            once = replace(node.stage.practice, updates=1, done=0)
-            chosen.append(replace(node, stage=replace(node.stage, practice=once)))
+        chosen = [replace(node, stage=_updates(node.stage, 1, 0)) for node in _spread(nodes, CELLS)]
         jobs = [PracticeJob(node.digest, node.stage, node.seed) for node in chosen]
-        start = time.perf_counter()
+        took: list[float] = []
+        made: list[Practised] = []
         with Peak(self.language_model.device) as peak:
-            results = practise(self.language_model, jobs, grades, Progress(), self.token_budget)
-        took = time.perf_counter() - start
-        made = [each.standing.adapter for each in results if isinstance(each, Practised)]
+            while jobs and len(took) < min(UPDATES, updates) and sum(took) < PATIENCE:
+                start = time.perf_counter()
+                results = practise(self.language_model, jobs, grades, Progress(), self.token_budget)
+                took.append(time.perf_counter() - start)
+                made = [each for each in results if isinstance(each, Practised)] or made
+                jobs = [
+                    replace(job, stage=_updates(job.stage, 1, len(took)), goes_on=each.standing)
+                    for job, each in zip(jobs, results, strict=True)
+                    if isinstance(each, Practised)
+                ]
         if not made:
-            return USUAL, []
+            return None
         self.highest.of_work(peak, len(nodes) / len(chosen))
-        rate = self.estimator.tokens(PracticeGroup(tuple(chosen))) / took
-        return Rates({**RATES, "train": rate}, rate), made
+        tokens = updates * self.estimator.tokens(PracticeGroup(tuple(chosen)))
+        rate = tokens / (sum(took) + (updates - len(took)) * took[-1])
+        return Tried(rate, rate, [each.standing.adapter for each in made])
 
     def _answering(self, asks: Sequence[Ask], adapters: Sequence[Adapter]) -> float:
         """Tokens a second, as an estimator counts them; chains have any of the adapters."""
@@ -202,3 +237,17 @@ def _middle(items: Sequence[T], most: int) -> Sequence[T]:
     """At most so many neighbours."""
     start = max(0, (len(items) - most) // 2)
     return items[start : start + most]
+
+
+def _can_try(node: Node, practises: bool) -> TypeGuard[TrainNode]:
+    return isinstance(node, TrainNode) and node.practises is practises and bool(node.stage.rows)
+
+
+def _updates(stage: Train, count: int, done: int) -> Train:
+    """A stage of practice of so many updates, after so many."""
+    assert stage.practice is not None
+    return replace(stage, practice=replace(stage.practice, updates=count, done=done))
+
+
+def _last_update(stage: Train) -> int:
+    return stage.practice.done + stage.practice.updates if stage.practice else 0
