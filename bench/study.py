@@ -14,7 +14,7 @@ import argparse
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from side_by_side import give, told
 
@@ -57,6 +57,7 @@ COLUMNS = {
     "asking": "answers, seconds",
     "rest": "all else",
     "train_tokens": "trained, tokens",
+    "practise_tokens": "practised",
     "reply_tokens": "replied, tokens",
 }
 
@@ -65,7 +66,7 @@ class Counted(Progress):
     """Counts the tokens of each kind of work."""
 
     def __init__(self) -> None:
-        self.tokens: dict[Kind, int] = {"train": 0, "reply": 0, "score": 0}
+        self.tokens: dict[Kind, int] = dict.fromkeys(get_args(Kind), 0)
 
     def advance(self, kind: Kind, tokens: int) -> None:
         """Some work is done."""
@@ -80,6 +81,8 @@ def timed_study(name: str, recipe: Any, sets: tuple[str, ...]) -> dict[str, Any]
         study = caveat.run(recipe, out=folder, progress=progress, sets=sets)
         whole = time.perf_counter() - start
         stages: dict[str, float] = study.about["seconds"]
+        if len(failures := study.failures()):
+            raise SystemExit(f"{name}: {len(failures)} cells failed; {failures.iloc[0]['reason']}")
         replies = study.replies()
     training = sum(took for stage, took in stages.items() if stage.endswith(": training"))
     asking = sum(took for stage, took in stages.items() if stage.endswith(": answers"))

@@ -8,8 +8,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 Kind = Literal["train", "practise", "reply", "score"]
-"""The work that is counted, in tokens: trained on, drawn and learned from by policies, drawn in
-replies, scored."""
+"""The work that is counted, in tokens: trained on, learned from by policies, drawn, scored."""
 
 
 class Progress:

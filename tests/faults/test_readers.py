@@ -205,6 +205,25 @@ def test_the_files_are_read_as_they_are(name, tmp_path):
     reader.use(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        (name, file)
+        for name, reader in READERS.items()
+        for file in reader.files
+        if Path(file).suffix in (".json", ".jsonl", ".yaml")
+    ],
+)
+@pytest.mark.parametrize("opening", [b"[", b'{"a":'])
+def test_nesting_without_end_is_told(name, file, opening, tmp_path):
+    reader = READERS[name]
+    for each, content in reader.files.items():
+        (tmp_path / each).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / each).write_bytes(opening * 3000 if each == file else content)
+    with pytest.raises(CaveatError, match=Path(file).name):
+        reader.use(tmp_path)
+
+
 @pytest.mark.parametrize("name", READERS)
 def test_spoiled_files_are_read_or_told(name):
     @settings(max_examples=40, derandomize=True, database=None, **WITHOUT_LOOK)

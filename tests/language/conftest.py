@@ -1,10 +1,11 @@
 """Tiny models, made once a session."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
-from transformers import GraniteConfig, GraniteForCausalLM
+from transformers import GraniteConfig, GraniteForCausalLM, LlamaConfig, LlamaForCausalLM
 
 from caveat.language.source import LanguageModel, load
 
@@ -30,11 +31,31 @@ def any_tiny(request: pytest.FixtureRequest) -> LanguageModel:
 @pytest.fixture(scope="session")
 def tiny_scaled(tiny: LanguageModel) -> LanguageModel:
     """A model that scales its logits."""
-    llama = tiny.model.config
+    return like(tiny, GraniteForCausalLM, GraniteConfig, logits_scaling=8.0)
+
+
+@pytest.fixture(scope="session")
+def tiny_multiplied(tiny: LanguageModel) -> LanguageModel:
+    """A model whose class does more to logits than its configuration tells."""
+    return like(tiny, Multiplied, LlamaConfig)
+
+
+class Multiplied(LlamaForCausalLM):
+    """Doubles what the head gives."""
+
+    def forward(self, *args: Any, **rest: Any) -> Any:
+        """As usual."""
+        found = super().forward(*args, **rest)
+        found.logits = 2 * found.logits
+        return found
+
+
+def like(tiny: LanguageModel, model: Any, config: Any, **fields: Any) -> LanguageModel:
+    """A model of another class in the sizes of a tiny one."""
     sizes = ("vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers",
              "num_attention_heads", "num_key_value_heads")  # fmt: skip
-    config = GraniteConfig(**{name: getattr(llama, name) for name in sizes}, logits_scaling=8.0)
+    same = {name: getattr(tiny.model.config, name) for name in sizes}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        model = GraniteForCausalLM(config).eval().requires_grad_(False)
-    return replace(tiny, model=model)
+        made = model(config(**same, **fields)).eval().requires_grad_(False)
+    return replace(tiny, model=made)

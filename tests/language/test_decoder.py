@@ -48,7 +48,7 @@ def test_parts_and_leaving_change_nothing(tiny, prompts, monkeypatch, tokens, fu
     assert drawn(tiny, prompts) == alone
 
 
-@pytest.mark.parametrize("name", ["tiny", "tiny_scaled"])
+@pytest.mark.parametrize("name", ["tiny", "tiny_scaled", "tiny_multiplied"])
 @torch.inference_mode()
 def test_logits_are_those_of_the_model_read_whole(request, prompts, name):
     language_model = request.getfixturevalue(name)
@@ -60,6 +60,22 @@ def test_logits_are_those_of_the_model_read_whole(request, prompts, name):
         texts = [(*texts[place], 9) for place in stay]
         found, expected = read.next([9] * len(stay), stay), whole(language_model.model, texts)
         assert torch.allclose(found, expected, atol=1e-5)
+
+
+def test_the_head_is_given_the_last_states_of_living_rows_alone(tiny, prompts, monkeypatch):
+    head, given = tiny.model.get_output_embeddings(), []
+    read = decoder.Decoder(tiny, prompts, Route())
+    hook = head.register_forward_pre_hook(lambda _, args: given.append(tuple(args[0].shape)))
+    width = tiny.model.config.hidden_size
+    try:
+        read.begin()
+        assert sum(rows for rows, _ in given) == len(prompts)
+        stay = list(range(len(prompts)))[1:]
+        read.next([9] * len(stay), stay)
+        assert len(read.mask) == len(prompts)  # the one that ended is read along
+    finally:
+        hook.remove()
+    assert given[-1] == (len(stay), width)
 
 
 def whole(model, texts):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from transformers import AutoModelForCausalLM, LlamaForCausalLM, LlamaModel
@@ -79,7 +81,8 @@ def test_a_decoder_that_scales_what_comes_in_is_left_whole():
 
 def test_a_model_that_scales_its_logits_is_left_whole(tiny):
     config = type(tiny.model.config)(**tiny.model.config.to_dict(), logits_scaling=8.0)
-    assert halves(LlamaForCausalLM(config).eval(), 1) is None
+    model = replace(tiny, model=LlamaForCausalLM(config).eval())
+    assert model.trunk.reader(1).halved is None and tiny.trunk.reader(1).halved is not None
 
 
 @pytest.mark.parametrize(("layers", "lowest"), [((0.0, 1.0), 0), ((0.3, 0.7), 1), ((0.7, 1.0), 2)])

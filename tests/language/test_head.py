@@ -1,11 +1,14 @@
 """Log-probabilities from hidden states, against those of whole logits."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from torch import nn
+from transformers import Gemma3Config, Gemma3TextConfig
 
 from caveat.language import memory
-from caveat.language.head import of_hidden, of_logits
+from caveat.language.head import has_scaled_logits, of_hidden, of_logits
 
 COUNT, WIDTH, VOCABULARY = 7, 6, 11
 
@@ -79,3 +82,9 @@ def test_half_precision_holds_a_large_flat_vocabulary():
     one, other = both(torch.randn(COUNT, WIDTH).half() / 100, head, tokens)
     assert one[1].isfinite().all()
     assert torch.allclose(one[1].float(), other[1].float(), atol=1e-2)
+
+
+@pytest.mark.parametrize(("cap", "scaled"), [(30.0, True), (None, False)])
+def test_a_cap_that_the_text_part_of_a_configuration_names_is_seen(cap, scaled):
+    config = Gemma3Config(text_config=Gemma3TextConfig(final_logit_softcapping=cap))
+    assert has_scaled_logits(SimpleNamespace(config=config)) is scaled

@@ -225,12 +225,14 @@ def test_training_goes_on_from_rows_that_likelihoods_read(fresh, whole):
     assert not states.is_inference()
 
 
-def test_logits_that_a_model_scales_are_scaled(tiny_scaled):
-    model = tiny_scaled.model
+@pytest.mark.parametrize("name", ["tiny_scaled", "tiny_multiplied"])
+def test_logits_that_a_model_scales_are_scaled(request, name):
+    language_model = request.getfixturevalue(name)
+    model = language_model.model
     ids = (5, 9, 2, 7, 4)
     expected = model(input_ids=torch.tensor([ids])).logits[0, :-1]
     for layer in (0, 1):
-        reader = tiny_scaled.trunk.reader(layer)
+        reader = language_model.trunk.reader(layer)
         (batch,) = reader.batches([Example(0, ids, (1, 2, 3, 4))], 100)
         assert torch.allclose(reader.logits(batch, Route()), expected, atol=1e-5)
         found = reader.log_probabilities(batch, Route(), torch.tensor(ids[1:]))

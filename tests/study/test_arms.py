@@ -92,6 +92,10 @@ def test_interventions_follow_each_other():
                                         "must be like share=1.0"),
         ("marked+contrast(share=[)", "arm 'marked+contrast(share=[)': share=[: "
                                      "'[' is not a YAML value"),
+        ("marked+contrast(share=2020-13-45)", "arm 'marked+contrast(share=2020-13-45)': "
+                                              "share=2020-13-45: '2020-13-45' is not a YAML value"),
+        ("marked+contrast(share=!!int x)", "arm 'marked+contrast(share=!!int x)': "
+                                           "share=!!int x: '!!int x' is not a YAML value"),
         ("base+contrast", "arm 'base+contrast': 'base' takes no interventions; "
                           "use bare or marked"),
         ("marked+", "arm 'marked+': write it as marked+contrast or marked+contrast(share=0.5)"),

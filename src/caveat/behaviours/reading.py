@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from caveat.errors import CaveatError, closest
+from caveat.parsing import parsed
 
 Model = TypeVar("Model", bound=BaseModel)
 DEEPEST, MOST_PARTS = 50, 1_000_000
@@ -96,13 +97,13 @@ def read_lines(path: Path, model: type[Model]) -> Iterator[tuple[str, int, Model
 
 def _json(line: str, where: str, model: type[BaseModel]) -> Any:
     try:
-        return whole(json.loads(line))
+        return whole(parsed(line))
     except json.JSONDecodeError as error:
         raise CaveatError(
             f"{where} is not JSON: {error.msg} at column {error.colno}; "
             f"write one object a line, with keys such as {_keys(model)}"
         ) from None
-    except (ValueError, RecursionError) as error:  # half a character, a number without end
+    except ValueError as error:  # half a character, a number without end
         raise CaveatError(f"{where} cannot be used: {error}; mend that line") from None
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from caveat.errors import CaveatError
+from caveat.parsing import parsed
 
 if TYPE_CHECKING:
     import torch
@@ -83,13 +84,11 @@ class Adapter:
         Raises:
             CaveatError: a file is missing or corrupt.
         """
-        import json
-
         from safetensors import SafetensorError
         from safetensors.torch import load_file
 
         try:
-            config: dict[str, Any] = json.loads((folder / "adapter_config.json").read_text())
+            config: dict[str, Any] = parsed((folder / "adapter_config.json").read_text())
             tensors = load_file(folder / "adapter_model.safetensors")
             names = [key.removesuffix(".lora_A.weight") for key in tensors if ".lora_A." in key]
             weights = {

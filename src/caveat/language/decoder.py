@@ -10,7 +10,6 @@ from torch import Tensor
 
 from caveat.language.batch import like_length
 from caveat.language.beginnings import Bundle, bundles, distinct
-from caveat.language.head import has_scaled_logits
 from caveat.language.lockstep import Route
 from caveat.language.requests import Prompt
 from caveat.language.roomy_cache import is_roomy, placed, roomy_cache, selected
@@ -32,6 +31,7 @@ class Decoder:
         self, language_model: LanguageModel, prompts: Sequence[Prompt], route: Route
     ) -> None:
         self.model, self.device = language_model.model, language_model.device
+        self.applies_head = language_model.trunk.applies_head
         self.prompts = prompts
         self.route = route
         self.cells = [prompt.cell for prompt in prompts]
@@ -123,7 +123,7 @@ class Decoder:
         """Take tokens in; logits of what follows them in some rows, of shape (those, vocabulary).
 
         The head gets those rows' last states alone: in a model's own call it would get all rows,
-        each as a product by itself.
+        and prompts' each as a product by itself.
         """
         positions = (mask.cumsum(1) - 1).clamp(min=0)[:, -ids.shape[1] :]
         told = {
@@ -133,12 +133,10 @@ class Decoder:
             "past_key_values": cache,
             "use_cache": True,
         }
-        if has_scaled_logits(self.model):
-            logits = self.model(**told, logits_to_keep=1).logits[:, -1][rows]
-        else:
+        if self.applies_head:
             states = self.model.get_decoder()(**told).last_hidden_state[:, -1]
-            logits = self.model.get_output_embeddings()(states[rows].contiguous())
-        return logits.float()
+            return self.model.get_output_embeddings()(states[rows].contiguous()).float()
+        return self.model(**told, logits_to_keep=1).logits[:, -1][rows].float()
 
 
 def _left_padded(rows: Sequence[Sequence[int]], device: Any) -> tuple[Tensor, Tensor]:

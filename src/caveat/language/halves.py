@@ -11,8 +11,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from caveat.language.head import has_scaled_logits
-
 NOT_PACKED: Mapping[str, Any] = MappingProxyType({})
 PROBED_TOKENS = 8
 CLOSE = 1e-4
@@ -58,7 +56,7 @@ def halves(model: Any, layer: int) -> Halves | None:
     layers would expect the rows of a batch.
     """
     decoder = model.get_decoder()
-    if has_scaled_logits(model) or not _uniform(decoder):
+    if not _uniform(decoder):
         return None
     try:
         nothing = nn.Identity()

@@ -14,13 +14,42 @@ from torch import Tensor, nn
 
 from caveat.language.memory import logits_at_once
 
-SCALED_LOGITS = ("final_logit_softcapping", "logit_scale", "logits_scaling")
+SCALED_LOGITS = (
+    "final_logit_softcapping",
+    "lm_head_multiplier",
+    "logit_scale",
+    "logits_scaling",
+    "logits_soft_cap",
+)
 """Configuration keys of models that do more to logits."""
+PROBED_TOKENS = 8
+CLOSE = 1e-4
+"""Largest difference between a model's logits and its head's, relative to the former's size."""
 
 
 def has_scaled_logits(model: Any) -> bool:
-    """Whether a model's logits are more than its head applied to hidden states."""
-    return any(getattr(model.config, key, None) for key in SCALED_LOGITS)
+    """Whether a model's configuration names something that is done to what its head gives."""
+    configs = (model.config, model.config.get_text_config())
+    return any(getattr(config, key, None) for config in configs for key in SCALED_LOGITS)
+
+
+@torch.inference_mode()
+def is_head_applied(model: Any) -> bool:
+    """Whether a model's logits are its head applied to its decoder's states, and no more than that.
+
+    A few tokens are read both ways. What the configuration names is believed: where logits are
+    small, a cap cannot be seen. The model must not be stacked.
+    """
+    if has_scaled_logits(model):
+        return False
+    ids = torch.arange(1, 1 + PROBED_TOKENS, device=next(model.parameters()).device)[None]
+    try:
+        whole = model(input_ids=ids, use_cache=False).logits.float()
+        states = model.get_decoder()(input_ids=ids, use_cache=False).last_hidden_state
+        again = model.get_output_embeddings()(states).float()
+        return bool((whole - again).norm() <= CLOSE * whole.norm())
+    except Exception:  # of a class that is built otherwise, which may raise anything
+        return False
 
 
 def of_logits(logits: Tensor, tokens: Tensor, temperatures: Tensor | None = None) -> Tensor:

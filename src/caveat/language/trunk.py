@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from caveat.language.batch import Example, padded
 from caveat.language.halves import Halves, halves
-from caveat.language.head import has_scaled_logits, of_hidden, of_logits
+from caveat.language.head import is_head_applied, of_hidden, of_logits
 from caveat.language.lockstep import Route
 from caveat.language.packing import Batch, Packed, can_pack, cut, layout, pack, told_of
 
@@ -39,18 +39,27 @@ class Trunk:
         self.size = 0
         """Bytes held."""
         self._packs: bool | None = None
+        self._applies_head: bool | None = None
         self._states: dict[tuple[int, Text], Tensor] = {}
         """By layer and example, the layer's input, of shape (positions, width); last used, last."""
         self._halves: dict[int, Halves | None] = {}
+
+    @property
+    def applies_head(self) -> bool:
+        """See `head.is_head_applied`; asked once, before the model is stacked."""
+        if self._applies_head is None:
+            self._applies_head = is_head_applied(self.model)
+        return self._applies_head
 
     def reader(self, layer: int) -> Reader:
         """What reads rows from a layer on; the whole model where it cannot be cut there.
 
         To be asked for before the model is stacked (see `halves`).
         """
+        whole = not self.applies_head
         if self._packs is None:
             self._packs = can_pack(self.model.get_decoder(), self.device)
-        if not 0 < layer < len(self.model.get_decoder().layers):
+        if whole or not 0 < layer < len(self.model.get_decoder().layers):
             return Reader(self, layer, None, self._packs)
         if layer not in self._halves:
             self._halves[layer] = halves(self.model, layer)
@@ -145,14 +154,14 @@ class Reader:
     ) -> Tensor:
         """Log-probabilities of the examples' target tokens, in order; see `head.of_logits`."""
         head = self.trunk.model.get_output_embeddings()
-        if has_scaled_logits(self.trunk.model) or type(head) is not nn.Linear:
+        if not self.trunk.applies_head or type(head) is not nn.Linear:
             return of_logits(self.logits(batch, route), tokens, temperatures)
         return of_hidden(self._hidden(batch, route), head, tokens, temperatures)
 
     def logits(self, batch: Batch, route: Route) -> Tensor:
         """Logits of shape (targets, vocabulary) that predict the examples' targets, in order."""
         model = self.trunk.model
-        if not has_scaled_logits(model):
+        if self.trunk.applies_head:
             return model.get_output_embeddings()(self._hidden(batch, route))
         with self._told(batch, route) as told:
             found = model(input_ids=self._ids(batch), use_cache=False, **told).logits

@@ -6,13 +6,13 @@ marked; repeated, corrected and local negations are interventions on those.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from caveat.domain.caveat import PHENOMENA
 from caveat.errors import CaveatError
+from caveat.parsing import parsed
 from caveat.published.imported import Imported, checked
 from caveat.published.reading import need, read_table, sha256
 from caveat.published.result_files import results
@@ -136,9 +136,9 @@ def _prompt(row: Mapping[str, Any]) -> str:
     """
     turns = [("system", row["system_prompt"])] if row.get("system_prompt") else []
     try:
-        earlier = json.loads(row.get("messages_prefix") or "[]")
+        earlier = parsed(row.get("messages_prefix") or "[]")
         turns += [(turn["role"], turn["content"]) for turn in earlier]
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except (ValueError, TypeError, KeyError):
         raise CaveatError(
             f"{row['where']}: messages_prefix is no JSON list of turns with role and content; "
             "mend it"

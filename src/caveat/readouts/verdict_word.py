@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
 from caveat.domain.verdict import Verdict
+from caveat.parsing import parsed
 
 WORDS = {"yes": Verdict.YES, "no": Verdict.NO, "neutral": Verdict.NEUTRAL}
 KEYS = ("verdict", "answer", "label", "judgement", "judgment", "result", "decision", "stance")
@@ -51,8 +51,8 @@ def _in_json(said: str) -> set[str] | None:
     if not 0 <= start < end:
         return None
     try:
-        content: Any = json.loads(said[start : end + 1])
-    except (ValueError, RecursionError):
+        content: Any = parsed(said[start : end + 1])
+    except ValueError:
         return None
     if not isinstance(content, dict):
         return None

@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from caveat.behaviours.ordinary import shipped
+from caveat.behaviours.reading import load_yaml
 from caveat.caveats.marking import marked
 from caveat.caveats.placement import framed
 from caveat.domain.plan import Plan, Sample, Stage, Train
@@ -218,6 +219,6 @@ def _typed(arm: str, key: str, text: str, default: Any) -> Any:
 
 def _read(arm: str, key: str, text: str) -> Any:
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError:
+        return load_yaml(text)
+    except (yaml.YAMLError, ValueError):
         raise CaveatError(f"arm {arm!r}: {key}={text}: {text!r} is not a YAML value") from None

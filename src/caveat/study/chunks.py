@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from caveat.parsing import parsed
 from caveat.study.atomic import write
 
 SCHEMA_VERSION = 1
@@ -82,7 +83,7 @@ def _whole(path: Path) -> list[Record] | None:
     """The records of a chunk, None where its last line does not match them."""
     try:
         *lines, seal, end = path.read_text(encoding="utf-8").split("\n")
-        records: list[Record] = [json.loads(line) for line in lines]
+        records: list[Record] = [parsed(line) for line in lines]
     except ValueError:
         return None
     content = "".join(line + "\n" for line in lines)

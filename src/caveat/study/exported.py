@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from caveat.errors import CaveatError
+from caveat.parsing import parsed
 from caveat.study.atomic import write
 from caveat.study.figures import Figures
 from caveat.study.policies import NAMES, SEEN
@@ -148,7 +149,7 @@ def _read(path: Path) -> tuple[Any, dict[str, Any]]:
             f"{path}: was not written by caveat export; verdicts of others: caveat import table"
         )
     try:
-        found = json.loads(about)
+        found = parsed(about)
         needed = {"name", "version", "about", "schema_version", "contexts", "recipe", "failures"}
         if not needed <= found.keys() or not {*COLUMNS} <= {*table.column_names, *LEFT_BEHIND}:
             raise ValueError("parts are missing")

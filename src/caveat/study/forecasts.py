@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from caveat.errors import CaveatError
+from caveat.parsing import parsed
 from caveat.study.atomic import write
 from caveat.study.provenance import stamp
 
@@ -75,7 +76,7 @@ def saved(path: Path) -> list[dict[str, Any]]:
     """The records of a file that `save` wrote, or of the one in a folder. Raises CaveatError."""
     path = path / FILE if path.is_dir() else path
     try:
-        content = json.loads(path.read_text("utf-8"))
+        content = parsed(path.read_text("utf-8"))
         newer = content["schema_version"] > SCHEMA_VERSION
         records: list[dict[str, Any]] = content["forecasts"]
     except OSError as error:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from caveat.parsing import parsed
 from caveat.study.atomic import room
 from caveat.study.chunks import SCHEMA_VERSION, Record, Records
 
@@ -58,7 +59,7 @@ class Journal(Records):
 
 def _record(line: bytes) -> Record | None:
     try:
-        found = json.loads(line)
+        found = parsed(line)
     except ValueError:
         return None
     return found if isinstance(found, dict) and isinstance(found.get("key"), str) else None

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from caveat.errors import CaveatError
+from caveat.parsing import parsed
 from caveat.study.atomic import flush, room, write
 from caveat.study.chunks import SCHEMA_VERSION, Chunks, Record
 from caveat.study.journal import Journal
@@ -217,7 +218,7 @@ class Store:
 
 def _object(text: str) -> dict[str, Any]:
     """A JSON object. Raises ValueError for all else."""
-    found = json.loads(text)
+    found = parsed(text)
     if not isinstance(found, dict):
         raise ValueError(f"no object: {found!r}")
     return found
