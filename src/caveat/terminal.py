@@ -11,7 +11,7 @@ from rich.progress import BarColumn, TaskID, TaskProgressColumn, TextColumn
 from rich.progress import Progress as Bar
 from rich.table import Table
 
-from caveat.progress import Progress
+from caveat.progress import Kind, Progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -27,6 +27,13 @@ WIDEST = 80
 """Characters of a table's cell; the name of a setting may hold a caveat of several sentences."""
 PLAIN_PAUSE = 20.0
 """Seconds between lines of progress there."""
+WORK: dict[Kind, str] = {
+    "train": "training",
+    "practise": "practice",
+    "reply": "replies",
+    "score": "scoring",
+}
+"""What people call it."""
 
 
 def console(error: bool = False) -> Console:
@@ -149,11 +156,13 @@ def plan_table(ahead: PlanCost) -> Group:
 
 
 def _rates_told(ahead: PlanCost) -> Iterator[str]:
-    """What was measured of each setting, in tokens a second."""
+    """What each setting has to do goes at, in tokens a second."""
     for cost in ahead.settings:
-        rates, again = cost.rates.by_kind, cost.rates.again
-        yield (
-            f"{cost.setting}: tokens a second: training {rates['train']:.0f}, "
-            f"on rows read before {again:.0f}, practice {rates['practise']:.0f}, "
-            f"replies {rates['reply']:.0f}, scoring {rates['score']:.0f}"
-        )
+        told = [
+            f"{WORK[kind]} {cost.rates.by_kind[kind]:.0f}"
+            + (f", on rows read before {cost.rates.again:.0f}" if kind == "train" else "")
+            for kind in WORK
+            if cost.tokens[kind]
+        ]
+        if told:
+            yield f"{cost.setting}: tokens a second: {', '.join(told)}"

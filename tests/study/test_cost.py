@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from rich.console import Console
 
 from caveat.language.memory import logits_at_once
 from caveat.language.source import load
@@ -16,6 +17,7 @@ from caveat.study.recipe import read
 from caveat.study.resolve import resolve
 from caveat.study.run import run
 from caveat.study.todo import steps
+from caveat.terminal import plan_table
 from toy_study import SMALL, practising, small
 
 
@@ -144,44 +146,28 @@ def test_rows_read_before_go_at_a_rate_of_their_own():
     assert rates.seconds({"train": 100.0, "reply": 2.0, "score": 3.0}, again=40.0) == 6 + 2 + 5
 
 
-class Waiting:
-    """Looked at in pairs, as around an update: the seconds between the two are given."""
-
-    def __init__(self, took):
-        self.took, self.seconds, self.looks = iter(took), 0.0, 0
-
-    def perf_counter(self):
-        self.looks += 1
-        if self.looks % 2 == 0:
-            self.seconds += next(self.took, 1.0)
-        return self.seconds
-
-
-@pytest.mark.parametrize(
-    ("took", "expected"),
-    [
-        ([8, 3, 2, 1], 8 + 3 + 2 + 1 + 2 * 1),
-        ([speed.PATIENCE / 2, speed.PATIENCE / 2], 3 * speed.PATIENCE),
-    ],
-)
-def test_updates_that_are_not_tried_go_as_the_last_that_was(tmp_path, monkeypatch, took, expected):
-    monkeypatch.setattr(speed, "time", Waiting(took))
-    recipe = practising(practice={"updates": 6, "every": 3})
-    (planned,) = plan_cost(recipe, tmp_path, [], calibrate=True).settings
-    rates = planned.rates.by_kind
-    assert planned.tokens["practise"] / rates["practise"] == pytest.approx(expected)
-    assert rates["train"] == cost.RATES["train"] and planned.tokens["train"] == 0
-    assert planned.seconds == planned.rates.seconds(planned.tokens, 0.0)
+@pytest.mark.parametrize("batch_size", [2, 8])
+def test_answers_are_tried_with_what_the_trial_made(tmp_path, monkeypatch, batch_size):
+    """Also where its steps were too few to be timed."""
+    seen = []
+    whole = speed.Trial._answering
+    monkeypatch.setattr(
+        speed.Trial, "_answering",
+        lambda self, asks, adapters: seen.append(len(adapters)) or whole(self, asks, adapters),
+    )  # fmt: skip
+    setting = {**small()["settings"][0], "dose": {**SMALL, "batch_size": batch_size}}
+    plan_cost(small(settings=[setting]), tmp_path, [], calibrate=True)
+    assert set(seen) == {2}
+    seen.clear()
+    plan_cost(practising(), tmp_path, [], calibrate=True)
+    assert set(seen) == {2}
 
 
-def test_warm_ups_and_practice_are_tried_apart(tmp_path):
-    warm_up = {"rows": 6, "dose": {"epochs": 2, "batch_size": 1, "rank": 4}}
-    dose = {"rows": 4, "batch_size": 2, "rank": 4, "learning_rate": 2e-2}
-    recipe = practising(setting={"warm_up": warm_up, "dose": dose})
-    (planned,) = plan_cost(recipe, tmp_path, [], calibrate=True).settings
-    for kind in ("train", "practise"):
-        assert planned.tokens[kind] > 0
-        assert planned.rates.by_kind[kind] != cost.RATES[kind]
-    assert planned.rates.again != cost.RATES["train"]
-    assert planned.trained == planned.tokens["train"] + planned.tokens["practise"]
-    assert planned.adapters == 5  # the warm-up, and two policies in two parts each
+def test_what_is_told_of_rates_is_what_there_is_to_do(tmp_path):
+    to = Console(width=400)
+    with to.capture() as plain:
+        to.print(plan_table(plan_cost(small(), tmp_path, [], calibrate=True)))
+    with to.capture() as practised:
+        to.print(plan_table(plan_cost(practising(), tmp_path, [], calibrate=True)))
+    assert "tokens a second: training" in plain.get() and "practice" not in plain.get()
+    assert "tokens a second: practice" in practised.get() and "training" not in practised.get()

@@ -16,6 +16,7 @@ from caveat.study.cells import TrainNode
 from caveat.study.cost import by_kind
 from caveat.study.grouping import grouping
 from caveat.study.planning import SettingPlan, StudyPlan, study_plan
+from caveat.study.practice_group import PracticeGroup
 from caveat.study.recipe import Recipe, read
 from caveat.study.resolve import check_system, resolve
 from caveat.study.speed import USUAL, Rates, Trial
@@ -133,7 +134,8 @@ class _Count:
         trained = [key for part in parts if part.kind in TRAINING for key in part.keys]
         asked = [key for part in parts if hasattr(part, "asks") for key in part.keys]
         nodes = [node for part in parts if isinstance(part, TrainGroup) for node in part.nodes]
-        rates = self.trial.rates(setting) if self.calibrate and parts else USUAL
+        practice = [part for part in parts if isinstance(part, PracticeGroup)]
+        rates = self.trial.rates(setting, practice) if self.calibrate and parts else USUAL
         again = estimator.again(nodes, self.known)
         took = rates.seconds(tokens, again)
         return SettingCost(

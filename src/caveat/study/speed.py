@@ -9,15 +9,16 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from caveat.domain.plan import Train
 from caveat.progress import Kind, Progress
-from caveat.study.cells import Node, TrainNode
+from caveat.study.cells import TrainNode
 from caveat.study.cost import RATES, Estimator
 from caveat.study.highest_mark import HighestMark
 from caveat.study.planning import REQUESTS, Ask, SettingPlan
 from caveat.study.practice_group import PracticeGroup
+from caveat.study.practice_speed import UPDATES, TriedPractice, most_updates, try_practice
 
 if TYPE_CHECKING:
     from caveat.language.adapter import Adapter
@@ -30,10 +31,6 @@ STEP_TOKENS = 1024
 """Of a step of a trial, about: batches are cut to it."""
 STEPS = 2
 """An epoch of a trial. The first epoch reads rows for the first time, the second does not."""
-UPDATES = 4
-"""Most updates of a trial of practice."""
-PATIENCE = 15.0
-"""Seconds after which a trial of practice begins no further update."""
 ASKS = 48
 """Most answers of a trial."""
 
@@ -78,8 +75,8 @@ class Timed(Progress):
 
 
 @dataclass(frozen=True)
-class Tried:
-    """What a trial of training, or of practice, has shown."""
+class TriedTraining:
+    """What a trial of training has shown."""
 
     rate: float
     """Tokens a second."""
@@ -90,23 +87,33 @@ class Tried:
 
 
 class Trial:
-    """Tries the work of settings; trainings that are alike are tried once."""
+    """Tries the work of settings; what is alike is tried once."""
 
     def __init__(self, language_model: LanguageModel, token_budget: int | None) -> None:
         self.language_model = language_model
         self.token_budget = token_budget
         self.estimator = Estimator(language_model.tokenizer)
         self.highest = HighestMark(language_model, token_budget)
-        self._trained: dict[Any, Tried | None] = {}
+        self._trained: dict[Any, TriedTraining | None] = {}
+        self._practised: dict[Any, TriedPractice | None] = {}
 
-    def rates(self, setting: SettingPlan) -> Rates:
-        """What a setting's work goes at; what it has none of goes at the usual rates."""
+    def rates(self, setting: SettingPlan, practice: Sequence[PracticeGroup]) -> Rates:
+        """What a setting's work goes at; what it has none of goes at the usual rates.
+
+        Args:
+            practice: Of the setting's practice, what is left to do.
+        """
         by_kind, again = dict(RATES), RATES["train"]
         adapters: Sequence[Adapter] = ()
-        if trained := self._tried(setting, practises=False):
+        behaviour = setting.resolved.setting.behaviour.name
+        if trained := self._training_of(setting, behaviour):
             by_kind["train"], again, adapters = trained.rate, trained.again, trained.adapters
-        if practised := self._tried(setting, practises=True):
-            by_kind["practise"], adapters = practised.rate, practised.adapters
+        if practice and (practised := self._practice_of(practice, behaviour)):
+            policies = [node for group in practice for node in group.nodes]
+            updates = sum(node.stage.practice.updates for node in policies if node.stage.practice)
+            took = updates * practised.of(policies)
+            by_kind["practise"] = sum(map(self.estimator.tokens, practice)) / took
+            adapters = practised.adapters
         asks = [ask for group in setting.asks for ask in group]
         for kind, wanted in (("reply", False), ("score", True)):
             chosen = _middle([ask for ask in asks if bool(ask.options) is wanted], ASKS)
@@ -114,7 +121,7 @@ class Trial:
                 by_kind[kind] = self._answering(chosen, adapters)
         return Rates(by_kind, again)
 
-    def _tried(self, setting: SettingPlan, practises: bool) -> Tried | None:
+    def _training_of(self, setting: SettingPlan, behaviour: str) -> TriedTraining | None:
         """By a part of the setting's largest group; None where it has none, or nothing came of it.
 
         Rows that are sampled are not there yet: a group that has no others is not tried.
@@ -122,27 +129,42 @@ class Trial:
         groups = [
             nodes
             for group in setting.groups
-            if (nodes := [node for node in group if _can_try(node, practises)])
+            if (nodes := [n for n in group if isinstance(n, TrainNode) and not n.practises])
+            and any(node.stage.rows for node in nodes)
         ]
         if not groups:
             return None
         largest = max(groups, key=len)
         first = largest[0].stage
-        behaviour = setting.resolved.setting.behaviour.name
-        updates = max(_last_update(node.stage) for nodes in groups for node in nodes)
-        alike = (behaviour, first.dose, first.loss, first.practice, updates, len(largest))
+        alike = (behaviour, first.dose, first.loss, len(largest))
         if alike not in self._trained:
-            self._trained[alike] = (
-                self._practising(largest, updates) if practises else self._training(largest)
-            )
+            self._trained[alike] = self._training(largest)
         return self._trained[alike]
 
-    def _training(self, nodes: Sequence[TrainNode]) -> Tried | None:
+    def _practice_of(
+        self, practice: Sequence[PracticeGroup], behaviour: str
+    ) -> TriedPractice | None:
+        """By a part of the largest group; None where nothing comes of it."""
+        largest = max((group.nodes for group in practice), key=len)
+        first = largest[0].stage
+        assert first.practice is not None
+        wanted = min(UPDATES, max(most_updates(group.nodes) for group in practice))
+        same = replace(first.practice, updates=1, done=0)
+        alike = (behaviour, first.dose, first.loss, same, wanted, len(largest))
+        if alike not in self._practised:
+            chosen = _spread(largest, CELLS)
+            tried = try_practice(self.language_model, chosen, wanted, self.token_budget)
+            if tried:
+                self.highest.of_work(tried.first, len(largest) / len(chosen))
+            self._practised[alike] = tried
+        return self._practised[alike]
+
+    def _training(self, nodes: Sequence[TrainNode]) -> TriedTraining | None:
         from caveat.language.jobs import Trained, TrainingJob
         from caveat.language.peak import Peak
         from caveat.language.train import train
 
-        chosen = _spread(nodes, CELLS)
+        chosen = _spread([node for node in nodes if node.stage.rows], CELLS)
         jobs = [
             TrainingJob(node.digest, self._cut(node.stage, len(chosen)), node.seed)
             for node in chosen
@@ -151,10 +173,12 @@ class Trial:
         with Peak(self.language_model.device) as peak:
             results = train(self.language_model, jobs, timed, self.token_budget)
         made = [each.adapter for each in results if isinstance(each, Trained)]
-        if not made or len(timed.ends) <= 2 * STEPS:
+        if not made:
             return None
+        if len(timed.ends) <= 2 * STEPS:
+            return TriedTraining(USUAL.by_kind["train"], USUAL.again, made)
         self.highest.of_training(peak, jobs, nodes)
-        return Tried(timed.rate(1, STEPS), timed.rate(STEPS, 2 * STEPS), made)
+        return TriedTraining(timed.rate(1, STEPS), timed.rate(STEPS, 2 * STEPS), made)
 
     def _cut(self, stage: Train, cells: int) -> Train:
         """The stage with a few of its rows, in the same proportion to what else it reads."""
@@ -169,39 +193,6 @@ class Trial:
             kept=stage.kept[: round(share * len(stage.kept))],
             dose=replace(stage.dose, epochs=2, batch_size=size),
         )
-
-    def _practising(self, nodes: Sequence[TrainNode], updates: int) -> Tried | None:
-        """By the first of so many updates; those after them are taken to go as the last of these.
-
-        Policies come to repeat themselves, and equal replies are learned from once, so that the
-        first update is the longest.
-        """
-        from caveat.language.jobs import PracticeJob, Practised
-        from caveat.language.peak import Peak
-        from caveat.language.practice import practise
-        from caveat.tasks.grader import grades
-
-        chosen = [replace(node, stage=_updates(node.stage, 1, 0)) for node in _spread(nodes, CELLS)]
-        jobs = [PracticeJob(node.digest, node.stage, node.seed) for node in chosen]
-        took: list[float] = []
-        made: list[Practised] = []
-        with Peak(self.language_model.device) as peak:
-            while jobs and len(took) < min(UPDATES, updates) and sum(took) < PATIENCE:
-                start = time.perf_counter()
-                results = practise(self.language_model, jobs, grades, Progress(), self.token_budget)
-                took.append(time.perf_counter() - start)
-                made = [each for each in results if isinstance(each, Practised)] or made
-                jobs = [
-                    replace(job, stage=_updates(job.stage, 1, len(took)), goes_on=each.standing)
-                    for job, each in zip(jobs, results, strict=True)
-                    if isinstance(each, Practised)
-                ]
-        if not made:
-            return None
-        self.highest.of_work(peak, len(nodes) / len(chosen))
-        tokens = updates * self.estimator.tokens(PracticeGroup(tuple(chosen)))
-        rate = tokens / (sum(took) + (updates - len(took)) * took[-1])
-        return Tried(rate, rate, [each.standing.adapter for each in made])
 
     def _answering(self, asks: Sequence[Ask], adapters: Sequence[Adapter]) -> float:
         """Tokens a second, as an estimator counts them; chains have any of the adapters."""
@@ -237,17 +228,3 @@ def _middle(items: Sequence[T], most: int) -> Sequence[T]:
     """At most so many neighbours."""
     start = max(0, (len(items) - most) // 2)
     return items[start : start + most]
-
-
-def _can_try(node: Node, practises: bool) -> TypeGuard[TrainNode]:
-    return isinstance(node, TrainNode) and node.practises is practises and bool(node.stage.rows)
-
-
-def _updates(stage: Train, count: int, done: int) -> Train:
-    """A stage of practice of so many updates, after so many."""
-    assert stage.practice is not None
-    return replace(stage, practice=replace(stage.practice, updates=count, done=done))
-
-
-def _last_update(stage: Train) -> int:
-    return stage.practice.done + stage.practice.updates if stage.practice else 0
