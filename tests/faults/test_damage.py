@@ -43,6 +43,7 @@ def spoiled(content: bytes, _: float) -> bytes:
 DAMAGES = {
     "emptied": (cut, 0.0), "cut early": (cut, 0.05), "cut in the middle": (cut, 0.5),
     "cut late": (cut, 0.98), "spoiled": (spoiled, 0.0), "another's": (lambda *_: b"[]\n", 0.0),
+    "nested": (lambda *_: b"[" * 100_000 + b"\n\n", 0.0),
 }  # fmt: skip
 
 

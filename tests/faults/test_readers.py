@@ -219,7 +219,7 @@ def test_nesting_without_end_is_told(name, file, opening, tmp_path):
     reader = READERS[name]
     for each, content in reader.files.items():
         (tmp_path / each).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / each).write_bytes(opening * 3000 if each == file else content)
+        (tmp_path / each).write_bytes(opening * 100_000 if each == file else content)
     with pytest.raises(CaveatError, match=Path(file).name):
         reader.use(tmp_path)
 

@@ -40,6 +40,22 @@ def tiny_multiplied(tiny: LanguageModel) -> LanguageModel:
     return like(tiny, Multiplied, LlamaConfig)
 
 
+@pytest.fixture(scope="session")
+def tiny_forbidding(tiny: LanguageModel) -> LanguageModel:
+    """A model whose class lets it never write some tokens."""
+    return like(tiny, Forbidding, LlamaConfig)
+
+
+class Forbidding(LlamaForCausalLM):
+    """Writes none of the first forty tokens."""
+
+    def forward(self, *args: Any, **rest: Any) -> Any:
+        """As usual."""
+        found = super().forward(*args, **rest)
+        found.logits[..., :40] = float("-inf")
+        return found
+
+
 class Multiplied(LlamaForCausalLM):
     """Doubles what the head gives."""
 

@@ -48,7 +48,7 @@ def test_parts_and_leaving_change_nothing(tiny, prompts, monkeypatch, tokens, fu
     assert drawn(tiny, prompts) == alone
 
 
-@pytest.mark.parametrize("name", ["tiny", "tiny_scaled", "tiny_multiplied"])
+@pytest.mark.parametrize("name", ["tiny", "tiny_scaled", "tiny_multiplied", "tiny_forbidding"])
 @torch.inference_mode()
 def test_logits_are_those_of_the_model_read_whole(request, prompts, name):
     language_model = request.getfixturevalue(name)

@@ -160,6 +160,12 @@ def test_failures_that_stay_are_told_in_one_line(judge_server):
         f"judge.endpoint: {url} answered with no chat completion: '<html>Welcome</html>'; "
         "does judge.endpoint end as it should, such as in /v1?"
     )
+    nested = "[" * 100_000
+    assert told(Reply(body=nested)).startswith(
+        f"judge.endpoint: {url} answered with no chat completion: '[[[["
+    )
+    refused = told(Reply(status=400, body=nested))
+    assert refused.startswith(f"judge.endpoint: {url} answered 400: [[[[")
     assert told(Reply(body="[]")).startswith(
         f"judge.endpoint: {url} answered with no chat completion: '[]'; "
     )

@@ -11,6 +11,7 @@ from caveat.language.source import load
 from caveat.progress import Progress
 from caveat.study import cost, speed
 from caveat.study.cost import Estimator, Meter
+from caveat.study.highest_mark import HighestMark
 from caveat.study.plan_cost import ACTIVATIONS, plan_cost
 from caveat.study.planning import study_plan
 from caveat.study.recipe import read
@@ -156,11 +157,37 @@ def test_answers_are_tried_with_what_the_trial_made(tmp_path, monkeypatch, batch
         lambda self, asks, adapters: seen.append(len(adapters)) or whole(self, asks, adapters),
     )  # fmt: skip
     setting = {**small()["settings"][0], "dose": {**SMALL, "batch_size": batch_size}}
+    recipe = small(settings=[setting])
+    (planned,) = plan_cost(recipe, tmp_path, [], calibrate=True).settings
+    assert set(seen) == {2} and planned.rates.by_kind["train"] != cost.RATES["train"]
+
+
+@pytest.mark.parametrize("recipe", [small(), practising()], ids=["trained", "practised"])
+def test_answers_that_are_left_are_tried_with_what_there_is(tmp_path, monkeypatch, recipe):
+    """All is trained, no answer is there: nothing is trained for the plan."""
+    study = run(recipe, tmp_path)
+    for chunk in sorted((study.folder / "answers").glob("*.jsonl")):
+        chunk.unlink()
+    seen = []
+    whole = speed.Trial._answering
+    monkeypatch.setattr(
+        speed.Trial, "_answering",
+        lambda self, asks, adapters: seen.append(len(adapters)) or whole(self, asks, adapters),
+    )  # fmt: skip
+    for name in ("_training", "_practice_of"):
+        monkeypatch.setattr(speed.Trial, name, None)
+    (planned,) = plan_cost(recipe, tmp_path, [], calibrate=True).settings
+    assert set(seen) == {2} and planned.trained == 0 and planned.seconds > 0
+
+
+def test_memory_counts_a_training_that_is_too_short_to_be_timed(tmp_path, monkeypatch):
+    counted = []
+    monkeypatch.setattr(
+        HighestMark, "of_training", lambda self, peak, jobs, nodes: counted.append(len(nodes))
+    )
+    setting = {**small()["settings"][0], "dose": {**SMALL, "batch_size": 8}}
     plan_cost(small(settings=[setting]), tmp_path, [], calibrate=True)
-    assert set(seen) == {2}
-    seen.clear()
-    plan_cost(practising(), tmp_path, [], calibrate=True)
-    assert set(seen) == {2}
+    assert counted == [2]
 
 
 def test_what_is_told_of_rates_is_what_there_is_to_do(tmp_path):

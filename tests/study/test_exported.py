@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from caveat.errors import CaveatError
-from caveat.study.exported import Exported, export, opened
+from caveat.study.exported import KEY, UPDATES, Exported, export, opened
 from caveat.study.run import run
 from toy_study import small
 
@@ -33,6 +36,30 @@ def test_replies_stay_and_prompts_do_not(study, path):
     pd.testing.assert_frame_equal(theirs[kept], ours[kept])
     assert set(theirs["prompt"]) == set(theirs["artifact"]) == {""}
     assert ours["prompt"].str.len().min() > 0
+
+
+@pytest.mark.parametrize(
+    "about", [b"[" * 100_000, b"[]", b'"x"', b"{}", b'{"about": []}', b"\xff"]
+)
+def test_what_lies_beside_the_table_may_be_spoiled(path, tmp_path, about):
+    table = pq.read_table(path)
+    whole = json.loads(table.schema.metadata[KEY])
+    if about == b'{"about": []}':
+        about = json.dumps({**whole, "about": []}).encode()
+    spoiled = tmp_path / "spoiled.parquet"
+    pq.write_table(table.replace_schema_metadata({KEY: about}), spoiled)
+    with pytest.raises(CaveatError, match=r"spoiled\.parquet: damaged; export the study again"):
+        Exported(spoiled)
+
+
+@pytest.mark.parametrize("updates", [b"x", b"eA==", b"\xff"])
+def test_updates_beside_the_table_may_be_spoiled(path, tmp_path, updates):
+    table = pq.read_table(path)
+    spoiled = tmp_path / "spoiled.parquet"
+    said = {**table.schema.metadata, UPDATES: updates}
+    pq.write_table(table.replace_schema_metadata(said), spoiled)
+    with pytest.raises(CaveatError, match=r"spoiled\.parquet: damaged; export the study again"):
+        Exported(spoiled).policies()
 
 
 def test_the_report_is_written_beside_the_file(study, path):

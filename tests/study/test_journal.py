@@ -27,7 +27,11 @@ def test_what_was_added_is_read_again(tmp_path):
     assert other["a"]["text"] == "\u00fc\n" and said == []
 
 
-@pytest.mark.parametrize("torn", [b'{"key": "b", "te', b'{"text": 1}\n', b"[]\n", b"\xff\n"])
+@pytest.mark.parametrize(
+    "torn",
+    [b'{"key": "b", "te', b'{"text": 1}\n', b"[]\n", b"\xff\n", b"[" * 100_000 + b"\n"],
+    ids=["torn", "keyless", "list", "bytes", "nested"],
+)
 def test_a_line_that_is_no_record_is_told_and_loses_no_other(tmp_path, torn):
     path = tmp_path / "judge.jsonl"
     said = []

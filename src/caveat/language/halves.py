@@ -14,7 +14,7 @@ from torch import Tensor, nn
 NOT_PACKED: Mapping[str, Any] = MappingProxyType({})
 PROBED_TOKENS = 8
 CLOSE = 1e-4
-"""Largest difference between the halves and the whole, relative to the whole's size."""
+"""Largest difference between a few tokens read two ways, relative to what is usual."""
 
 
 @dataclass(frozen=True)

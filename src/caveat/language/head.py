@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from caveat.language.halves import CLOSE, PROBED_TOKENS
 from caveat.language.memory import logits_at_once
 
 SCALED_LOGITS = (
@@ -22,9 +23,6 @@ SCALED_LOGITS = (
     "logits_soft_cap",
 )
 """Configuration keys of models that do more to logits."""
-PROBED_TOKENS = 8
-CLOSE = 1e-4
-"""Largest difference between a model's logits and its head's, relative to the former's size."""
 
 
 def has_scaled_logits(model: Any) -> bool:
@@ -47,7 +45,8 @@ def is_head_applied(model: Any) -> bool:
         whole = model(input_ids=ids, use_cache=False).logits.float()
         states = model.get_decoder()(input_ids=ids, use_cache=False).last_hidden_state
         again = model.get_output_embeddings()(states).float()
-        return bool((whole - again).norm() <= CLOSE * whole.norm())
+        size = whole.norm()  # infinite where a class forbids tokens
+        return bool(size.isfinite() and (whole - again).norm() <= CLOSE * size)
     except Exception:  # of a class that is built otherwise, which may raise anything
         return False
 

@@ -14,6 +14,7 @@ from caveat.domain.text import Messages
 from caveat.errors import CaveatError
 from caveat.language import retrying
 from caveat.language.allowance import Allowance, estimated, tokens_of
+from caveat.parsing import parsed
 
 if TYPE_CHECKING:
     from httpx2 import Response
@@ -214,7 +215,7 @@ class Client:
     def _said(self, response: Response, messages: Messages) -> Said:
         """The answer. Raises Unanswered where the body is no chat completion."""
         try:
-            body = response.json()
+            body = parsed(response.content)
             choice = body["choices"][0]
             text = choice["message"].get("content") or ""
             cut = choice.get("finish_reason") == "length"
@@ -240,7 +241,7 @@ class Client:
 def _message(response: Response) -> str:
     """The message in an error's body, or all of the body."""
     try:
-        error = response.json()["error"]
+        error = parsed(response.content)["error"]
         return str(error["message"] if isinstance(error, Mapping) else error)
     except (ValueError, LookupError, TypeError):
         return response.text

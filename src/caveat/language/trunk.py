@@ -56,10 +56,10 @@ class Trunk:
 
         To be asked for before the model is stacked (see `halves`).
         """
-        whole = not self.applies_head
+        applies_head = self.applies_head  # asked in any case: the model will be stacked
         if self._packs is None:
             self._packs = can_pack(self.model.get_decoder(), self.device)
-        if whole or not 0 < layer < len(self.model.get_decoder().layers):
+        if not applies_head or not 0 < layer < len(self.model.get_decoder().layers):
             return Reader(self, layer, None, self._packs)
         if layer not in self._halves:
             self._halves[layer] = halves(self.model, layer)

@@ -65,6 +65,17 @@ def _parquet(table: Any) -> bytes:
     pq.write_table(table, content, compression="zstd", compression_level=19)
     return content.getvalue()
 
+PARTS = {
+    "name": str,
+    "version": str,
+    "about": dict,
+    "schema_version": int,
+    "contexts": dict,
+    "recipe": str,
+    "failures": list,
+}
+"""What lies beside the table, and of which kind it is."""
+
 
 class Exported(Figures):
     """Reads a file that `export` wrote."""
@@ -91,12 +102,16 @@ class Exported(Figures):
     def policies(self) -> DataFrame:
         """One row an update of a policy, as the study had it; none where the file has none."""
         import pandas as pd
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
         updates = self._table.schema.metadata.get(UPDATES)
         if updates is None:
             return pd.DataFrame(columns=[*NAMES, *SEEN])
-        return pq.read_table(io.BytesIO(base64.b64decode(updates))).to_pandas()
+        try:
+            return pq.read_table(io.BytesIO(base64.b64decode(updates))).to_pandas()
+        except (ValueError, OSError, pa.ArrowException):
+            raise _damaged(self.source) from None
 
     def contexts(self) -> dict[str, dict[str, str]]:
         """Per setting and context, the first prompt as it was put to the model."""
@@ -150,9 +165,14 @@ def _read(path: Path) -> tuple[Any, dict[str, Any]]:
         )
     try:
         found = parsed(about)
-        needed = {"name", "version", "about", "schema_version", "contexts", "recipe", "failures"}
-        if not needed <= found.keys() or not {*COLUMNS} <= {*table.column_names, *LEFT_BEHIND}:
-            raise ValueError("parts are missing")
-    except (ValueError, AttributeError):
-        raise CaveatError(f"{path}: damaged; export the study again") from None
+        if any(type(found[name]) is not kind for name, kind in PARTS.items()):
+            raise TypeError("a part is another's")
+        if not {*COLUMNS} <= {*table.column_names, *LEFT_BEHIND}:
+            raise ValueError("columns are missing")
+    except (ValueError, TypeError, KeyError):
+        raise _damaged(path) from None
     return table, found
+
+
+def _damaged(path: Path) -> CaveatError:
+    return CaveatError(f"{path}: damaged; export the study again")

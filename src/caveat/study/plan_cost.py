@@ -16,7 +16,6 @@ from caveat.study.cells import TrainNode
 from caveat.study.cost import by_kind
 from caveat.study.grouping import grouping
 from caveat.study.planning import SettingPlan, StudyPlan, study_plan
-from caveat.study.practice_group import PracticeGroup
 from caveat.study.recipe import Recipe, read
 from caveat.study.resolve import check_system, resolve
 from caveat.study.speed import USUAL, Rates, Trial
@@ -94,7 +93,7 @@ def plan_cost(
     plan = study_plan(read_recipe, settings, language_model.identity, groups)
     store = Store(out if out is not None else Path("studies") / read_recipe.name)
     store.refresh()
-    count = _Count(store, Trial(language_model, read_recipe.token_budget), calibrate)
+    count = _Count(store, Trial(language_model, store, read_recipe.token_budget), calibrate)
     costs = tuple(count.cost(setting) for setting in plan.settings)
     weights = [_weights(language_model, nodes) for nodes in _groups(plan.settings)]
     missing = [n for nodes in _groups(plan.settings) for n in nodes if not store.has(n.digest)]
@@ -134,8 +133,7 @@ class _Count:
         trained = [key for part in parts if part.kind in TRAINING for key in part.keys]
         asked = [key for part in parts if hasattr(part, "asks") for key in part.keys]
         nodes = [node for part in parts if isinstance(part, TrainGroup) for node in part.nodes]
-        practice = [part for part in parts if isinstance(part, PracticeGroup)]
-        rates = self.trial.rates(setting, practice) if self.calibrate and parts else USUAL
+        rates = self.trial.rates(setting, parts) if self.calibrate and parts else USUAL
         again = estimator.again(nodes, self.known)
         took = rates.seconds(tokens, again)
         return SettingCost(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -34,7 +35,7 @@ class TriedPractice:
     seconds: tuple[float, ...]
     """Of each update, from the first."""
     policies: int
-    """That took part."""
+    """That began. Those that fail are missed in later updates, as they will be in the study."""
     adapters: Sequence[Adapter]
     """Those that came through."""
     first: Peak
@@ -68,7 +69,7 @@ def try_practice(
     first = Peak(language_model.device)
     while jobs and len(seconds) < updates and sum(seconds) < PATIENCE:
         start = time.perf_counter()
-        with Peak(language_model.device) if seconds else first:
+        with nullcontext() if seconds else first:
             results = practise(language_model, jobs, grades, Progress(), token_budget)
         seconds.append(time.perf_counter() - start)
         came = [

@@ -19,10 +19,12 @@ from caveat.study.highest_mark import HighestMark
 from caveat.study.planning import REQUESTS, Ask, SettingPlan
 from caveat.study.practice_group import PracticeGroup
 from caveat.study.practice_speed import UPDATES, TriedPractice, most_updates, try_practice
+from caveat.study.tasks import AnswerGroup, Task, TrainGroup
 
 if TYPE_CHECKING:
     from caveat.language.adapter import Adapter
     from caveat.language.source import LanguageModel
+    from caveat.study.store import Store
 
 T = TypeVar("T")
 CELLS = 4
@@ -89,52 +91,56 @@ class TriedTraining:
 class Trial:
     """Tries the work of settings; what is alike is tried once."""
 
-    def __init__(self, language_model: LanguageModel, token_budget: int | None) -> None:
+    def __init__(
+        self, language_model: LanguageModel, store: Store, token_budget: int | None
+    ) -> None:
         self.language_model = language_model
+        self.store = store
         self.token_budget = token_budget
         self.estimator = Estimator(language_model.tokenizer)
         self.highest = HighestMark(language_model, token_budget)
         self._trained: dict[Any, TriedTraining | None] = {}
         self._practised: dict[Any, TriedPractice | None] = {}
 
-    def rates(self, setting: SettingPlan, practice: Sequence[PracticeGroup]) -> Rates:
-        """What a setting's work goes at; what it has none of goes at the usual rates.
-
-        Args:
-            practice: Of the setting's practice, what is left to do.
-        """
+    def rates(self, setting: SettingPlan, left: Sequence[Task]) -> Rates:
+        """What is left of a setting goes at; what it has none of goes at the usual rates."""
         by_kind, again = dict(RATES), RATES["train"]
         adapters: Sequence[Adapter] = ()
         behaviour = setting.resolved.setting.behaviour.name
-        if trained := self._training_of(setting, behaviour):
+        training = [task.nodes for task in left if isinstance(task, TrainGroup)]
+        if trained := self._training_of(training, behaviour):
             by_kind["train"], again, adapters = trained.rate, trained.again, trained.adapters
+        practice = [task for task in left if isinstance(task, PracticeGroup)]
         if practice and (practised := self._practice_of(practice, behaviour)):
             policies = [node for group in practice for node in group.nodes]
             updates = sum(node.stage.practice.updates for node in policies if node.stage.practice)
             took = updates * practised.of(policies)
             by_kind["practise"] = sum(map(self.estimator.tokens, practice)) / took
             adapters = practised.adapters
-        asks = [ask for group in setting.asks for ask in group]
+        asks = [ask for task in left if isinstance(task, AnswerGroup) for ask in task.asks]
+        adapters = adapters or self._stored(asks)
         for kind, wanted in (("reply", False), ("score", True)):
             chosen = _middle([ask for ask in asks if bool(ask.options) is wanted], ASKS)
             if chosen:
                 by_kind[kind] = self._answering(chosen, adapters)
         return Rates(by_kind, again)
 
-    def _training_of(self, setting: SettingPlan, behaviour: str) -> TriedTraining | None:
-        """By a part of the setting's largest group; None where it has none, or nothing came of it.
+    def _stored(self, asks: Sequence[Ask]) -> list[Adapter]:
+        """A few adapters of a study whose training is done."""
+        there = {ask.chain[-1] for ask in asks if ask.chain and self.store.has(ask.chain[-1])}
+        return [self.store.adapter(digest) for digest in sorted(there)[:CELLS]]
+
+    def _training_of(
+        self, groups: Sequence[Sequence[TrainNode]], behaviour: str
+    ) -> TriedTraining | None:
+        """By a part of the largest group; None where there is none, or nothing came of it.
 
         Rows that are sampled are not there yet: a group that has no others is not tried.
         """
-        groups = [
-            nodes
-            for group in setting.groups
-            if (nodes := [n for n in group if isinstance(n, TrainNode) and not n.practises])
-            and any(node.stage.rows for node in nodes)
-        ]
-        if not groups:
+        able = [nodes for nodes in groups if any(node.stage.rows for node in nodes)]
+        if not able:
             return None
-        largest = max(groups, key=len)
+        largest = max(able, key=len)
         first = largest[0].stage
         alike = (behaviour, first.dose, first.loss, len(largest))
         if alike not in self._trained:
@@ -175,9 +181,10 @@ class Trial:
         made = [each.adapter for each in results if isinstance(each, Trained)]
         if not made:
             return None
-        if len(timed.ends) <= 2 * STEPS:
-            return TriedTraining(USUAL.by_kind["train"], USUAL.again, made)
         self.highest.of_training(peak, jobs, nodes)
+        if len(timed.ends) <= 2 * STEPS:  # rows are few: by all of it
+            rate = timed.rate(0, len(timed.ends) - 1)
+            return TriedTraining(rate, rate, made)
         return TriedTraining(timed.rate(1, STEPS), timed.rate(STEPS, 2 * STEPS), made)
 
     def _cut(self, stage: Train, cells: int) -> Train:
