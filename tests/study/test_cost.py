@@ -147,37 +147,39 @@ def test_rows_read_before_go_at_a_rate_of_their_own():
     assert rates.seconds({"train": 100.0, "reply": 2.0, "score": 3.0}, again=40.0) == 6 + 2 + 5
 
 
-@pytest.mark.parametrize("batch_size", [2, 8])
-def test_answers_are_tried_with_what_the_trial_made(tmp_path, monkeypatch, batch_size):
-    """Also where its steps were too few to be timed."""
+@pytest.fixture
+def adapters_tried(monkeypatch):
+    """How many adapters each trial of answers had."""
     seen = []
     whole = speed.Trial._answering
     monkeypatch.setattr(
         speed.Trial, "_answering",
         lambda self, asks, adapters: seen.append(len(adapters)) or whole(self, asks, adapters),
     )  # fmt: skip
+    return seen
+
+
+@pytest.mark.parametrize("batch_size", [2, 8])
+def test_answers_are_tried_with_what_the_trial_made(tmp_path, adapters_tried, batch_size):
+    """Also where its steps were too few to be timed."""
     setting = {**small()["settings"][0], "dose": {**SMALL, "batch_size": batch_size}}
     recipe = small(settings=[setting])
     (planned,) = plan_cost(recipe, tmp_path, [], calibrate=True).settings
-    assert set(seen) == {2} and planned.rates.by_kind["train"] != cost.RATES["train"]
+    assert set(adapters_tried) == {2} and planned.rates.by_kind["train"] != cost.RATES["train"]
 
 
 @pytest.mark.parametrize("recipe", [small(), practising()], ids=["trained", "practised"])
-def test_answers_that_are_left_are_tried_with_what_there_is(tmp_path, monkeypatch, recipe):
+def test_answers_that_are_left_are_tried_with_what_there_is(
+    tmp_path, monkeypatch, adapters_tried, recipe
+):
     """All is trained, no answer is there: nothing is trained for the plan."""
     study = run(recipe, tmp_path)
     for chunk in sorted((study.folder / "answers").glob("*.jsonl")):
         chunk.unlink()
-    seen = []
-    whole = speed.Trial._answering
-    monkeypatch.setattr(
-        speed.Trial, "_answering",
-        lambda self, asks, adapters: seen.append(len(adapters)) or whole(self, asks, adapters),
-    )  # fmt: skip
     for name in ("_training", "_practice_of"):
         monkeypatch.setattr(speed.Trial, name, None)
     (planned,) = plan_cost(recipe, tmp_path, [], calibrate=True).settings
-    assert set(seen) == {2} and planned.trained == 0 and planned.seconds > 0
+    assert set(adapters_tried) == {2} and planned.trained == 0 and planned.seconds > 0
 
 
 def test_memory_counts_a_training_that_is_too_short_to_be_timed(tmp_path, monkeypatch):
