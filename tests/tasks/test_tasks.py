@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from itertools import pairwise
 from pathlib import Path
 
@@ -92,13 +94,15 @@ def test_a_bad_task_is_told(tmp_path, text, told):
     assert told in str(caught.value) and "\n" not in str(caught.value)
 
 
-def test_a_file_that_is_written_anew_is_another_task(tmp_path):
+def test_a_file_that_is_written_anew_is_another_task(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
     place = tmp_path / "mine.py"
     rest = "def reward(p, r): return 0\ndef true_score(p, r): return 0\n"
     rest += "def hacked(p, r): return True\n"
     found = []
     for prompt in ("one", "two"):
         place.write_text(f"def prompts(split): return ['{prompt}']\n{rest}")
+        os.utime(place, (1, 1))  # both within a second, and of a size
         found.append(task_of("mine.py", tmp_path))
     assert found[0].version != found[1].version
     assert [module_of(t.place, t.version).prompts("tune") for t in found] == [["one"], ["two"]]

@@ -6,8 +6,9 @@ import hashlib
 import importlib
 import importlib.util
 import sys
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 
 from caveat.domain.reward import RewardTask
 from caveat.errors import CaveatError, closest
@@ -81,7 +82,7 @@ def module_of(place: str, version: str = "") -> ModuleType:
     name = f"caveat_task_{hashlib.sha256(known.encode()).hexdigest()[:VERSION]}"
     if name in sys.modules:
         return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, place)
+    spec = importlib.util.spec_from_file_location(name, place, loader=_AsWritten(name, place))
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
@@ -93,6 +94,15 @@ def module_of(place: str, version: str = "") -> ModuleType:
             f"task {place!r} cannot be imported: {type(error).__name__}: {error}"
         ) from error
     return module
+
+
+class _AsWritten(SourceFileLoader):
+    """Compiles the file itself: bytecode that lies beside it is taken for that of any file of the
+    same size that was written in the same second."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        """Of the file as it is now."""
+        return self.source_to_code(self.get_data(self.path), self.path)
 
 
 def _file(name: str, folder: Path) -> Path:
