@@ -4,6 +4,7 @@ import json
 
 import pytest
 import torch
+from transformers import GPT2Config, GPT2LMHeadModel
 
 from caveat.errors import CaveatError
 from caveat.language import wheel
@@ -71,6 +72,18 @@ def test_an_unknown_model_is_one_line(name, told):
     with pytest.raises(CaveatError) as caught:
         describe(name)
     assert str(caught.value) == told
+
+
+def test_a_class_whose_layers_cannot_be_adapted_is_one_line(tiny, tmp_path):
+    config = GPT2Config(n_layer=1, n_embd=8, n_head=2, vocab_size=len(tiny.tokenizer))
+    GPT2LMHeadModel(config).save_pretrained(tmp_path)
+    tiny.tokenizer.save_pretrained(tmp_path)
+    with pytest.raises(CaveatError) as caught:
+        load(str(tmp_path))
+    assert str(caught.value) == (
+        f"model '{tmp_path}': GPT2LMHeadModel has no linear layers where Caveat puts adapters "
+        "(get_decoder().layers); take a model built as Llama or Qwen are"
+    )
 
 
 def test_a_folder_without_a_model_is_one_line(tmp_path):

@@ -102,7 +102,8 @@ def load(name: str, dtype: str = "float32", device: str = "auto") -> LanguageMod
     """Load a model by name (see `known_models`).
 
     Raises:
-        CaveatError: unknown name, missing or corrupt file, unknown dtype or device.
+        CaveatError: unknown name, missing or corrupt file, unknown dtype or device, a class of
+            model whose layers cannot be adapted.
     """
     import torch
     import transformers
@@ -125,6 +126,7 @@ def load(name: str, dtype: str = "float32", device: str = "auto") -> LanguageMod
         tokenizer.chat_template = PLAIN_TEMPLATE
     if not tokenizer.is_fast:
         raise CaveatError(f"model '{name}' has no fast tokenizer; character offsets need one")
+    _check_layers(name, model)
     place = _device(device)
     if place.type == "cpu":
         heap.keep()
@@ -168,6 +170,20 @@ def _from_pretrained(name: str, place: Path | str) -> tuple[Any, Any]:
             else "check the id and the connection, or give a local folder"
         )
         raise CaveatError(f"model '{name}' cannot be loaded ({reason}); {mend}") from error
+
+
+def _check_layers(name: str, model: Any) -> None:
+    """Raises CaveatError where adapters would find nothing to stand on; see `lockstep`."""
+    from torch import nn
+
+    blocks = getattr(model.get_decoder(), "layers", None)
+    if not isinstance(blocks, nn.ModuleList) or not any(
+        isinstance(module, nn.Linear) for module in blocks.modules()
+    ):
+        raise CaveatError(
+            f"model '{name}': {type(model).__name__} has no linear layers where Caveat puts "
+            "adapters (get_decoder().layers); take a model built as Llama or Qwen are"
+        )
 
 
 def _commit(name: str, model: Any) -> str:
