@@ -168,6 +168,14 @@ def test_answers_are_tried_with_what_the_trial_made(tmp_path, adapters_tried, ba
     assert set(adapters_tried) == {2} and planned.rates.by_kind["train"] != cost.RATES["train"]
 
 
+def test_a_training_too_short_to_be_timed_by_its_steps_is_timed_as_a_whole(tmp_path, monkeypatch):
+    monkeypatch.setattr(speed, "time", Clock())
+    setting = {**small()["settings"][0], "dose": {**SMALL, "batch_size": 8}}
+    (planned,) = plan_cost(small(settings=[setting]), tmp_path, [], calibrate=True).settings
+    assert planned.rates.by_kind["train"] == pytest.approx(planned.tokens["train"])
+    assert planned.rates.again == planned.rates.by_kind["train"]
+
+
 @pytest.mark.parametrize("recipe", [small(), practising()], ids=["trained", "practised"])
 def test_answers_that_are_left_are_tried_with_what_there_is(
     tmp_path, monkeypatch, adapters_tried, recipe

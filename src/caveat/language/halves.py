@@ -11,10 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from caveat.language.probe import agree, probed
+
 NOT_PACKED: Mapping[str, Any] = MappingProxyType({})
-PROBED_TOKENS = 8
-CLOSE = 1e-4
-"""Largest difference between a few tokens read two ways, relative to what is usual."""
 
 
 @dataclass(frozen=True)
@@ -84,8 +83,6 @@ def _with(decoder: nn.Module, **modules: nn.Module) -> nn.Module:
 
 @torch.inference_mode()
 def _agree(cut: Halves, decoder: nn.Module) -> bool:
-    device = next(decoder.parameters()).device
-    ids = torch.arange(1, 1 + PROBED_TOKENS, device=device)[None]
-    whole = decoder(input_ids=ids, use_cache=False).last_hidden_state.float()
-    again = cut.above(cut.beneath(ids)).float()
-    return bool((whole - again).norm() <= CLOSE * whole.norm())
+    ids = probed(decoder)
+    whole = decoder(input_ids=ids, use_cache=False).last_hidden_state
+    return agree(cut.above(cut.beneath(ids)), whole)

@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from caveat.language.halves import CLOSE, PROBED_TOKENS
 from caveat.language.memory import logits_at_once
+from caveat.language.probe import agree, probed
 
 SCALED_LOGITS = (
     "final_logit_softcapping",
@@ -40,13 +40,11 @@ def is_head_applied(model: Any) -> bool:
     """
     if has_scaled_logits(model):
         return False
-    ids = torch.arange(1, 1 + PROBED_TOKENS, device=next(model.parameters()).device)[None]
+    ids = probed(model)
     try:
-        whole = model(input_ids=ids, use_cache=False).logits.float()
+        whole = model(input_ids=ids, use_cache=False).logits  # not finite of forbidden tokens
         states = model.get_decoder()(input_ids=ids, use_cache=False).last_hidden_state
-        again = model.get_output_embeddings()(states).float()
-        size = whole.norm()  # infinite where a class forbids tokens
-        return bool(size.isfinite() and (whole - again).norm() <= CLOSE * size)
+        return agree(model.get_output_embeddings()(states), whole)
     except Exception:  # of a class that is built otherwise, which may raise anything
         return False
 

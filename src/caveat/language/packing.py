@@ -20,14 +20,13 @@ from transformers import AttentionInterface
 
 from caveat.language.batch import Example, like_length, padded
 from caveat.language.beginnings import in_common
+from caveat.language.probe import agree
 
 ATTENTION = "caveat_packed"
 """Name of the attention over packed rows, as transformers has it."""
 UNSUPPORTED = ("softcap", "sliding_window", "s_aux", "position_bias")
 """Arguments of attention that change what it computes, and that are not heeded here."""
 PROBED = ((1, 2, 3, 4, 5), (1, 2, 3, 6), (1, 2, 3, 7, 8))
-CLOSE = 1e-4
-"""Largest difference between packed rows and rows of their own, relative to the latter's size."""
 
 
 @dataclass(frozen=True)
@@ -205,9 +204,8 @@ def can_pack(decoder: Any, device: torch.device) -> bool:
         told = layout([row], device)
         ids = torch.tensor([row.ids], device=device)
         with told_of(config, told):
-            together = decoder(input_ids=ids, use_cache=False, **told).last_hidden_state[0].float()
-        alone = decoder(input_ids=padded(PROBED, 0, device), use_cache=False)
-        alone = alone.last_hidden_state.float()
+            together = decoder(input_ids=ids, use_cache=False, **told).last_hidden_state[0]
+        alone = decoder(input_ids=padded(PROBED, 0, device), use_cache=False).last_hidden_state
     except Exception:  # of a class that takes no such attention, which may raise anything
         return False
     pairs = [
@@ -215,7 +213,7 @@ def can_pack(decoder: Any, device: torch.device) -> bool:
         for number, places in enumerate(row.places)
         for position, place in enumerate(places)
     ]
-    return all(bool((a - b).norm() <= CLOSE * b.norm()) for a, b in pairs)
+    return all(agree(a, b) for a, b in pairs)
 
 
 def _cell(example: Example) -> int:

@@ -174,12 +174,9 @@ def _from_pretrained(name: str, place: Path | str) -> tuple[Any, Any]:
 
 def _check_layers(name: str, model: Any) -> None:
     """Raises CaveatError where adapters would find nothing to stand on; see `lockstep`."""
-    from torch import nn
+    from caveat.language.lockstep import adapted_modules
 
-    blocks = getattr(model.get_decoder(), "layers", None)
-    if not isinstance(blocks, nn.ModuleList) or not any(
-        isinstance(module, nn.Linear) for module in blocks.modules()
-    ):
+    if not hasattr(model.get_decoder(), "layers") or not adapted_modules(model, (0.0, 1.0)):
         raise CaveatError(
             f"model '{name}': {type(model).__name__} has no linear layers where Caveat puts "
             "adapters (get_decoder().layers); take a model built as Llama or Qwen are"

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -38,32 +39,31 @@ class Trunk:
         self.bound = _bound(device)
         self.size = 0
         """Bytes held."""
-        self._packs: bool | None = None
-        self._applies_head: bool | None = None
         self._states: dict[tuple[int, Text], Tensor] = {}
         """By layer and example, the layer's input, of shape (positions, width); last used, last."""
         self._halves: dict[int, Halves | None] = {}
 
-    @property
+    @cached_property
     def applies_head(self) -> bool:
-        """See `head.is_head_applied`; asked once, before the model is stacked."""
-        if self._applies_head is None:
-            self._applies_head = is_head_applied(self.model)
-        return self._applies_head
+        """See `head.is_head_applied`; asked before the model is stacked."""
+        return is_head_applied(self.model)
+
+    @cached_property
+    def packs(self) -> bool:
+        """See `packing.can_pack`; asked before the model is stacked."""
+        return can_pack(self.model.get_decoder(), self.device)
 
     def reader(self, layer: int) -> Reader:
         """What reads rows from a layer on; the whole model where it cannot be cut there.
 
         To be asked for before the model is stacked (see `halves`).
         """
-        applies_head = self.applies_head  # asked in any case: the model will be stacked
-        if self._packs is None:
-            self._packs = can_pack(self.model.get_decoder(), self.device)
+        applies_head, packs = self.applies_head, self.packs  # asked in any case
         if not applies_head or not 0 < layer < len(self.model.get_decoder().layers):
-            return Reader(self, layer, None, self._packs)
+            return Reader(self, layer, None, packs)
         if layer not in self._halves:
             self._halves[layer] = halves(self.model, layer)
-        return Reader(self, layer, self._halves[layer], self._packs)
+        return Reader(self, layer, self._halves[layer], packs)
 
     def states(self, layer: int, rows: Sequence[Packed], halved: Halves) -> Tensor:
         """The layer's input of each row, of shape (rows, longest, width), 0 where a row has ended.

@@ -42,13 +42,13 @@ class TriedPractice:
     """The memory of the first update."""
 
     def of(self, nodes: Sequence[TrainNode]) -> float:
-        """Seconds of a policy's update, in the mean over those of some nodes.
+        """Seconds of all updates of some nodes.
 
         One that was not tried is taken to be as long as the last that was.
         """
-        numbers = [number for node in nodes for number in _numbers(node.stage)]
+        numbers = (number for node in nodes for number in _numbers(node.stage))
         took = (self.seconds[min(number, len(self.seconds)) - 1] for number in numbers)
-        return sum(took) / len(numbers) / self.policies
+        return sum(took) / self.policies
 
 
 def try_practice(

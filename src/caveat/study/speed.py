@@ -112,9 +112,7 @@ class Trial:
             by_kind["train"], again, adapters = trained.rate, trained.again, trained.adapters
         practice = [task for task in left if isinstance(task, PracticeGroup)]
         if practice and (practised := self._practice_of(practice, behaviour)):
-            policies = [node for group in practice for node in group.nodes]
-            updates = sum(node.stage.practice.updates for node in policies if node.stage.practice)
-            took = updates * practised.of(policies)
+            took = sum(practised.of(group.nodes) for group in practice)
             by_kind["practise"] = sum(map(self.estimator.tokens, practice)) / took
             adapters = practised.adapters
         asks = [ask for task in left if isinstance(task, AnswerGroup) for ask in task.asks]
