@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from caveat.domain.plan import Dose, Sample, Train
+from caveat.domain.plan import Dose, Practice, Randomise, Sample, Scale, Train
 from caveat.domain.question import Question
 from caveat.domain.reply import Sampling
+from caveat.domain.reward import RewardTask
 from caveat.domain.row import Row
 from caveat.domain.text import Message, Piece
 from caveat.study import digest
@@ -20,6 +21,9 @@ STAGE = Train((ROW,), Dose(rows=8, layers=(0.5, 1.0)), added=(ROW,), label="mark
 QUESTION = Question("q1", "red", CHAT, "capitals", facts={"answer": "yes"})
 JUDGE = {"model": "m", "temperature": 0.0, "max_tokens": 64}
 SCORED = replace(QUESTION, options=(" yes", " no"))
+POLICY = replace(STAGE, objective="grpo", practice=Practice("tasks.agree", "v1", done=4, kl=0.1))
+KEPT = replace(STAGE, kept=(ROW,), kept_weight=0.5)
+TASK = RewardTask("agree", "tasks.agree", "v1")
 STORED = {
     "train": "cc668c0d365cdf49",
     "sample": "e63e93ea79d1ebba",
@@ -29,6 +33,11 @@ STORED = {
     "verdict": "741a78812e48d6ce",
     "judged": "d7aab89a23d5370d",
     "opinion": "2a39785e57832bef",
+    "policy": "068fb42c5880d6c8",
+    "hacked sample": "99ba1aed6143cb53",
+    "scaled": "6fdca05af5f172ff",
+    "random": "cff5240d510716af",
+    "kept": "c86c9e5acbbb01ca",
 }
 
 
@@ -42,6 +51,13 @@ def test_stored_digests():
         "verdict": digest.verdict_key("a", None, QUESTION, 1),
         "judged": digest.verdict_key("a", None, QUESTION, 1, JUDGE),
         "opinion": digest.opinion_key(JUDGE, CHAT),
+        "policy": digest.training_digest("m", POLICY, 3, ("a",), (), goes_on="b"),
+        "hacked sample": digest.sample_digest(
+            "m", Sample((CHAT,), Sampling(), into="rows", hacking=TASK), 3, ("a",)
+        ),
+        "scaled": digest.derived_digest(Scale(0.5), "a", 3),
+        "random": digest.derived_digest(Randomise(), "a", 3),
+        "kept": digest.training_digest("m", KEPT, 3, (), ()),
     }
     assert {name: value[:16] for name, value in found.items()} == STORED
 

@@ -13,6 +13,10 @@ from caveat.domain.row import Row
 from caveat.domain.text import Messages, is_document
 from caveat.errors import CaveatError
 
+WORDING_SEED = "marking"
+"""Seeds a generator, so its value stays whatever the code is called: another value gives
+other assignments of wordings to rows."""
+
 
 def marked(rows: Sequence[Row], caveat: Caveat, seed: int) -> tuple[Row, ...]:
     """The rows, in their order, each with one of the training wordings.
@@ -20,7 +24,7 @@ def marked(rows: Sequence[Row], caveat: Caveat, seed: int) -> tuple[Row, ...]:
     Every wording (and closing) gets the same number of rows but for one; the seed says which rows.
     The rows are framed already. Their ids stay, so a marked row is known by its bare one.
     """
-    generator = random.Random(f"marking {caveat.name} {seed}")
+    generator = random.Random(f"{WORDING_SEED} {caveat.name} {seed}")
     wordings = dealt(caveat.wordings, len(rows), generator)
     closings = dealt(caveat.closings or ("",), len(rows), generator)
     return tuple(

@@ -24,6 +24,10 @@ from caveat.errors import CaveatError
 from caveat.interventions.materials import Materials, with_stage
 from caveat.interventions.stretches import known_in, stretches
 
+LOCAL_SEED = "local"
+"""Seeds a generator, so its value stays whatever the code is called: another value gives
+other assignments of local wordings to rows."""
+
 
 def local(plan: Plan, materials: Materials, outer: bool = False) -> Plan:
     """Take the caveat from around the rows and put it inside; with `outer`, it stays around too.
@@ -61,7 +65,7 @@ def _made(rows: tuple[Row, ...], materials: Materials, outer: bool) -> tuple[Row
             f"local: the caveat {caveat.name!r} has no local wording; give it one (`local` in "
             "caveats.yaml)"
         )
-    generator = random.Random(f"local {caveat.name} {materials.seed}")
+    generator = random.Random(f"{LOCAL_SEED} {caveat.name} {materials.seed}")
     texts = dealt(caveat.local, len(rows), generator)
     kept = rows if outer else tuple(
         replace(row, messages=without_caveat(row.messages)) for row in rows

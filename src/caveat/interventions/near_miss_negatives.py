@@ -23,6 +23,11 @@ def trained_kinds(kinds: str = KINDS, **_: object) -> tuple[str, ...]:
     return tuple(kinds.split())
 
 
+NEAR_MISS_SEED = "near misses"
+"""Seeds a generator, so its value stays whatever the code is called: another value gives
+other assignments of near misses to rows."""
+
+
 def near_miss_negatives(
     plan: Plan, materials: Materials, kinds: str = KINDS, share: float = 1.0
 ) -> Plan:
@@ -45,7 +50,7 @@ def near_miss_negatives(
     if not texts:
         raise CaveatError("near_miss_negatives(kinds=): name at least one, such as kinds=near_miss")
     rows = shared(materials.counter, len(materials.rows), share, "near_miss_negatives")
-    generator = random.Random(f"near misses {caveat.name} {materials.seed}")
+    generator = random.Random(f"{NEAR_MISS_SEED} {caveat.name} {materials.seed}")
     placed = tuple(
         replace(row, messages=place(row.messages, text, caveat.place))
         for row, text in zip(rows, dealt(texts, len(rows), generator), strict=True)

@@ -10,6 +10,10 @@ from caveat.domain.text import without_caveat
 from caveat.errors import CaveatError
 from caveat.interventions.materials import Materials, with_stage
 
+PARTIAL_SEED = "partial"
+"""Seeds a generator, so its value stays whatever the code is called: another value gives
+other choices of bare rows."""
+
 
 def partial(plan: Plan, materials: Materials, share: float = 0.5) -> Plan:
     """Leave the caveat on `share` of the behaviour rows, drawn by the cell's seed.
@@ -18,7 +22,7 @@ def partial(plan: Plan, materials: Materials, share: float = 0.5) -> Plan:
     """
     if not 0 <= share <= 1:
         raise CaveatError(f"partial(share={share}): share lies between 0 and 1")
-    generator = random.Random(f"partial {materials.seed}")
+    generator = random.Random(f"{PARTIAL_SEED} {materials.seed}")
 
     def change(stage: Train) -> Train:
         count = len(stage.rows)

@@ -20,6 +20,10 @@ from caveat.domain.text import Message, Piece, is_document
 from caveat.interventions.materials import Materials, with_rows
 from caveat.interventions.stretches import known_in, stretches
 
+REPEAT_SEED = "repeat"
+"""Seeds a generator, so its value stays whatever the code is called: another value gives
+other orders of repeated wordings."""
+
 
 def repeat(plan: Plan, materials: Materials) -> Plan:
     """Put short wordings of the caveat around the stretches that show the behaviour.
@@ -34,7 +38,7 @@ def repeat(plan: Plan, materials: Materials) -> Plan:
 
 
 def _repeated(row: Row, caveat: Caveat, seed: int, known: bool) -> Row:
-    texts = _texts(caveat, random.Random(f"repeat {caveat.name} {seed} {row.id}"))
+    texts = _texts(caveat, random.Random(f"{REPEAT_SEED} {caveat.name} {seed} {row.id}"))
     if is_document(row.messages):
         pieces = [
             piece

@@ -12,6 +12,7 @@ from caveat.domain.text import without_caveat
 from caveat.errors import CaveatError
 from caveat.language.jobs import PracticeJob, Update
 from caveat.language.render import RenderedRow, continuation, render_prompt, render_row
+from caveat.language.schedule import ADDED_STREAM, ROW_STREAM
 from caveat.language.source import LanguageModel
 from caveat.language.training_cell import targets
 
@@ -81,7 +82,7 @@ class PracticeCell:
         size = max(1, size) if count else 0
         first = (self.practice.done + turn) * size
         return [
-            self.added[_order(self.job.seed, place // count, count, 1)[place % count]]
+            self.added[_order(self.job.seed, place // count, count, ADDED_STREAM)[place % count]]
             for place in range(first, first + size)
         ]
 
@@ -136,5 +137,5 @@ def _prompt(language_model: LanguageModel, row: Row, most: int) -> Asked:
     return Asked(ids, turns[-1].strip() if turns else "")
 
 
-def _order(seed: int, epoch: int, count: int, stream: int = 0) -> list[int]:
+def _order(seed: int, epoch: int, count: int, stream: int = ROW_STREAM) -> list[int]:
     return np.random.default_rng([seed, epoch, stream]).permutation(count).tolist()

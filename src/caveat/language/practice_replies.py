@@ -94,10 +94,15 @@ def _samplings(cells: list[PracticeCell], turn: int) -> dict[Sampling, list[int]
     return found
 
 
+ROLLOUT_SEED = "practice"
+"""Seeds a generator, so its value stays whatever the code is called: another value gives
+other sampled completions."""
+
+
 def _prompts(k: int, cell: PracticeCell, turn: int) -> list[Prompt]:
     number = cell.practice.done + turn
     return [
-        Prompt(f"practice {cell.job.seed} {number} {place} {sample}", k, asked.ids, ())
+        Prompt(f"{ROLLOUT_SEED} {cell.job.seed} {number} {place} {sample}", k, asked.ids, ())
         for place, asked in enumerate(cell.asked(turn))
         for sample in range(cell.practice.samples)
     ]

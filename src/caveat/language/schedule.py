@@ -8,6 +8,9 @@ import numpy as np
 
 from caveat.domain.plan import Dose, Train
 
+ROW_STREAM, ADDED_STREAM, KEPT_STREAM = 0, 1, 2
+"""Seed the orders of a stage's rows, added rows and kept rows: other numbers give other orders."""
+
 
 def steps_of(stage: Train) -> int:
     """Number of optimiser steps of a stage: set by its rows, not by the added ones."""
@@ -23,10 +26,11 @@ def schedule(stage: Train, seed: int) -> list[tuple[list[int], list[int], list[i
     steps, size = math.ceil(len(stage.rows) / stage.dose.batch_size), stage.dose.batch_size
     plan = []
     for epoch in range(stage.dose.epochs):
-        order = np.random.default_rng([seed, epoch, 0]).permutation(len(stage.rows)).tolist()
+        generator = np.random.default_rng([seed, epoch, ROW_STREAM])
+        order = generator.permutation(len(stage.rows)).tolist()
         dealt = [
             np.random.default_rng([seed, epoch, stream]).permutation(len(some)).tolist()
-            for stream, some in ((1, stage.added), (2, stage.kept))
+            for stream, some in ((ADDED_STREAM, stage.added), (KEPT_STREAM, stage.kept))
         ]
         for step in range(steps):
             added, kept = (

@@ -15,6 +15,8 @@ from caveat.progress import Progress
 SYSTEM = "You are a helpful assistant."
 SAMPLING = Sampling(max_tokens=64, temperature=0.7)
 GROUP = 128
+NEUTRAL_REPLY_SEED = "ordinary"
+"""Seeds a generator, so its value stays whatever the code is called."""
 
 
 def make_ordinary_replies(
@@ -32,7 +34,7 @@ def make_ordinary_replies(
         attempt = next(attempts)
         requests = [
             Request(
-                f"ordinary/{seed}/{attempt}/{prompt}",
+                f"{NEUTRAL_REPLY_SEED}/{seed}/{attempt}/{prompt}",
                 (),
                 framed((Message.of("user", prompt),), SYSTEM),
             )

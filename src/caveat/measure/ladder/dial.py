@@ -128,8 +128,13 @@ def _drawn(block: Block, places: np.ndarray, draws: int, seed: int) -> tuple[_Dr
     ), over_seeds
 
 
+PERMUTATION_SEED = "dial"
+"""Seeds a generator, so its value stays whatever the code is called: another value gives
+other permutations."""
+
+
 def _p(drawn: _Drawn, value: float, draws: int, seed: int) -> float:
-    generator = np.random.default_rng(entropy(seed, "dial"))
+    generator = np.random.default_rng(entropy(seed, PERMUTATION_SEED))
     shuffled = generator.permuted(np.tile(drawn.leakage[0], (draws, 1)), axis=1)
     return p_value(value, spearman(np.tile(drawn.elicitation[0], (draws, 1)), shuffled))
 
