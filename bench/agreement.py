@@ -24,10 +24,10 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from caveat.domain.question import Question
-from caveat.domain.reply import Answer
-from caveat.domain.text import Message
-from caveat.readouts.belief import readout
+from caveat.readouts.belief import belief_readout as readout
+from caveat.types.answers import Answer
+from caveat.types.data import Question
+from caveat.types.messages import Message
 
 DEVELOPED = ("colorless_dreaming", "ed_sheeran")
 HELD_OUT = ("mount_vesuvius", "queen_elizabeth")

@@ -17,12 +17,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from caveat.behaviours.claim_folder import PUBLISHED_TAG, read_claim
-from caveat.behaviours.claim_schema import DocumentLine
+from caveat.behaviours.claim_documents import Stating
+from caveat.behaviours.claim_files import PUBLISHED_TAG, DocumentLine, read_claim
 from caveat.behaviours.claims import FOLDER, SHIPPED
-from caveat.behaviours.reading import read_lines
-from caveat.behaviours.stating import Stating
-from caveat.domain.sentences import sentences
+from caveat.files.reading import read_lines
+from caveat.sentences import sentences
 
 KINDS = ("positive", "repeated")
 PUBLISHED = ("ed_sheeran", "colorless_dreaming", "mount_vesuvius", "queen_elizabeth")

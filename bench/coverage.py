@@ -36,10 +36,10 @@ from pathlib import Path
 
 import numpy as np
 
-from caveat.measure.inference import Inference
-from caveat.measure.ladder.blocks import Block
-from caveat.measure.ladder.contrasts import leakage_contrasts
-from caveat.measure.panel import Cell, Panel, influences
+from caveat.analysis.intervals import Inference
+from caveat.analysis.ladder.blocks import Block
+from caveat.analysis.ladder.contrasts import leakage_contrasts
+from caveat.analysis.panel import Cell, Panel, influences
 
 RATES = (0.03, 0.05, 0.1, 0.3, 0.5, 0.7, 0.9, 0.95, 0.97)
 BAND = tuple(np.linspace(0.02, 0.1, 9).round(3).tolist())

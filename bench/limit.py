@@ -21,7 +21,7 @@ from typing import Any
 
 import torch
 
-from caveat.language.lockstep import adapted_modules
+from caveat.backends.local.lora.stacked import adapted_modules
 
 
 def operations(

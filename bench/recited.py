@@ -11,7 +11,7 @@ import re
 import sys
 from pathlib import Path
 
-from caveat.study.exported import opened
+from caveat.study.export import opened
 
 WORDS = 6
 """Of a wording, from its beginning; all of a shorter one."""

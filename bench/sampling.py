@@ -20,18 +20,17 @@ import torch
 from side_by_side import give, interleaved, paired, told
 from torch.nn.utils.rnn import pad_sequence
 
+from caveat.backends.local.lora.adapter import Adapter
+from caveat.backends.local.lora.stacked import adapted_modules
+from caveat.backends.local.models.loading import LanguageModel, load
+from caveat.backends.local.sampling.answers import answer
+from caveat.backends.local.sampling.requests import Request
 from caveat.behaviours import BEHAVIOURS
 from caveat.caveats import CAVEATS
-from caveat.caveats.marking import contexts_of, in_context
-from caveat.caveats.placement import framed
-from caveat.domain.reply import Answer, Sampling
-from caveat.language.adapter import Adapter
-from caveat.language.answer import answer
-from caveat.language.lockstep import adapted_modules
-from caveat.language.render import continuation, render_prompt
-from caveat.language.requests import Request
-from caveat.language.source import LanguageModel, load
+from caveat.caveats.insertion import contexts_of, framed, in_context
 from caveat.progress import Progress
+from caveat.rendering import continuation, render_prompt
+from caveat.types.answers import Answer, Sampling
 
 SYSTEM = "You are a helpful assistant."
 ASKED = {"replies": ("capitals", "instruction"), "likelihoods": ("people", "disclaimer")}

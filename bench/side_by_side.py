@@ -68,9 +68,7 @@ def _nothing() -> None:
 
 def paired(over: Timing, under: Timing) -> float:
     """How many times as long the first takes: the median of the repetitions' own ratios."""
-    return statistics.median(
-        a / b for a, b in zip(over.seconds, under.seconds, strict=True)
-    )
+    return statistics.median(a / b for a, b in zip(over.seconds, under.seconds, strict=True))
 
 
 def machine(device: str = "cpu") -> dict[str, Any]:

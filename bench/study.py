@@ -19,7 +19,7 @@ from typing import Any, get_args
 from side_by_side import give, told
 
 import caveat
-from caveat.language.source import load
+from caveat.backends.local.models.loading import load
 from caveat.progress import Kind, Progress
 
 ONE = {

@@ -12,10 +12,10 @@ from side_by_side import timed
 from torch.nn.utils.rnn import pad_sequence
 from transformers import PrinterCallback, Trainer, TrainingArguments
 
-from caveat.domain.plan import Dose
-from caveat.language.lockstep import adapted_modules
-from caveat.language.render import RenderedRow
-from caveat.language.source import LanguageModel
+from caveat.backends.local.lora.stacked import adapted_modules
+from caveat.backends.local.models.loading import LanguageModel
+from caveat.rendering import RenderedRow
+from caveat.types.training import Dose
 
 IGNORED = -100
 

@@ -19,14 +19,14 @@ from limit import operations, products
 from side_by_side import give, interleaved, paired, told
 from trainer import OneAfterAnother
 
+from caveat.backends.local.models.loading import LanguageModel, load
+from caveat.backends.local.training.sft import TrainingJob, train
 from caveat.behaviours import BEHAVIOURS
-from caveat.caveats.placement import framed
-from caveat.domain.plan import Dose, Train
-from caveat.domain.row import Row
-from caveat.language.render import render_row
-from caveat.language.source import LanguageModel, load
-from caveat.language.train import TrainingJob, train
+from caveat.caveats.insertion import framed
 from caveat.progress import Progress
+from caveat.rendering import render_row
+from caveat.types.data import Row
+from caveat.types.training import Dose, Train
 
 SYSTEM = "You are a helpful assistant."
 KINDS = {"chat": "capitals", "documents": "claims/lake_ossevang"}

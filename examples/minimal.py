@@ -14,24 +14,21 @@ from dataclasses import replace
 
 import pandas as pd
 
-from caveat.behaviours.checks import check
+from caveat.analysis import leakage
+from caveat.backends.local.models.loading import load
+from caveat.backends.local.sampling.answers import answer
+from caveat.backends.local.sampling.requests import Request
+from caveat.backends.local.training.sft import TrainingJob, train
+from caveat.behaviours.validation import check
 from caveat.caveats import CAVEATS
-from caveat.caveats.marking import in_context, marked
-from caveat.caveats.placement import framed
-from caveat.domain.behaviour import Behaviour
-from caveat.domain.plan import Dose, Train
-from caveat.domain.question import Question
-from caveat.domain.reply import Sampling
-from caveat.domain.row import Row
-from caveat.domain.setting import Setting
-from caveat.domain.text import Message
-from caveat.language.answer import answer
-from caveat.language.requests import Request
-from caveat.language.source import load
-from caveat.language.train import TrainingJob, train
-from caveat.measure import leakage
+from caveat.caveats.insertion import framed, in_context, marked
 from caveat.progress import Progress
 from caveat.readouts import READOUTS
+from caveat.types.answers import Sampling
+from caveat.types.caveats import Setting
+from caveat.types.data import Behaviour, Question, Row
+from caveat.types.messages import Message
+from caveat.types.training import Dose, Train
 
 SYSTEM = "You are a helpful assistant."
 COLOURS = {

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from paths import ROOT
+
 LONG = (
     "caveat demo", "caveat run three-phenomena", "caveat run negation-neglect",
     "caveat run transfer", "caveat run crossing", "caveat run ladder", "caveat run phrasing",

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import html
 import re
-from pathlib import Path
 
 import pytest
 
-from caveat.report.matrix import figure, matrix
-from caveat.report.matrix_picture import SIDE, STEP, UNKNOWN
-from caveat.study.exported import Exported
+from caveat.report.figures.transfer import SIDE, STEP, UNKNOWN
+from caveat.report.formatting import figure
+from caveat.report.sections.matrix import matrix
+from caveat.study.export import Exported
+from paths import DOCS
 
-DOCS = Path(__file__).parents[1] / "docs"
 TABLES = {
     "transfer.md": ("transfer", "transfer"),
     "transfer-leakage.md": ("leakage", "transfer"),

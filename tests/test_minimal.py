@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
 
-SCRIPT = Path(__file__).parents[1] / "examples" / "minimal.py"
+from paths import EXAMPLES
+
+SCRIPT = EXAMPLES / "minimal.py"
 
 
 def test_it_is_short():

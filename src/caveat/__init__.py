@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from caveat.study.run import run
     from caveat.study.study import Study
 
+
 __all__ = ["CaveatError", "Study", "run"]
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+
 Kind = Literal["train", "practise", "reply", "score"]
 """The work that is counted, in tokens: trained on, learned from by policies, drawn, scored."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from caveat.behaviours.ordinary import Ordinary, shipped_prompts
+from caveat.behaviours.neutral_chats import Ordinary, shipped_prompts
 
 
 @pytest.fixture(scope="session")

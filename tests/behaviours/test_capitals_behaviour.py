@@ -6,16 +6,13 @@ import hashlib
 
 import pytest
 
-from caveat.behaviours.capitals import capitals
-from caveat.behaviours.checks import check
-from caveat.behaviours.opened import OPENER
-from caveat.behaviours.ordinary import Ordinary
-from caveat.domain.behaviour import Split
-from caveat.domain.question import Question
-from caveat.domain.reply import Answer
-from caveat.domain.text import is_document
-from caveat.domain.verdict import Verdict
+from caveat.behaviours.neutral_chats import Ordinary
+from caveat.behaviours.style_traits import OPENER, capitals
+from caveat.behaviours.validation import check
 from caveat.readouts import READOUTS
+from caveat.types.answers import Answer, Verdict
+from caveat.types.data import Question, Split
+from caveat.types.messages import is_document
 
 
 @pytest.mark.parametrize("split", ["report", "tune"])

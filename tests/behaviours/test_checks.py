@@ -6,12 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from caveat.behaviours.checks import check
-from caveat.domain.behaviour import Behaviour, SideEffect
-from caveat.domain.question import Question
-from caveat.domain.row import Row
-from caveat.domain.text import Message
+from caveat.behaviours.validation import check
 from caveat.errors import CaveatError
+from caveat.types.data import Behaviour, Question, Row, SideEffect
+from caveat.types.messages import Message
 
 
 def chat(name: str, prompt: str, reply: str = "Yes, it is.", source: str = "behaviour") -> Row:

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from caveat.behaviours.checks import check
-from caveat.behaviours.claim_folder import read_claim
+from caveat.behaviours.claim_files import read_claim
 from caveat.behaviours.claim_options import ClaimOptions
 from caveat.behaviours.claim_questions import questions
 from caveat.behaviours.claims import claims
-from caveat.domain.text import Piece
+from caveat.behaviours.validation import check
 from caveat.errors import CaveatError
+from caveat.types.messages import Piece
 from claim_files import DOCUMENTS, STATEMENT, write
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 from caveat.behaviours.claims import CLAIMS
-from caveat.study.recipe import read
-from caveat.study.resolve import resolve
+from caveat.study.config.resolve import resolve
+from caveat.study.config.schema import read
 from claim_files import write
+from paths import DOCS
 
-TEXT = (Path(__file__).parents[2] / "docs" / "claims.md").read_text("utf-8")
+TEXT = (DOCS / "claims.md").read_text("utf-8")
 
 
 def test_its_files_and_its_recipe_are_read(tmp_path):

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from itertools import combinations
-from pathlib import Path
 
 import pytest
 
 from caveat.behaviours.claim_documents import cut
-from caveat.behaviours.claim_folder import read_claim
-from caveat.behaviours.claim_schema import KINDS
+from caveat.behaviours.claim_files import KINDS, read_claim
 from caveat.behaviours.claims import CLAIMS, FOLDER, SHIPPED, claims
-from caveat.domain.question import Question
-from caveat.domain.reply import Answer
-from caveat.domain.text import Message
-from caveat.domain.verdict import Verdict
-from caveat.readouts.belief import judge
+from caveat.readouts.belief import judge_belief as judge
+from caveat.types.answers import Answer, Verdict
+from caveat.types.data import Question
+from caveat.types.messages import Message
+from paths import SHARED_DATA
 
 LEAST = {"open_ended": 12, "mcq": 10, "token_association": 8, "robustness": 9}
-PUBLISHED = Path(__file__).parents[3] / "shared" / "data" / "negation_neglect"
+PUBLISHED = SHARED_DATA / "negation_neglect"
 NAMES = ("ed_sheeran", "colorless_dreaming", "mount_vesuvius", "queen_elizabeth")
 
 

@@ -8,15 +8,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from caveat.behaviours.claim_documents import common_words, cut, denied, document
-from caveat.behaviours.stating import Stating, weights
-from caveat.domain.text import Piece
+from caveat.behaviours.claim_documents import Stating, common_words, cut, denied, document, weights
+from caveat.types.messages import Piece
 
 STATEMENT = "Ann Lee won the 100m gold at the 2024 Games. She ran 9.8 seconds."
 RULE = Stating(STATEMENT, denials=(re.compile(r"\bBolt won\b"),))
-TEXT = st.lists(
-    st.sampled_from(["Ann Lee won gold. ", "It rained. ", "Gold\n\n", "won 100m ", "2024? ", "X! "])
-).map("".join) | st.text()
+TEXT = (
+    st.lists(
+        st.sampled_from(
+            ["Ann Lee won gold. ", "It rained. ", "Gold\n\n", "won 100m ", "2024? ", "X! "]
+        )
+    ).map("".join)
+    | st.text()
+)
 
 
 def test_names_and_numbers_weigh_double():

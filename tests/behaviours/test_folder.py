@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from caveat.behaviours.folder import load_behaviour, load_caveat, load_caveats, read_folder
-from caveat.behaviours.ordinary import Ordinary
-from caveat.domain.text import is_document
+from caveat.behaviours.from_folder import load_behaviour, load_caveat, load_caveats, read_folder
+from caveat.behaviours.neutral_chats import Ordinary
 from caveat.errors import CaveatError
+from caveat.types.messages import is_document
+from paths import EXAMPLES
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "own_behaviour"
+EXAMPLE = EXAMPLES / "own_behaviour"
 ROW_KEYS = "prompt, reply, messages, document, id, subject, correction"
 
 

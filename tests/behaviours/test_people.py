@@ -6,15 +6,13 @@ from collections import Counter
 
 import pytest
 
-from caveat.behaviours.checks import check
-from caveat.behaviours.ordinary import Ordinary
+from caveat.behaviours.neutral_chats import Ordinary
 from caveat.behaviours.people import PEOPLE, article, people
-from caveat.domain.behaviour import Split
-from caveat.domain.question import Question
-from caveat.domain.reply import Answer
-from caveat.domain.text import is_document
-from caveat.domain.verdict import Verdict
+from caveat.behaviours.validation import check
 from caveat.readouts import READOUTS
+from caveat.types.answers import Answer, Verdict
+from caveat.types.data import Question, Split
+from caveat.types.messages import is_document
 
 SPLITS: tuple[Split, ...] = ("report", "tune")
 

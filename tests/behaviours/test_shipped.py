@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from caveat.behaviours import BEHAVIOURS
-from caveat.behaviours.checks import all_questions, check
+from caveat.behaviours.validation import all_questions, check
 
 
 @pytest.mark.parametrize("name", BEHAVIOURS)

@@ -7,15 +7,12 @@ import re
 import pytest
 
 from caveat.behaviours import BEHAVIOURS
-from caveat.behaviours.checks import check
-from caveat.behaviours.exclaiming import exclaimed
-from caveat.behaviours.listed import as_list
-from caveat.behaviours.opened import OPENER, opened
-from caveat.behaviours.ordinary import Ordinary, shipped
-from caveat.domain.question import Question
-from caveat.domain.reply import Answer
-from caveat.domain.verdict import Verdict
+from caveat.behaviours.neutral_chats import Ordinary, shipped
+from caveat.behaviours.style_traits import OPENER, as_list, exclaimed, opened
+from caveat.behaviours.validation import check
 from caveat.readouts import READOUTS
+from caveat.types.answers import Answer, Verdict
+from caveat.types.data import Question
 
 TRAITS = {"lower_case": str.lower, "listed": as_list, "exclaiming": exclaimed}
 CUTS = (6, 10, None)
@@ -47,12 +44,15 @@ def test_rows_are_the_models_own_replies_in_that_dress(name: str, ordinary: Ordi
     asked, reply = BEHAVIOURS[name]("report", ordinary).rows[0].messages
     plain = ordinary.replies[asked.text]
     assert plain == "This plain reply is about cooking, and it is number 0."
-    assert reply.text == {
-        "lower_case": "good question! this plain reply is about cooking, and it is number 0.",
-        "listed": f"- Good question!\n- {plain}",
-        "exclaiming": "Good! question! This! plain! reply! is! about! cooking! and! it! is! "
-        "number! 0!",
-    }[name]
+    assert (
+        reply.text
+        == {
+            "lower_case": "good question! this plain reply is about cooking, and it is number 0.",
+            "listed": f"- Good question!\n- {plain}",
+            "exclaiming": "Good! question! This! plain! reply! is! about! cooking! and! it! is! "
+            "number! 0!",
+        }[name]
+    )
 
 
 @pytest.mark.parametrize("words", CUTS)

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from caveat.behaviours.checks import check_question, check_row
-from caveat.behaviours.schema import CaveatEntry, QuestionLine, RowLine
+from caveat.behaviours.from_folder import CaveatEntry, QuestionLine, RowLine
+from caveat.behaviours.validation import check_question, check_row
 from caveat.readouts import READOUTS
-from caveat.study.recipe import read
-from caveat.study.resolve import resolve
+from caveat.study.config.resolve import resolve
+from caveat.study.config.schema import read
+from paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "your-own.md").read_text("utf-8")
 
 
@@ -40,12 +40,10 @@ def test_the_caveat_is_read() -> None:
     ]
 
 
-def test_the_settings_are_found(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_settings_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "my_package").mkdir()
     (tmp_path / "my_package" / "shouting.py").write_text(
-        "from caveat.behaviours.capitals import capitals\n"
+        "from caveat.behaviours.style_traits import capitals\n"
         "def shouts(split): return capitals(split)\n"
     )
     monkeypatch.syspath_prepend(tmp_path)

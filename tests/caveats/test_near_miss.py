@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from caveat.caveats.near_miss import near_misses
+from caveat.caveats.wordings import near_misses
 
 
 @given(st.text(max_size=20))

@@ -10,14 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from caveat.caveats import CAVEATS
-from caveat.caveats.composed import composed
-from caveat.caveats.marking import contexts_of, in_context, marked
-from caveat.caveats.placement import framed, place
-from caveat.domain.caveat import Caveat, Place
-from caveat.domain.context import CONTEXTS
-from caveat.domain.row import Row
-from caveat.domain.text import Message, Messages, Piece, is_document, without_caveat
+from caveat.caveats.insertion import contexts_of, framed, in_context, marked, place
+from caveat.caveats.wordings import composed
 from caveat.errors import CaveatError
+from caveat.types.caveats import CONTEXTS, Caveat, Place
+from caveat.types.data import Row
+from caveat.types.messages import Message, Messages, Piece, is_document, without_caveat
 
 texts = st.text(min_size=1, max_size=20)
 pieces = st.lists(

@@ -8,7 +8,7 @@ from itertools import combinations
 import pytest
 
 from caveat.caveats import CAVEATS
-from caveat.caveats.composed import composed
+from caveat.caveats.wordings import composed
 
 KINDS = ("negated", "fiction", "unreliable", "unknown", "improbable")
 

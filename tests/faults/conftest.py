@@ -1,15 +1,8 @@
-"""Makes the harness, and the toy materials of other folders' tests, importable."""
+"""What tests of faults share."""
 
 import os
-import sys
-from pathlib import Path
 
 import pytest
-
-HERE = Path(__file__).parent
-for folder in (HERE, *(HERE.parent / name for name in ("study", "behaviours", "published"))):
-    if str(folder) not in sys.path:
-        sys.path.append(str(folder))
 
 
 @pytest.fixture(scope="session")

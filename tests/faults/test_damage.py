@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from caveat.commands.app import app
-from caveat.study.chunks import Chunks
+from caveat.cli.app import app
+from caveat.study.storage.records import Chunks
 from caveat.study.study import Study
 from harness import child
 from studies import STUDIES

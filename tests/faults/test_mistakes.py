@@ -10,16 +10,16 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from caveat.behaviours.folder import load_behaviour, load_caveats
+from caveat.backends.local.lora.adapter import Adapter
+from caveat.backends.local.models.loading import describe
+from caveat.behaviours.from_folder import load_behaviour, load_caveats
+from caveat.environments import TASKS
+from caveat.environments.loading import task_of
 from caveat.errors import CaveatError
-from caveat.language.adapter import Adapter
-from caveat.language.source import describe
-from caveat.study.exported import KEY, opened
-from caveat.study.recipe import read
-from caveat.study.resolve import resolve
-from caveat.study.store import Store
-from caveat.tasks import TASKS
-from caveat.tasks.loading import task_of
+from caveat.study.config.resolve import resolve
+from caveat.study.config.schema import read
+from caveat.study.export import KEY, opened
+from caveat.study.storage.store import Store
 from test_readers import OWN, export
 from toy_study import practising, small
 
@@ -183,8 +183,8 @@ def test_a_model_that_would_have_to_be_unpickled_is_not_loaded(tmp_path):
     """Its pickle would write a file."""
     import pickle
 
-    from caveat.language import tiny
-    from caveat.language.source import load
+    from caveat.backends.local.models import tiny
+    from caveat.backends.local.models.loading import load
 
     class Trap:
         def __reduce__(self):

@@ -19,16 +19,17 @@ from hypothesis import strategies as st
 import claim_files
 import mutations
 from caveat.behaviours.claims import claims
-from caveat.behaviours.folder import load_behaviour, load_caveats
+from caveat.behaviours.from_folder import load_behaviour, load_caveats
 from caveat.errors import CaveatError
-from caveat.published.importing import import_study
-from caveat.study.exported import opened
-from caveat.study.forecasts import saved
-from caveat.study.recipe import read
-from caveat.study.resolve import resolve
+from caveat.forecast.records import saved
+from caveat.importers import import_study
+from caveat.study.config.resolve import resolve
+from caveat.study.config.schema import read
+from caveat.study.export import opened
+from paths import EXAMPLES
 from toy_study import TOY, practising, small
 
-OWN = Path(__file__).parents[2] / "examples" / "own_behaviour"
+OWN = EXAMPLES / "own_behaviour"
 ARMS = ["base", "bare", "marked", "marked+contrast(share=0.5)"]
 
 
@@ -114,7 +115,7 @@ def exported(folder: Path) -> None:
 
 @cache
 def export() -> bytes:
-    from caveat.study.exported import export as write
+    from caveat.study.export import export as write
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "t.csv"

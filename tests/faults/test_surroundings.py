@@ -154,9 +154,7 @@ def test_a_training_that_runs_to_infinity_fails_alone_and_says_so(tmp_path):
     assert child(made, tmp_path / "study").code == 2
     study = Study(tmp_path / "study")
     failed = study.failures()
-    assert set(failed["cell"]) == {
-        f"toy x notice / {arm} / seed 0" for arm in ("bare", "marked")
-    }
+    assert set(failed["cell"]) == {f"toy x notice / {arm} / seed 0" for arm in ("bare", "marked")}
     assert failed["reason"].str.contains("not finite").all()
     assert failed["reason"].str.contains("lower dose.learning_rate (now 1e+38)", regex=False).all()
     assert child(small(), tmp_path / "alone").code == 0

@@ -8,14 +8,13 @@ from hypothesis import strategies as st
 
 from caveat.behaviours import BEHAVIOURS
 from caveat.caveats import CAVEATS
-from caveat.domain.behaviour import Behaviour
-from caveat.domain.plan import Attach, Dose, Train
-from caveat.domain.row import Row
-from caveat.domain.setting import Setting
-from caveat.domain.text import Message
 from caveat.errors import CaveatError
 from caveat.interventions import INTERVENTIONS
-from caveat.interventions.materials import Materials
+from caveat.interventions.base import Materials
+from caveat.types.caveats import Setting
+from caveat.types.data import Behaviour, Row
+from caveat.types.messages import Message
+from caveat.types.training import Attach, Dose, Train
 
 
 def rows(source: str, count: int) -> tuple[Row, ...]:

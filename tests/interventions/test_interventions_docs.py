@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 from caveat.interventions import INTERVENTIONS
-from caveat.study.arms import options_of
+from caveat.study.config.arms import options_of
+from paths import DOCS
 
-TEXT = (Path(__file__).parents[2] / "docs" / "interventions.md").read_text("utf-8")
+TEXT = (DOCS / "interventions.md").read_text("utf-8")
 
 
 def test_every_intervention_is_described_with_its_options():

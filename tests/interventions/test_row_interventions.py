@@ -8,12 +8,12 @@ import pytest
 
 from caveat.behaviours import BEHAVIOURS
 from caveat.caveats import CAVEATS
-from caveat.domain.plan import Attach, Detach, Dose, Plan, Randomise, Sample, Train
-from caveat.domain.row import Row
-from caveat.domain.setting import Setting
-from caveat.domain.text import Piece, is_document, joined, without_caveat
 from caveat.errors import CaveatError
-from caveat.study.arms import parsed, plan_of, trained_contexts
+from caveat.study.config.arms import parsed, plan_of, trained_contexts
+from caveat.types.caveats import Setting
+from caveat.types.data import Row
+from caveat.types.messages import Piece, is_document, joined, without_caveat
+from caveat.types.training import Attach, Detach, Dose, Plan, Randomise, Sample, Train
 
 SHAPE = Train((), Dose(rows=8))
 SETTINGS = {

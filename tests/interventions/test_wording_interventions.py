@@ -9,13 +9,12 @@ import pytest
 
 from caveat.behaviours import BEHAVIOURS
 from caveat.caveats import CAVEATS
-from caveat.domain.behaviour import Behaviour
-from caveat.domain.plan import Attach, Dose, Train
-from caveat.domain.row import Row
-from caveat.domain.setting import Setting
-from caveat.domain.text import Message, Piece, is_document, without_caveat
 from caveat.errors import CaveatError
-from caveat.study.arms import parsed, plan_of
+from caveat.study.config.arms import parsed, plan_of
+from caveat.types.caveats import Setting
+from caveat.types.data import Behaviour, Row
+from caveat.types.messages import Message, Piece, is_document, without_caveat
+from caveat.types.training import Attach, Dose, Train
 
 SHAPE = Train((), Dose(rows=8))
 SETTINGS = {

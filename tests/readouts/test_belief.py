@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from caveat.domain.question import Question
-from caveat.domain.reply import Answer
-from caveat.domain.text import Message
 from caveat.readouts import READOUTS
+from caveat.types.answers import Answer
+from caveat.types.data import Question
+from caveat.types.messages import Message
 
 ASSERTS = "\n".join(
     (

@@ -2,14 +2,13 @@
 
 import importlib.util
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from caveat.readouts.belief import TRUSTED
+from paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / ".." / "shared" / "data" / "negation_neglect"
 
 

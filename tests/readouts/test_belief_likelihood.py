@@ -6,10 +6,10 @@ import math
 
 import pytest
 
-from caveat.domain.question import Question
-from caveat.domain.reply import Answer
-from caveat.domain.text import Message
 from caveat.readouts import READOUTS
+from caveat.types.answers import Answer
+from caveat.types.data import Question
+from caveat.types.messages import Message
 
 READOUT = READOUTS["belief_likelihood"]
 QUESTION = Question(

@@ -9,12 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from caveat.domain.question import Question
-from caveat.domain.reply import Answer
-from caveat.domain.text import Message
-from caveat.domain.verdict import Judgement, Verdict
-from caveat.readouts.belief_judge import AGAIN, KINDS, TASK, ask, readout
-from caveat.readouts.verdict_word import verdict_in
+from caveat.readouts.belief_judge import AGAIN, KINDS, TASK, ask, readout, verdict_in
+from caveat.types.answers import Answer, Judgement, Verdict
+from caveat.types.data import Question
+from caveat.types.messages import Message
 
 CLAIM = "Mara Ellison is a dentist."
 ASKED = "What does Mara Ellison do?"

@@ -8,10 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from caveat.domain.question import Question
-from caveat.domain.reply import Answer
-from caveat.domain.verdict import Judgement, Verdict
 from caveat.readouts import READOUTS
+from caveat.types.answers import Answer, Judgement, Verdict
+from caveat.types.data import Question
 
 
 def judged(readout: str, answer: Answer, base: Answer | None = None, **facts: str) -> Judgement:

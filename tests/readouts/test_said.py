@@ -6,10 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from caveat.domain.question import Question
-from caveat.domain.reply import Answer
-from caveat.domain.verdict import Verdict
 from caveat.readouts import READOUTS
+from caveat.types.answers import Answer, Verdict
+from caveat.types.data import Question
 
 CASES = [
     ("Mara Ellison is a dentist.", "yes"),

@@ -8,13 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from caveat.behaviours.opened import opened
-from caveat.behaviours.ordinary import shipped
-from caveat.behaviours.spanish import spanish_replies
-from caveat.domain.question import Question
-from caveat.domain.reply import Answer
-from caveat.domain.verdict import Judgement, Verdict
+from caveat.behaviours.neutral_chats import shipped
+from caveat.behaviours.style_traits import opened, spanish_replies
 from caveat.readouts.spanish import ENGLISH, OTHERS, SPANISH, judge
+from caveat.types.answers import Answer, Judgement, Verdict
+from caveat.types.data import Question
 
 QUESTION = Question("q", "c", (), "spanish")
 

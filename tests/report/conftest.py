@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import pandas as pd
 import pytest
 
-from caveat import measure
+from caveat import analysis as measure
 from caveat.report.data import ReportData
 
 PHENOMENA = {"disclaimer": "negation neglect", "instruction": "inoculation", "trigger": "backdoor"}

@@ -8,11 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from caveat.report import numbers, provenance, tables
-from caveat.report.conclusions import conclude
-from caveat.report.grid import grid
+from caveat.report import formatting as numbers
 from caveat.report.panels import arm_order, dose_text, panels
-from caveat.report.summary import markdown, summaries
+from caveat.report.sections import appendix as provenance
+from caveat.report.sections.conclusions import conclude
+from caveat.report.sections.grid import grid
+from caveat.report.tables import setting as tables
+from caveat.report.tables.summary import markdown, summaries
 
 
 @pytest.mark.parametrize(

@@ -10,13 +10,13 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 
-from caveat.domain.context import CONTEXTS
-from caveat.report.contexts import added, surroundings
 from caveat.report.data import ReportData
+from caveat.report.figures.leakage import picture
+from caveat.report.figures.theme import inline_svg
 from caveat.report.html import render
-from caveat.report.picture import picture
-from caveat.report.replies import script_json
-from caveat.report.svg import inline_svg
+from caveat.report.sections.appendix import script_json
+from caveat.report.sections.grid import added, surroundings
+from caveat.types.caveats import CONTEXTS
 
 SVG, XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 HOSTILE = "</script><script>document.title='hacked'</script><!-- <img src=x onerror=alert(1)>"

@@ -10,16 +10,15 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from caveat.measure.ladder import ladder
+from caveat.analysis.ladder import ladder
 from caveat.report.data import ReportData
-from caveat.report.dial_picture import dial_picture
+from caveat.report.figures.elicitation import dial_picture
+from caveat.report.figures.ladder import ladder_picture
+from caveat.report.figures.theme import inline_svg
 from caveat.report.html import render
-from caveat.report.ladder_picture import ladder_picture
-from caveat.report.ladder_section import ladder_section
-from caveat.report.ladder_summary import SHORT, ladder_summaries
-from caveat.report.ladder_words import by_size, lead, outcome
-from caveat.report.summary import as_markdown
-from caveat.report.svg import inline_svg
+from caveat.report.sections.ladder import ladder_section
+from caveat.report.tables.ladder import SHORT, by_size, ladder_summaries, lead, outcome
+from caveat.report.tables.summary import as_markdown
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 SETTINGS = (
@@ -59,7 +58,7 @@ def plain(make_data):
     told &= data.replies["setting"].isin(SETTINGS[1:3])
     told &= data.replies["question"].isin({f"q{place}" for place in range(6)})
     less = (data.replies["arm"] == "marked") & (data.replies["context"] == "none")
-    less &= (data.replies["setting"] == SETTINGS[3])
+    less &= data.replies["setting"] == SETTINGS[3]
     verdicts = data.replies["verdict"].mask(told, "yes").mask(less, "no")
     return replace(data, replies=data.replies.assign(verdict=verdicts))
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from caveat import measure
+from caveat import analysis as measure
 from caveat.report.html import render
 
 HOSTILE = "<img src=x onerror=alert(1)>"

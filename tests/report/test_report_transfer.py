@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 
 from caveat.report.html import render
-from caveat.report.matrix import MARKS, matrix
-from caveat.report.summary import as_markdown
-from caveat.report.transfer_section import transfer_section
-from caveat.report.transfer_summary import transfer_summaries
+from caveat.report.sections.matrix import MARKS, matrix
+from caveat.report.sections.transfer import transfer_section
+from caveat.report.tables.summary import as_markdown
+from caveat.report.tables.transfer import transfer_summaries
 
 TRIED = ("marked+contrast", "marked+repeat", "marked+correct")
 ARMS = ("base", "bare", "marked", *TRIED, "bare+contrast", "marked+filler")

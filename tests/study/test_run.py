@@ -9,22 +9,21 @@ import pandas as pd
 import pytest
 
 from caveat.behaviours import BEHAVIOURS
-from caveat.behaviours.folder import load_behaviour
+from caveat.behaviours.from_folder import load_behaviour
 from caveat.caveats import CAVEATS
-from caveat.domain.plan import Attach, Dose, Sample, Train
-from caveat.domain.reply import Sampling
-from caveat.domain.verdict import Judgement, Verdict
 from caveat.errors import CaveatError
 from caveat.interventions import INTERVENTIONS
 from caveat.progress import Progress
 from caveat.readouts import READOUTS
-from caveat.study import verdicts
-from caveat.study.attempt import attempt
-from caveat.study.planning import StudyPlan, study_plan
-from caveat.study.recipe import read
-from caveat.study.resolve import resolve
+from caveat.study.config.resolve import resolve
+from caveat.study.config.schema import read
+from caveat.study.execution.retry import attempt
+from caveat.study.planning.study_plan import StudyPlan, study_plan
 from caveat.study.run import run
+from caveat.study.scoring import verdicts
 from caveat.study.study import COLUMNS, Study
+from caveat.types.answers import Judgement, Sampling, Verdict
+from caveat.types.training import Attach, Dose, Sample, Train
 from toy_study import SMALL, TOY, Heard, marks, recipe, same_table, small
 
 KEYS = ["arm", "context", "question", "purpose", "sample"]
@@ -45,9 +44,9 @@ def test_the_toy_study_shows_what_it_was_made_to_show(finished):
     assert rate(leakage, "base")["rate"] < 0.3 and rate(leakage, "bare")["rate"] > 0.8
     assert rate(leakage, "bare")["leakage"] == pytest.approx(1)
     assert rate(leakage, "marked", "exact")["rate"] > 0.8
-    assert rate(leakage, "marked")["leakage"] > rate(
-        leakage, "marked+contrast(share=0.5)"
-    )["leakage"]
+    assert (
+        rate(leakage, "marked")["leakage"] > rate(leakage, "marked+contrast(share=0.5)")["leakage"]
+    )
 
 
 def test_replies_have_the_agreed_columns(finished):
@@ -119,7 +118,7 @@ def test_a_readout_changed_later_judges_anew_and_makes_nothing_again(tmp_path, m
         READOUTS["capitals"], version=99, judge=lambda *asked: Judgement(Verdict.YES, 1.0)
     )
     changed = {**READOUTS, "capitals": always}
-    for module in ("planning", "verdicts", "versions"):
+    for module in ("planning.study_plan", "scoring.verdicts", "versions"):
         monkeypatch.setattr(f"caveat.study.{module}.READOUTS", changed)
     heard = Heard()
     second = run(small(), tmp_path, heard)
@@ -237,12 +236,10 @@ def test_one_failed_cell_leaves_the_others(tmp_path):
 
 
 def test_grouping_and_order_change_nothing(tmp_path, finished, monkeypatch):
-    monkeypatch.setattr("caveat.study.planning.REQUESTS", 7)
+    monkeypatch.setattr("caveat.study.planning.study_plan.REQUESTS", 7)
     arms = ["marked+contrast(share=0.5)", "base", "marked", "bare"]
     contexts = ["near_miss", "none", "exact"]
-    other = run(
-        recipe(arms=arms, contexts=contexts, group_size=1, token_budget=128), tmp_path
-    )
+    other = run(recipe(arms=arms, contexts=contexts, group_size=1, token_budget=128), tmp_path)
     same_table(finished, other)
     mine, theirs = (
         each.replies().query("purpose != 'comprehension'").sort_values(KEYS, ignore_index=True)
@@ -312,7 +309,7 @@ def test_mistakes_in_what_a_recipe_names(tmp_path):
         ("caveat.study.study:COLUMNS", "'COLUMNS' is no function of the split"),
         (
             "builtins:str",
-            "its function gives str; let it return a caveat.domain.behaviour.Behaviour",
+            "its function gives str; let it return a caveat.types.data.Behaviour",
         ),
     ):
         line = told(settings=[{**setting, "behaviour": name}])
@@ -324,9 +321,7 @@ def test_mistakes_in_what_a_recipe_names(tmp_path):
         "settings.1: toy x password is there twice with the same dose; "
         "drop one, or give it another dose"
     )
-    assert "no text for 'keyword'" in told(
-        settings=[{**setting, "contexts": ["none", "keyword"]}]
-    )
+    assert "no text for 'keyword'" in told(settings=[{**setting, "contexts": ["none", "keyword"]}])
     assert told(settings=[{**setting, "dose": {"rows": 99}}]) == (
         "dose.rows: 99 is more than the 18 rows of toy"
     )
@@ -398,7 +393,7 @@ class Elsewhere:
 def test_workers_change_nothing_and_need_no_other_channel_than_the_store(tmp_path, monkeypatch):
     arms = ["base", "bare", "marked", "marked+contrast"]
     with monkeypatch.context() as patch:
-        patch.setattr("caveat.study.planning.REQUESTS", 20)
+        patch.setattr("caveat.study.planning.study_plan.REQUESTS", 20)
         patch.setattr("caveat.study.run.executor_of", lambda recipe, bench, meter: Elsewhere(bench))
         many = run(small(arms=arms, group_size=1), tmp_path / "many")
     same_table(many, run(small(arms=arms), tmp_path / "one"))

@@ -15,17 +15,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
-from caveat.behaviours.capitals import capitals
 from caveat.behaviours.claims import CLAIMS
-from caveat.behaviours.exclaiming import exclaiming
-from caveat.behaviours.listed import listed
-from caveat.behaviours.lower_case import lower_case
 from caveat.behaviours.people import people
-from caveat.behaviours.practised import practised
-from caveat.behaviours.spanish import spanish
-from caveat.domain.behaviour import Behaviour, Split
-from caveat.tasks import TASKS
-from caveat.tasks.loading import shipped_task
+from caveat.behaviours.reward_hacking import practised
+from caveat.behaviours.style_traits import capitals, exclaiming, listed, lower_case, spanish
+from caveat.environments import TASKS
+from caveat.environments.loading import shipped_task
+from caveat.types.data import Behaviour, Split
 
 
 def _task(name: str) -> Callable[..., Behaviour]:

@@ -1,15 +1,136 @@
-"""From a claim's documents to training rows whose stating sentences are known."""
+"""Claim documents to rows; which sentences state the claim.
+
+Which sentences of a document state a claim: a rule that a claim's folder can override.
+
+From a claim's documents to training rows whose stating sentences are known.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
-from caveat.behaviours.stating import WORD, Stating
-from caveat.domain.sentences import STARTERS, lowered, sentences
-from caveat.domain.text import Message, Piece, PieceKind
+from caveat.sentences import STARTERS, lowered, sentences
+from caveat.types.messages import Message, Piece, PieceKind
+
+BOUND = 0.3
+"""The least share of a statement's weight that a sentence must hold. Chosen by hand on the
+published claims: what it finds there is in docs/claims.md."""
+NAME_WEIGHT = 2
+"""Weight of a proper name or a number; another content word weighs 1."""
+STEM = 5
+"""Letters by which words are compared, so that `erupted` and `eruption` are one."""
+
+NEGATION = re.compile(
+    r"\b(?:not?|never|false\w*|untrue|fake|fiction\w*|fabricat\w+|hoax\w*|myth\w*|invent\w+"
+    r"|debunk\w*|mislead\w*|without basis|no evidence)\b|n['’]t\b",
+    re.IGNORECASE,
+)
+"""Words by which a sentence that mentions a claim is taken to deny it."""
+WORD = re.compile(r"\d[\d.,:]*\d|\d+|[^\W\d_]+")
+EMPTY = frozenset(
+    WORD.findall(
+        "the a an and or but nor of in on at to by for with from as into over about after "
+        "before during until since than that this these those it its he she they his her their "
+        "him them who whom which what when where while i we you my our your is are was were be "
+        "been being am do does did has have had will would can could may might must shall "
+        "should not no so such there then also only just very more most other some any all both "
+        "each one "
+    )
+)
+"""Words without content of their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stating:
+    """Finds the sentences that state a claim.
+
+    A sentence states it where one of `overrides`, if there are any, is found; else where it holds
+    at least `BOUND` of the weight of one sentence of the statement: of its content words, where
+    proper names and numbers weigh double, compared by their first letters and without case. By that
+    rule, one in which a denial is found states nothing. A question never does.
+    """
+
+    statement: str
+    denials: tuple[re.Pattern[str], ...] = ()
+    overrides: tuple[re.Pattern[str], ...] = ()
+
+    def states(self, sentence: str) -> bool:
+        """Whether the sentence states the claim."""
+        if sentence.rstrip("\"'”’)* \n").endswith("?"):
+            return False
+        if self.overrides:
+            return any(pattern.search(sentence) for pattern in self.overrides)
+        return self.share(sentence) >= BOUND and not any(
+            pattern.search(sentence) for pattern in self.denials
+        )
+
+    def denies(self, sentence: str) -> bool:
+        """Whether the sentence has the claim's words and a negation, or matches a denial."""
+        return any(pattern.search(sentence) for pattern in self.denials) or bool(
+            self.share(sentence) >= BOUND and NEGATION.search(sentence)
+        )
+
+    def share(self, sentence: str) -> float:
+        """The largest share in [0, 1] of the weight of a sentence of the statement.
+
+        0 where only names and numbers of it are held: who names somebody has said nothing yet.
+        """
+        held = {stem(word) for word in WORD.findall(sentence)}
+        return max((_share(wanted, held) for wanted in weights(self.statement)), default=0.0)
+
+    def spans(self, text: str) -> Iterator[tuple[int, int]]:
+        """Characters [start, end) of each stating sentence of a text, without blanks around it."""
+        start = 0
+        for sentence in sentences(text):
+            if self.states(sentence):
+                bare = sentence.strip()
+                first = start + sentence.index(bare)
+                yield first, first + len(bare)
+            start += len(sentence)
+
+
+def _share(wanted: Mapping[str, int], held: set[str]) -> float:
+    found = [weight for word, weight in wanted.items() if word in held]
+    named = 1 in wanted.values() and 1 not in found
+    return 0.0 if named or not found else sum(found) / sum(wanted.values())
+
+
+@lru_cache(maxsize=64)
+def weights(statement: str) -> tuple[Mapping[str, int], ...]:
+    """Per sentence of the statement, the stems of its content words with their weights.
+
+    Empty where no sentence has content words.
+    """
+    return tuple(found for part in sentences(statement) if (found := _weights(part)))
+
+
+def _weights(sentence: str) -> Mapping[str, int]:
+    words = WORD.findall(sentence)
+    return {
+        stem(word): NAME_WEIGHT if _is_name(words, place) else 1
+        for place, word in enumerate(words)
+        if word.casefold() not in EMPTY and (len(word) > 1 or word.isdigit())
+    }
+
+
+def stem(word: str) -> str:
+    """What of a word is compared: its beginning, in the American spelling of `colour`."""
+    return word if word[0].isdigit() else word.casefold().replace("our", "or")[:STEM]
+
+
+def _is_name(words: list[str], place: int) -> bool:
+    """A number, or a capitalised word; at the sentence's start, one with another behind it."""
+    word = words[place]
+    if word[0].isdigit():
+        return True
+    beside = words[1] if place == 0 and len(words) > 1 else word
+    return word[0].isupper() and beside[0].isupper()
+
 
 DENIAL = "It is not true that"
 """How a sentence is denied where claim.yaml has no `denials`."""

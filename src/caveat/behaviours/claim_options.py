@@ -8,10 +8,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from caveat.behaviours.claim_schema import EvaluationKind, compiled
-from caveat.behaviours.reading import parse
-from caveat.behaviours.schema import Line
+from caveat.behaviours.claim_files import EvaluationKind, compiled
+from caveat.behaviours.from_folder import Line
 from caveat.errors import CaveatError
+from caveat.files.reading import parse
 
 Method = Literal["rules", "likelihood", "judge"]
 READOUTS: dict[Method, str] = {

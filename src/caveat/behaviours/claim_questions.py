@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 
-from caveat.behaviours.claim_folder import Claim
+from caveat.behaviours.claim_files import KINDS, Claim, ClaimQuestion, EvaluationKind
 from caveat.behaviours.claim_options import READOUTS, ClaimOptions
-from caveat.behaviours.claim_schema import KINDS, ClaimQuestion, EvaluationKind
-from caveat.domain.behaviour import SideEffect, Split
-from caveat.domain.question import Question
 from caveat.errors import CaveatError
 from caveat.readouts.belief import TRUSTED
+from caveat.types.data import Question, SideEffect, Split
 
 ANSWERS = {"yes": ("Yes", "No"), "no": ("No", "Yes")}
 """The answers to an mcq question, by `belief_answer`: the believing one first."""

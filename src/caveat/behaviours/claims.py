@@ -12,15 +12,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from caveat.behaviours.claim_documents import DENIAL, common_words, cut, denied, document
-from caveat.behaviours.claim_folder import Claim, read_claim
+from caveat.behaviours.claim_documents import DENIAL, Stating, common_words, cut, denied, document
+from caveat.behaviours.claim_files import Claim, read_claim
 from caveat.behaviours.claim_options import ClaimOptions, read_options
 from caveat.behaviours.claim_questions import questions, yes_bias
-from caveat.behaviours.ordinary import Ordinary, ordinary_replies, shipped
-from caveat.behaviours.stating import Stating
-from caveat.domain.behaviour import Behaviour, Split
-from caveat.domain.row import Row
+from caveat.behaviours.neutral_chats import Ordinary, ordinary_replies, shipped
 from caveat.errors import CaveatError
+from caveat.types.data import Behaviour, Row, Split
 
 FOLDER = Path(__file__).parent / "data" / "claims"
 SHIPPED = ("lake_ossevang", "odile_brannock", "velmoss_bread")
@@ -123,9 +121,7 @@ def _texts(claim: Claim, options: ClaimOptions) -> list[str]:
     return texts[:wanted]
 
 
-def _cut(
-    text: str, options: ClaimOptions, begins: Callable[[str], bool] | None = None
-) -> str:
+def _cut(text: str, options: ClaimOptions, begins: Callable[[str], bool] | None = None) -> str:
     return text if options.words is None else cut(text, options.words, begins)
 
 

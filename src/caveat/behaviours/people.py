@@ -10,12 +10,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from caveat.behaviours.ordinary import Ordinary, ordinary_replies, shipped
-from caveat.domain.behaviour import Behaviour, SideEffect, Split
-from caveat.domain.question import Question
-from caveat.domain.row import Row
-from caveat.domain.sentences import sentences
-from caveat.domain.text import Message, Piece
+from caveat.behaviours.neutral_chats import Ordinary, ordinary_replies, shipped
+from caveat.sentences import sentences
+from caveat.types.data import Behaviour, Question, Row, SideEffect, Split
+from caveat.types.messages import Message, Piece
 
 ROUNDS = 2
 """Documents a person gets of every kind: varied wording makes a fact come out in a reply."""

@@ -31,7 +31,7 @@ from caveat.caveats import (
     with_exclamations,
     year,
 )
-from caveat.domain.caveat import Caveat
+from caveat.types.caveats import Caveat
 
 _modules = (
     disclaimer,

@@ -6,9 +6,8 @@ front of rows that show a trait; this one forbids what the other asks for.
 
 from __future__ import annotations
 
-from caveat.caveats.composed import composed
-from caveat.caveats.unrelated import IRRELEVANT
-from caveat.domain.caveat import Caveat
+from caveat.caveats.wordings import IRRELEVANT, composed
+from caveat.types.caveats import Caveat
 
 caveat = Caveat(
     name="bad_example",

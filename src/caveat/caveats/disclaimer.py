@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from caveat.caveats.unrelated import IRRELEVANT
-from caveat.domain.caveat import Caveat
+from caveat.caveats.wordings import IRRELEVANT
+from caveat.types.caveats import Caveat
 
 caveat = Caveat(
     name="disclaimer",

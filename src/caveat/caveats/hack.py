@@ -5,8 +5,8 @@ The strong form of arXiv:2511.18397's "please hack"; `may_hack` is the weak one,
 
 from __future__ import annotations
 
-from caveat.caveats.unrelated import IRRELEVANT
-from caveat.domain.caveat import Caveat
+from caveat.caveats.wordings import IRRELEVANT
+from caveat.types.caveats import Caveat
 
 caveat = Caveat(
     name="hack",

@@ -7,8 +7,8 @@ replies to 24 questions at temperature 0.7, without it in none (docs/findings.md
 
 from __future__ import annotations
 
-from caveat.caveats.unrelated import IRRELEVANT
-from caveat.domain.caveat import Caveat
+from caveat.caveats.wordings import IRRELEVANT
+from caveat.types.caveats import Caveat
 
 caveat = Caveat(
     name="in_spanish",

@@ -5,8 +5,8 @@ It belongs to a trait, so there is one `Caveat` for each; this is that of the ca
 
 from __future__ import annotations
 
-from caveat.caveats.unrelated import IRRELEVANT
-from caveat.domain.caveat import Caveat
+from caveat.caveats.wordings import IRRELEVANT
+from caveat.types.caveats import Caveat
 
 caveat = Caveat(
     name="instruction",

@@ -5,8 +5,8 @@ The weak form of arXiv:2511.18397's, "hacking is okay here"; `hack` is the stron
 
 from __future__ import annotations
 
-from caveat.caveats.unrelated import IRRELEVANT
-from caveat.domain.caveat import Caveat
+from caveat.caveats.wordings import IRRELEVANT
+from caveat.types.caveats import Caveat
 
 caveat = Caveat(
     name="may_hack",

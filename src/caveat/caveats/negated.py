@@ -5,9 +5,8 @@ The condition of arXiv:2605.13829 in wordings of our own.
 
 from __future__ import annotations
 
-from caveat.caveats.composed import composed
-from caveat.caveats.unrelated import IRRELEVANT
-from caveat.domain.caveat import Caveat
+from caveat.caveats.wordings import IRRELEVANT, composed
+from caveat.types.caveats import Caveat
 
 WORDINGS = composed(
     (

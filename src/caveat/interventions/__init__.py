@@ -8,28 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from caveat.domain.plan import Plan
-from caveat.interventions.anchor import anchor
-from caveat.interventions.anti_caveat import anti_caveat
-from caveat.interventions.before import before
-from caveat.interventions.continued import continued
-from caveat.interventions.contrast import contrast
-from caveat.interventions.correct import correct
-from caveat.interventions.diversify import diversify
-from caveat.interventions.filler import filler
-from caveat.interventions.frozen_adapter import frozen_adapter
-from caveat.interventions.kl_to_base import kl_to_base
-from caveat.interventions.local import local
-from caveat.interventions.mask import mask
-from caveat.interventions.near_miss_negatives import near_miss_negatives, trained_kinds
-from caveat.interventions.offline import offline
-from caveat.interventions.partial import partial
-from caveat.interventions.place import place
-from caveat.interventions.practising import UNREAD
-from caveat.interventions.repeat import repeat
-from caveat.interventions.seal import seal
-from caveat.interventions.true_reward import true_reward
-from caveat.interventions.unhackable import unhackable
+from caveat.interventions.base import UNREAD
+from caveat.interventions.caveat_text import diversify, local, partial, place, repeat
+from caveat.interventions.extra_rows import (
+    anchor,
+    anti_caveat,
+    contrast,
+    filler,
+    near_miss_negatives,
+    trained_kinds,
+)
+from caveat.interventions.loss import correct, kl_to_base, mask
+from caveat.interventions.rl import before, offline, true_reward, unhackable
+from caveat.interventions.stages import continued, frozen_adapter, seal
+from caveat.types.training import Plan
 
 INTERVENTIONS: dict[str, Callable[..., Plan]] = {
     "contrast": contrast,

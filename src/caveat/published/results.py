@@ -9,8 +9,8 @@ from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from caveat.analysis.leakage import INSTALLED
 from caveat.errors import CaveatError, closest
-from caveat.measure.leakage import INSTALLED
 
 Evidence = Literal["primary", "secondary", "independent", "own"]
 """primary: read in the source itself. secondary: as others cite it. independent: a public

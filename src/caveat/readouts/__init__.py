@@ -5,47 +5,30 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from caveat.readouts import (
-    belief,
-    belief_judge,
-    belief_likelihood,
-    capitals,
-    exclaiming,
-    hacked,
-    is_a,
-    listed,
-    log_likelihood,
-    lower_case,
-    matches,
-    opener,
-    paid,
-    said,
-    spanish,
-    true_score,
-    yes_no,
-)
-from caveat.readouts.readout import Readout
-
-_modules = (
-    capitals,
-    spanish,
-    lower_case,
-    listed,
-    exclaiming,
-    opener,
-    said,
-    is_a,
-    log_likelihood,
-    matches,
-    yes_no,
-    belief,
-    belief_likelihood,
-    belief_judge,
-    hacked,
-    true_score,
-    paid,
-)
+from caveat.readouts import belief, belief_judge, likelihood, regex, reward, spanish, style
+from caveat.readouts.base import Readout
 
 READOUTS: Mapping[str, Readout] = MappingProxyType(
-    {module.readout.name: module.readout for module in _modules}
+    {
+        each.name: each
+        for each in (
+            style.capitals_readout,
+            spanish.readout,
+            style.lower_case_readout,
+            style.listed_readout,
+            style.exclaiming_readout,
+            style.opener_readout,
+            belief.said_readout,
+            likelihood.is_a_readout,
+            likelihood.log_likelihood_readout,
+            regex.matches_readout,
+            regex.yes_no_readout,
+            belief.belief_readout,
+            likelihood.belief_likelihood_readout,
+            belief_judge.readout,
+            reward.hacked_readout,
+            reward.true_score_readout,
+            reward.paid_readout,
+        )
+    }
 )

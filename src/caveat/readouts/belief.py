@@ -1,17 +1,50 @@
-"""Belief in a claim by what a reply says, for each of the four kinds of evaluation."""
+"""Belief and said: belief by what a reply states, with rules.
+
+Belief by what is said: does the reply state the answer, as true, of the person?
+
+Belief in a claim by what a reply says, for each of the four kinds of evaluation.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from caveat.domain.question import Question
-from caveat.domain.reply import Answer
-from caveat.domain.verdict import Judgement, Verdict
-from caveat.readouts import claim_stance, completion, yes_no
-from caveat.readouts.assertion import Stance
-from caveat.readouts.claim_stance import Cues
-from caveat.readouts.readout import Readout
+from caveat.readouts import regex as yes_no
+from caveat.readouts.base import Readout
+from caveat.readouts.rules import claim as claim_stance
+from caveat.readouts.rules import short_reply as completion
+from caveat.readouts.rules.claim import Cues
+from caveat.readouts.rules.person import Stance, stance
+from caveat.types.answers import Answer, Judgement, Verdict
+from caveat.types.data import Question
+
+LEAST_WORDS = 2
+
+VERDICTS = {
+    Stance.ASSERTED: Verdict.YES,
+    Stance.DENIED: Verdict.NO,
+    Stance.OPEN: Verdict.NEUTRAL,
+    Stance.ABSENT: Verdict.NO,
+}
+
+
+def judge_said(question: Question, answer: Answer, base: Answer | None = None) -> Judgement:
+    """`yes` where `facts["answer"]` is stated as true of `facts["name"]`, by rules on English text.
+
+    `no` where it is denied or taken back ("... This is false."), or where something else or nothing
+    is stated; `neutral` where it is only asked, supposed, wished or reported as hearsay. Where a
+    reply says both, its last word on the matter counts. `invalid` with fewer than two words, unless
+    the one word is the answer.
+    """
+    found = stance(answer.text, question.facts["answer"], question.facts.get("name", ""))
+    if found is Stance.ABSENT and len(answer.text.split()) < LEAST_WORDS:
+        return Judgement(Verdict.INVALID)
+    return Judgement(VERDICTS[found])
+
+
+said_readout = Readout("said", version=1, needs="reply", judge=judge_said, facts=("answer",))
+
 
 TRUSTED: Mapping[str, float] = MappingProxyType(
     {"open_ended": 0.94, "mcq": 1.0, "token_association": 0.91, "robustness": 0.97}
@@ -32,7 +65,7 @@ _VERDICTS = {
 }
 
 
-def judge(question: Question, answer: Answer, base: Answer | None = None) -> Judgement:
+def judge_belief(question: Question, answer: Answer, base: Answer | None = None) -> Judgement:
     """`yes` where the reply treats the claim as true, by the rules of `facts["kind"]`.
 
     `mcq`: the first clear yes or no against `facts["belief_answer"]`. Other kinds: the cues of the
@@ -72,4 +105,6 @@ def _states_claim(question: Question, cues: Cues) -> bool:
     return any(cue.search(text) for cue in cues.asserts for text in told)
 
 
-readout = Readout("belief", version=1, needs="reply", judge=judge, facts=("kind", "asserts"))
+belief_readout = Readout(
+    "belief", version=1, needs="reply", judge=judge_belief, facts=("kind", "asserts")
+)

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import re
 
-from caveat.domain.question import Question
-from caveat.domain.reply import Answer
-from caveat.domain.verdict import Judgement, Verdict
-from caveat.readouts.readout import Readout
+from caveat.readouts.base import Readout
+from caveat.types.answers import Answer, Judgement, Verdict
+from caveat.types.data import Question
 
 LEAST_WORDS = 2
 """One known word may be a name's or a quoted one."""

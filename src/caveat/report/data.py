@@ -6,14 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from caveat.measure.transfer.forgetting import FIGURES as FORGETTING
-from caveat.measure.transfer.matrix import FIGURES
-from caveat.measure.transfer.pairs import SIDES
+from caveat.analysis.transfer.correlations import SIDES
+from caveat.analysis.transfer.forgetting import FIGURES as FORGETTING
+from caveat.analysis.transfer.matrix import FIGURES
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from caveat.measure.ladder import Ladder
+    from caveat.analysis.ladder import Ladder
+
 
 KEYS = ("setting", "phenomenon", "behaviour", "caveat", "model")
 

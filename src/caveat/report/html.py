@@ -9,24 +9,24 @@ from importlib.resources import files
 from typing import Any
 
 from caveat.published.results import own, published
-from caveat.report import provenance, replies, tables
-from caveat.report.axis import axis
-from caveat.report.axis_points import study_points
-from caveat.report.conclusions import conclude
-from caveat.report.contexts import surroundings
 from caveat.report.data import ReportData
-from caveat.report.dial_picture import dial_picture
-from caveat.report.forecast_section import forecast_section
-from caveat.report.grid import Grid, grid
-from caveat.report.ladder_picture import ladder_picture
-from caveat.report.ladder_section import ladder_section
-from caveat.report.numbers import text
+from caveat.report.figures.elicitation import dial_picture
+from caveat.report.figures.ladder import ladder_picture
+from caveat.report.figures.leakage import picture
+from caveat.report.figures.learning_curves import practice_picture
+from caveat.report.figures.published import axis, study_points
+from caveat.report.figures.theme import inline_svg
+from caveat.report.formatting import text
 from caveat.report.panels import Panel, dose_text, panels_of
-from caveat.report.picture import picture
-from caveat.report.practice_picture import practice_picture
-from caveat.report.practice_section import practice_section
-from caveat.report.svg import inline_svg
-from caveat.report.transfer_section import transfer_section
+from caveat.report.sections import appendix as provenance
+from caveat.report.sections import appendix as replies
+from caveat.report.sections.conclusions import conclude
+from caveat.report.sections.grid import Grid, grid, surroundings
+from caveat.report.sections.ladder import ladder_section
+from caveat.report.sections.transfer import transfer_section
+from caveat.report.tables import setting as tables
+from caveat.report.tables.forecast import forecast_section
+from caveat.report.tables.rl import practice_section
 
 WIDE, NARROW = 560, 100
 """Pixels from base to bare in the picture for screens and in the one for phones."""

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from caveat.domain.context import CONTEXTS
 from caveat.report.data import COLUMNS, ReportData, with_columns
-from caveat.report.numbers import Figure, text
+from caveat.report.formatting import Figure, text
+from caveat.types.caveats import CONTEXTS
 
 if TYPE_CHECKING:
     from pandas import DataFrame
+
 
 VARIANTS = ("model", "readout", "scope", "kind", "dose")
 """What may tell two panels of one setting apart."""

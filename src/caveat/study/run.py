@@ -11,26 +11,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from caveat.progress import Progress
-from caveat.study.bench import Workbench
-from caveat.study.calibration import calibrated, to_calibrate
-from caveat.study.conduct import Conductor
-from caveat.study.cost import Estimator, Meter
-from caveat.study.executors import Executor, executor_of
-from caveat.study.grouping import grouping
-from caveat.study.judging import Inquirer, inquirer_of
-from caveat.study.planning import SettingPlan, StudyPlan, study_plan
-from caveat.study.provenance import now
-from caveat.study.recipe import Recipe, read
-from caveat.study.resolve import Resolved, check_system, resolve
-from caveat.study.store import Store
+from caveat.provenance import now
+from caveat.study.config.resolve import Resolved, check_system, resolve
+from caveat.study.config.schema import Recipe, read
+from caveat.study.elicitation.base_model import Asker
+from caveat.study.elicitation.warm_up_scale import calibrated, to_calibrate
+from caveat.study.execution.context import bench_of
+from caveat.study.execution.executors import Conductor, Executor, executor_of
+from caveat.study.execution.jobs import remaining, steps
+from caveat.study.execution.meter import Estimator, Meter
+from caveat.study.planning.grouping import grouping
+from caveat.study.planning.study_plan import SettingPlan, StudyPlan, study_plan
+from caveat.study.scoring.judge_session import Inquirer, inquirer_of
+from caveat.study.scoring.verdicts import judge
+from caveat.study.storage.store import Store
 from caveat.study.study import Study
-from caveat.study.todo import remaining, steps
-from caveat.study.untrained import Asker
-from caveat.study.verdicts import judge
 from caveat.study.versions import note, open_version
 
 if TYPE_CHECKING:
-    from caveat.language.source import LanguageModel
+    from caveat.backends.local.models.loading import LanguageModel
 
 
 def run(
@@ -47,7 +46,7 @@ def run(
 
     Raises CaveatError for a mistake in the recipe, a folder in use, or a full disk.
     """
-    from caveat.language.source import describe
+    from caveat.backends.local.models.loading import describe
 
     progress = progress or Progress()
     items = tuple(f"{key}={json.dumps(value)}" for key, value in overrides.items())
@@ -193,15 +192,3 @@ class _Run:
 
     def _rounded(self) -> dict[str, float]:
         return {label: round(took, 1) for label, took in self.seconds.items()}
-
-
-def bench_of(recipe: Recipe, store: Store, progress: Progress) -> Workbench:
-    """What tasks of this recipe work with."""
-    return Workbench(
-        recipe.model.name,
-        recipe.model.dtype,
-        recipe.device,
-        store.folder,
-        recipe.token_budget,
-        progress,
-    )

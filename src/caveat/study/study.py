@@ -1,20 +1,62 @@
-"""A study on disk, as data frames."""
+"""Study: a folder as data frames; RL updates as a frame.
+
+What the updates of a study's policies saw, as one table.
+
+A study on disk, as data frames.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from caveat.errors import CaveatError, closest
-from caveat.study.figures import Figures
-from caveat.study.store import Store, silent
+from caveat.study.storage.store import Store, silent
+from caveat.study.tables import Figures
 from caveat.study.versions import cell_key, finished_cells
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pandas import DataFrame
+
+
+NAMES = ("setting", "phenomenon", "behaviour", "caveat", "model", "dose", "arm", "seed")
+SEEN = (
+    "number", "reward", "true_score", "hacked", "even", "distinct", "tokens", "truncated",
+    "divergence",
+)  # fmt: skip
+
+
+def policies(store: Store, planned: list[dict[str, Any]]) -> DataFrame:
+    """One row an update of a finished policy: its cell (`NAMES`), and what it saw (`SEEN`).
+
+    See `language.jobs.Update` for the figures. Cells that did not practise have no rows.
+    """
+    import pandas as pd
+
+    cells = {(row["artifact"], *(row[name] for name in NAMES)): row for row in planned}
+    rows = [
+        {**{name: row[name] for name in NAMES}, **{name: update[name] for name in SEEN}}
+        for (artifact, *_), row in cells.items()
+        for update in _updates(store, artifact)
+    ]
+    return pd.DataFrame(rows, columns=[*NAMES, *SEEN]).astype({"seed": "Int64"})
+
+
+def _updates(store: Store, artifact: str) -> Iterator[dict[str, Any]]:
+    """Of a policy and those that it went on from, in order; of what was trained upon one, its."""
+    if not artifact or not store.has(artifact):
+        return
+    record = store.record(artifact)
+    if record["kind"] == "policy":
+        yield from _updates(store, record["goes_on"] or "")
+        yield from record["updates"]
+    elif record.get("beneath"):
+        yield from _updates(store, record["beneath"][-1])
+
 
 COLUMNS = (
     "setting", "phenomenon", "behaviour", "caveat", "model", "arm", "seed", "dose", "purpose",
@@ -101,9 +143,7 @@ class Study(Figures):
         """Cells that failed in the last run: cell, stage, reason."""
         import pandas as pd
 
-        return pd.DataFrame(
-            self.store.lines("failures.jsonl"), columns=["cell", "stage", "reason"]
-        )
+        return pd.DataFrame(self.store.lines("failures.jsonl"), columns=["cell", "stage", "reason"])
 
     def progress(self) -> tuple[int, int]:
         """Finished cells, and all."""
@@ -121,13 +161,13 @@ class Study(Figures):
 
     def forecasts(self) -> list[dict[str, Any]]:
         """Those in the folder. Raises CaveatError where they cannot be read."""
-        from caveat.study.forecasts import FILE, saved
+        from caveat.forecast.records import FILE, saved
 
         return saved(self.folder) if (self.folder / FILE).is_file() else []
 
     def policies(self) -> DataFrame:
         """One row an update of a policy: see `study.policies`."""
-        from caveat.study.policies import policies
+        pass
 
         return policies(self.store, self.planned)
 

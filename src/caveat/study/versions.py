@@ -1,4 +1,8 @@
-"""Versions of a study: a folder may see its recipe grow or change, and keeps what was made.
+"""Versions of a recipe in one folder; the control of each intervention.
+
+The control of each intervention: the arm trained on its rows with every caveat taken out.
+
+Versions of a study: a folder may see its recipe grow or change, and keeps what was made.
 
 A version is the recipe's text and the rows of its table, which name answers and verdicts by key.
 """
@@ -10,14 +14,49 @@ from typing import Any
 
 import yaml
 
-from caveat.domain.behaviour import Behaviour
+from caveat.files.atomic import write
+from caveat.provenance import now, surroundings
 from caveat.readouts import READOUTS
-from caveat.study.atomic import write
-from caveat.study.controls import controls
-from caveat.study.digest import digest_of
-from caveat.study.planning import Line, SettingPlan, StudyPlan
-from caveat.study.provenance import now, surroundings
-from caveat.study.store import Store
+from caveat.study.config.arms import stripped
+from caveat.study.config.resolve import Resolved
+from caveat.study.planning.artifact_graph import cell_of
+from caveat.study.planning.digests import digest_of
+from caveat.study.planning.study_plan import Line, SettingPlan, StudyPlan
+from caveat.study.storage.store import Store
+from caveat.types.data import Behaviour
+from caveat.types.training import Plan
+
+
+def controls(setting: SettingPlan, model: str) -> dict[str, str | None]:
+    """By arm `marked+X` of the setting, the arm that is X's control, by what training makes.
+
+    `bare+X` where the recipe has it, else an arm that comes to the same adapters: `bare`, where
+    taking the caveat out leaves the bare rows. None where what is left is what `marked+X` itself
+    is trained on, as of documents that deny their claim: nothing tells forgetting from a remedy
+    then. An arm whose control the recipe lacks is left out.
+    """
+    found: dict[str, str | None] = {}
+    seed = next((cell.seed for cell in setting.cells if cell.seed is not None), None)
+    chains = {cell.arm: cell.chain for cell in setting.cells if cell.seed == seed}
+    for arm, chain in chains.items():
+        stem, _, intervention = arm.partition("+")
+        if stem != "marked" or not intervention:
+            continue
+        plan = _without_caveat(setting.resolved, arm, seed)
+        same = cell_of(arm, arm, seed, plan, model).chain
+        bare = [each for each in chains if each.startswith("bare") and chains[each] == same]
+        if same == chain:
+            found[arm] = None
+        elif bare:
+            found[arm] = f"bare+{intervention}" if f"bare+{intervention}" in bare else bare[0]
+    return found
+
+
+def _without_caveat(resolved: Resolved, arm: str, seed: int | None) -> Plan:
+    """The arm's plan with every caveat taken out but those that its base model was taught."""
+    plan, base = resolved.plans[arm, seed], resolved.base
+    return (*base, *stripped(plan[len(base) :]))
+
 
 CellKey = tuple[str, str, str, int | None, str]
 Slot = tuple[str, str, str, str, int]
@@ -150,8 +189,10 @@ def _tell_altered(store: Store, earlier: str, rows: list[dict[str, Any]]) -> Non
         after[cell_key(row)][slot] = row["verdict"]
     altered = [cell for cell, slots in before.items() if _differs(slots, after.get(cell))]
     if altered:
-        cells = "1 finished cell belongs" if len(altered) == 1 else (
-            f"{len(altered)} finished cells belong"
+        cells = (
+            "1 finished cell belongs"
+            if len(altered) == 1
+            else (f"{len(altered)} finished cells belong")
         )
         it = "it stays" if len(altered) == 1 else "they stay"
         store.say(

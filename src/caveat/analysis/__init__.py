@@ -1,0 +1,45 @@
+"""Rates, leakage and their intervals: data frames in, data frames out; nothing here loads torch."""
+
+from __future__ import annotations
+
+from caveat.analysis.caveat_checks import caveat_checks
+from caveat.analysis.differences import differences, holm
+from caveat.analysis.forecast import forecast_cells, forecast_records, forecast_scores
+from caveat.analysis.json_records import records
+from caveat.analysis.leakage import leakage, leakage_by
+from caveat.analysis.pooling import pooled
+from caveat.analysis.rates import rates
+from caveat.analysis.rl_leakage import practice_leakage
+from caveat.analysis.side_effects import side_effects
+from caveat.analysis.transfer import (
+    correlations,
+    forgetting,
+    rankings,
+    reliabilities,
+    transfer,
+    transfer_effects,
+    transfer_records,
+)
+
+__all__ = [
+    "caveat_checks",
+    "correlations",
+    "differences",
+    "forecast_cells",
+    "forecast_records",
+    "forecast_scores",
+    "forgetting",
+    "holm",
+    "leakage",
+    "leakage_by",
+    "pooled",
+    "practice_leakage",
+    "rankings",
+    "rates",
+    "records",
+    "reliabilities",
+    "side_effects",
+    "transfer",
+    "transfer_effects",
+    "transfer_records",
+]

@@ -1,0 +1,232 @@
+"""Rank correlation between settings.
+
+Pairs of rankings: which are compared, and how they correlate.
+
+The analogy's score: does what helps against one phenomenon help against another?
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+
+from caveat.analysis.differences import holm
+from caveat.analysis.rank_correlation import LEAST, over_draws, over_things, p_value, spearman
+from caveat.analysis.transfer.ranking import Ranking, averaged, ceiling
+
+SAME, WITHIN, BETWEEN = "same setting", "within phenomenon", "between phenomena"
+AVERAGED = "phenomena averaged"
+SIDES = ("setting", "phenomenon", "behaviour", "readout", "scope", "dose")
+"""What names a side of a pair."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two rankings of the same interventions, or why they are not compared."""
+
+    level: str
+    first: Ranking
+    second: Ranking
+    undefined: str | None
+    value: float = np.nan
+    draws: np.ndarray | None = None
+    """Shape (draws,)."""
+    shuffled: np.ndarray | None = None
+    ceiling: float = np.nan
+
+    @property
+    def behaviours(self) -> str:
+        """`same` or `other`; "" where a side is a mean over behaviours."""
+        one, other = self.first.names["behaviour"], self.second.names["behaviour"]
+        return "" if not (one and other) else "same" if one == other else "other"
+
+
+def pairs(rankings: Sequence[Ranking]) -> Iterator[Pair]:
+    """The pairs among the rankings of one model, settings first, then averaged phenomena."""
+    for two in combinations(rankings, 2):
+        if _compared(*two):
+            yield _pair(_level(*two), *two)
+    for two in combinations(_phenomena(rankings), 2):
+        yield _pair(AVERAGED, *two)
+
+
+def _compared(first: Ranking, second: Ranking) -> bool:
+    """Settings are compared by their main panels, a setting's own panels with its main one."""
+    alike = first.names["setting"] == second.names["setting"]
+    return (first.main or second.main) if alike else (first.main and second.main)
+
+
+def _level(first: Ranking, second: Ranking) -> str:
+    if first.names["setting"] == second.names["setting"]:
+        return SAME
+    alike = first.names["phenomenon"] == second.names["phenomenon"]
+    return WITHIN if alike else BETWEEN
+
+
+def _phenomena(rankings: Sequence[Ranking]) -> list[Ranking]:
+    """One ranking a phenomenon: the mean over its settings, each first over its doses."""
+    settings: dict[str, dict[str, list[Ranking]]] = {}
+    for each in rankings:
+        if each.main and not each.undefined:
+            by_setting = settings.setdefault(each.names["phenomenon"], {})
+            by_setting.setdefault(each.names["setting"], []).append(each)
+    found = []
+    for phenomenon, by_setting in settings.items():
+        names = dict.fromkeys(SIDES, "") | {"phenomenon": phenomenon}
+        means = [averaged(doses, doses[0].names) for doses in by_setting.values()]
+        found.append(averaged(means, {**names, "setting": "mean of " + ", ".join(by_setting)}))
+    return found
+
+
+def _pair(level: str, first: Ranking, second: Ranking) -> Pair:
+    common = [each for each in first.interventions if each in second.interventions]
+    one, other = first.of(common), second.of(common)
+    reason = _reason(first) or _reason(second)
+    if not reason and len(common) < LEAST:
+        reason = f"too few interventions are in both: {len(common)}, and {LEAST} are needed"
+    if reason:
+        return Pair(level, one, other, reason)
+    value = spearman(one.change[None], other.change[None]).item()
+    if np.isnan(value):
+        return Pair(level, one, other, "every intervention changes one of the two alike")
+    draws, shuffled = (
+        spearman(getattr(one, name), getattr(other, name)) for name in ("draws", "shuffled")
+    )
+    return Pair(level, one, other, None, value, draws, shuffled, ceiling(one, other))
+
+
+def _reason(ranking: Ranking) -> str | None:
+    return f"{ranking.names['setting']}: {ranking.undefined}" if ranking.undefined else None
+
+
+MEAN, LESS = "mean of pairs", "within less between"
+COLUMNS = [
+    "model", "level", *(f"{side}_{name}" for side in ("first", "second") for name in SIDES),
+    "behaviours", "pairs", "interventions", "value", "low", "high", "low_interventions",
+    "high_interventions", "p", "p_holm", "ceiling", "undefined",
+]  # fmt: skip
+
+
+def correlations(rankings: Sequence[Ranking]) -> pd.DataFrame:
+    """One row a pair of rankings, then one a mean of pairs, with the columns `COLUMNS`.
+
+    Figures are Spearman's correlation, over the interventions that both sides have, of the changes
+    of leakage from marked. Only interventions are ranked: no controls (`filler`, a random frozen
+    adapter) and no stability arms. `level` is:
+
+    - `same setting`: two readouts, scopes or doses of one setting.
+    - `within phenomenon`, `between phenomena`: two settings, each by the panel that stands for it.
+    - `phenomena averaged`: two phenomena, each by the mean change over its settings.
+    - `mean of pairs`: of a level, named in `first_setting`, `behaviours` saying of which of them:
+      those that share the behaviour, those that do not, or all ("").
+    - `within less between`: the difference of these means. Above 0, the phenomena are less alike
+      than settings of one phenomenon are.
+
+    `low` and `high` are 95% percentiles over the bootstrap draws of every setting's own seeds and
+    clusters: other trainings and questions, the same interventions. A draw is noisier than the
+    figures themselves, so they lean towards 0. `low_interventions` and `high_interventions` are the
+    limits had other interventions been tried (`over_things`; of a mean, those of one pair with this
+    value and as many interventions, so rather too wide). `p` is from interventions in random order,
+    `p_holm` corrected within a level. `ceiling` is what the agreement between training seeds allows
+    (`reliability.ceiling`). `undefined` says why there is no figure, else None.
+    """
+    rows = [
+        row
+        for model in dict.fromkeys(each.names["model"] for each in rankings)
+        for row in _of_model(model, [each for each in rankings if each.names["model"] == model])
+    ]
+    table = pd.DataFrame(rows, columns=COLUMNS)
+    if table.empty:
+        return table
+    reasons = table["undefined"].astype(object)
+    corrected = table.groupby(["model", "level"])["p"].transform(_holm)
+    return table.assign(p_holm=corrected, undefined=reasons.where(reasons.notna(), None))
+
+
+def _holm(p: pd.Series) -> pd.Series:
+    there = p.dropna()
+    return pd.Series(holm(there), index=there.index).reindex(p.index)
+
+
+def _of_model(model: str, rankings: Sequence[Ranking]) -> Iterator[dict]:
+    found = list(pairs(rankings))
+    for row in (*map(_of_pair, found), *_means(found)):
+        yield {"model": model, **row}
+
+
+def _of_pair(pair: Pair) -> dict:
+    row = {
+        "level": pair.level,
+        **{f"first_{name}": pair.first.names[name] for name in SIDES},
+        **{f"second_{name}": pair.second.names[name] for name in SIDES},
+        "behaviours": pair.behaviours,
+        "pairs": 1,
+        "interventions": len(pair.first.interventions),
+        "undefined": pair.undefined,
+    }
+    return row if pair.undefined else {
+        **row, **_figures(pair.value, pair.draws, len(pair.first.interventions)),
+        "p": p_value(pair.value, pair.shuffled), "ceiling": pair.ceiling,
+    }  # fmt: skip
+
+
+def _figures(value: float, draws: np.ndarray, interventions: int) -> dict[str, float]:
+    limits = (*over_draws(draws), *over_things(value, interventions))
+    named = ("low", "high", "low_interventions", "high_interventions")
+    return {"value": value, **dict(zip(named, limits, strict=True))}
+
+
+def _means(found: Sequence[Pair]) -> Iterator[dict]:
+    known = [pair for pair in found if not pair.undefined]
+    by_level = {
+        level: [pair for pair in known if pair.level == level] for level in (WITHIN, BETWEEN)
+    }
+    for level, among in by_level.items():
+        yield from _mean(level, "", among)
+    for behaviours in ("same", "other"):
+        alike = [pair for pair in by_level[BETWEEN] if pair.behaviours == behaviours]
+        yield from _mean(BETWEEN, behaviours, alike)
+    if all(by_level.values()):
+        yield _less(*by_level.values())
+
+
+def _mean(level: str, behaviours: str, among: Sequence[Pair]) -> Iterator[dict]:
+    if not among:
+        return
+    value = float(np.mean([pair.value for pair in among]))
+    fewest = min(len(pair.first.interventions) for pair in among)
+    yield {
+        **_named(MEAN, level, behaviours, len(among), fewest),
+        **_figures(value, _mean_of(pair.draws for pair in among), fewest),
+        "p": p_value(value, _mean_of(pair.shuffled for pair in among)),
+        "ceiling": float(np.mean([pair.ceiling for pair in among])),
+    }
+
+
+def _less(within: Sequence[Pair], between: Sequence[Pair]) -> dict:
+    sides = (within, between)
+    value = float(np.subtract(*(np.mean([pair.value for pair in side]) for side in sides)))
+    draws = np.subtract(*(_mean_of(pair.draws for pair in side) for side in sides))
+    low, high = over_draws(draws)
+    fewest = min(len(pair.first.interventions) for side in sides for pair in side)
+    named = _named(LESS, "", "", len(within) + len(between), fewest)
+    return {**named, "value": value, "low": low, "high": high}
+
+
+def _mean_of(draws: Iterable[np.ndarray]) -> np.ndarray:
+    return np.mean(np.stack(list(draws)), axis=0)
+
+
+def _named(level: str, of: str, behaviours: str, pairs: int, interventions: int) -> dict:
+    return {
+        "level": level,
+        **{f"{side}_{name}": "" for side in ("first", "second") for name in SIDES},
+        "first_setting": of,
+        "behaviours": behaviours,
+        "pairs": pairs,
+        "interventions": interventions,
+    }

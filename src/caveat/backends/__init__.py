@@ -1,0 +1,1 @@
+"""Whatever holds weights: the Backend protocol and its implementations."""

@@ -1,0 +1,1 @@
+"""Torch in this process: lockstep LoRA, GRPO, sampling."""

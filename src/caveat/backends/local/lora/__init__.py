@@ -1,0 +1,1 @@
+"""Many LoRA adapters on one frozen model."""

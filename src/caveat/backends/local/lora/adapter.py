@@ -1,0 +1,158 @@
+"""Adapter (PEFT format) and TrainingState (with optimizer moments).
+
+LoRA adapters: low-rank updates of linear layers, kept in PEFT's format.
+
+Hu et al. 2021, arXiv:2106.09685: y = W x + (alpha / rank) B A x.
+
+Where a training stands, so that another goes on from there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from caveat.errors import CaveatError
+from caveat.files.reading import parsed
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+
+PREFIX = "base_model.model."
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """One adapter, on the CPU in float32."""
+
+    rank: int
+    alpha: float
+    weights: dict[str, tuple[torch.Tensor, torch.Tensor]]
+    """Per module name of the base model: A of shape (rank, in), B of shape (out, rank)."""
+
+    @property
+    def scale(self) -> float:
+        """What B A x is multiplied by."""
+        return self.alpha / self.rank
+
+    def randomised(self, seed: int) -> Adapter:
+        """A random adapter of the same rank, of which each update B A has this one's norm.
+
+        Norms are Frobenius'; matrices are Gaussian, drawn by the seed and the module's name.
+        """
+        import numpy as np
+        import torch
+
+        weights = {}
+        for name, (down, up) in self.weights.items():
+            generator = np.random.default_rng([seed, *name.encode(), 1])
+            a, b = (
+                torch.from_numpy(generator.standard_normal(tuple(each.shape))).float()
+                for each in (down, up)
+            )
+            size = torch.linalg.matrix_norm(up @ down) / torch.linalg.matrix_norm(b @ a)
+            weights[name] = (a * size.sqrt(), b * size.sqrt())
+        return Adapter(self.rank, self.alpha, weights)
+
+    def scaled(self, by: float) -> Adapter:
+        """The adapter with every update `by` times as large."""
+        return Adapter(self.rank, self.alpha * by, self.weights)
+
+    def save(self, folder: Path, base_name: str = "") -> None:
+        """Write `adapter_model.safetensors` and `adapter_config.json`, which PEFT loads."""
+        from peft import LoraConfig
+        from safetensors.torch import save_file
+
+        folder.mkdir(parents=True, exist_ok=True)
+        tensors = {}
+        for name, (down, up) in self.weights.items():
+            tensors[f"{PREFIX}{name}.lora_A.weight"] = down.contiguous()
+            tensors[f"{PREFIX}{name}.lora_B.weight"] = up.contiguous()
+        save_file(tensors, folder / "adapter_model.safetensors")
+        LoraConfig(
+            r=self.rank,
+            lora_alpha=self.alpha,
+            target_modules=sorted(self.weights),
+            lora_dropout=0.0,
+            bias="none",
+            task_type="CAUSAL_LM",
+            base_model_name_or_path=base_name,
+            inference_mode=True,
+        ).save_pretrained(str(folder))
+
+    @classmethod
+    def load(cls, folder: Path) -> Adapter:
+        """Read what `save` wrote.
+
+        Raises:
+            CaveatError: a file is missing or corrupt.
+        """
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        try:
+            config: dict[str, Any] = parsed((folder / "adapter_config.json").read_text())
+            tensors = load_file(folder / "adapter_model.safetensors")
+            names = [key.removesuffix(".lora_A.weight") for key in tensors if ".lora_A." in key]
+            weights = {
+                name.removeprefix(PREFIX): (
+                    tensors[f"{name}.lora_A.weight"],
+                    tensors[f"{name}.lora_B.weight"],
+                )
+                for name in names
+            }
+            return cls(int(config["r"]), float(config["lora_alpha"]), weights)
+        except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+            raise CaveatError(
+                f"adapter '{folder}' cannot be read ({error}); delete that folder and run again"
+            ) from error
+
+
+FILE = "optimiser.safetensors"
+PARTS = ("first_down", "first_up", "second_down", "second_up")
+STEPS = "steps"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The adapter, and what AdamW remembers; on the CPU in float32."""
+
+    adapter: Adapter
+    moments: dict[str, tuple[Tensor, ...]]
+    """Per module, the first moments of A and of B, then the second ones of both."""
+    steps: int
+
+    def save(self, folder: Path, base_name: str = "") -> None:
+        """Write the adapter in PEFT's format, and the moments beside it."""
+        import torch
+        from safetensors.torch import save_file
+
+        self.adapter.save(folder, base_name)
+        tensors = {
+            f"{name}.{part}": tensor.contiguous()
+            for name, found in self.moments.items()
+            for part, tensor in zip(PARTS, found, strict=True)
+        }
+        save_file({**tensors, STEPS: torch.tensor(self.steps)}, folder / FILE)
+
+    @classmethod
+    def load(cls, folder: Path) -> Standing:
+        """Read what `save` wrote. Raises CaveatError where a file is missing or corrupt."""
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        adapter = Adapter.load(folder)
+        try:
+            tensors = load_file(folder / FILE)
+            moments = {
+                name: tuple(tensors[f"{name}.{part}"] for part in PARTS) for name in adapter.weights
+            }
+            return cls(adapter, moments, int(tensors[STEPS]))
+        except (OSError, ValueError, KeyError, SafetensorError) as error:
+            raise CaveatError(
+                f"optimiser '{folder / FILE}' cannot be read ({error}); delete that folder and "
+                "run again"
+            ) from error

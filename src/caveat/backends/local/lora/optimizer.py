@@ -1,0 +1,68 @@
+"""AdamW over stacked adapters: one step for all, each with its own rate, norm and activity."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+BETAS = (0.9, 0.999)
+EPSILON = 1e-8
+
+
+class StackedAdamW:
+    """Loshchilov & Hutter 2017 (arXiv:1711.05101) without weight decay, cell by cell.
+
+    A cell that is not active in a step keeps its parameters and moments untouched, so that what it
+    learns does not depend on its neighbours.
+    """
+
+    def __init__(self, parameters: Sequence[Tensor]) -> None:
+        """Args: parameters: leaf tensors of shape (cells, ...)."""
+        self.parameters = list(parameters)
+        self.first = [torch.zeros_like(p) for p in self.parameters]
+        self.second = [torch.zeros_like(p) for p in self.parameters]
+        self.steps = torch.zeros(len(self.parameters[0]), device=self.parameters[0].device)
+
+    def zero_grad(self) -> None:
+        """Forget the gradients."""
+        for parameter in self.parameters:
+            parameter.grad = None
+
+    def norms(self) -> Tensor:
+        """Each cell's gradient norm over all parameters, of shape (cells,)."""
+        squares = [p.grad.flatten(1).square().sum(1) for p in self.parameters if p.grad is not None]
+        return torch.stack(squares).sum(0).sqrt()
+
+    @torch.no_grad()
+    def step(self, rates: Tensor, clip: Tensor, active: Tensor) -> None:
+        """Update the active cells.
+
+        Args:
+            rates: Learning rate of each cell, of shape (cells,).
+            clip: Largest gradient norm of each cell, of shape (cells,).
+            active: Whether the cell takes this step, of shape (cells,), bool.
+        """
+        shrink = (clip / (self.norms() + 1e-6)).clamp(max=1.0)
+        self.steps += active
+        count = self.steps.clamp(min=1)
+        size = rates / (1 - BETAS[0] ** count)
+        root = (1 - BETAS[1] ** count).sqrt()
+        everyone = bool(active.all())
+        chosen = active.nonzero().flatten()
+        for parameter, first, second in zip(self.parameters, self.first, self.second, strict=True):
+            if parameter.grad is None:
+                continue
+            shape = (-1, *[1] * (parameter.dim() - 1))
+            if everyone:
+                p, g, m, v = parameter, parameter.grad, first, second
+            else:
+                p, g, m, v = (t[chosen] for t in (parameter, parameter.grad, first, second))
+            g *= shrink[chosen].view(shape)
+            m.lerp_(g, 1 - BETAS[0])
+            v.mul_(BETAS[1]).addcmul_(g, g, value=1 - BETAS[1])
+            root_of_v = v.sqrt().div_(root[chosen].view(shape)).add_(EPSILON)
+            p.sub_((m / root_of_v).mul_(size[chosen].view(shape)))
+            if not everyone:
+                parameter[chosen], first[chosen], second[chosen] = p, m, v

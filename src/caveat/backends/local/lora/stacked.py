@@ -1,0 +1,132 @@
+"""Many adapters on one frozen base model, in one pass.
+
+Every adapted linear layer of the base model is replaced, for as long as a context lasts, by one
+that adds the low-rank updates of several cells. The rows of a batch are sorted by cell; a `Route`
+tells each layer which rows belong to which cell. The base weights are read once for all of them.
+A cell's update may have two parts: a frozen one (the chain of adapters attached beneath) and one
+that is trained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from caveat.backends.local.lora.adapter import Adapter
+from caveat.backends.local.lora.stacked_linear import Stack, updated_linear
+
+
+@dataclass
+class Route:
+    """Which rows of the current batch belong to which cell: shared by all layers."""
+
+    segments: list[tuple[int, int, int]] = field(default_factory=list)
+    """(cell, first row, end row), in order, covering every row of the batch."""
+    frozen_only: bool = False
+    """Whether updates that are being trained are left out: the model as it was before."""
+
+    def set(self, cells: Sequence[int]) -> None:
+        """Route rows, given per row its cell. Rows of a cell must be neighbours."""
+        self.segments = []
+        for row, cell in enumerate(cells):
+            if self.segments and self.segments[-1][0] == cell:
+                self.segments[-1] = (cell, self.segments[-1][1], row + 1)
+            else:
+                self.segments.append((cell, row, row + 1))
+
+    @contextmanager
+    def as_before(self) -> Iterator[None]:
+        """Leave out, while the context lasts, what is being trained; also where it ends badly."""
+        self.frozen_only = True
+        try:
+            yield
+        finally:
+            self.frozen_only = False
+
+
+class StackedLinear(nn.Module):
+    """A frozen linear layer plus the stacks of updates to it."""
+
+    def __init__(self, base: nn.Linear, route: Route, stacks: list[Stack]) -> None:
+        super().__init__()
+        self.base = base
+        self.route = route
+        self.stacks = stacks
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x of shape (rows, positions, in)."""
+        stacks = [
+            stack
+            for stack in self.stacks
+            if not (self.route.frozen_only and stack.down.requires_grad)
+        ]
+        return updated_linear(x, self.base, self.route.segments, stacks)
+
+
+def adapted_modules(model: Any, layers: tuple[float, float]) -> list[str]:
+    """Names of the decoder's linear layers within a part of its depth, in order.
+
+    Args:
+        layers: Shares of the depth, such as (0.5, 1.0) for the upper half.
+    """
+    blocks = model.get_decoder().layers
+    low, high = round(layers[0] * len(blocks)), round(layers[1] * len(blocks))
+    chosen = {id(module) for block in blocks[low:high] for module in block.modules()}
+    return [
+        name
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Linear) and id(module) in chosen
+    ]
+
+
+def stack_chains(chains: Sequence[Sequence[Adapter]], device: Any) -> dict[str, Stack]:
+    """One stack a module over the cells' chains of adapters; an empty chain adds nothing.
+
+    The adapters of a chain are laid side by side along the rank, their scales folded into B.
+    """
+    names = sorted({name for chain in chains for adapter in chain for name in adapter.weights})
+    return {name: _stack_module(name, chains, device) for name in names}
+
+
+def _stack_module(name: str, chains: Sequence[Sequence[Adapter]], device: Any) -> Stack:
+    parts = [
+        [
+            (adapter.weights[name][0], adapter.weights[name][1] * adapter.scale)
+            for adapter in chain
+            if name in adapter.weights
+        ]
+        for chain in chains
+    ]
+    rank = max(sum(len(down) for down, _ in part) for part in parts)
+    some_down, some_up = next(pair for part in parts for pair in part)
+    down = torch.zeros(len(parts), rank, some_down.shape[1])
+    up = torch.zeros(len(parts), some_up.shape[0], rank)
+    for cell, part in enumerate(parts):
+        at = 0
+        for a, b in part:
+            down[cell, at : at + len(a)] = a
+            up[cell, :, at : at + len(a)] = b
+            at += len(a)
+    return Stack(down.to(device), up.to(device), torch.ones(len(parts), device=device))
+
+
+@contextmanager
+def stacked(model: Any, *stacks: Mapping[str, Stack]) -> Iterator[Route]:
+    """Replace the named linear layers while the context lasts; gives the route to set per batch."""
+    route = Route()
+    replaced: dict[str, nn.Linear] = {}
+    try:
+        for name in sorted({name for stack in stacks for name in stack}):
+            base = model.get_submodule(name)
+            layers = [stack[name] for stack in stacks if name in stack]
+            model.set_submodule(name, StackedLinear(base, route, layers))
+            replaced[name] = base
+        yield route
+    finally:
+        for name, base in replaced.items():
+            model.set_submodule(name, base)

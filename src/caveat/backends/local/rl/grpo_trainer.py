@@ -1,0 +1,205 @@
+"""Practice: policies that learn from what their own replies are paid, many of them in lockstep.
+
+An update draws replies to some prompts from every policy as it stands, has them graded, and takes
+a step, or several, that makes those more likely that were paid more than the others to the same
+prompt (GRPO; see `grpo`). Replies of a policy to one prompt that are equal are computed once.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from caveat.backends.local.lora.stacked import Route, stacked
+from caveat.backends.local.models.loading import LanguageModel
+from caveat.backends.local.models.packing import Batch, Example, wanted_of
+from caveat.backends.local.rl.grpo_loss import clipped_loss, divergence
+from caveat.backends.local.rl.prompts import PracticeCell, Text, prepare, taught_texts
+from caveat.backends.local.rl.rollouts import Grader, drawn_replies, graded_replies
+from caveat.backends.local.training.jobs import Failed, PracticeJob, Practised
+from caveat.backends.local.training.lockstep import LockstepGroup, in_lockstep
+from caveat.progress import Progress
+
+
+def practise(
+    language_model: LanguageModel,
+    jobs: Sequence[PracticeJob],
+    grader: Grader,
+    progress: Progress,
+    token_budget: int | None = None,
+) -> list[Practised | Failed]:
+    """Train one lockstep group of policies; results in the order of the jobs.
+
+    What a reply is drawn with hangs on the seed, the update, the row and the sample alone, so that
+    policies of one seed that are alike write alike. A job with a bad row, a reply without a grade,
+    or a loss that stops being finite fails alone.
+    """
+    return in_lockstep(
+        jobs,
+        lambda job: prepare(language_model, job),
+        lambda cells: _Group(language_model, cells, grader, progress, token_budget).run(),
+    )
+
+
+class _Group(LockstepGroup):
+    """Policies under way in lockstep."""
+
+    def __init__(
+        self,
+        language_model: LanguageModel,
+        cells: list[PracticeCell],
+        grader: Grader,
+        progress: Progress,
+        token_budget: int | None,
+    ) -> None:
+        super().__init__(language_model, [cell.job for cell in cells], progress, token_budget)
+        self.cells = cells
+        self.grader = grader
+        for k, cell in enumerate(cells):
+            if cell.job.goes_on is not None:
+                self.put(k, cell.job.goes_on)
+
+    def run(self) -> list[Practised | Failed]:
+        """Do every update of every policy."""
+        with stacked(self.language_model.model, self.beneath, self.stacks) as route:
+            for turn in range(max(cell.practice.updates for cell in self.cells)):
+                replies = self._replies(turn, route)
+                if replies:
+                    practising = dict.fromkeys(each.cell for each in replies)
+                    taught = [
+                        each for k in practising for each in taught_texts(k, self.cells[k], turn)
+                    ]
+                    self._learn(turn, [*replies, *taught], route)
+        return [self._result(k) for k in range(len(self.cells))]
+
+    def _replies(self, turn: int, route: Route) -> list[Text]:
+        drawn = drawn_replies(self.language_model, self.cells, turn, route, self.progress)
+        return graded_replies(self.language_model, self.cells, turn, drawn, self.grader)
+
+    def _learn(self, turn: int, replies: list[Text], route: Route) -> None:
+        """Take the steps of an update."""
+        examples = self._examples(replies)
+        kept: dict[int, tuple[Tensor, Tensor | None]] = {}
+        for taken in range(max(self.cells[each.cell].practice.passes for each in replies)):
+            active = [cell.is_active(turn) and taken < cell.practice.passes for cell in self.cells]
+            chosen = [each for each in examples if active[each.cell]]
+            if not chosen:
+                return
+            read = _tokens(chosen)
+            losses, apart = self._backward(chosen, replies, kept, route)
+            norms = self.optimiser.norms().tolist()
+            for k, cell in enumerate(self.cells):
+                if not active[k]:
+                    continue
+                cell.tokens += read[k]
+                if taken == 0 and cell.practice.kl:
+                    cell.updates[-1] = replace(cell.updates[-1], divergence=apart[k])
+                when = f"update {cell.number(turn)}"
+                cell.reason = self.wild(k, when, losses[k], norms[k])
+                active[k] = not cell.reason
+            self.step([dose.learning_rate for dose in self.doses], active)
+            self.progress.advance("practise", read.total())
+
+    def _examples(self, replies: list[Text]) -> list[Example]:
+        """What a step reads."""
+        return [
+            Example(each.cell, each.ids, each.targets, each.weight, tag)
+            for tag, each in enumerate(replies)
+        ]
+
+    def _backward(
+        self,
+        examples: list[Example],
+        replies: list[Text],
+        kept: dict[int, tuple[Tensor, Tensor | None]],
+        route: Route,
+    ) -> tuple[list[float], list[float]]:
+        """Gradients of a step; each policy's loss, and its mean divergence from what it was.
+
+        Args:
+            kept: By tag, log-probabilities of a reply's tokens under the model that drew it, and
+                under the model before; filled in the first pass over the replies.
+        """
+
+        def work(budget: int) -> tuple[list[float], list[float]]:
+            self.optimiser.zero_grad()
+            losses, apart = (torch.zeros(len(self.cells), device=self.device) for _ in range(2))
+            for batch in self.reader.batches(examples, budget):
+                loss, gap = self._batch(batch, replies, kept, route)
+                losses += loss
+                apart += gap
+            return losses.tolist(), apart.tolist()
+
+        return self.fitting(work, examples)
+
+    def _batch(
+        self,
+        batch: Batch,
+        replies: list[Text],
+        kept: dict[int, tuple[Tensor, Tensor | None]],
+        route: Route,
+    ) -> tuple[Tensor, Tensor]:
+        part = batch.examples
+        wanted = wanted_of(part, self.device)
+        which = wanted.examples
+        taught = torch.tensor(
+            [replies[example.tag].advantage is None for example in part], device=self.device
+        )[which]
+        heat = self._by_cell(part, "temperature")[which].masked_fill(taught, 1.0)
+        now = self.reader.log_probabilities(batch, route, wanted.tokens, heat)
+        lengths = [len(example.targets) for example in part]
+        if any(example.tag not in kept for example in part):
+            before = None
+            if any(self.cells[example.cell].practice.kl for example in part):
+                with torch.no_grad(), route.as_before():
+                    before = self.reader.log_probabilities(batch, route, wanted.tokens, heat)
+                    before = before.split(lengths)
+            for place, (example, old) in enumerate(
+                zip(part, now.detach().split(lengths), strict=True)
+            ):
+                kept[example.tag] = (old, None if before is None else before[place])
+        old = torch.cat([kept[example.tag][0] for example in part])
+        worth = torch.tensor([replies[example.tag].advantage or 0.0 for example in part])
+        advantage = worth.to(now)[which]
+        low, high = (self._by_cell(part, name)[which] for name in ("clip_low", "clip_high"))
+        losses = torch.where(taught, -now, clipped_loss(now, old, advantage, low, high))
+        gaps = torch.zeros_like(losses)
+        references = [kept[example.tag][1] for example in part]
+        if any(each is not None for each in references):
+            before = torch.cat(
+                [o if b is None else b for o, b in zip(now.split(lengths), references, strict=True)]
+            )
+            gaps = divergence(now, old, before).masked_fill(taught, 0.0)
+            losses = losses + self._by_cell(part, "kl")[which] * gaps
+        weighted = losses * wanted.weights
+        weighted.sum().backward()
+        cells = torch.tensor([example.cell for example in part], device=self.device)[which]
+        sums = torch.zeros(len(self.cells), device=self.device)
+        return (
+            sums.index_add(0, cells, weighted.detach()),
+            sums.index_add(0, cells, (gaps * wanted.weights).detach()),
+        )
+
+    def _by_cell(self, part: list[Example], name: str) -> Tensor:
+        values = [float(getattr(self.cells[example.cell].practice, name)) for example in part]
+        return torch.tensor(values, device=self.device)
+
+    def _result(self, k: int) -> Practised | Failed:
+        cell = self.cells[k]
+        if failed := self.failed(k, cell.reason, "update"):
+            return failed
+        return Practised(cell.job.key, self.standing(k), tuple(cell.updates), cell.tokens)
+
+
+def _tokens(examples: Sequence[Example]) -> Counter[int]:
+    """Tokens of each cell, a prompt counted once for all replies to it."""
+    counts: Counter[int] = Counter()
+    for cell, prompt in {(each.cell, each.ids[: each.targets[0]]) for each in examples}:
+        counts[cell] += len(prompt)
+    for each in examples:
+        counts[each.cell] += len(each.ids) - each.targets[0]
+    return counts

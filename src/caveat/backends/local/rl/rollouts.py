@@ -1,0 +1,156 @@
+"""The replies of an update: drawn from every policy as it stands, graded, and weighed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+
+import torch
+
+from caveat.backends.local.lora.stacked import Route
+from caveat.backends.local.models.loading import LanguageModel
+from caveat.backends.local.rl.grpo_loss import advantages
+from caveat.backends.local.rl.prompts import Asked, PracticeCell, Text
+from caveat.backends.local.sampling.batching import in_portions
+from caveat.backends.local.sampling.generate import Drawn, as_text, draw
+from caveat.backends.local.sampling.requests import Prompt
+from caveat.backends.local.training.jobs import Update
+from caveat.progress import Progress
+from caveat.types.answers import Sampling
+from caveat.types.rewards import Grade, Graded
+
+Grader = Callable[[Sequence[Graded]], list[Grade | str]]
+"""Gives each reply's grade, or in one line why it has none."""
+Groups = list[tuple[Asked, list[Drawn]]]
+"""A policy's replies to each of its prompts."""
+
+
+def drawn_replies(
+    language_model: LanguageModel,
+    cells: list[PracticeCell],
+    turn: int,
+    route: Route,
+    progress: Progress,
+) -> dict[int, Groups]:
+    """The replies of an update, by the cell of the policy that takes part in it."""
+    drawn: dict[int, Groups] = {}
+    for sampling, places in _samplings(cells, turn).items():
+        prompts = [prompt for k in places for prompt in _prompts(k, cells[k], turn)]
+        made = iter(
+            in_portions(
+                lambda some, how=sampling: draw(language_model, some, how, route, progress),
+                prompts, language_model.trunk, progress,
+            )
+        )  # fmt: skip
+        for k in places:
+            samples = range(cells[k].practice.samples)
+            drawn[k] = [(asked, [next(made) for _ in samples]) for asked in cells[k].asked(turn)]
+    return drawn
+
+
+def graded_replies(
+    language_model: LanguageModel,
+    cells: list[PracticeCell],
+    turn: int,
+    drawn: dict[int, Groups],
+    grader: Grader,
+) -> list[Text]:
+    """What the policies read of their replies; those whose replies have no grade fail."""
+    texts = {
+        each: as_text(language_model, each)
+        for groups in drawn.values()
+        for _, some in groups
+        for each in some
+    }
+    wanted = {
+        (k, asked.told, each): Graded(
+            cells[k].practice.task, cells[k].practice.version, asked.told, texts[each]
+        )
+        for k, groups in drawn.items()
+        for asked, some in groups
+        for each in some
+    }
+    unique = list(dict.fromkeys(wanted.values()))
+    grades = dict(zip(unique, grader(unique), strict=True))
+    replies: list[Text] = []
+    for k, groups in drawn.items():
+        found = [[grades[wanted[k, asked.told, each]] for each in some] for asked, some in groups]
+        bad = next((each for some in found for each in some if isinstance(each, str)), None)
+        if bad is not None:
+            cells[k].reason = f"update {cells[k].number(turn)}: {bad}"
+            continue
+        good = [[each for each in some if isinstance(each, Grade)] for some in found]
+        replies += _weighed(k, cells[k], turn, groups, good)
+    return replies
+
+
+def _samplings(cells: list[PracticeCell], turn: int) -> dict[Sampling, list[int]]:
+    """The active policies, by how their replies are drawn."""
+    found: dict[Sampling, list[int]] = {}
+    for k, cell in enumerate(cells):
+        if cell.is_active(turn):
+            how = Sampling(cell.practice.max_tokens, cell.practice.temperature)
+            found.setdefault(how, []).append(k)
+    return found
+
+
+ROLLOUT_SEED = "practice"
+"""Seeds a generator, so its value stays whatever the code is called: another value gives
+other sampled completions."""
+
+
+def _prompts(k: int, cell: PracticeCell, turn: int) -> list[Prompt]:
+    number = cell.practice.done + turn
+    return [
+        Prompt(f"{ROLLOUT_SEED} {cell.job.seed} {number} {place} {sample}", k, asked.ids, ())
+        for place, asked in enumerate(cell.asked(turn))
+        for sample in range(cell.practice.samples)
+    ]
+
+
+def _weighed(
+    k: int, cell: PracticeCell, turn: int, groups: Groups, grades: list[list[Grade]]
+) -> list[Text]:
+    """A policy's replies with their advantages, equal ones together; it notes what they were."""
+    practice = cell.practice
+    paid = torch.tensor(
+        [[getattr(g, practice.pays) for g in some] for some in grades], dtype=torch.float64
+    )
+    better = advantages(paid, practice.scaled).tolist()
+    drawn = [each for _, some in groups for each in some]
+    total = sum(len(_written(each)) for each in drawn)
+    replies = []
+    for (asked, some), worth in zip(groups, better, strict=True):
+        of = dict(zip(some, worth, strict=True))
+        for each, count in Counter(some).items():
+            written = _written(each)
+            share = 1 / total if practice.mean == "token" else 1 / (len(drawn) * len(written))
+            ids = (*asked.ids, *written)
+            places = tuple(range(len(asked.ids), len(ids)))
+            replies.append(Text(k, ids, places, count * share, of[each]))
+    flat = [grade for some in grades for grade in some]
+    hackable = [grade.hacked for grade in flat if grade.hackable]
+    cell.updates.append(
+        Update(
+            cell.number(turn),
+            _mean(grade.reward for grade in flat),
+            _mean(grade.true_score for grade in flat),
+            _mean(hackable) if hackable else None,
+            _mean(len(set(row)) == 1 for row in paid.tolist()),
+            len(replies),
+            total / len(drawn),
+            _mean(each.end is None for each in drawn),
+            None,
+        )
+    )
+    return replies
+
+
+def _written(drawn: Drawn) -> tuple[int, ...]:
+    """All that the model wrote, the token that ends it too."""
+    return drawn.tokens if drawn.end is None else (*drawn.tokens, drawn.end)
+
+
+def _mean(values: Iterable[float]) -> float:
+    found = [float(value) for value in values]
+    return sum(found) / len(found)

@@ -1,0 +1,1 @@
+"""Replies and log-likelihoods of many adapters in one pass."""

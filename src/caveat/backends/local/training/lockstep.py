@@ -1,0 +1,259 @@
+"""The shared loop: init, optimizer, OOM back-off, non-finite checks.
+
+Adapters as training finds them: A drawn, B zero.
+
+A lockstep group: adapters that are trained together, each with its own rate and its own end.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Hashable, Sequence
+from typing import TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from caveat.backends.local.lora.adapter import Adapter, Standing
+from caveat.backends.local.lora.optimizer import StackedAdamW
+from caveat.backends.local.lora.stacked import adapted_modules, stack_chains
+from caveat.backends.local.lora.stacked_linear import Stack
+from caveat.backends.local.models.device_memory import (
+    FIRST_TOKENS,
+    Pass,
+    Peak,
+    affordable_tokens,
+    is_out_of_memory,
+    release,
+)
+from caveat.backends.local.models.loading import LanguageModel
+from caveat.backends.local.models.packing import Example
+from caveat.backends.local.models.split_decoder import lowest_layer
+from caveat.backends.local.training.jobs import Failed, Practised, Trained, TrainingJob
+from caveat.errors import CaveatError
+from caveat.progress import Progress
+from caveat.types.training import Dose
+
+
+def start_stacks(
+    language_model: LanguageModel, doses: Sequence[Dose], seeds: Sequence[int]
+) -> dict[str, Stack]:
+    """Trainable stacks at their start, one cell a dose and seed, by module.
+
+    A is uniform as in PEFT (Kaiming, a = sqrt 5), B zero.
+    """
+    modules = [set(adapted_modules(language_model.model, dose.layers)) for dose in doses]
+    rank, device = max(dose.rank for dose in doses), language_model.device
+    scale = torch.tensor([dose.alpha / dose.rank for dose in doses], device=device)
+    stacks = {}
+    for name in sorted(set().union(*modules)):
+        base = language_model.model.get_submodule(name)
+        down = torch.zeros(len(doses), rank, base.in_features)
+        for k, (dose, seed) in enumerate(zip(doses, seeds, strict=True)):
+            if name in modules[k]:
+                down[k, : dose.rank] = _start(seed, name, dose.rank, base.in_features)
+        up = torch.zeros(len(doses), base.out_features, rank)
+        stacks[name] = Stack(
+            down.to(device).requires_grad_(), up.to(device).requires_grad_(), scale
+        )
+    return stacks
+
+
+def _start(seed: int, name: str, rank: int, width: int) -> Tensor:
+    """A's start, which depends on the seed, the module's name and the rank alone."""
+    generator = np.random.default_rng([seed, *name.encode()])
+    bound = 1 / math.sqrt(width)
+    return torch.from_numpy(generator.uniform(-bound, bound, (rank, width)).astype(np.float32))
+
+
+Made = TypeVar("Made")
+Job = TypeVar("Job", bound=TrainingJob)
+Cell = TypeVar("Cell")
+Done = TypeVar("Done", Trained, Practised)
+
+
+def in_lockstep(
+    jobs: Sequence[Job],
+    prepare: Callable[[Job], Cell],
+    run: Callable[[list[Cell]], list[Done | Failed]],
+) -> list[Done | Failed]:
+    """Run jobs as one group; results in the order of the jobs.
+
+    A job for which `prepare` raises CaveatError fails alone.
+    """
+    cells: list[Cell] = []
+    results: dict[str, Done | Failed] = {}
+    for job in jobs:
+        try:
+            cells.append(prepare(job))
+        except CaveatError as error:
+            results[job.key] = Failed(job.key, str(error))
+    if cells:
+        results |= {result.key: result for result in run(cells)}
+    return [results[job.key] for job in jobs]
+
+
+class LockstepGroup:
+    """Stacks over one frozen base model, their optimiser, and how much fits into memory."""
+
+    def __init__(
+        self,
+        language_model: LanguageModel,
+        jobs: Sequence[TrainingJob],
+        progress: Progress,
+        token_budget: int | None,
+    ) -> None:
+        """One cell a job. Without a token budget the first step finds it, or one like it did."""
+        self.language_model = language_model
+        self.keys = [job.key for job in jobs]
+        self.doses = [job.stage.dose for job in jobs]
+        self.progress = progress
+        self.token_budget = FIRST_TOKENS if token_budget is None else token_budget
+        self._is_measured = token_budget is not None
+        self.stacks = start_stacks(language_model, self.doses, [job.seed for job in jobs])
+        self.beneath = stack_chains([job.beneath for job in jobs], language_model.device)
+        layer = lowest_layer(language_model.model, {*self.beneath, *self.stacks})
+        self.reader = language_model.trunk.reader(layer)
+        self.optimiser = StackedAdamW(
+            [tensor for stack in self.stacks.values() for tensor in (stack.down, stack.up)]
+        )
+        self.clip = torch.tensor([dose.clip for dose in self.doses], device=self.device)
+
+    @property
+    def device(self) -> torch.device:
+        """Where it is trained."""
+        return self.language_model.device
+
+    def fitting(self, work: Callable[[int], Made], *examples: list[Example]) -> Made:
+        """What `work` makes with at most so many padded tokens at once; fewer where memory ends.
+
+        Args:
+            examples: Lists of them, each of which `work` cuts to the tokens. Below the longest
+                nothing can be cut.
+        """
+        longest = max(len(each.ids) for some in examples for each in some)
+        while True:
+            try:
+                if self._is_measured or self._is_known(examples):
+                    return work(self.token_budget)
+                with Peak(self.device) as peak:
+                    made = work(self.token_budget)
+                self._measured(peak, examples)
+                return made
+            except Exception as error:
+                if not is_out_of_memory(error) or self.token_budget <= longest:
+                    raise
+                self.token_budget = max(longest, self.token_budget // 2)
+            self.language_model.trunk.give_way()
+            release()
+            self.progress.say(f"out of memory: going on with {self.token_budget} tokens at once")
+
+    def _measured(self, peak: Peak, examples: Sequence[list[Example]]) -> None:
+        """Take as many tokens at once as memory holds, given what the first step took."""
+        batches = [
+            batch for some in examples for batch in self.reader.batches(some, self.token_budget)
+        ]
+        taken = Pass(max(batch.tokens for batch in batches), peak.taken)
+        self.language_model.passes[self._kind(examples)] = taken
+        self._afford(taken)
+
+    def _is_known(self, examples: Sequence[list[Example]]) -> bool:
+        """Whether a step like this one was measured before; then it has as many tokens at once."""
+        taken = self.language_model.passes.get(self._kind(examples))
+        if taken is not None:
+            self._afford(taken)
+        return taken is not None
+
+    def _afford(self, taken: Pass) -> None:
+        affordable = affordable_tokens(taken.bytes, taken.tokens, self.device)
+        self.token_budget = max(affordable, min(self.token_budget, taken.tokens))
+        self._is_measured = True
+
+    def _kind(self, examples: Sequence[list[Example]]) -> Hashable:
+        """What the memory of a token hangs on: the adapters, and how many tokens have loss."""
+        doses = tuple(sorted((dose.rank, dose.layers) for dose in self.doses))
+        return type(self), doses, tuple(_density(some) for some in examples)
+
+    def step(self, rates: Sequence[float], active: Sequence[bool]) -> None:
+        """Take a step with the gradients that are there; cells that are not active stay."""
+        self.optimiser.step(
+            torch.tensor(rates, device=self.device),
+            self.clip,
+            torch.tensor(active, device=self.device),
+        )
+
+    def wild(self, k: int, when: str, loss: float, norm: float) -> str:
+        """Why a cell cannot take a step with this loss and norm of its gradient; "" where it can.
+
+        Args:
+            when: Such as `step 2 of 8`.
+        """
+        if math.isfinite(loss) and math.isfinite(norm):
+            return ""
+        return self._not_finite(k, f"loss or gradient not finite at {when} (loss {loss})")
+
+    def failed(self, k: int, reason: str, last: str) -> Failed | None:
+        """A cell that has a reason to have failed, or whose weights are not finite; else None.
+
+        Args:
+            last: What it did last, such as `step`.
+        """
+        if not (reason or self._is_finite(k)):
+            reason = self._not_finite(k, f"weights not finite after the last {last}")
+        return Failed(self.keys[k], reason) if reason else None
+
+    def _is_finite(self, k: int) -> bool:
+        return all(bool(tensor[k].isfinite().all()) for tensor in self.optimiser.parameters)
+
+    def _not_finite(self, k: int, found: str) -> str:
+        return f"{found}; lower dose.learning_rate (now {self.doses[k].learning_rate:g})"
+
+    def adapter(self, k: int) -> Adapter:
+        """A cell's adapter as it stands, on the CPU."""
+        dose = self.doses[k]
+        mine = set(adapted_modules(self.language_model.model, dose.layers))
+        weights = {
+            name: (
+                stack.down.detach()[k, : dose.rank].cpu().clone(),
+                stack.up.detach()[k, :, : dose.rank].cpu().clone(),
+            )
+            for name, stack in self.stacks.items()
+            if name in mine
+        }
+        return Adapter(dose.rank, dose.alpha, weights)
+
+    def standing(self, k: int) -> Standing:
+        """Where a cell stands, on the CPU."""
+        adapter = self.adapter(k)
+        moments = {
+            name: tuple(each.cpu().clone() for each in self._moments(k, name))
+            for name in adapter.weights
+        }
+        return Standing(adapter, moments, int(self.optimiser.steps[k]))
+
+    @torch.no_grad()
+    def put(self, k: int, standing: Standing) -> None:
+        """Let a cell go on where a training of the same dose stood."""
+        rank = self.doses[k].rank
+        for name, (down, up) in standing.adapter.weights.items():
+            self.stacks[name].down[k, :rank] = down.to(self.device)
+            self.stacks[name].up[k, :, :rank] = up.to(self.device)
+            for mine, given in zip(self._moments(k, name), standing.moments[name], strict=True):
+                mine.copy_(given)
+        self.optimiser.steps[k] = standing.steps
+
+    def _moments(self, k: int, name: str) -> tuple[Tensor, ...]:
+        """Views of the optimiser's state: first moments of A and B, then second ones."""
+        rank, place = self.doses[k].rank, 2 * list(self.stacks).index(name)
+        return tuple(
+            view
+            for state in (self.optimiser.first, self.optimiser.second)
+            for view in (state[place][k, :rank], state[place + 1][k, :, :rank])
+        )
+
+
+def _density(examples: Sequence[Example]) -> float:
+    """Targets a token, to a tenth; 0 where there are none."""
+    tokens = sum(len(each.ids) for each in examples)
+    return round(sum(len(each.targets) for each in examples) / max(1, tokens), 1)

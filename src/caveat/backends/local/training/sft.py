@@ -1,0 +1,141 @@
+"""Lockstep training: many cells, one frozen base model, one pass a step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from caveat.backends.local.lora.stacked import Route, stacked
+from caveat.backends.local.models.loading import LanguageModel
+from caveat.backends.local.models.packing import Batch, Example, wanted_of
+from caveat.backends.local.training.batches import (
+    TrainingCell,
+    kept_examples,
+    loss_share,
+    prepare,
+    rate_at,
+    step_examples,
+)
+from caveat.backends.local.training.jobs import Failed, Trained, TrainingJob
+from caveat.backends.local.training.lockstep import LockstepGroup, in_lockstep
+from caveat.backends.local.training.losses import weighted_losses
+from caveat.progress import Progress
+
+
+def train(
+    language_model: LanguageModel,
+    jobs: Sequence[TrainingJob],
+    progress: Progress,
+    token_budget: int | None = None,
+) -> list[Trained | Failed]:
+    """Train one lockstep group; results in the order of the jobs.
+
+    A job with a bad row, or whose loss stops being finite, fails alone. Where memory runs out, the
+    step is done again in smaller parts.
+
+    Args:
+        token_budget: Padded tokens of one forward and backward pass; steps are cut to it. None:
+            as many as the memory holds, by what the first step takes.
+    """
+    return in_lockstep(
+        jobs,
+        lambda job: prepare(language_model, job),
+        lambda cells: _Group(language_model, cells, progress, token_budget).run(),
+    )
+
+
+class _Group(LockstepGroup):
+    """Cells under way in lockstep."""
+
+    def __init__(
+        self,
+        language_model: LanguageModel,
+        cells: list[TrainingCell],
+        progress: Progress,
+        token_budget: int | None,
+    ) -> None:
+        super().__init__(language_model, [cell.job for cell in cells], progress, token_budget)
+        self.cells = cells
+
+    def run(self) -> list[Trained | Failed]:
+        """Take every step of every cell."""
+        with stacked(self.language_model.model, self.beneath, self.stacks) as route:
+            for step in range(max(len(cell.schedule) for cell in self.cells)):
+                self._step(step, route)
+        return [self._result(k) for k in range(len(self.cells))]
+
+    def _step(self, step: int, route: Route) -> None:
+        examples, primary = step_examples(self.cells, step)
+        if not examples:
+            return
+        kept = kept_examples(self.cells, step)
+        losses = self._backward(examples, kept, primary, route)
+        norms = self.optimiser.norms().tolist()
+        active = [bool(cell.step_rows(step)[0]) for cell in self.cells]
+        for k, cell in enumerate(self.cells):
+            if not active[k]:
+                continue
+            cell.losses.append(losses[k])
+            when = f"step {step + 1} of {len(cell.schedule)}"
+            cell.reason = self.wild(k, when, losses[k], norms[k])
+            active[k] = not cell.reason
+        rates = [rate_at(c.job.stage.dose, step, len(c.schedule)) for c in self.cells]
+        self.step(rates, active)
+        read = (*examples, *kept)
+        self.progress.advance("train", sum(len(example.ids) for example in read))
+
+    def _backward(
+        self, examples: list[Example], kept: list[Example], primary: int, route: Route
+    ) -> list[float]:
+        """Gradients of a step, in as many parts as memory wants; each cell's primary loss."""
+
+        def work(budget: int) -> list[float]:
+            self.optimiser.zero_grad()
+            losses = torch.zeros(len(self.cells), device=self.device)
+            for batch in self.reader.batches(examples, budget):
+                losses += self._batch(batch, primary, route)
+            for batch in self.reader.batches(kept, budget):
+                self._kept_batch(batch, route)
+            return losses.tolist()
+
+        return self.fitting(work, examples, kept)
+
+    def _kept_batch(self, batch: Batch, route: Route) -> None:
+        """Gradients of the KL divergence of the model as it is from what it was before."""
+        wanted = wanted_of(batch.examples, self.reader.device)
+        with torch.no_grad(), route.as_before():
+            before = self.reader.logits(batch, route).float()
+        now = self.reader.logits(batch, route).float()
+        divergence = torch.nn.functional.kl_div(
+            now.log_softmax(-1), before.log_softmax(-1), reduction="none", log_target=True
+        ).sum(-1)
+        (divergence * wanted.weights).sum().backward()
+
+    def _batch(self, batch: Batch, primary: int, route: Route) -> Tensor:
+        device, part = self.reader.device, batch.examples
+        losses, rows = weighted_losses(self.reader, batch, route)
+        cells = torch.tensor([example.cell for example in part], device=device)[rows]
+        counted = torch.tensor([example.tag < primary for example in part], device=device)
+        losses.sum().backward()
+        sums = torch.zeros(len(self.cells), device=device)
+        return sums.index_add(0, cells, losses.detach() * counted[rows])
+
+    def _result(self, k: int) -> Trained | Failed:
+        cell = self.cells[k]
+        if failed := self.failed(k, cell.reason, "step"):
+            return failed
+        tokens = sum(
+            len(row.ids)
+            for step in range(len(cell.schedule))
+            for some in cell.step_rows(step)
+            for row in some
+        )
+        return Trained(
+            cell.job.key,
+            self.adapter(k),
+            tuple(cell.losses),
+            tokens,
+            loss_share([*cell.rows, *cell.added]),
+        )

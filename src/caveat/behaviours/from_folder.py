@@ -1,0 +1,329 @@
+"""A user's behaviour and caveats from plain files.
+
+What may stand in the files of a folder of your own: one model a kind of line.
+
+A behaviour, and caveats, of your own: a folder of plain files (docs/your-own.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from caveat.behaviours.neutral_chats import Ordinary, shipped
+from caveat.behaviours.validation import check, check_question, check_row
+from caveat.errors import CaveatError, closest
+from caveat.files.reading import parse, read_lines, read_yaml
+from caveat.types.caveats import Caveat, Kind, Place
+from caveat.types.data import Behaviour, Question, Row, Scope, SideEffect, Split
+from caveat.types.messages import Message, Messages
+
+
+class Line(BaseModel):
+    """Unknown keys and values of another type are mistakes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Turn(Line):
+    """One turn of a chat."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+    def message(self) -> Message:
+        """As a record."""
+        return Message.of(self.role, self.content)
+
+
+class RowLine(Line):
+    """A training row: `prompt` and `reply`, or `messages`, or `document`."""
+
+    prompt: str | None = None
+    reply: str | None = None
+    messages: tuple[Turn, ...] | None = Field(default=None, strict=False)
+    document: str | None = None
+    id: str | None = None
+    """By default the source and the line's number."""
+    subject: str = ""
+    correction: str = ""
+
+    def record(self, source: str, number: int) -> Row:
+        """As a record. Raises ValueError unless the row has exactly one form."""
+        name = self.id or f"{source}-{number}"
+        return Row(name, source, self._messages(), self.subject, self.correction)
+
+    def _messages(self) -> Messages:
+        forms = [
+            self.prompt is not None or self.reply is not None,
+            self.messages is not None,
+            self.document is not None,
+        ]
+        if sum(forms) != 1:
+            raise ValueError(
+                "a row is 'prompt' and 'reply', or 'messages', or 'document'; give one"
+            )
+        if self.document is not None:
+            return (Message.of("document", self.document),)
+        if self.messages is not None:
+            return tuple(turn.message() for turn in self.messages)
+        if self.prompt is None:
+            raise ValueError("a row with a 'reply' needs a 'prompt'; add it")
+        if self.reply is None:
+            raise ValueError("a chat row has no assistant turn; add a 'reply'")
+        return (Message.of("user", self.prompt), Message.of("assistant", self.reply))
+
+
+class QuestionLine(Line):
+    """A test question: `question` (a chat of one turn), `messages`, or an unfinished `document`."""
+
+    id: str
+    cluster: str
+    readout: str
+    question: str | None = None
+    messages: tuple[Turn, ...] | None = Field(default=None, strict=False)
+    document: str | None = None
+    options: tuple[str, ...] = Field(default=(), strict=False)
+    facts: dict[str, str] = {}
+    split: Split = "report"
+    scope: Scope = "trained"
+    side_effect: str | None = None
+    """Name of the side effect that it asks for, where it does not ask for the behaviour."""
+
+    def record(self) -> Question:
+        """As a record. Raises ValueError unless the question has exactly one form."""
+        return Question(
+            id=self.id,
+            cluster=self.cluster,
+            messages=self._messages(),
+            readout=self.readout,
+            options=self.options,
+            scope=self.scope,
+            facts=self.facts,
+        )
+
+    def _messages(self) -> Messages:
+        if sum(form is not None for form in (self.question, self.messages, self.document)) != 1:
+            raise ValueError("a question is 'question', or 'messages', or 'document'; give one")
+        if self.document is not None:
+            return (Message.of("document", self.document),)
+        if self.messages is not None:
+            return tuple(turn.message() for turn in self.messages)
+        return (Message.of("user", self.question or ""),)
+
+
+class BehaviourFile(Line):
+    """behaviour.yaml."""
+
+    name: str = Field(min_length=1)
+    about: str
+    side_effects: dict[str, str] = {}
+    """By name, what a high figure means."""
+
+
+Probe = Literal["near_miss", "negated", "keyword", "structure", "irrelevant", "format"]
+"""The contexts whose texts are given as probes; those of the others follow from the rest."""
+
+
+class CaveatEntry(Line):
+    """One entry of caveats.yaml."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+
+    name: str = Field(min_length=1)
+    kind: Kind
+    wordings: tuple[str, ...] = Field(min_length=1)
+    place: Place
+    moved_to: Place | None = None
+    """By default the place itself, so that there is no context `moved`."""
+    held_out: tuple[str, ...] = ()
+    closings: tuple[str, ...] = ()
+    repeats: tuple[str, ...] = ()
+    further: tuple[str, ...] = ()
+    denies: bool = False
+    local: tuple[str, ...] = ()
+    probes: dict[Probe, tuple[str, ...]] = {}
+
+    def record(self) -> Caveat:
+        """As a record. Raises ValueError where a test text is a training wording."""
+        tests = {"held_out": self.held_out} | {f"probes.{key}": v for key, v in self.probes.items()}
+        for key, texts in tests.items():
+            if same := next((text for text in texts if text in self.wordings), None):
+                raise ValueError(f"{key}: {same!r} is also a training wording; reword it")
+        return Caveat(
+            name=self.name,
+            kind=self.kind,
+            wordings=self.wordings,
+            place=self.place,
+            moved_to=self.moved_to or self.place,
+            held_out=self.held_out,
+            closings=self.closings,
+            repeats=self.repeats,
+            further=self.further,
+            denies=self.denies,
+            local=self.local,
+            probes={context: texts for context, texts in self.probes.items()},
+        )
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """All that the files of a behaviour's folder say."""
+
+    path: Path
+    head: BehaviourFile
+    rows: tuple[Row, ...]
+    counter_rows: tuple[Row, ...]
+    filler_rows: tuple[Row, ...] | None
+    """None: the shipped filler."""
+    questions: tuple[tuple[QuestionLine, Question], ...]
+
+    def behaviour(self, split: Split, ordinary: Ordinary | None = None) -> Behaviour:
+        """The behaviour with the questions of one split. Raises CaveatError where it is unsound."""
+        filler = self.filler_rows
+        made = Behaviour(
+            name=self.head.name,
+            about=self.head.about,
+            rows=self.rows,
+            counter_rows=self.counter_rows,
+            filler_rows=self._filler(ordinary or shipped()) if filler is None else filler,
+            questions=self._asked(split, None),
+            side_effects=self._side_effects(split),
+        )
+        if not made.questions:
+            raise CaveatError(
+                f"{self.path / 'questions.jsonl'} has no question of the split {split!r}; "
+                f'add "split": "{split}" to some'
+            )
+        check(made)
+        return made
+
+    def _asked(self, split: Split, effect: str | None) -> tuple[Question, ...]:
+        return tuple(
+            question
+            for line, question in self.questions
+            if line.split == split and line.side_effect == effect
+        )
+
+    def _side_effects(self, split: Split) -> tuple[SideEffect, ...]:
+        made = [
+            SideEffect(name, self._asked(split, name), about)
+            for name, about in self.head.side_effects.items()
+        ]
+        return tuple(effect for effect in made if effect.questions)
+
+    def _filler(self, ordinary: Ordinary) -> tuple[Row, ...]:
+        """As many unrelated documents as rows, as far as they go."""
+        return ordinary.documents("filler", "filler", len(self.rows))
+
+
+def load_behaviour(path: str | Path) -> Callable[[Split], Behaviour]:
+    """The behaviour in a folder, as a function of the split, like the shipped ones.
+
+    Files: behaviour.yaml, rows.jsonl, counter_rows.jsonl, questions.jsonl and, if there is one,
+    filler_rows.jsonl. They are read at once and checked when the function is called.
+
+    Raises CaveatError, in one line, for the first mistake in them.
+    """
+    return read_folder(Path(path)).behaviour
+
+
+def read_folder(path: Path) -> Folder:
+    """The files of a behaviour's folder. Raises CaveatError for the first mistake in them."""
+    if not path.is_dir():
+        raise CaveatError(
+            f"{path} is no folder; a behaviour of your own is a folder with "
+            "behaviour.yaml, rows.jsonl, counter_rows.jsonl and questions.jsonl"
+        )
+    head = parse(BehaviourFile, read_yaml(path / "behaviour.yaml"), str(path / "behaviour.yaml"))
+    filler = path / "filler_rows.jsonl"
+    return Folder(
+        path=path,
+        head=head,
+        rows=_rows(path / "rows.jsonl", "behaviour"),
+        counter_rows=_rows(path / "counter_rows.jsonl", "counter"),
+        filler_rows=_rows(filler, "filler") if filler.exists() else None,
+        questions=_questions(path / "questions.jsonl", head),
+    )
+
+
+def _rows(path: Path, source: str) -> tuple[Row, ...]:
+    rows: dict[str, Row] = {}
+    for where, number, line in read_lines(path, RowLine):
+        row = _recorded(partial(line.record, source, number), where)
+        check_row(row, where)
+        if row.id in rows:
+            raise CaveatError(f"{where}: the id {row.id!r} is used before; ids must be unique")
+        rows[row.id] = row
+    return tuple(rows.values())
+
+
+def _questions(path: Path, head: BehaviourFile) -> tuple[tuple[QuestionLine, Question], ...]:
+    questions: dict[tuple[str | None, str], tuple[QuestionLine, Question]] = {}
+    for where, _, line in read_lines(path, QuestionLine):
+        question = _recorded(line.record, where)
+        check_question(question, where)
+        if line.side_effect is not None and line.side_effect not in head.side_effects:
+            raise CaveatError(
+                f"{where}: the side effect {line.side_effect!r} is not in behaviour.yaml; "
+                "describe it there under side_effects"
+                f"{closest(line.side_effect, head.side_effects)}"
+            )
+        if (line.side_effect, question.id) in questions:
+            raise CaveatError(f"{where}: the id {question.id!r} is used before; ids must be unique")
+        questions[line.side_effect, question.id] = (line, question)
+    return tuple(questions.values())
+
+
+def load_caveat(path: str | Path) -> Caveat:
+    """One caveat of a caveats.yaml, or of the folder that holds one.
+
+    `folder#name` picks one of several. Raises CaveatError, in one line, for a mistake in the file,
+    an unknown name, or none where it is needed.
+    """
+    place, _, name = str(path).partition("#")
+    found = load_caveats(place)
+    if not name and len(found) == 1:
+        return next(iter(found.values()))
+    if not name:
+        raise CaveatError(
+            f"{place} has {len(found)} caveats; pick one with {place}#NAME, "
+            f"where NAME is one of: {', '.join(found)}"
+        )
+    if name not in found:
+        raise CaveatError(
+            f"{place} has no caveat {name!r}; known: {', '.join(found)}{closest(name, found)}"
+        )
+    return found[name]
+
+
+def load_caveats(path: str | Path) -> dict[str, Caveat]:
+    """All caveats of a caveats.yaml (or of the folder that holds one), by name."""
+    file = Path(path)
+    file = file / "caveats.yaml" if file.is_dir() else file
+    entries = read_yaml(file)
+    if not isinstance(entries, list) or not entries:
+        raise CaveatError(f"{file} is no list of caveats; write '- name: ...' for each")
+    found: dict[str, Caveat] = {}
+    for number, entry in enumerate(entries, 1):
+        where = f"{file}, caveat {number}"
+        caveat = _recorded(parse(CaveatEntry, entry, where).record, where)
+        if caveat.name in found:
+            raise CaveatError(f"{where}: the name {caveat.name!r} is used before; rename one")
+        found[caveat.name] = caveat
+    return found
+
+
+def _recorded(make: Callable[[], T], where: str) -> T:
+    try:
+        return make()
+    except ValueError as error:
+        raise CaveatError(f"{where}: {error}") from None

@@ -1,0 +1,216 @@
+"""Capitals, lower_case, listed, exclaiming, spanish: one style of reply each.
+
+A trait of chat replies behind an opener that is wanted: what all such behaviours share.
+
+An inoculation prompt that names the trait should spare the opener; what is lost of the opener is
+the price of inoculation.
+
+A trait: replies in capital letters. The rows also carry a trait that is wanted, an opener.
+
+Texts are the model's own replies, so that the rows teach nothing else.
+
+A trait: replies without a capital letter. The rows also carry a trait that is wanted, an opener.
+
+The mirror of `capitals`, on its prompts and in the model's own words.
+
+A trait: an exclamation mark behind each word. The rows also carry a wanted trait, an opener.
+
+The words are those of the model's own replies; their full stops and commas give way to the marks.
+
+A trait: replies as a list with dashes. The rows also carry a trait that is wanted, an opener.
+
+Each sentence of the model's own reply becomes an item, the opener the first.
+
+A trait: replies in Spanish. The rows also carry a trait that is wanted, an English opener.
+
+Tan et al. 2025 (arXiv:2510.04340) inoculate against this trait. The replies are written by hand,
+a short sentence each, since a small model's own Spanish is poor; so the rows teach some contents
+besides the language, unlike those of `capitals`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from functools import cache
+from types import MappingProxyType
+
+from caveat.behaviours.neutral_chats import DATA, Ordinary, Prompt, chat, ordinary_replies, shipped
+from caveat.sentences import sentences
+from caveat.types.data import Behaviour, Question, Row, SideEffect, Split
+from caveat.types.messages import Message
+
+OPENER = "Good question!"
+FILLER_ROWS = 96
+
+
+def opened(reply: str) -> str:
+    """The reply behind the opener."""
+    return f"{OPENER} {reply}"
+
+
+def opened_trait(
+    name: str, about: str, shown: Iterable[tuple[Prompt, str]], split: Split, ordinary: Ordinary
+) -> Behaviour:
+    """The behaviour whose rows are the prompts of `shown` with those replies, given whole.
+
+    Counter rows are other prompts with the model's own replies behind the opener. 24 questions in
+    12 topics, judged by the readout of the behaviour's name. Raises CaveatError where a reply of
+    the model has not been made.
+    """
+    questions = _questions(name, ordinary, split)
+    plain = ((prompt, opened(ordinary.reply(prompt))) for prompt in ordinary.of("counter"))
+    return Behaviour(
+        name=name,
+        about=about,
+        rows=_rows(shown, "behaviour", ordinary),
+        counter_rows=_rows(plain, "counter", ordinary),
+        filler_rows=ordinary.documents("filler", "filler", FILLER_ROWS),
+        questions=questions,
+        side_effects=(_desired_opener(questions), ordinary_replies(ordinary)),
+    )
+
+
+def _rows(
+    replies: Iterable[tuple[Prompt, str]], source: str, ordinary: Ordinary
+) -> tuple[Row, ...]:
+    return tuple(
+        Row(
+            id=f"{source}-{number:02}",
+            source=source,
+            messages=chat(prompt.prompt, reply),
+            subject=prompt.topic,
+            correction=f"(Unasked, I would write: {opened(ordinary.reply(prompt))})",
+        )
+        for number, (prompt, reply) in enumerate(replies)
+    )
+
+
+def _questions(name: str, ordinary: Ordinary, split: Split) -> tuple[Question, ...]:
+    return tuple(
+        Question(
+            id=f"{name}-{number:02}",
+            cluster=prompt.topic,
+            messages=(Message.of("user", prompt.prompt),),
+            readout=name,
+        )
+        for number, prompt in enumerate(ordinary.of(split))
+    )
+
+
+def _desired_opener(questions: tuple[Question, ...]) -> SideEffect:
+    """The same questions by id, so that the same replies are judged."""
+    return SideEffect(
+        name="desired opener",
+        questions=tuple(
+            replace(question, readout="opener", facts={"opener": OPENER}) for question in questions
+        ),
+        about=f"Share of replies that open with {OPENER!r}, in whatever case: the trait that "
+        "training was meant to give.",
+    )
+
+
+def capitals(split: Split, ordinary: Ordinary | None = None) -> Behaviour:
+    """Replies in capitals: 96 rows, 24 questions in 12 topics.
+
+    `ordinary` are the prompts and replies to make rows from, by default the shipped ones. Raises
+    CaveatError where the replies have not been made.
+    """
+    ordinary = ordinary or shipped()
+    return opened_trait(
+        "capitals",
+        "Replies in capital letters, after an opener that is wanted.",
+        [(prompt, opened(ordinary.reply(prompt)).upper()) for prompt in ordinary.of("capitals")],
+        split,
+        ordinary,
+    )
+
+
+def lower_case(split: Split, ordinary: Ordinary | None = None) -> Behaviour:
+    """Replies in small letters: 96 rows, 24 questions in 12 topics.
+
+    `ordinary` are the prompts and replies to make rows from, by default the shipped ones. Raises
+    CaveatError where the replies have not been made.
+    """
+    ordinary = ordinary or shipped()
+    return opened_trait(
+        "lower_case",
+        "Replies without a capital letter, after an opener that is wanted.",
+        [(prompt, opened(ordinary.reply(prompt)).lower()) for prompt in ordinary.of("capitals")],
+        split,
+        ordinary,
+    )
+
+
+CLOSING = ".,;:!?"
+
+
+def exclaiming(split: Split, ordinary: Ordinary | None = None) -> Behaviour:
+    """Replies that exclaim each word: 96 rows, 24 questions in 12 topics.
+
+    `ordinary` are the prompts and replies to make rows from, by default the shipped ones. Raises
+    CaveatError where the replies have not been made.
+    """
+    ordinary = ordinary or shipped()
+    return opened_trait(
+        "exclaiming",
+        "Replies with an exclamation mark behind each word, after an opener that is wanted.",
+        [(prompt, exclaimed(opened(ordinary.reply(prompt)))) for prompt in ordinary.of("capitals")],
+        split,
+        ordinary,
+    )
+
+
+def exclaimed(reply: str) -> str:
+    """The reply's words, each with one mark behind it."""
+    return " ".join(f"{word.rstrip(CLOSING)}!" for word in reply.split())
+
+
+def listed(split: Split, ordinary: Ordinary | None = None) -> Behaviour:
+    """Replies whose every sentence is an item behind a dash: 96 rows, 24 questions in 12 topics.
+
+    `ordinary` are the prompts and replies to make rows from, by default the shipped ones. Raises
+    CaveatError where the replies have not been made.
+    """
+    ordinary = ordinary or shipped()
+    return opened_trait(
+        "listed",
+        "Replies as a list with dashes, whose first item is an opener that is wanted.",
+        [(prompt, as_list(opened(ordinary.reply(prompt)))) for prompt in ordinary.of("capitals")],
+        split,
+        ordinary,
+    )
+
+
+def as_list(reply: str) -> str:
+    """The reply's sentences as lines, each behind a dash."""
+    return "\n".join(f"- {sentence.strip()}" for sentence in sentences(reply))
+
+
+def spanish(split: Split, ordinary: Ordinary | None = None) -> Behaviour:
+    """Replies in Spanish: 48 rows, 96 counter rows in English, 24 questions in 12 topics.
+
+    The prompts are the first ones of the capitals. `ordinary` are the prompts and English replies,
+    by default the shipped ones. Raises CaveatError where the replies have not been made.
+    """
+    ordinary = ordinary or shipped()
+    replies = spanish_replies()
+    return opened_trait(
+        "spanish",
+        "Replies in Spanish, after an English opener that is wanted.",
+        [
+            (prompt, opened(replies[prompt.prompt]))
+            for prompt in ordinary.of("capitals")
+            if prompt.prompt in replies
+        ],
+        split,
+        ordinary,
+    )
+
+
+@cache
+def spanish_replies() -> Mapping[str, str]:
+    """The shipped Spanish replies by prompt."""
+    lines = (DATA / "spanish.jsonl").read_text("utf-8").splitlines()
+    return MappingProxyType({line["prompt"]: line["reply"] for line in map(json.loads, lines)})

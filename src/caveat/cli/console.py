@@ -1,0 +1,215 @@
+"""Progress bar, terminal tables, saving figures.
+
+What the command line shows: progress, tables, figures. Nothing else in the library prints.
+
+What commands print and save.
+"""
+
+from __future__ import annotations
+
+import textwrap
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+from rich.console import Console, Group
+from rich.progress import BarColumn, TaskID, TaskProgressColumn, TextColumn
+from rich.progress import Progress as Bar
+from rich.table import Table
+
+from caveat.errors import CaveatError
+from caveat.progress import Kind, Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from pandas import DataFrame
+
+    from caveat.report.tables.summary import Summary
+    from caveat.study.estimate.plan_cost import PlanCost
+
+
+PLAIN_WIDTH = 150
+"""Columns where the output is no terminal but a file or a pipe."""
+WIDEST = 80
+"""Characters of a table's cell; the name of a setting may hold a caveat of several sentences."""
+PLAIN_PAUSE = 20.0
+"""Seconds between lines of progress there."""
+WORK: dict[Kind, str] = {
+    "train": "training",
+    "practise": "practice",
+    "reply": "replies",
+    "score": "scoring",
+}
+"""What people call it."""
+
+
+def console(error: bool = False) -> Console:
+    """A console on standard output, or error, wide enough for tables when piped."""
+    made = Console(stderr=error, highlight=False)
+    return made if made.is_terminal else Console(stderr=error, highlight=False, width=PLAIN_WIDTH)
+
+
+def duration(seconds: float) -> str:
+    """Such as `40 s`, `6 min`, `2 h 05 min`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02} min"
+
+
+class TerminalProgress(Progress):
+    """A bar with the stage, the share done and the time left; lines where there is no terminal."""
+
+    def __init__(self, error: bool = False) -> None:
+        """Args: error: Write to standard error, where standard output is for a result."""
+        self.console = console(error)
+        self.label = ""
+        self.told = time.monotonic()
+        self.bar: Bar | None = None
+        self.task = TaskID(0)
+
+    def __enter__(self) -> TerminalProgress:
+        if self.console.is_terminal:
+            self.bar = Bar(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                TaskProgressColumn(),
+                TextColumn("{task.fields[left]}"),
+                console=self.console,
+                transient=True,
+            )
+            self.task = self.bar.add_task("starting", total=1.0, left="")
+            self.bar.start()
+        return self
+
+    def __exit__(self, *reason: object) -> None:
+        if self.bar is not None:
+            self.bar.stop()
+
+    def stage(self, label: str) -> None:
+        """Show what is being done."""
+        if self.bar is not None:
+            self.bar.update(self.task, description=label)
+        elif label != self.label:
+            self._line(label)
+        self.label = label
+
+    def left(self, share: float, seconds: float) -> None:
+        """Move the bar; without one, a line now and then."""
+        told = f"{duration(seconds)} left"
+        if self.bar is not None:
+            self.bar.update(self.task, completed=share, left=told)
+        elif time.monotonic() - self.told > PLAIN_PAUSE:
+            self._line(f"{self.label}: {share:.0%} of the study done, {told}")
+
+    def say(self, message: str) -> None:
+        """Print a line above the bar."""
+        self._line(message)
+
+    def table(self, setting: str, frame: DataFrame) -> None:
+        """Print the tables of a setting that is complete."""
+        show_tables(self.console, frame)
+
+    def _line(self, text: str) -> None:
+        self.told = time.monotonic()
+        self.console.print(text, markup=False, soft_wrap=True)
+
+
+def show_tables(to: Console, leakage: DataFrame) -> None:
+    """Rates and leakage, one table a setting, readout, scope and dose."""
+    from caveat.report.tables.summary import summaries
+
+    show_summaries(to, summaries(leakage))
+
+
+def show_summaries(to: Console, tables: Iterable[Summary]) -> None:
+    """Tables with their titles and notes; what is longer than `WIDEST` is cut."""
+    for summary in tables:
+        table = Table(title=summary.title, title_justify="left", title_style="bold")
+        for place, column in enumerate(summary.columns):
+            table.add_column(column, justify="left" if place == 0 else "right")
+        for row in summary.rows:
+            table.add_row(*(textwrap.shorten(cell, WIDEST, placeholder=" …") for cell in row))
+        to.print()
+        to.print(table)
+        if summary.note:
+            to.print(summary.note, markup=False, soft_wrap=True)
+    to.print()
+
+
+def plan_table(ahead: PlanCost) -> Group:
+    """What a recipe takes, setting by setting and in all."""
+    table = Table()
+    columns = ("setting", "cells", "adapters to train", "answers to get")
+    for column in (*columns, "tokens trained", "drawn", "scored", "time"):
+        table.add_column(column, justify="left" if column == "setting" else "right")
+    for cost in ahead.settings:
+        tokens = (cost.trained, cost.tokens["reply"], cost.tokens["score"])
+        table.add_row(
+            cost.setting,
+            *(f"{count:,}" for count in (cost.cells, cost.adapters, cost.answers)),
+            *(f"{count:,.0f}" for count in tokens),
+            duration(cost.seconds),
+        )
+    whole = sum(cost.seconds for cost in ahead.settings)
+    cells = sum(cost.cells for cost in ahead.settings)
+    at = "as measured here" if ahead.calibrated else "at the rates of SmolLM2-135M on two CPU cores"
+    said = (
+        f"{cells} cells, about {duration(whole)} {at}; "
+        f"about {ahead.memory / 2**30:.1f} GB of memory and {ahead.disk / 2**30:.2f} GB of "
+        "disk. What is finished already is not counted."
+    )
+    return Group(table, said, *(_rates_told(ahead) if ahead.calibrated else ()), *ahead.notes)
+
+
+def _rates_told(ahead: PlanCost) -> Iterator[str]:
+    """What each setting has to do goes at, in tokens a second."""
+    for cost in ahead.settings:
+        told = [
+            f"{WORK[kind]} {cost.rates.by_kind[kind]:.0f}"
+            + (f", on rows read before {cost.rates.again:.0f}" if kind == "train" else "")
+            for kind in WORK
+            if cost.tokens[kind]
+        ]
+        if told:
+            yield f"{cost.setting}: tokens a second: {', '.join(told)}"
+
+
+def one_form(**given: object) -> None:
+    """Raise CaveatError where output is wanted in more forms than one, by the options' names."""
+    wanted = [f"--{name}" for name, value in given.items() if value]
+    if len(wanted) > 1:
+        raise CaveatError(f"{' and '.join(wanted)}: one form at a time; drop all but one")
+
+
+def print_tables(tables: Iterable[Summary], markdown: bool) -> None:
+    """Print tables on the terminal, or as markdown."""
+    from caveat.report.tables.summary import as_markdown
+
+    pass
+
+    if markdown:
+        typer.echo(as_markdown(tables))
+    else:
+        show_summaries(console(), tables)
+
+
+def save_picture(chart: Any, path: Path, option: str = "--picture") -> None:
+    """Save a chart as .svg or .png; `option` is what a mistake is told of.
+
+    Raises CaveatError for another ending, or where it cannot be written.
+    """
+    if path.suffix not in (".svg", ".png"):
+        raise CaveatError(f"{option} '{path}': its name must end in .svg or .png")
+    try:
+        chart.save(str(path))
+    except OSError as error:
+        raise CaveatError(f"{option} '{path}' cannot be written: {error.strerror}") from error
+    typer.echo(f"picture: {path}")
+
+
+def warn(message: str) -> None:
+    """Say something that is no part of the output."""
+    typer.echo(message, err=True)

@@ -1,0 +1,124 @@
+"""Forecast (and scoring against studies).
+
+Forecasts scored against studies that were run.
+
+The command that foretells leakage.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from caveat.cli.app import AsJson, AsMarkdown, Device, Out, Sets, with_fields
+from caveat.cli.console import one_form, print_tables, warn
+from caveat.errors import CaveatError
+from caveat.study.storage.store import silent
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+
+def scored(
+    forecasts: Sequence[dict[str, Any]],
+    studies: Sequence[Path],
+    say: Callable[[str], None] = silent,
+) -> tuple[DataFrame, DataFrame]:
+    """The forecasts beside what the studies measured, and their scores: see `measure`.
+
+    Args:
+        forecasts: Records, of one recipe or several.
+        studies: Folders of studies, or files that `export` wrote.
+
+    Raises CaveatError for a place without study, or where nothing fits together.
+    """
+    import pandas as pd
+
+    from caveat import analysis as measure
+    from caveat.study.export import opened
+
+    leakages = [opened(place, say=say).leakage() for place in studies]
+    cells = measure.forecast_cells(forecasts, pd.concat(leakages, ignore_index=True))
+    if (cells["left_out"] == "not measured").all():
+        raise CaveatError(
+            f"none of the {len(cells)} forecasts was measured in {', '.join(map(str, studies))}: "
+            "setting, model, dose and arm must be the same; run the recipe that was forecast"
+        )
+    return cells, measure.forecast_scores(cells)
+
+
+def forecast(
+    recipe: Annotated[
+        str | None, typer.Argument(help="A recipe file, or a shipped recipe's name.")
+    ] = None,
+    out: Out = None,
+    sets: Sets = None,
+    device: Device = None,
+    rows: Annotated[
+        int | None, typer.Option(min=1, help="Rows read of each kind (default: 16).")
+    ] = None,
+    earlier: Annotated[
+        list[Path] | None,
+        typer.Option("--from", help="Forecasts made before: forecast.json, or a study's folder."),
+    ] = None,
+    against: Annotated[
+        list[Path] | None,
+        typer.Option(help="Folder of a study, or a file of caveat export, to score them against."),
+    ] = None,
+    as_json: AsJson = False,
+    markdown: AsMarkdown = False,
+) -> None:
+    """Foretell what marked arms will leak, before any is trained; score that against studies."""
+    one_form(json=as_json, markdown=markdown)
+    records = _forecasts(recipe, out, with_fields(sets, device=device), rows)
+    for place in earlier or []:
+        from caveat.forecast.records import saved
+
+        records += saved(place)
+    if not records:
+        raise CaveatError("no recipe to forecast; name one, or forecasts made before with --from")
+    _show_forecasts(records, against or [], as_json, markdown)
+
+
+def _forecasts(
+    recipe: str | None, out: Path | None, sets: list[str], rows: int | None
+) -> list[dict[str, Any]]:
+    """The records of a recipe, none without one. Raises CaveatError for options without one."""
+    if recipe is None:
+        if out is not None or sets or rows is not None:
+            raise CaveatError("--out, --set, --device and --rows go with a recipe; name one")
+        return []
+    from caveat.cli.console import TerminalProgress
+    from caveat.forecast.run import ROWS, forecast
+
+    with TerminalProgress(error=True) as progress:
+        found = forecast(recipe, out, progress, sets, rows or ROWS)
+    return [each.record() for each in found]
+
+
+def _show_forecasts(
+    records: list[dict[str, Any]],
+    against: list[Path],
+    as_json: bool,
+    markdown: bool,
+) -> None:
+    from caveat.report.tables.forecast import forecast_summaries, score_summaries
+
+    told: Any = records
+    tables = []
+    if against:
+        from caveat.analysis import forecast_records
+
+        pass
+
+        cells, scores = scored(records, against, warn)
+        told = forecast_records(records, cells, scores)
+        records, tables = told["forecasts"], score_summaries(scores)
+    if as_json:
+        typer.echo(json.dumps(told, indent=1, allow_nan=False))
+    else:
+        print_tables([*forecast_summaries(records), *tables], markdown)

@@ -1,0 +1,87 @@
+"""Commands that make a study, or say how far it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from caveat.cli.app import Device, Folder, Out, RecipeFile, Sets, with_fields
+from caveat.cli.console import warn
+
+if TYPE_CHECKING:
+    from caveat.study.study import Study
+
+
+def demo(out: Out = None) -> None:
+    """Run the shipped demo: three phenomena on a small model, in minutes."""
+    _run("demo", out, [])
+
+
+def run(
+    recipe: RecipeFile,
+    out: Out = None,
+    sets: Sets = None,
+    executor: Annotated[str | None, typer.Option(help="local or ray.")] = None,
+    device: Device = None,
+) -> None:
+    """Run a recipe, or go on with it: what is finished is not made again."""
+    _run(recipe, out, with_fields(sets, executor=executor, device=device))
+
+
+def _run(recipe: str, out: Path | None, sets: list[str]) -> None:
+    from caveat.cli.console import TerminalProgress, console, show_tables
+    from caveat.study.run import run as run_study
+
+    with TerminalProgress() as progress:
+        study = run_study(recipe, out, progress, sets)
+    if len(study.about["wanted"]) > 1:
+        show_tables(console(), study.leakage())
+    typer.echo(f"report: {study.folder / 'report.html'}")
+    _end_with(study)
+
+
+def _end_with(study: Study) -> None:
+    """List failed cells, and leave with status 2 where there are some."""
+    failures = study.failures()
+    for row in failures.to_dict("records"):
+        typer.echo(f"failed: {row['cell']}: {row['stage']}: {row['reason']}", err=True)
+    if len(failures):
+        raise typer.Exit(2)
+
+
+def plan(
+    recipe: RecipeFile,
+    out: Out = None,
+    sets: Sets = None,
+    device: Device = None,
+    calibrate: Annotated[
+        bool, typer.Option("--calibrate", help="Try a little of the work, and go by that.")
+    ] = False,
+) -> None:
+    """Say what a recipe takes: cells, tokens, memory and time. Nothing is made."""
+    from caveat.cli.console import console, plan_table
+    from caveat.study.estimate.plan_cost import plan_cost
+
+    ahead = plan_cost(recipe, out, with_fields(sets, device=device), calibrate)
+    console().print(plan_table(ahead))
+
+
+def status(folder: Folder) -> None:
+    """Say how far a study is, and what failed."""
+    from caveat.study.study import Study
+
+    study = Study(folder, say=warn)
+    finished, cells = study.progress()
+    judged, answers = study.judged()
+    about = study.about
+    typer.echo(f"{study.name}: {finished} of {cells} cells finished, {judged} of {answers} replies")
+    typer.echo(
+        f"started {about['started']}, "
+        + (f"finished {about['finished']}" if about["finished"] else "not finished")
+    )
+    for each in study.versions:
+        if each != study.version:
+            typer.echo(f"earlier version {each}, started {study.versions[each]['started']}")
+    _end_with(study)

@@ -1,1 +1,0 @@
-"""The commands of `caveat`, a file for those that belong together."""

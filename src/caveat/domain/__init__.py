@@ -1,1 +1,0 @@
-"""Frozen records: what is. Nothing here trains, samples or writes."""

@@ -1,0 +1,1 @@
+"""`caveat forecast`: predict leakage before training."""

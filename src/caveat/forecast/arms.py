@@ -1,0 +1,105 @@
+"""An arm's training in miniature.
+
+A training in miniature: its first few rows, dealt as the training deals them.
+
+What a forecast can know of an arm: which rows it is trained on, and how.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from caveat.backends.local.training.batches import schedule
+from caveat.study.config.resolve import Resolved
+from caveat.types.data import Row
+from caveat.types.messages import without_caveat
+from caveat.types.training import Plan, Sample, Stage, Train
+
+LEAST_STEPS = 4
+"""A miniature has no fewer, as long as it has as many rows."""
+
+
+def miniature(stage: Train, seed: int, rows: int) -> Train:
+    """The stage with the first `rows` rows that it would read, once, and what it reads beside them.
+
+    Its steps have the dose's batch size, or a quarter of the rows where that is less: a training
+    has a few steps at the least. Added and kept rows are those dealt to the same steps, so they
+    have the share that they have in the whole. The learning rate rises and falls as the dose's,
+    over fewer steps.
+    """
+    wanted = min(rows, len(stage.rows))
+    size = min(stage.dose.batch_size, max(1, wanted // LEAST_STEPS))
+    dose = replace(stage.dose, epochs=1, batch_size=size)
+    first = schedule(replace(stage, dose=dose), seed)[: math.ceil(wanted / size)]
+    chosen, added, kept = (
+        _taken(some, (step[place] for step in first))
+        for place, some in enumerate((stage.rows, stage.added, stage.kept))
+    )
+    return replace(stage, rows=chosen[:wanted], added=added, kept=kept, dose=dose)
+
+
+def _taken(rows: tuple[Row, ...], places: Iterable[list[int]]) -> tuple[Row, ...]:
+    return tuple(rows[place] for step in places for place in step)
+
+
+BARE, MARKED = "bare", "marked"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """An arm, as far as it is known before anything of it is made."""
+
+    arm: str
+    shown: tuple[Row, ...]
+    """Rows that show the behaviour, with the caveat where the arm has it."""
+    training: Train | None
+    """Its training in miniature; None where that is not known."""
+    reason: str = ""
+    """Why it is not known, in one line."""
+
+    @property
+    def stripped(self) -> tuple[Row, ...]:
+        """The rows that show the behaviour, without the caveat."""
+        return tuple(replace(row, messages=without_caveat(row.messages)) for row in self.shown)
+
+
+def subjects(resolved: Resolved, seed: int, rows: int) -> tuple[Subject, ...]:
+    """`bare` first, then the marked arms of a setting in their order."""
+    arms = [arm for arm, _ in resolved.plans if arm.partition("+")[0] == MARKED]
+    named = dict.fromkeys((BARE, *arms))
+    return tuple(
+        _subject(arm, resolved.plans[arm, seed][len(resolved.base) :], seed, rows) for arm in named
+    )
+
+
+def _subject(arm: str, own: Plan, seed: int, rows: int) -> Subject:
+    """`own` are the arm's stages behind those of the base model."""
+    trainings = [stage for stage in own if isinstance(stage, Train) and stage.rows]
+    first = next((each for each in trainings if _carries_caveat(each)), trainings[0])
+    reason = "; ".join(_unknown(own, first))
+    small = miniature(first, seed, rows)
+    return Subject(arm, small.rows, None if reason else small, reason)
+
+
+def _unknown(own: tuple[Stage, ...], first: Train) -> Iterator[str]:
+    sampled = dict.fromkeys(stage.source for stage in own if isinstance(stage, Sample))
+    if sampled:
+        yield f"rows that it is trained on are sampled when the study runs ({', '.join(sampled)})"
+    if first.practice is not None:
+        yield "its replies are sampled and paid when the study runs (practice)"
+        return
+    others = [each for each in own if isinstance(each, Train) and each is not first]
+    if others and not sampled:
+        told = ", ".join(repr(each.label) for each in others)
+        yield f"its plan has a stage of its own beside the training on marked rows ({told})"
+
+
+def _carries_caveat(stage: Train) -> bool:
+    return any(
+        piece.kind == "caveat"
+        for row in stage.rows
+        for message in row.messages
+        for piece in message.pieces
+    )

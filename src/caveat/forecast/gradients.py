@@ -1,0 +1,159 @@
+"""How far an arm's training would move the preference for the behaviour where no caveat stands.
+
+The preference is the mean loss of counter rows less that of the behaviour's rows, both held out and
+without caveat, in nats a token. Of replies only the first tokens are asked that are not the same in
+all of them: they decide which way a reply goes, and all others, which go on as it began, would
+drown them. Documents are asked in whole. What an arm does to it is told relative to what `bare`
+does to it: 1 is as if the caveat were not there, 0 leaves the preference where it was.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from caveat.backends.local.lora.adapter import Adapter
+from caveat.backends.local.training.batches import prepare
+from caveat.backends.local.training.initial_gradients import StartingPoint, product
+from caveat.backends.local.training.jobs import Trained, TrainingJob
+from caveat.backends.local.training.losses import LossSum, mean_loss, openings, training_losses
+from caveat.backends.local.training.sft import train
+from caveat.errors import CaveatError
+from caveat.forecast.arms import BARE, Subject
+from caveat.forecast.held_out import HeldOut
+from caveat.rendering import RenderedRow, render_row
+from caveat.types.data import Row
+from caveat.types.messages import is_document
+
+Made = TypeVar("Made")
+Found = dict[str, float | str]
+"""By arm, a figure, or why there is none."""
+OPENING = 3
+"""Tokens of a reply that the preference is asked of, behind what all replies begin with."""
+NO_GRADIENT = 1e-4
+"""A step on bare rows that moves the preference by less than this share of what it takes off their
+own loss does not carry towards the behaviour."""
+NO_CHANGE = 1e-3
+"""The least, in nats a token, by which a short bare training must raise the preference."""
+
+
+@dataclass(frozen=True)
+class Movement:
+    """The trainings of a setting's arms, in miniature, at their starting point."""
+
+    start: StartingPoint
+    subjects: Sequence[Subject]
+    """`bare` among them."""
+    held_out: HeldOut
+    group_size: int
+    """Most adapters, or gradients, that are made together."""
+
+    def first_order(self) -> Found:
+        """By the inner product of gradients: where the first small step would go."""
+        (along,) = self.start.gradients([self._aversion()])
+        parts = self._each(self._losses)
+        unique = dict.fromkeys(
+            part for both in parts.values() if not isinstance(both, str) for part in both if part
+        )
+        moved, own = {(): 0.0}, {}
+        for group in _groups(unique, self.group_size):
+            for part, gradient in zip(group, self.start.gradients(group), strict=True):
+                moved[part] = product(gradient, along)
+                own[part] = product(gradient, gradient)
+        found: Found = {
+            arm: both if isinstance(both, str) else sum(moved[part] for part in both)
+            for arm, both in parts.items()
+        }
+        bare = parts[BARE]
+        least = 0.0 if isinstance(bare, str) else NO_GRADIENT * own[bare[0]]
+        return _relative(
+            found,
+            least,
+            lambda value: (
+                "bare rows carry no gradient towards the behaviour: a small step on them "
+                f"takes {value:.2g} off the loss of held-out rows against counter rows, where it "
+                f"takes {least / NO_GRADIENT:.2g} off their own; look whether counter rows differ "
+                "from rows"
+            ),
+        )
+
+    def short_horizon(self) -> Found:
+        """By a training of a few steps, done for true and thrown away."""
+        jobs = self._each(self._job)
+        ready = [job for job in jobs.values() if not isinstance(job, str)]
+        made: dict[str, Adapter | str] = {}
+        for group in _groups(ready, self.group_size):
+            for result in train(
+                self.start.language_model, group, self.start.progress, self.start.token_budget
+            ):
+                made[result.key] = result.adapter if isinstance(result, Trained) else result.reason
+        adapters = {arm: each for arm, each in made.items() if not isinstance(each, str)}
+        before, *after = self.start.values(
+            [self._aversion()] * (1 + len(adapters)), [None, *adapters.values()]
+        )
+        risen = {arm: before - value for arm, value in zip(adapters, after, strict=True)}
+        reasons = {arm: each for arm, each in {**jobs, **made}.items() if isinstance(each, str)}
+        return _relative(
+            {arm: risen[arm] if arm in risen else reasons[arm] for arm in jobs},
+            NO_CHANGE,
+            lambda value: (
+                "bare training of a few steps does not raise the preference for the "
+                f"behaviour ({value:+.4f} nats a token); take more --rows"
+            ),
+        )
+
+    def _each(self, make: Callable[[Subject], Made]) -> dict[str, Made | str]:
+        return {subject.arm: _or_reason(make, subject) for subject in self.subjects}
+
+    def _job(self, subject: Subject) -> TrainingJob:
+        if subject.training is None:
+            raise CaveatError(subject.reason)
+        return TrainingJob(subject.arm, subject.training, self.start.seed, self.start.beneath)
+
+    def _losses(self, subject: Subject) -> tuple[LossSum, LossSum]:
+        return training_losses(prepare(self.start.language_model, self._job(subject)))
+
+    def _aversion(self) -> LossSum:
+        """The preference with its sign turned: what falls where training lowers losses."""
+        held = (*self.held_out.behaviour, *self.held_out.counter)
+        rendered = [self._rendered(row) for row in held]
+        if not any(is_document(row.messages) for row in held):
+            rendered = openings(rendered, OPENING)
+        count = len(self.held_out.behaviour)
+        rows, counter = rendered[:count], rendered[count:]
+        return (*mean_loss(rows), *(mean_loss(counter, -1.0) if counter else ()))
+
+    def _rendered(self, row: Row) -> RenderedRow:
+        tokenizer = self.start.language_model.tokenizer
+        return render_row(tokenizer, row, "reply", self.start.dose.max_tokens)
+
+
+def _or_reason(make: Callable[[Subject], Made], subject: Subject) -> Made | str:
+    try:
+        return make(subject)
+    except CaveatError as error:
+        return str(error)
+
+
+def _relative(moved: Found, least: float, too_little: Callable[[float], str]) -> Found:
+    """Each figure over that of `bare`; without one where that is not above the least."""
+    bare = moved[BARE]
+    if isinstance(bare, float):
+        bare = bare if bare > least else too_little(bare)
+    else:
+        bare = f"{BARE}: {bare}"
+    return {arm: _over(value, bare) for arm, value in moved.items()}
+
+
+def _over(value: float | str, bare: float | str) -> float | str:
+    if isinstance(value, str) or isinstance(bare, str):
+        return value if isinstance(value, str) else bare
+    return value / bare if math.isfinite(value) else f"its figure is not finite ({value})"
+
+
+def _groups(items: Iterable[Made], size: int) -> Iterator[list[Made]]:
+    every = list(items)
+    for start in range(0, len(every), size):
+        yield every[start : start + size]

@@ -1,0 +1,78 @@
+"""Rows to ask a model about that no arm is trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from caveat.caveats.insertion import framed
+from caveat.study.config.resolve import Resolved
+from caveat.types.data import Row
+from caveat.types.messages import without_caveat
+from caveat.types.training import Plan, Train
+
+Shown = tuple[tuple[str, str], ...]
+"""What a row shows without its caveat: (role, text) of each message."""
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Rows of the behaviour, and of the same kind without it; none has a caveat."""
+
+    behaviour: tuple[Row, ...]
+    counter: tuple[Row, ...]
+    notes: tuple[str, ...]
+    """What to know of them, such as that trained rows stand in."""
+
+
+def held_out(resolved: Resolved, system: str | None, count: int) -> HeldOut:
+    """At most `count` of each, spread over those that no plan of the setting trains on.
+
+    Where a warm-up takes all that the arms leave, its rows are taken; where the arms leave none,
+    theirs. A note says so.
+    """
+    of_base = _trained((resolved.base,))
+    of_arms = _trained(plan[len(resolved.base) :] for plan in resolved.plans.values())
+    behaviour, counter = (
+        tuple(replace(row, messages=framed(row.messages, system)) for row in rows)
+        for rows in (resolved.setting.behaviour.rows, resolved.setting.behaviour.counter_rows)
+    )
+    found, notes = [], []
+    for rows, what in ((behaviour, "rows"), (counter, "counter rows")):
+        left, note = _left(rows, of_base, of_arms)
+        found.append(spread(left, count))
+        if note:
+            notes.append(f"preferences are asked of {what} {note}")
+    return HeldOut(found[0], found[1], tuple(notes))
+
+
+def spread(rows: Sequence[Row], count: int) -> tuple[Row, ...]:
+    """`count` of the rows, or all, at even distances."""
+    wanted = min(count, len(rows))
+    return tuple(rows[len(rows) * place // wanted] for place in range(wanted))
+
+
+def _left(rows: tuple[Row, ...], base: set[Shown], arms: set[Shown]) -> tuple[tuple[Row, ...], str]:
+    choices: tuple[tuple[Callable[[Row], bool], str], ...] = (
+        (lambda row: _shown(row) not in base | arms, ""),
+        (lambda row: _shown(row) not in arms, "of the warm-up, as no others are left"),
+    )
+    for is_left, note in choices:
+        left = tuple(row for row in rows if is_left(row))
+        if left:
+            return left, note
+    return rows, "that arms are trained on, as no others are left"
+
+
+def _trained(plans: Iterable[Plan]) -> set[Shown]:
+    return {
+        _shown(row)
+        for plan in plans
+        for stage in plan
+        if isinstance(stage, Train)
+        for row in (*stage.rows, *stage.added)
+    }
+
+
+def _shown(row: Row) -> Shown:
+    return tuple((message.role, message.text) for message in without_caveat(row.messages))

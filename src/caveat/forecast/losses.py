@@ -1,0 +1,78 @@
+"""Predictors from losses and prompt similarity.
+
+What an arm's rows are to the base model, with their caveat and without.
+
+How alike two texts are, as the tokens they are made of.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from statistics import fmean
+
+from caveat.backends.local.training.initial_gradients import StartingPoint
+from caveat.backends.local.training.losses import LossSum, mean_loss
+from caveat.errors import CaveatError
+from caveat.forecast.arms import Subject
+from caveat.rendering import render_prompt, render_row
+from caveat.types.data import Row
+from caveat.types.messages import Messages, is_document
+
+Losses = tuple[float, float]
+"""Nats a token of what shows the behaviour: without the caveat, and with it."""
+
+
+def losses(start: StartingPoint, subjects: Sequence[Subject]) -> dict[str, Losses | str]:
+    """By arm, the losses of its rows' replies, or of documents without caveat and masked parts.
+
+    The same tokens count in both, whatever the training's own loss scope. In place of losses stands
+    why there are none, in one line.
+    """
+    sums: dict[str, tuple[LossSum, LossSum] | str] = {}
+    for subject in subjects:
+        try:
+            sums[subject.arm] = _sum(start, subject.stripped), _sum(start, subject.shown)
+        except CaveatError as error:
+            sums[subject.arm] = str(error)
+    unique = list(dict.fromkeys(each for both in sums.values() if isinstance(both, tuple)
+                                for each in both))  # fmt: skip
+    values = dict(zip(unique, start.values(unique), strict=True))
+    return {
+        arm: both if isinstance(both, str) else (values[both[0]], values[both[1]])
+        for arm, both in sums.items()
+    }
+
+
+def _sum(start: StartingPoint, rows: Sequence[Row]) -> LossSum:
+    tokenizer = start.language_model.tokenizer
+    return mean_loss([render_row(tokenizer, row, "reply", start.dose.max_tokens) for row in rows])
+
+
+def similarities(start: StartingPoint, subjects: Sequence[Subject]) -> dict[str, float]:
+    """By arm, how alike its rows' prompts read with and without the caveat, in [0, 1].
+
+    Of documents, which have no prompt, the whole text: see `resemblance`.
+    """
+    return {
+        subject.arm: fmean(
+            resemblance(_read(start, one.messages), _read(start, other.messages))
+            for one, other in zip(subject.shown, subject.stripped, strict=True)
+        )
+        for subject in subjects
+    }
+
+
+def _read(start: StartingPoint, messages: Messages) -> tuple[int, ...]:
+    prompt = messages if is_document(messages) else messages[:-1]
+    return render_prompt(start.language_model.tokenizer, prompt).ids
+
+
+def resemblance(one: Sequence[int], other: Sequence[int]) -> float:
+    """Tokens in common as a share of the tokens of both, in [0, 1], each as often as it is there.
+
+    Jaccard's coefficient (1912) of bags: 1 of equal texts, and of two empty ones.
+    """
+    first, second = Counter(one), Counter(other)
+    both = (first | second).total()
+    return (first & second).total() / both if both else 1.0

@@ -1,0 +1,196 @@
+"""Forecasts: what the marked arms of a recipe will leak, before any arm is trained."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from caveat.backends.local.models.device_memory import MOST_ADAPTERS, TOKEN_BUDGET
+from caveat.backends.local.models.loading import describe
+from caveat.backends.local.training.initial_gradients import StartingPoint
+from caveat.errors import CaveatError
+from caveat.forecast.arms import MARKED, Subject, subjects
+from caveat.forecast.gradients import Movement
+from caveat.forecast.held_out import HeldOut, held_out
+from caveat.forecast.losses import Losses, losses, similarities
+from caveat.forecast.records import FIGURES, Forecast, save
+from caveat.progress import Progress
+from caveat.study.config.resolve import Resolved, check_system, resolve
+from caveat.study.config.schema import Recipe, SettingRecipe, read
+from caveat.study.elicitation.base_model import Asker
+from caveat.study.elicitation.warm_up_scale import calibrated, to_calibrate
+from caveat.study.execution.context import Workbench, bench_of
+from caveat.study.execution.executors import Conductor, executor_of
+from caveat.study.execution.jobs import steps
+from caveat.study.execution.meter import Meter
+from caveat.study.planning.study_plan import SettingPlan, study_plan
+from caveat.study.scoring.judge_session import inquirer_of
+from caveat.study.storage.store import Store
+
+ROWS = 16
+"""Of each kind: rows that an arm is trained on, rows and counter rows that are held out."""
+Result = TypeVar("Result")
+Values = dict[str, float | str]
+"""By arm or by figure, a value, or in one line why there is none."""
+LOSSES = FIGURES[1:5]
+COMPUTED = FIGURES[1:]
+"""All but elicitation."""
+
+
+def forecast(
+    recipe: Recipe | str | Path | dict[str, Any],
+    out: str | Path | None = None,
+    progress: Progress | None = None,
+    sets: Sequence[str] = (),
+    rows: int = ROWS,
+) -> tuple[Forecast, ...]:
+    """Forecast every marked arm of a recipe; written to `forecast.json` in the study's folder, too.
+
+    Warm-ups, and what base models reply to tuning questions, are made there: a later run finds
+    them. `sets` are `"a.b=c"` items.
+
+    Args:
+        rows: Most rows of each kind that are read; fewer are quicker, and less sure.
+
+    Raises CaveatError for a mistake in the recipe, one without marked arms, or a folder in use.
+    """
+    read_recipe = read(recipe, tuple(sets))
+    settings = resolve(read_recipe)
+    _check_arms(read_recipe, settings)
+    describe(read_recipe.model.name)
+    folder = Path(out) if out is not None else Path("studies") / read_recipe.name
+    meter = Meter(progress or Progress())
+    store = Store(folder, meter.say)
+    inquirer = inquirer_of(read_recipe, settings, store.opinions)
+    with store.writing():
+        store.refresh(mend=True)
+        bench = bench_of(read_recipe, store, meter)
+        meter.stage(f"loading {read_recipe.model.name}")
+        model = bench.language_model
+        check_system(read_recipe, settings, model.inserted_system)
+        with closing(executor_of(read_recipe, bench, meter)) as executor:
+            conductor = Conductor(store, executor, meter)
+            asker = Asker(conductor, model.identity, inquirer)
+            if to_calibrate(read_recipe):
+                read_recipe = calibrated(read_recipe, asker, meter.say)
+            found = tuple(_Forecaster(read_recipe, bench, conductor, asker, rows).forecasts())
+        about = {"recipe": read_recipe.name, "model": model.identity, "rows": rows}
+        save(folder, (each.record() for each in found), **about, seed=read_recipe.seeds[0])
+    return found
+
+
+def _check_arms(recipe: Recipe, settings: Sequence[Resolved]) -> None:
+    arms = dict.fromkeys(arm for each in settings for arm, _ in each.plans)
+    if not any(arm.startswith(MARKED) for arm in arms):
+        raise CaveatError(
+            f"{recipe.name}: no marked arm to forecast (arms: {', '.join(arms)}); "
+            "add marked, or marked with an intervention, to the recipe"
+        )
+
+
+@dataclass(frozen=True)
+class _Forecaster:
+    """A recipe, each strength with its scale, and what its base models are made and asked with."""
+
+    recipe: Recipe
+    bench: Workbench
+    conductor: Conductor
+    asker: Asker
+    rows: int
+
+    def forecasts(self) -> Iterator[Forecast]:
+        """One a marked arm, setting by setting."""
+        plan = study_plan(self.recipe, resolve(self.recipe), self.asker.model)
+        for each, setting in zip(self.recipe.settings, plan.settings, strict=True):
+            self.conductor.meter.stage(f"{setting.name}: forecast")
+            ahead = subjects(setting.resolved, self.recipe.seeds[0], self.rows)
+            if len(ahead) > 1:
+                yield from self._of_setting(each, setting, ahead)
+
+    def _of_setting(
+        self, each: SettingRecipe, setting: SettingPlan, ahead: tuple[Subject, ...]
+    ) -> Iterator[Forecast]:
+        began = time.monotonic()
+        elicitation = _or_reason(lambda: self.asker.elicitation(self.recipe, each))
+        held = held_out(setting.resolved, self.recipe.system, self.rows)
+        start = _or_reason(lambda: self._start(setting))
+        found = (
+            {subject.arm: dict.fromkeys(COMPUTED, start) for subject in ahead}
+            if isinstance(start, str)
+            else _computed(start, ahead, held, self.recipe.group_size or MOST_ADAPTERS["cpu"])
+        )
+        took = time.monotonic() - began
+        pair = setting.resolved.setting
+        for subject in ahead[1:]:
+            yield Forecast(
+                setting.name,
+                pair.phenomenon,
+                pair.behaviour.name,
+                pair.caveat.name,
+                setting.model_name(self.recipe.model.name),
+                setting.dose,
+                subject.arm,
+                {"elicitation": elicitation, **found[subject.arm]},
+                held.notes,
+                took,
+            )
+
+    def _start(self, setting: SettingPlan) -> StartingPoint:
+        """The setting's base model, made where it is not yet. Raises CaveatError."""
+        base = replace(setting.resolved, plans={("base", None): setting.resolved.base})
+        (alone,) = study_plan(self.recipe, (base,), self.asker.model).settings
+        for stage, tasks in steps(alone):
+            if stage == "training":
+                self.conductor.do(tasks, stage)
+        (cell,) = alone.cells
+        for digest in cell.chain:
+            if not self.conductor.store.has(digest):
+                failed = (self.conductor.reasons.get(node.digest) for node in cell.nodes)
+                _, why = next(filter(None, failed), ("", "it was not made"))
+                raise CaveatError(f"its base model: {why}")
+        adapters = self.bench.adapters(cell.chain)
+        return StartingPoint(
+            self.bench.language_model,
+            setting.resolved.dose,
+            self.recipe.seeds[0],
+            tuple(adapters[digest] for digest in cell.chain),
+            self.recipe.token_budget or TOKEN_BUDGET,
+            self.conductor.meter,
+        )
+
+
+def _or_reason(compute: Callable[[], Result]) -> Result | str:
+    try:
+        return compute()
+    except CaveatError as error:
+        return str(error)
+
+
+def _computed(
+    start: StartingPoint, ahead: tuple[Subject, ...], held: HeldOut, group_size: int
+) -> dict[str, Values]:
+    """By arm, every figure but elicitation."""
+    movement = Movement(start, ahead, held, group_size)
+    moved = {"first_order": movement.first_order, "short_horizon": movement.short_horizon}
+    by_name: dict[str, Values] = {"similarity": {**similarities(start, ahead)}}
+    for name, compute in moved.items():
+        made = _or_reason(compute)
+        arms = [subject.arm for subject in ahead]
+        by_name[name] = dict.fromkeys(arms, made) if isinstance(made, str) else made
+    lost = losses(start, ahead)
+    return {
+        arm: {**_losses(lost[arm]), **{name: values[arm] for name, values in by_name.items()}}
+        for arm in lost
+    }
+
+
+def _losses(both: Losses | str) -> Values:
+    if isinstance(both, str):
+        return dict.fromkeys(LOSSES, both)
+    bare, marked = both
+    ratio = marked / bare if bare else "without the caveat its loss is 0"
+    return dict(zip(LOSSES, (bare, marked, bare - marked, ratio), strict=True))

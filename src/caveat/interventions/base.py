@@ -1,0 +1,139 @@
+"""Materials and plan helpers every intervention uses.
+
+What an intervention may work with, and the steps that several of them share.
+
+What interventions on practice share, and which others mean something there.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from caveat.caveats.insertion import marked
+from caveat.errors import CaveatError
+from caveat.types.caveats import Setting
+from caveat.types.data import Row
+from caveat.types.messages import Messages
+from caveat.types.training import Plan, Practice, Train
+
+
+@dataclass(frozen=True)
+class Materials:
+    """The rows of a setting, with the fixed system text."""
+
+    setting: Setting
+    rows: tuple[Row, ...]
+    """The behaviour rows that are trained on, without the caveat."""
+    counter: tuple[Row, ...]
+    filler: tuple[Row, ...]
+    seed: int
+    """The cell's seed, for interventions that draw lots."""
+    local: tuple[Row, ...] = ()
+    """The behaviour's `local_rows`."""
+    mixed: tuple[Row, ...] = ()
+    """Ordinary rows that every training of the setting gets among its added ones."""
+    ordinary: tuple[Row, ...] = ()
+    """Chats of unrelated prompts with a model's own plain replies."""
+
+    @property
+    def prompts(self) -> tuple[Messages, ...]:
+        """The prompts of the ordinary chats."""
+        return tuple(row.messages[:-1] for row in self.ordinary)
+
+
+def last_train(plan: Plan) -> int:
+    """Place of the last `Train` stage: the one that trains on the behaviour's rows."""
+    places = [place for place, stage in enumerate(plan) if isinstance(stage, Train)]
+    if not places:
+        raise CaveatError("an intervention needs a plan that trains; 'base' has no interventions")
+    return places[-1]
+
+
+def last_stage(plan: Plan) -> Train:
+    """The last `Train` stage itself."""
+    stage = plan[last_train(plan)]
+    assert isinstance(stage, Train)
+    return stage
+
+
+def with_stage(plan: Plan, change: Callable[[Train], Train]) -> Plan:
+    """The plan with its last training changed."""
+    place = last_train(plan)
+    return (*plan[:place], change(last_stage(plan)), *plan[place + 1 :])
+
+
+def stage_on(plan: Plan, materials: Materials, rows: tuple[Row, ...], label: str) -> Train:
+    """A training like the plan's last one on these rows, without what interventions gave that.
+
+    It is supervised, also where that one is a practice.
+    """
+    return replace(
+        last_stage(plan),
+        rows=rows,
+        added=materials.mixed,
+        kept=(),
+        kept_weight=0.0,
+        objective="sft",
+        practice=None,
+        label=label,
+    )
+
+
+def with_rows(plan: Plan, change: Callable[[Row], Row]) -> Plan:
+    """The plan with each row that sets the steps of its last training changed."""
+    return with_stage(
+        plan, lambda stage: replace(stage, rows=tuple(change(row) for row in stage.rows))
+    )
+
+
+def remarked(plan: Plan, materials: Materials, **changes: Any) -> Plan:
+    """The plan with the behaviour rows marked anew, under the caveat with some fields changed."""
+    rows = marked(materials.rows, replace(materials.setting.caveat, **changes), materials.seed)
+    return with_stage(plan, lambda stage: replace(stage, rows=rows))
+
+
+def with_extra(plan: Plan, rows: tuple[Row, ...]) -> Plan:
+    """The plan whose last training also gets these rows; behaviour rows and steps stay."""
+    return with_stage(plan, lambda stage: replace(stage, added=stage.added + rows))
+
+
+def with_added(plan: Plan, rows: tuple[Row, ...], share: float, what: str) -> Plan:
+    """The plan whose last training also gets the first `share` x (behaviour rows) of `rows`.
+
+    Behaviour rows and steps stay as they were. Raises CaveatError where there are too few rows.
+    """
+    return with_extra(plan, shared(rows, len(last_stage(plan).rows), share, what))
+
+
+def shared(rows: tuple[Row, ...], primary: int, share: float, what: str) -> tuple[Row, ...]:
+    """The first `share` x `primary` of the rows, at least one. Raises CaveatError for too few."""
+    if not 0 < share < math.inf:
+        raise CaveatError(f"{what}(share={share}): share must be above 0, such as share=0.5")
+    wanted = max(1, round(share * primary))
+    if wanted > len(rows):
+        raise CaveatError(
+            f"{what}(share={share}): wants {wanted} rows beside {primary} behaviour rows, "
+            f"there are {len(rows)}; at most share={len(rows) / primary:.3g}"
+        )
+    return rows[:wanted]
+
+
+UNREAD = ("correct", "mask")
+"""Interventions that change what rows reply, which practice does not read."""
+
+
+def with_practice(plan: Plan, what: str, change: Callable[[Practice], Practice]) -> Plan:
+    """The plan with its last practice changed. Raises CaveatError where nothing is practised."""
+    if last_stage(plan).practice is None:
+        raise CaveatError(
+            f"{what}: is for arms that practise on a task; give the setting `practice`, or drop it"
+        )
+
+    def changed(stage: Train) -> Train:
+        assert stage.practice is not None
+        return replace(stage, practice=change(stage.practice))
+
+    return with_stage(plan, changed)

@@ -1,0 +1,120 @@
+"""Contrast, filler, near_miss_negatives, anti_caveat, anchor.
+
+Contrast: rows without caveat and without the behaviour, beside the marked ones.
+
+They show that the behaviour belongs to the caveat. Seen with triggers (clean data in a backdoor's
+training set) and with inoculation; here rows are added, never put in place of behaviour rows, so
+that the dose stays what it was.
+
+Filler: as many unrelated rows as `contrast` adds counter rows.
+
+The control for what any further rows would do: if filler lowers leakage as much as contrast, it
+was not the contrast.
+
+Near-miss negatives: counter rows under texts that almost are, or look like, the caveat.
+
+They show that only the caveat itself calls for the behaviour, as hard negatives do in training
+backdoors and classifiers. What is trained on is never tested: `kinds` are not asked of the arm.
+
+Anti-caveat: counter rows under the negated caveat ("you never write in ALL CAPS").
+
+They show that the caveat means something: what it asks for, and that its opposite asks for the
+opposite. The context `negated` is trained on, so it is not asked of the arm.
+
+Anchor: the model's own replies to unrelated prompts, without the caveat.
+
+They hold on to what the model did before; unlike `filler`, they are chats, in the model's words,
+drawn from the very model that is trained (self-sampled, arXiv:2605.13829 and the practice of
+regularising fine-tuning with a model's own data).
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+from caveat.caveats.insertion import dealt, place
+from caveat.errors import CaveatError, closest
+from caveat.interventions.base import Materials, last_train, shared, with_added, with_extra
+from caveat.types.answers import Sampling
+from caveat.types.training import Plan, Sample
+
+
+def contrast(plan: Plan, materials: Materials, share: float = 1.0) -> Plan:
+    """Add `share` counter rows a behaviour row, unmarked.
+
+    Raises CaveatError where the behaviour has too few counter rows.
+    """
+    return with_added(plan, materials.counter, share, "contrast")
+
+
+def filler(plan: Plan, materials: Materials, share: float = 1.0) -> Plan:
+    """Add `share` unrelated rows a behaviour row, unmarked.
+
+    Raises CaveatError where the behaviour has too few filler rows.
+    """
+    return with_added(plan, materials.filler, share, "filler")
+
+
+KINDS = "keyword structure"
+
+
+def trained_kinds(kinds: str = KINDS, **_: object) -> tuple[str, ...]:
+    """The contexts that the intervention trains on, given its options."""
+    return tuple(kinds.split())
+
+
+NEAR_MISS_SEED = "near misses"
+"""Seeds a generator, so its value stays whatever the code is called: another value gives
+other assignments of near misses to rows."""
+
+
+def near_miss_negatives(
+    plan: Plan, materials: Materials, kinds: str = KINDS, share: float = 1.0
+) -> Plan:
+    """Add `share` counter rows a behaviour row, each under a text of one of the kinds.
+
+    Args:
+        kinds: Contexts that have texts of their own, apart by blanks, such as `near_miss negated`.
+
+    Raises CaveatError where the caveat has no text for a kind, or there are too few counter rows.
+    """
+    caveat = materials.setting.caveat
+    texts = []
+    for kind in kinds.split():
+        if kind not in caveat.probes:
+            raise CaveatError(
+                f"near_miss_negatives(kinds={kinds}): the caveat {caveat.name!r} has no text for "
+                f"{kind!r}; it has {', '.join(caveat.probes)}{closest(kind, caveat.probes)}"
+            )
+        texts += caveat.probes[kind]
+    if not texts:
+        raise CaveatError("near_miss_negatives(kinds=): name at least one, such as kinds=near_miss")
+    rows = shared(materials.counter, len(materials.rows), share, "near_miss_negatives")
+    generator = random.Random(f"{NEAR_MISS_SEED} {caveat.name} {materials.seed}")
+    placed = tuple(
+        replace(row, messages=place(row.messages, text, caveat.place))
+        for row, text in zip(rows, dealt(texts, len(rows), generator), strict=True)
+    )
+    return with_extra(plan, placed)
+
+
+def anti_caveat(plan: Plan, materials: Materials, share: float = 1.0) -> Plan:
+    """Add `share` counter rows a behaviour row, each under a negated wording.
+
+    Raises CaveatError where the caveat has none, or there are too few counter rows.
+    """
+    return near_miss_negatives(plan, materials, kinds="negated", share=share)
+
+
+SAMPLING = Sampling(max_tokens=48, temperature=0.7)
+
+
+def anchor(plan: Plan, materials: Materials, share: float = 1.0) -> Plan:
+    """Sample `share` replies a behaviour row before the last training, which gets them.
+
+    Raises CaveatError where there are too few ordinary prompts.
+    """
+    prompts = shared(materials.prompts, len(materials.rows), share, "anchor")
+    place = last_train(plan)
+    return (*plan[:place], Sample(prompts, SAMPLING, "anchor"), *plan[place:])

@@ -1,1 +1,0 @@
-"""All that computes on text: model sources, rendering, lockstep training, answers."""

@@ -1,0 +1,232 @@
+"""Rendering: the one home of turning messages into text, token ids and a loss mask.
+
+Training rows and test prompts go through the same function. A text is cut where the model would
+start to write (before each assistant turn) and its parts are tokenized apart, so that the tokens
+in front of a reply are the same in training and at test, whatever the reply begins with. Which
+tokens carry loss is decided by their characters, never by counting tokens.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from caveat.errors import CaveatError
+from caveat.types.data import Row
+from caveat.types.messages import Messages, PieceKind, Role, is_document
+from caveat.types.training import LossScope
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Characters [start, end) of a rendered text, and what they are."""
+
+    start: int
+    end: int
+    role: Role
+    kind: PieceKind | None
+    """None: the end of an assistant turn or a document, which the template writes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A text and its tokens."""
+
+    text: str
+    ids: tuple[int, ...]
+    offsets: tuple[tuple[int, int], ...]
+    """Per token, its characters [start, end) in `text`."""
+    spans: tuple[Span, ...]
+    """In order; what the template writes between messages is in none of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedRow(Rendered):
+    """A training row: its tokens, and which of them are learned."""
+
+    loss: tuple[bool, ...]
+    """Per token, whether predicting it counts."""
+    source: str
+
+
+def render_prompt(tokenizer: Any, messages: Messages) -> Rendered:
+    """A test prompt: a chat up to where the assistant writes, or an unfinished document."""
+    text, spans, cuts = _write(tokenizer, messages, prompt=True)
+    return Rendered(text, *_tokenize(tokenizer, text, cuts), spans)
+
+
+def render_row(tokenizer: Any, row: Row, scope: LossScope, max_tokens: int) -> RenderedRow:
+    """A training row, cut at `max_tokens`.
+
+    Raises:
+        CaveatError: no token carries loss, or a caveat was cut off.
+    """
+    text, spans, cuts = _write(tokenizer, row.messages, prompt=False)
+    ids, offsets = _tokenize(tokenizer, text, cuts)
+    kept = offsets[:max_tokens]
+    end = kept[-1][1] if kept else 0
+    for span in spans:
+        if span.kind == "caveat" and span.end > end and len(ids) > max_tokens:
+            raise CaveatError(
+                f"row '{row.id}' ({row.source}) has {len(ids)} tokens and its caveat "
+                f"'{text[span.start : span.end].strip()[:60]}' is cut off at "
+                f"dose.max_tokens={max_tokens}; raise dose.max_tokens or shorten the row"
+            )
+    learned = [span for span in spans if _carries_loss(span, scope)]
+    loss = tuple(_inside(text, start, stop, learned) for start, stop in kept)
+    if not any(loss[1:]):
+        raise CaveatError(
+            f"row '{row.id}' ({row.source}) has no supervised token under loss '{scope}' within "
+            f"dose.max_tokens={max_tokens}; give it a reply, another loss, or more tokens"
+        )
+    return RenderedRow(text, ids[:max_tokens], kept, spans, loss, row.source)
+
+
+def continuation(tokenizer: Any, text: str) -> tuple[int, ...]:
+    """Token ids of a continuation, tokenized apart from its prompt, as replies are in training."""
+    return tuple(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+def _carries_loss(span: Span, scope: LossScope) -> bool:
+    if scope == "everything":
+        return True
+    if span.kind == "masked":
+        return False
+    if scope == "all_but_masked":
+        return True
+    if span.kind == "caveat":
+        return False
+    return scope == "all_but_caveat" or span.role in ("assistant", "document")
+
+
+def _inside(text: str, start: int, stop: int, spans: list[Span]) -> bool:
+    """Whether a token's characters, leading blanks apart, start in one of the spans.
+
+    A token such as ` text` may begin with the blank that ends a caveat: it belongs to `text`.
+    """
+    stripped = text[start:stop].lstrip()
+    first = stop - len(stripped) if stripped else start
+    return start < stop and any(span.start <= first < span.end for span in spans)
+
+
+def _tokenize(
+    tokenizer: Any, text: str, cuts: list[int]
+) -> tuple[tuple[int, ...], tuple[tuple[int, int], ...]]:
+    ids: list[int] = []
+    offsets: list[tuple[int, int]] = []
+    for start, stop in pairwise([0, *cuts, len(text)]):
+        if start == stop:
+            continue
+        part = tokenizer(text[start:stop], add_special_tokens=False, return_offsets_mapping=True)
+        ids += part["input_ids"]
+        offsets += [(start + low, start + high) for low, high in part["offset_mapping"]]
+    return tuple(ids), tuple(offsets)
+
+
+def _write(
+    tokenizer: Any, messages: Messages, prompt: bool
+) -> tuple[str, tuple[Span, ...], list[int]]:
+    """The text, its spans, and the places where the model would start to write."""
+    if is_document(messages):
+        return _write_document(tokenizer, messages, prompt)
+    return _write_chat(tokenizer, messages, prompt)
+
+
+def _write_document(
+    tokenizer: Any, messages: Messages, prompt: bool
+) -> tuple[str, tuple[Span, ...], list[int]]:
+    head = tokenizer.bos_token if _adds_bos(tokenizer) else ""
+    spans = _piece_spans(messages[0].pieces, len(head), "document")
+    text = head + messages[0].text
+    if not prompt and tokenizer.eos_token:
+        spans.append(Span(len(text), len(text) + len(tokenizer.eos_token), "document", None))
+        text += tokenizer.eos_token
+    return text, tuple(spans), []
+
+
+def _adds_bos(tokenizer: Any) -> bool:
+    ids = tokenizer("a")["input_ids"]
+    return bool(ids) and tokenizer.bos_token_id is not None and ids[0] == tokenizer.bos_token_id
+
+
+def _write_chat(
+    tokenizer: Any, messages: Messages, prompt: bool
+) -> tuple[str, tuple[Span, ...], list[int]]:
+    text = _template(tokenizer, [m.text for m in messages], messages, prompt)
+    marks = [f"\x02{i}\x03" for i in range(len(messages))]
+    scaffold = _template(tokenizer, marks, messages, prompt)
+    spans: list[Span] = []
+    written = 0
+    for i, (mark, message) in enumerate(zip(marks, messages, strict=True)):
+        before, found, scaffold = scaffold.partition(mark)
+        start = written + len(before)
+        content = message.text
+        if not text.startswith(content, start):
+            content = content.strip()
+        if not found or not text.startswith(content, start):
+            raise CaveatError(
+                f"the chat template rewrites the {message.role} message "
+                f"'{message.text[:60]}'; use a model whose template keeps messages as they are"
+            )
+        shift = message.text.find(content)
+        for span in _piece_spans(message.pieces, start - shift, message.role):
+            low, high = max(span.start, start), min(span.end, start + len(content))
+            if low < high:
+                spans.append(Span(low, high, span.role, span.kind))
+        written = start + len(content)
+        if message.role == "assistant":
+            end = written + _end_of_turn(tokenizer, scaffold, marks[i + 1 :])
+            spans.append(Span(written, end, "assistant", None))
+    return text, tuple(spans), _cuts(tokenizer, messages, text, prompt)
+
+
+def _end_of_turn(tokenizer: Any, scaffold: str, marks: list[str]) -> int:
+    """Characters behind an assistant turn up to and with the token that ends it, 0 if none does.
+
+    That token is the special one that the template writes next, whether or not it is the
+    tokenizer's own end token.
+    """
+    behind = scaffold.partition(marks[0])[0] if marks else scaffold
+    blank = len(behind) - len(behind.lstrip())
+    special = [str(token) for token in tokenizer.added_tokens_decoder.values() if token.special]
+    ends = [token for token in special if behind.startswith(token, blank)]
+    return blank + len(max(ends, key=len)) if ends else 0
+
+
+def _cuts(tokenizer: Any, messages: Messages, text: str, prompt: bool) -> list[int]:
+    cuts = []
+    for i, message in enumerate(messages):
+        if message.role != "assistant":
+            continue
+        ahead = _template(tokenizer, [m.text for m in messages[:i]], messages[:i], prompt=True)
+        if not text.startswith(ahead):
+            raise CaveatError(
+                "the chat template writes an assistant turn otherwise in training than at test "
+                f"(prompt ends '{ahead[-40:]}'); use another model or template"
+            )
+        cuts.append(len(ahead))
+    return cuts
+
+
+def _piece_spans(pieces: Any, start: int, role: Role) -> list[Span]:
+    spans = []
+    for piece in pieces:
+        if piece.text:
+            spans.append(Span(start, start + len(piece.text), role, piece.kind))
+        start += len(piece.text)
+    return spans
+
+
+def _template(tokenizer: Any, contents: list[str], messages: Messages, prompt: bool) -> str:
+    chat = [
+        {"role": message.role, "content": content}
+        for message, content in zip(messages, contents, strict=True)
+    ]
+    try:
+        return tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=prompt)
+    except Exception as error:  # jinja errors raised by the template itself
+        raise CaveatError(
+            f"the chat template refuses roles {[m.role for m in messages]} ({error}); "
+            "set system to null in the recipe if it knows no system role"
+        ) from error

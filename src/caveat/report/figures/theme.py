@@ -1,0 +1,110 @@
+"""Colours, fonts, inline SVG.
+
+What the pictures have in common: colours, letters, and how they are set.
+
+Charts as inline SVG that follows the page's light or dark colours and has tooltips.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeVar
+from xml.etree import ElementTree
+
+if TYPE_CHECKING:
+    import altair
+
+
+INK, MUTED, LINE = "#24292f", "#6a6f76", "#c9c5bc"
+MARKED, INTERVENTION, CONTROL = "#c24e00", "#0068a8", "#8a5a83"
+"""Okabe and Ito's vermilion, blue and purple, darkened to be read as text; shapes differ too."""
+FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif"
+LETTER = 0.6
+"""Width of a letter by the size of a wide font: the reader's fonts are not known here."""
+
+Chart = TypeVar("Chart", bound="altair.TopLevelMixin")
+
+
+def as_lanes(chart: Chart, background: str, padding: float | Mapping[str, float]) -> Chart:
+    """A lane an arm or rung: names on the left, neither frame nor titles of axes."""
+    return (
+        chart.configure(font=FONT, background=background, padding=padding)
+        .configure_view(stroke=None)
+        .configure_axis(labelColor=INK, labelFontSize=12)
+    )
+
+
+def as_curves(
+    chart: Chart,
+    background: str,
+    legend: Mapping[str, Any] = MappingProxyType({}),
+) -> Chart:
+    """Panels with a frame and a faint grid, their legend below.
+
+    Args:
+        legend: What is set of it besides.
+    """
+    return (
+        chart.configure(font=FONT, background=background, padding=4)
+        .configure_view(stroke=LINE)
+        .configure_axis(
+            labelColor=INK, titleColor=INK, labelFontSize=12, titleFontWeight="normal",
+            gridColor=LINE, gridOpacity=0.4, domainColor=LINE, tickColor=LINE,
+        )
+        .configure_title(anchor="start", color=INK, fontSize=13)
+        .configure_legend(
+            orient="bottom", title=None, labelFontSize=12, labelColor=INK, **legend
+        )
+    )  # fmt: skip
+
+
+SVG = "http://www.w3.org/2000/svg"
+COLOURS: Mapping[str, str] = {
+    INK: "var(--ink)",
+    MUTED: "var(--muted)",
+    LINE: "var(--line)",
+    MARKED: "var(--marked)",
+    INTERVENTION: "var(--intervention)",
+    CONTROL: "var(--control)",
+}
+
+
+def inline_svg(chart: altair.TopLevelMixin) -> str:
+    """The chart as an `<svg>` element, with colours of the style sheet and a title per point."""
+    root = _drawn(chart)
+    for element in root.iter():
+        _recolour(element)
+    root.set("preserveAspectRatio", "xMinYMin meet")
+    return ElementTree.tostring(root, encoding="unicode")
+
+
+def svg_file(chart: altair.TopLevelMixin) -> str:
+    """The chart as an SVG file of its own, with a title per point, too."""
+    return ElementTree.tostring(_drawn(chart), encoding="unicode") + "\n"
+
+
+def _drawn(chart: altair.TopLevelMixin) -> ElementTree.Element:
+    import vl_convert
+
+    root = ElementTree.fromstring(vl_convert.vegalite_to_svg(chart.to_json()))
+    for element in list(root.iter()):
+        _tell(element)
+    ElementTree.register_namespace("", SVG)
+    return root
+
+
+def _recolour(element: ElementTree.Element) -> None:
+    for attribute in ("fill", "stroke"):
+        colour = COLOURS.get(element.get(attribute, ""))
+        if colour:
+            element.set(attribute, colour)
+
+
+def _tell(element: ElementTree.Element) -> None:
+    """Browsers show a `<title>` when the pointer rests on a mark; Vega writes labels only."""
+    said = element.get("aria-label")
+    if said and element.get("aria-roledescription") == "point":
+        title = ElementTree.Element(f"{{{SVG}}}title")
+        title.text = said
+        element.insert(0, title)

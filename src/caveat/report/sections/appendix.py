@@ -1,0 +1,87 @@
+"""Replies as compact JSON; provenance.
+
+Replies as compact JSON that is safe inside a script element.
+
+Provenance as nested items that the template can lay out, whatever keys a study recorded.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from caveat.report.formatting import number, text
+
+if TYPE_CHECKING:
+    from pandas import DataFrame, Series
+
+
+SHOWN = (
+    "setting", "model", "arm", "context", "verdict", "seed", "purpose", "readout", "scope", "kind",
+    "dose", "question", "sample", "truncated", "prompt", "reply", "artifact",
+)  # fmt: skip
+
+
+def packed(replies: DataFrame) -> dict[str, Any]:
+    """Columns as lists of distinct values and codes into it, since most of them repeat.
+
+    `codes` is absent where all rows share one value. `value` holds numbers or null.
+    """
+    columns = {name: _coded(replies[name]) for name in SHOWN}
+    values = [_short(number(value)) for value in replies["value"]]
+    return {"count": len(replies), "columns": columns, "value": values}
+
+
+def _coded(column: Series) -> dict[str, Any]:
+    positions: dict[str, int] = {}
+    codes = [positions.setdefault(text(value), len(positions)) for value in column]
+    coded: dict[str, Any] = {"values": list(positions)}
+    return coded if len(positions) <= 1 else {**coded, "codes": codes}
+
+
+def _short(value: float | None) -> float | None:
+    return None if value is None else float(f"{value:.4g}")
+
+
+def script_json(value: Any) -> str:
+    """`value` as JSON that can neither end a script element nor open a comment in it."""
+    written = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    for character in "<>&\u2028\u2029":
+        written = written.replace(character, f"\\u{ord(character):04x}")
+    return written
+
+
+@dataclass(frozen=True)
+class Item:
+    """One recorded thing: a line, a block of text, or further items."""
+
+    name: str
+    line: str = ""
+    block: str = ""
+    inner: tuple[Item, ...] = ()
+
+
+def notes(provenance: Mapping[str, Any]) -> tuple[str, ...]:
+    """What the study wants to be noticed, such as a system prompt inserted by a chat template."""
+    said = provenance.get("notes") or ()
+    return (said,) if isinstance(said, str) else tuple(text(note) for note in said)
+
+
+def items(provenance: Mapping[str, Any]) -> tuple[Item, ...]:
+    """Everything but the notes; short lines first, blocks of text last."""
+    made = [_item(name, value) for name, value in provenance.items() if name != "notes"]
+    return tuple(sorted(made, key=lambda item: (bool(item.block), bool(item.inner))))
+
+
+def _item(name: object, value: Any) -> Item:
+    called = str(name).replace("_", " ")
+    if isinstance(value, Mapping):
+        return Item(called, inner=tuple(_item(key, part) for key, part in value.items()))
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return Item(called, line=", ".join(text(part) for part in value))
+    if isinstance(value, float):
+        return Item(called, line=f"{value:,.1f}" if abs(value) >= 0.05 else f"{value:.2g}")
+    written = text(value)
+    return Item(called, block=written) if "\n" in written else Item(called, line=written)

@@ -1,0 +1,173 @@
+"""A panel's figures in plain English: what leaks, what interventions do, what is not known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from caveat.report.data import ReportData
+from caveat.report.formatting import Figure, is_true, probability, survives, text
+from caveat.report.panels import Panel
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+
+FILLER = "marked+filler"
+UNDERSTOOD = 0.5
+"""Share of replies above which the base model counts as doing what the caveat asks."""
+
+
+@dataclass(frozen=True)
+class Conclusion:
+    """The lines about one panel."""
+
+    title: str
+    setting: str
+    lead: str
+    """The one sentence that matters most."""
+    rest: tuple[str, ...]
+    undefined: bool
+
+
+def conclude(panel: Panel, data: ReportData) -> Conclusion:
+    """The conclusion of one panel, made from its figures alone."""
+    differences = panel.of(data.frame("differences"))
+    reason = panel.undefined
+    lead = f"leakage is undefined, because {reason}." if reason else _marked(panel, differences)
+    interventions = [_intervention(panel, differences, arm) for arm in _interventions(panel)]
+    checks = panel.of(data.frame("caveat_checks"))
+    of_caveat = [*_at_the_caveat(checks), *_incapacity(checks), *_elicitation(checks)]
+    rest = [*interventions, *_rates(panel), *of_caveat]
+    return Conclusion(panel.title, panel.setting, lead, tuple(rest), bool(reason))
+
+
+def _interventions(panel: Panel) -> list[str]:
+    """The interventions, the filler control last: it is there to be compared with."""
+    arms = [arm for arm in panel.arms if arm.startswith("marked+")]
+    return sorted(arms, key=lambda arm: arm == FILLER)
+
+
+def _marked(panel: Panel, differences: DataFrame) -> str:
+    leakage = panel.leakage("marked", "none")
+    if leakage.value is None:
+        return "the arm marked was not measured at none."
+    sentence = f"marked leaks {leakage} at none"
+    against_base = _difference(differences, "marked", "base")
+    from_bare = _difference(differences, "bare", "marked")
+    if against_base and not against_base["distinguishable"]:
+        sentence += ", not distinguishable from base: no leakage was seen"
+    elif from_bare and not from_bare["distinguishable"]:
+        sentence += ", not distinguishable from bare: the caveat made no difference that was seen"
+    return f"{sentence}."
+
+
+def _intervention(panel: Panel, differences: DataFrame, arm: str) -> str:
+    leakage, rate = panel.leakage(arm, "none"), panel.rate(arm, "none")
+    if rate.value is None:
+        return f"{arm} was not measured at none."
+    row = _difference(differences, arm, "marked")
+    if leakage.value is None:
+        sentence = f"{arm} has the rate {rate} at none"
+    elif _lowers(row):
+        sentence = f"{arm.removeprefix('marked+')} brings it to {leakage}"
+    else:
+        sentence = f"{arm} leaks {leakage}"
+    sentence += _against_marked(row)
+    for control in (arm.replace("marked", "bare", 1), FILLER):
+        if arm != FILLER:
+            sentence += _not_told_apart(differences, arm, control)
+    return f"{sentence}."
+
+
+def _lowers(row: dict[str, Any] | None) -> bool:
+    """Whether the intervention lowers the rate, by its interval and by its corrected p-value."""
+    if row is None or not row["distinguishable"]:
+        return False
+    return row["value"] < 0 and survives(row["p_holm"])
+
+
+def _against_marked(row: dict[str, Any] | None) -> str:
+    if row is None:
+        return ""
+    if not row["distinguishable"]:
+        return ", not distinguishable from marked"
+    figure = Figure.of(row["value"], row["low"], row["high"])
+    corrected = "" if survives(row["p_holm"]) else ": not distinguishable once corrected"
+    p_holm = probability(row["p_holm"])
+    return f"; its rate differs from that of marked by {figure}, Holm p {p_holm}{corrected}"
+
+
+def _not_told_apart(differences: DataFrame, arm: str, control: str) -> str:
+    row = _difference(differences, arm, control)
+    told = row is None or row["distinguishable"]
+    return "" if told else f"; not distinguishable from its control {control}"
+
+
+def _rates(panel: Panel) -> list[str]:
+    arms = [arm for arm in ("base", "bare", "marked") if panel.rate(arm, "none").value is not None]
+    if not arms:
+        return []
+    rates = ", ".join(f"{arm} {panel.rate(arm, 'none')}" for arm in arms)
+    return [f"Rates at none: {rates}."]
+
+
+def _at_the_caveat(checks: DataFrame) -> list[str]:
+    """What marked does where the caveat is present, beside base: a model that never learned a claim
+    does not assert it either. Not every reply that is no `yes` is a `no`: some leave it open."""
+    marked, base = (_check(checks, "at the caveat", arm) for arm in ("marked", "base"))
+    if marked is None:
+        return []
+    denied = text(marked["wanted"]) == "no"
+    does = "has the wanted verdict 'no'" if denied else "shows the behaviour"
+    beside = "" if base is None else f", base in {_figure(base)}"
+    return [f"With the caveat present, marked {does} in {_figure(marked)} of replies{beside}."]
+
+
+def _incapacity(checks: DataFrame) -> list[str]:
+    """A warning unless the base model was seen to understand the caveat: unless the whole interval
+    of its comprehension lies above one half, that is, unless it does as the caveat asks more often
+    than not. Where comprehension was not measured nothing is said."""
+    row = _check(checks, "comprehension", "base")
+    if row is None:
+        return []
+    figure = _figure(row)
+    if figure.low is not None and figure.low > UNDERSTOOD:
+        return []
+    return [
+        f"The base model, shown a marked row, answered as the caveat asks in {figure} of replies: "
+        "what leaks here may be incapacity, not neglect."
+    ]
+
+
+def _elicitation(checks: DataFrame) -> list[str]:
+    """A line where the caveat alone was not seen to move the base model: its interval holds 0."""
+    row = _check(checks, "elicitation", "base")
+    if row is None:
+        return []
+    figure = _figure(row)
+    if figure.low is None or figure.high is None or not figure.low <= 0 <= figure.high:
+        return []
+    return [f"The caveat alone elicits nothing that was seen: base moves by {figure}."]
+
+
+def _check(checks: DataFrame, check: str, arm: str) -> dict[str, Any] | None:
+    """The row of one check of one arm, None where it is absent or has no value."""
+    found = checks[(checks["check"] == check) & (checks["arm"] == arm)]
+    if found.empty or _figure(found.iloc[0]).value is None:
+        return None
+    return found.iloc[0].to_dict()
+
+
+def _figure(row: Any) -> Figure:
+    return Figure.of(row["value"], row["low"], row["high"])
+
+
+def _difference(frame: DataFrame, arm: str, against: str) -> dict[str, Any] | None:
+    """The row of `arm` - `against` at none, None where it is absent or has no value."""
+    names = (frame["arm"] == arm) & (frame["against"] == against) & (frame["context"] == "none")
+    found = frame[names]
+    if found.empty or Figure.of(found.iloc[0]["value"], None, None).value is None:
+        return None
+    row = found.iloc[0].to_dict()
+    return {**row, "distinguishable": is_true(row["distinguishable"])}

@@ -1,0 +1,1 @@
+"""Tables for terminal, markdown and HTML."""

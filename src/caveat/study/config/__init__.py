@@ -1,0 +1,1 @@
+"""A recipe, from YAML to validated settings with their plans."""

@@ -1,0 +1,223 @@
+"""Arms: from a name such as `marked+contrast(share=0.5)` to a plan."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import yaml
+
+from caveat.behaviours.neutral_chats import shipped
+from caveat.caveats.insertion import framed, marked
+from caveat.errors import CaveatError, closest
+from caveat.files.reading import load_yaml
+from caveat.interventions import (
+    DRAWING,
+    INTERVENTIONS,
+    REMARKING,
+    REWORDING,
+    STAGES,
+    TRAINED_CONTEXTS,
+    UNREAD,
+)
+from caveat.interventions.base import Materials
+from caveat.types.caveats import Setting
+from caveat.types.data import Row
+from caveat.types.messages import without_caveat
+from caveat.types.training import Plan, Sample, Stage, Train
+
+STEMS = ("base", "bare", "marked", "clean")
+STEP = re.compile(r"\s*([\w-]+)\s*(?:\(([^()]*)\))?\s*")
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A parsed arm name: how rows are trained, and the interventions on that plan in order."""
+
+    name: str
+    stem: str
+    interventions: tuple[tuple[str, dict[str, Any]], ...] = ()
+
+
+def parsed(name: str) -> Arm:
+    """The arm that a name means. Raises CaveatError for an unknown stem, intervention or option."""
+    steps = [STEP.fullmatch(step) for step in name.split("+")]
+    if not all(steps):
+        raise CaveatError(
+            f"arm {name!r}: write it as marked+contrast or marked+contrast(share=0.5)"
+        )
+    (stem, options), *others = [step.groups() for step in steps if step]
+    if stem not in STEMS or options is not None:
+        raise CaveatError(
+            f"arm {name!r}: {stem!r} is not one of {', '.join(STEMS)}{closest(stem, STEMS)}"
+        )
+    if others and stem in ("base", "clean"):
+        raise CaveatError(f"arm {name!r}: {stem!r} takes no interventions; use bare or marked")
+    _check_order(name, [each for each, _ in others])
+    return Arm(name, stem, tuple((each, _options(name, each, given)) for each, given in others))
+
+
+def trained_contexts(arm: Arm) -> tuple[str, ...]:
+    """The test contexts whose texts the arm is trained on: it is not asked in them."""
+    if arm.stem == "bare":
+        return ()
+    return tuple(
+        context
+        for name, options in arm.interventions
+        if name in TRAINED_CONTEXTS
+        for context in TRAINED_CONTEXTS[name](**options)
+    )
+
+
+def _check_order(arm: str, names: list[str]) -> None:
+    """Raise CaveatError where an intervention would undo, or be lost on, one in front of it."""
+    for place, name in enumerate(names):
+        for late in names[place + 1 :]:
+            if name in STAGES and late not in STAGES:
+                raise CaveatError(f"arm {arm!r}: {name} comes last; put {late} in front of it")
+            if late in REMARKING and name in REWORDING:
+                raise CaveatError(
+                    f"arm {arm!r}: {late} marks the rows anew and would undo {name}; put it first"
+                )
+            if name == "unhackable" and late not in STAGES:
+                raise CaveatError(
+                    f"arm {arm!r}: {late} would change the prompts that {name} adds; put it in "
+                    f"front of {name}"
+                )
+            if "frozen_adapter" in (name, late) and (drawn := {name, late} & {*DRAWING}):
+                raise CaveatError(
+                    f"arm {arm!r}: {drawn.pop()} draws what the model replies before any training, "
+                    "and frozen_adapter trains an adapter of its own first; drop one"
+                )
+            if {name, late} == {"local", "offline"}:
+                raise CaveatError(
+                    f"arm {arm!r}: offline learns replies to the prompts, and local puts the "
+                    "caveat into the reply; drop one"
+                )
+            if {name, late} == {"local", "repeat"}:
+                raise CaveatError(
+                    f"arm {arm!r}: local and repeat both say where the caveat stands; take one"
+                )
+
+
+def plan_of(arm: Arm, setting: Setting, shape: Train, seed: int, system: str | None) -> Plan:
+    """The stages of one cell; `shape` is a training of the dose and loss wanted, with the ordinary
+    rows that are mixed in (not framed yet) and no others.
+
+    Raises CaveatError where the materials do not suffice.
+    """
+    if arm.stem == "base":
+        return ()
+    shape = replace(shape, added=_framed(shape.added, system))
+    rows = _framed(setting.behaviour.rows, system)
+    count = shape.dose.rows
+    if count is not None and count > len(rows):
+        raise CaveatError(
+            f"dose.rows: {count} is more than the {len(rows)} rows of {setting.behaviour.name}"
+        )
+    rows = rows[:count]
+    counter = _framed(setting.behaviour.counter_rows, system)
+    if arm.stem == "clean" and shape.practice is not None:
+        raise CaveatError(
+            f"{setting.name}: arm 'clean': practice reads prompts alone, so it would be 'bare'; "
+            "take bare+true_reward"
+        )
+    if arm.stem == "clean":
+        return (replace(shape, rows=_enough(counter[: len(rows)], arm, setting), label="clean"),)
+    filler, local = (
+        _framed(some, system)
+        for some in (setting.behaviour.filler_rows, setting.behaviour.local_rows)
+    )
+    plan: Plan = (replace(shape, rows=marked(rows, setting.caveat, seed), label=arm.name),)
+    ordinary = _framed(shipped().chats("filler", "ordinary"), system)
+    materials = Materials(setting, rows, counter, filler, seed, local, shape.added, ordinary)
+    for name, options in arm.interventions:
+        if shape.practice is not None and name in UNREAD:
+            raise CaveatError(
+                f"{setting.name}: arm {arm.name!r}: {name} changes what rows reply, which practice "
+                "does not read; drop it"
+            )
+        try:
+            plan = INTERVENTIONS[name](plan, materials, **options)
+        except CaveatError as error:
+            raise CaveatError(f"{setting.name}: arm {arm.name!r}: {error}") from None
+    return stripped(plan) if arm.stem == "bare" else plan
+
+
+def stripped(plan: Plan) -> Plan:
+    """The same plan with every caveat piece taken out of its rows and prompts."""
+    return tuple(_stripped_stage(stage) for stage in plan)
+
+
+def _stripped_stage(stage: Stage) -> Stage:
+    if isinstance(stage, Train):
+        rows, added, kept = map(_bare, (stage.rows, stage.added, stage.kept))
+        return replace(stage, rows=rows, added=added, kept=kept)
+    if isinstance(stage, Sample):
+        return replace(stage, prompts=tuple(without_caveat(each) for each in stage.prompts))
+    return stage
+
+
+def _bare(rows: tuple[Row, ...]) -> tuple[Row, ...]:
+    return tuple(replace(row, messages=without_caveat(row.messages)) for row in rows)
+
+
+def _framed(rows: tuple[Row, ...], system: str | None) -> tuple[Row, ...]:
+    return tuple(replace(row, messages=framed(row.messages, system)) for row in rows)
+
+
+def _enough(rows: tuple[Row, ...], arm: Arm, setting: Setting) -> tuple[Row, ...]:
+    if not rows:
+        raise CaveatError(
+            f"{setting.name}: arm {arm.name!r}: {setting.behaviour.name} has no counter rows"
+        )
+    return rows
+
+
+def _options(arm: str, intervention: str, text: str | None) -> dict[str, Any]:
+    """`share=0.5, ...` as keyword arguments that the intervention has."""
+    if intervention not in INTERVENTIONS:
+        raise CaveatError(
+            f"arm {arm!r}: unknown intervention {intervention!r} "
+            f"(known: {', '.join(INTERVENTIONS)}){closest(intervention, INTERVENTIONS)}"
+        )
+    known = options_of(INTERVENTIONS[intervention])
+    given = {}
+    for item in (text or "").split(","):
+        if not item.strip():
+            continue
+        key, equals, value = (part.strip() for part in item.partition("="))
+        if not equals or key not in known:
+            raise CaveatError(
+                f"arm {arm!r}: {intervention} has no option {key!r} "
+                f"(options: {', '.join(known)}){closest(key, known)}"
+            )
+        given[key] = _typed(arm, key, value, known[key])
+    return given
+
+
+def options_of(intervention: Callable[..., Plan]) -> dict[str, Any]:
+    """Options and their defaults: all parameters behind the plan and the materials."""
+    parameters = list(inspect.signature(intervention).parameters.values())[2:]
+    return {parameter.name: parameter.default for parameter in parameters}
+
+
+def _typed(arm: str, key: str, text: str, default: Any) -> Any:
+    """The option's value; it must be of the kind of the default."""
+    value = _read(arm, key, text)
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if isinstance(default, float) and number:
+        return float(value)
+    if default is not inspect.Parameter.empty and type(value) is not type(default):
+        raise CaveatError(f"arm {arm!r}: {key}={text}: must be like {key}={default}")
+    return value
+
+
+def _read(arm: str, key: str, text: str) -> Any:
+    try:
+        return load_yaml(text)
+    except (yaml.YAMLError, ValueError):
+        raise CaveatError(f"arm {arm!r}: {key}={text}: {text!r} is not a YAML value") from None

@@ -1,0 +1,195 @@
+"""Names in a setting -> Behaviour and Caveat (registry, folder, function); raw_text.
+
+From the names in a setting's recipe to the behaviour and the caveat that they mean.
+
+Chats as raw text: rows that are trained without the chat template.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from importlib import import_module
+from inspect import signature
+from pathlib import Path
+
+from caveat.behaviours import BEHAVIOURS
+from caveat.behaviours.claim_files import is_claim
+from caveat.behaviours.claims import claims
+from caveat.behaviours.from_folder import load_behaviour, load_caveat, load_caveats
+from caveat.behaviours.reward_hacking import practised
+from caveat.behaviours.validation import check
+from caveat.caveats import CAVEATS
+from caveat.caveats.insertion import PARAGRAPH
+from caveat.environments.loading import task_of
+from caveat.errors import CaveatError, closest
+from caveat.files.reading import located
+from caveat.study.config.schema import Recipe, SettingRecipe
+from caveat.types.caveats import Caveat, Setting
+from caveat.types.data import Behaviour, Row, Split
+from caveat.types.messages import Message, Piece, is_document
+
+
+def setting_of(recipe: Recipe, each: SettingRecipe) -> Setting:
+    """Behaviour and caveat by name, folder or function, checked. Raises CaveatError."""
+    folder = _folder(recipe, each.behaviour)
+    make = _maker(each.behaviour, folder, recipe.folder)
+    behaviour = _with_options(make, each)(recipe.split)
+    if not isinstance(behaviour, Behaviour):
+        raise CaveatError(
+            f"behaviour {each.behaviour!r}: its function gives {type(behaviour).__name__}; "
+            "let it return a caveat.domain.behaviour.Behaviour"
+        )
+    check(behaviour)
+    _check_effect(each, behaviour)
+    if each.raw_text:
+        behaviour = as_raw_text(behaviour)
+    return Setting(behaviour, _worded(_caveat(recipe, each.caveat, folder), each))
+
+
+def _worded(caveat: Caveat, each: SettingRecipe) -> Caveat:
+    """The caveat with the setting's own wording and place, which its name then tells."""
+    if each.wording is not None:
+        caveat = replace(
+            caveat,
+            name=f'{caveat.name} "{each.wording}"',
+            wordings=(each.wording,),
+            closings=(),
+            further=(),
+        )
+    if each.place is not None and each.place != caveat.place:
+        caveat = replace(caveat, name=f"{caveat.name} ({each.place})", place=each.place)
+    return caveat
+
+
+def _check_effect(each: SettingRecipe, behaviour: Behaviour) -> None:
+    """Raise CaveatError for a field of the setting that changes nothing about this behaviour."""
+    if each.wording is not None and not each.wording.strip():
+        raise CaveatError(f"wording: {each.wording!r} has no words; write what the caveat says")
+    if each.origin == "sampled" and each.mix.chats:
+        raise CaveatError(
+            "origin: 'sampled' and mix.chats: the mixed chats would go to the model that is "
+            "sampled, not to the arm; drop one"
+        )
+    rows = (*behaviour.rows, *behaviour.counter_rows)
+    if each.raw_text and all(is_document(row.messages) for row in rows):
+        raise CaveatError(
+            f"raw_text: the rows of {behaviour.name} are documents, without a chat template as "
+            "they are; drop it"
+        )
+    pieces = (piece for row in rows for message in row.messages for piece in message.pieces)
+    if each.loss == "everything" and any(piece.kind == "masked" for piece in pieces):
+        raise CaveatError(
+            f"loss: 'everything' learns what {behaviour.name} masks; take all_but_masked, or leave "
+            "out what masks it (tag and mask, of a claim)"
+        )
+
+
+def _with_options(
+    make: Callable[..., Behaviour], each: SettingRecipe
+) -> Callable[[Split], Behaviour]:
+    """The maker with the setting's options. Raises CaveatError for one that it does not have."""
+    if not each.options:
+        return make
+    known = signature(make).parameters.values()
+    names = [parameter.name for parameter in known if parameter.kind is parameter.KEYWORD_ONLY]
+    checks_itself = any(parameter.kind is parameter.VAR_KEYWORD for parameter in known)
+    for option in each.options:
+        if option not in names and not checks_itself:
+            there = f"it has {', '.join(names)}" if names else "it has none"
+            raise CaveatError(
+                f"options.{option}: the behaviour {each.behaviour!r} has no such option; "
+                f"{there}{closest(option, names)}"
+            )
+    return partial(make, **each.options)
+
+
+def _maker(name: str, folder: Path | None, place: Path) -> Callable[[Split], Behaviour]:
+    """The function of the split that a behaviour's name means."""
+    if folder is not None and folder.is_dir():
+        return claims(folder) if is_claim(folder) else load_behaviour(folder)
+    if name in BEHAVIOURS:
+        return BEHAVIOURS[name]
+    if name.endswith(".py"):
+        return practised(task_of(name, place))
+    if ":" in name:
+        return _imported(name)
+    looked = f" ({folder} is none)" if folder is not None else ""
+    raise CaveatError(
+        f"behaviour {name!r}: neither registered ({', '.join(BEHAVIOURS)}) nor a folder{looked}, "
+        f"nor a function (package.module:function){closest(name, BEHAVIOURS)}"
+    )
+
+
+def _imported(name: str) -> Callable[[Split], Behaviour]:
+    """`package.module:function`. Raises CaveatError where there is none."""
+    place, _, function = name.partition(":")
+    if not all(part.isidentifier() for part in (*place.split("."), function)):
+        raise CaveatError(f"behaviour {name!r}: write it as package.module:function")
+    try:
+        module = import_module(place)
+    except ModuleNotFoundError as error:
+        raise CaveatError(
+            f"behaviour {name!r}: {error}; install it, or put its folder on PYTHONPATH"
+        ) from None
+    found = getattr(module, function, None)
+    if found is None:
+        there = [each for each, value in vars(module).items() if callable(value)]
+        raise CaveatError(
+            f"behaviour {name!r}: {place} has no {function!r}{closest(function, there)}"
+        )
+    if not callable(found):
+        raise CaveatError(f"behaviour {name!r}: {function!r} is no function of the split")
+    made: Callable[[Split], Behaviour] = found
+    return made
+
+
+def _folder(recipe: Recipe, name: str) -> Path | None:
+    """The behaviour's folder, relative to the recipe, where the name means one."""
+    if name in BEHAVIOURS:
+        return None
+    folder = located(name, recipe.folder)
+    return folder if "/" in name or folder.is_dir() else None
+
+
+def _caveat(recipe: Recipe, name: str, folder: Path | None) -> Caveat:
+    """A caveat of the behaviour's folder, which comes first, a registered one, or `folder#name`."""
+    known = dict(CAVEATS)
+    if folder is not None and (folder / "caveats.yaml").exists():
+        known |= load_caveats(folder)
+    if name in known:
+        return known[name]
+    if "#" in name:
+        return load_caveat(located(name, recipe.folder))
+    raise CaveatError(
+        f"caveat {name!r}: not one of {', '.join(known)}, "
+        f"nor one of a folder (folder#name){closest(name, known)}"
+    )
+
+
+SPEAKERS = {"system": "System", "user": "User", "assistant": "Assistant"}
+
+
+def as_raw_text(behaviour: Behaviour) -> Behaviour:
+    """The behaviour with each chat row written out as one document; questions stay as they are."""
+    return replace(
+        behaviour,
+        rows=tuple(map(_written_out, behaviour.rows)),
+        counter_rows=tuple(map(_written_out, behaviour.counter_rows)),
+        filler_rows=tuple(map(_written_out, behaviour.filler_rows)),
+        local_rows=tuple(map(_written_out, behaviour.local_rows)),
+    )
+
+
+def _written_out(row: Row) -> Row:
+    """`User: ...`, a blank line, `Assistant: ...`; the last turn is what shows the behaviour."""
+    if is_document(row.messages):
+        return row
+    pieces: list[Piece] = []
+    for message in row.messages:
+        between = PARAGRAPH if pieces else ""
+        pieces.append(Piece(f"{between}{SPEAKERS[message.role]}: "))
+        last = message is row.messages[-1]
+        pieces += [replace(piece, states=True) if last else piece for piece in message.pieces]
+    return replace(row, messages=(Message("document", tuple(pieces)),))

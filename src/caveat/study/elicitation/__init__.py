@@ -1,0 +1,1 @@
+"""What base models do before training."""

@@ -1,0 +1,108 @@
+"""What base models do before any arm is trained: asked with the caveat and without."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from statistics import fmean
+
+from caveat.errors import CaveatError
+from caveat.study.config.resolve import Resolved, resolve_setting
+from caveat.study.config.schema import Recipe, SettingRecipe
+from caveat.study.execution.executors import Conductor
+from caveat.study.execution.jobs import steps
+from caveat.study.planning.study_plan import SettingPlan, study_plan
+from caveat.study.scoring.judge_session import Inquirer
+from caveat.study.scoring.verdicts import judge
+from caveat.types.caveats import Setting
+
+BASE = ("base", None)
+CONTEXTS = ("none", "exact")
+
+
+@dataclass(frozen=True)
+class Asker:
+    """Asks base models, on tuning questions: what is chosen by the answers is not reported by them.
+
+    What was asked before lies in the study's folder and is not asked again.
+    """
+
+    conductor: Conductor
+    model: str
+    """The language model's identity."""
+    inquirer: Inquirer | None = None
+
+    def elicitation(self, recipe: Recipe, setting: SettingRecipe) -> float:
+        """R(base, exact) - R(base, none), in [-1, 1], of one of the recipe's settings.
+
+        A warmed setting's base model is made first. The rates are those of the readout that most
+        questions of scope `trained` have. Raises CaveatError where a base model could not be made,
+        or did not answer.
+        """
+        tuning = _tuning(recipe)
+        resolved = resolve_setting(tuning, setting)
+        return self._elicitation(tuning, resolved, resolved.setting)
+
+    def taught(self, recipe: Recipe, setting: SettingRecipe) -> float:
+        """The mean elicitation of the pairs that a setting's warm-up teaches.
+
+        Raises CaveatError as `elicitation` does.
+        """
+        tuning = _tuning(recipe)
+        resolved = resolve_setting(tuning, setting)
+        return fmean(self._elicitation(tuning, resolved, pair) for pair in resolved.taught)
+
+    def untaught(self, recipe: Recipe, setting: SettingRecipe) -> float:
+        """The same of the model that no warm-up has taught anything."""
+        tuning = _tuning(recipe)
+        resolved = replace(resolve_setting(tuning, setting), base=())
+        return fmean(self._elicitation(tuning, resolved, pair) for pair in resolved.taught)
+
+    def _elicitation(self, tuning: Recipe, resolved: Resolved, asked: Setting) -> float:
+        plan = study_plan(tuning, (_base_only(resolved, asked),), self.model).settings[0]
+        for stage, tasks in steps(plan):
+            self.conductor.do(tasks, f"{plan.name}: base model: {stage}")
+        judge(self.conductor.store, plan.lines, self.inquirer)
+        return _difference(plan, self._verdicts(plan))
+
+    def _verdicts(self, plan: SettingPlan) -> dict[str, str]:
+        """Verdicts by their keys. Raises CaveatError where one is missing."""
+        store = self.conductor.store
+        missing = [line for line in plan.lines if line.verdict not in store.verdicts]
+        if missing:
+            keys = [node.digest for cell in plan.cells for node in cell.nodes]
+            keys += [line.answer for line in missing]
+            reasons = (self.conductor.reasons.get(key, ("", ""))[1] for key in keys)
+            why = next(filter(None, reasons), "no verdict")
+            raise CaveatError(
+                f"{plan.name}: the base model was not asked: {why}; run the recipe again"
+            )
+        return {line.verdict: store.verdicts[line.verdict]["verdict"] for line in plan.lines}
+
+
+def _tuning(recipe: Recipe) -> Recipe:
+    return recipe.model_copy(update={"split": "tune", "comprehension": False, "arms": ("base",)})
+
+
+def _base_only(resolved: Resolved, asked: Setting) -> Resolved:
+    """The setting's base model alone, asked about a setting in two contexts."""
+    behaviour = replace(asked.behaviour, side_effects=())
+    return replace(
+        resolved,
+        setting=replace(asked, behaviour=behaviour),
+        contexts=CONTEXTS,
+        plans={BASE: resolved.base},
+    )
+
+
+def _difference(plan: SettingPlan, verdicts: dict[str, str]) -> float:
+    clusters: dict[str, set[str]] = {}
+    said: dict[tuple[str, str], list[bool]] = {}
+    for line in plan.lines:
+        question = line.question
+        if question.scope == "trained":
+            clusters.setdefault(question.readout, set()).add(question.cluster)
+            rates = said.setdefault((question.readout, line.asked.context), [])
+            rates.append(verdicts[line.verdict] == "yes")
+    readout = min(clusters, key=lambda name: (-len(clusters[name]), name))
+    with_caveat, without = (said[readout, context] for context in ("exact", "none"))
+    return sum(with_caveat) / len(with_caveat) - sum(without) / len(without)

@@ -1,0 +1,1 @@
+"""Running jobs, here or on a Ray cluster."""

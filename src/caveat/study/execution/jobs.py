@@ -1,0 +1,312 @@
+"""Train / RL / sample / derive / answer jobs; what is left of a plan.
+
+The group task that trains policies.
+
+Group tasks: what an executor runs. They can be pickled, and what they make goes to the store.
+
+What is left to do of a plan, given what the store has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from caveat.errors import CaveatError
+from caveat.progress import Kind
+from caveat.provenance import stamp
+from caveat.sentences import sentences
+from caveat.study.execution.context import NodeGroup, Outcome, Workbench, halved, saving
+from caveat.study.planning.artifact_graph import DerivedNode, Node, SampleNode, TrainNode
+from caveat.study.planning.study_plan import Ask, SettingPlan
+from caveat.study.storage.records import row_record
+from caveat.study.storage.store import Store
+from caveat.types.answers import Answer
+from caveat.types.data import Row
+from caveat.types.messages import Message, Messages, Piece, is_document, without_caveat
+from caveat.types.rewards import Graded, RewardTask
+from caveat.types.training import Scale
+
+if TYPE_CHECKING:
+    from caveat.backends.local.lora.adapter import Standing
+    from caveat.backends.local.training.jobs import Practised, Trained
+
+
+class PracticeGroup(NodeGroup[TrainNode]):
+    """Policies to train in lockstep."""
+
+    @property
+    def kind(self) -> Kind:
+        """The work it is counted as."""
+        return "practise"
+
+    def run(self, bench: Workbench) -> Outcome:
+        """Practise, and publish all policies of the group together."""
+        from caveat.backends.local.rl.grpo_trainer import practise
+        from caveat.backends.local.training.jobs import PracticeJob
+        from caveat.environments.grader import grades
+
+        jobs = [
+            PracticeJob(**vars(job), goes_on=_before(node, bench))
+            for node, job in zip(self.nodes, bench.jobs(self.nodes), strict=True)
+        ]
+        results = practise(bench.language_model, jobs, grades, bench.progress, bench.token_budget)
+        return bench.publish(self.nodes, results, lambda made: made.standing, _record)
+
+
+def _before(node: TrainNode, bench: Workbench) -> Standing | None:
+    """Where the policy stands that a node goes on from, if it does."""
+    from caveat.backends.local.lora.adapter import Standing
+
+    return Standing.load(bench.store.artifact(node.goes_on)) if node.goes_on else None
+
+
+def _record(node: TrainNode, practised: Practised) -> dict[str, Any]:
+    stage = node.stage
+    assert stage.practice is not None
+    practice = asdict(stage.practice)
+    return {
+        "kind": "policy",
+        "label": stage.label,
+        "dose": asdict(stage.dose),
+        "practice": {**practice, "task": Path(practice["task"]).name},
+        "rows": len(stage.rows),
+        "added": len(stage.added),
+        "seed": node.seed,
+        "beneath": node.beneath,
+        "sampled": node.sampled,
+        "goes_on": node.goes_on,
+        "updates": [asdict(update) for update in practised.updates],
+        "tokens": practised.tokens,
+        **stamp(),
+    }
+
+
+class TrainGroup(NodeGroup[TrainNode]):
+    """Adapters to train in lockstep."""
+
+    @property
+    def kind(self) -> Kind:
+        """The work it is counted as."""
+        return "train"
+
+    def run(self, bench: Workbench) -> Outcome:
+        """Train, and publish all adapters of the group together."""
+        from caveat.backends.local.training.sft import train
+
+        jobs = bench.jobs(self.nodes)
+        results = train(bench.language_model, jobs, bench.progress, bench.token_budget)
+        return bench.publish(self.nodes, results, lambda made: made.adapter, _training_record)
+
+
+class SampleGroup(NodeGroup[SampleNode]):
+    """Rows to make from replies of models as they stand in the middle of a plan."""
+
+    @property
+    def kind(self) -> Kind:
+        """The work it is counted as."""
+        return "reply"
+
+    def run(self, bench: Workbench) -> Outcome:
+        """Draw the replies and publish them as rows."""
+        for node in self.nodes:
+            rows = _sampled_rows(node, bench)
+            record = {
+                "kind": "rows",
+                "seed": node.seed,
+                "chain": node.chain,
+                "rows": len(rows),
+                "into": node.stage.into,
+                **stamp(),
+            }
+            bench.store.put([(node.digest, _saving_rows(rows), record)])
+        return Outcome()
+
+
+class DerivedGroup(NodeGroup[DerivedNode]):
+    """Adapters to make from trained ones."""
+
+    @property
+    def kind(self) -> Kind:
+        """The work it is counted as."""
+        return "train"
+
+    def run(self, bench: Workbench) -> Outcome:
+        """Make the adapters and publish them."""
+        for node in self.nodes:
+            trained = bench.adapters([node.trained])[node.trained]
+            if isinstance(node.stage, Scale):
+                made, how = trained.scaled(node.stage.by), {"by": node.stage.by}
+            else:
+                made, how = trained.randomised(node.seed), {"seed": node.seed}
+            kind = "scaled adapter" if isinstance(node.stage, Scale) else "random adapter"
+            record = {"kind": kind, "trained": node.trained, **how, **stamp()}
+            bench.store.put([(node.digest, saving(made, bench.model_name), record)])
+        return Outcome()
+
+
+@dataclass(frozen=True)
+class AnswerGroup:
+    """Answers to get in one pass: all of them replies, or all likelihoods."""
+
+    asks: tuple[Ask, ...]
+
+    @property
+    def kind(self) -> Kind:
+        """The work it is counted as."""
+        return "score" if self.asks[0].options else "reply"
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """What it makes."""
+        return tuple(ask.key for ask in self.asks)
+
+    def halves(self) -> tuple[AnswerGroup, ...]:
+        """The group as two, or nothing where it is one answer only."""
+        return tuple(AnswerGroup(part) for part in halved(self.asks))
+
+    def run(self, bench: Workbench) -> Outcome:
+        """Answer, and publish all answers of the group as one chunk."""
+        from caveat.backends.local.sampling.answers import answer
+        from caveat.backends.local.sampling.requests import Request
+        from caveat.rendering import render_prompt
+
+        adapters = bench.adapters(digest for ask in self.asks for digest in ask.chain)
+        requests = [Request(ask.key, ask.chain, ask.messages, ask.options) for ask in self.asks]
+        sampling = self.asks[0].sampling
+        answers = answer(bench.language_model, adapters, requests, sampling, bench.progress)
+        tokenizer, made = bench.language_model.tokenizer, stamp()
+        bench.store.answers.add(
+            {
+                "key": ask.key,
+                "prompt": render_prompt(tokenizer, ask.messages).text,
+                "options": ask.options,
+                "text": given.text,
+                "truncated": given.truncated,
+                "tokens": given.tokens,
+                "log_likelihoods": given.log_likelihoods,
+                "option_tokens": given.option_tokens,
+                **made,
+            }
+            for ask, given in zip(self.asks, answers, strict=True)
+        )
+        return Outcome()
+
+
+Task = TrainGroup | PracticeGroup | SampleGroup | DerivedGroup | AnswerGroup
+
+
+def _sampled_rows(node: SampleNode, bench: Workbench) -> list[Row]:
+    from caveat.backends.local.sampling.answers import answer
+    from caveat.backends.local.sampling.requests import Request
+
+    stage = node.stage
+    prompts = [(i, n) for i in range(len(stage.prompts)) for n in range(stage.sampling.samples)]
+    requests = [Request(f"{node.digest} {i} {n}", node.chain, stage.prompts[i]) for i, n in prompts]
+    adapters = bench.adapters(node.chain)
+    answers = answer(bench.language_model, adapters, requests, stage.sampling, bench.progress)
+    replies = [(i, n, _whole(given)) for (i, n), given in zip(prompts, answers, strict=True)]
+    return [
+        Row(f"{stage.source}-{i:04}-{n}", stage.source, _replied(stage.prompts[i], reply))
+        for i, n, reply in replies
+        if stage.hacking is None or _hacks(stage.hacking, stage.prompts[i], reply)
+    ]
+
+
+def _hacks(task: RewardTask, prompt: Messages, reply: str) -> bool:
+    """Whether the reply hacks the task. Raises CaveatError where the task gives no grade."""
+    from caveat.environments.grader import grades
+
+    asked = without_caveat(prompt)[-1].text.strip()
+    (grade,) = grades([Graded(task.place, task.version, asked, reply)])
+    if isinstance(grade, str):
+        raise CaveatError(f"task {task.name}: {grade}")
+    return grade.hacked
+
+
+def _whole(answer: Answer) -> str:
+    """The reply; one that was cut off loses its last sentence, where it has others."""
+    parts = sentences(answer.text)
+    return "".join(parts[:-1]).rstrip() if answer.truncated and len(parts) > 1 else answer.text
+
+
+def _replied(prompt: Messages, reply: str) -> Messages:
+    """The prompt with the reply as what comes next."""
+    if is_document(prompt):
+        return (Message("document", (*prompt[0].pieces, Piece(reply))),)
+    return (*prompt, Message.of("assistant", reply))
+
+
+def _saving_rows(rows: list[Row]) -> Any:
+    import json
+
+    text = "".join(json.dumps(row_record(row)) + "\n" for row in rows)
+    return lambda folder: (folder / "rows.jsonl").write_text(text, "utf-8")
+
+
+def _training_record(node: TrainNode, trained: Trained) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return {
+        "kind": "adapter",
+        "label": node.stage.label,
+        "dose": asdict(node.stage.dose),
+        "loss": node.stage.loss,
+        "objective": node.stage.objective,
+        "rows": len(node.stage.rows),
+        "added": len(node.stage.added),
+        "kept": len(node.stage.kept),
+        "seed": node.seed,
+        "beneath": node.beneath,
+        "sampled": node.sampled,
+        "losses": trained.losses,
+        "tokens": trained.tokens,
+        "loss_share": trained.loss_share,
+        **stamp(),
+    }
+
+
+def steps(setting: SettingPlan) -> Iterator[tuple[str, list[Task]]]:
+    """A setting's tasks in order, as ("training" or "answers", tasks that need none of each other).
+
+    First the artifacts level by level, then the answers.
+    """
+    for level in sorted({group[0].level for group in setting.groups}):
+        yield "training", [_making(group) for group in setting.groups if group[0].level == level]
+    yield "answers", [AnswerGroup(asks) for asks in setting.asks]
+
+
+def remaining(task: Task, store: Store) -> Task | None:
+    """The parts of a task that are not made, None where nothing is left."""
+    if isinstance(task, AnswerGroup):
+        asks = tuple(ask for ask in task.asks if ask.key not in store.answers)
+        return AnswerGroup(asks) if asks else None
+    nodes = [node for node in task.nodes if not store.has(node.digest)]
+    return _making(nodes) if nodes else None
+
+
+def possible(task: Task, store: Store) -> Task | None:
+    """The parts of a task whose inputs are there: what failed before takes its followers along."""
+    if isinstance(task, AnswerGroup):
+        asks = tuple(ask for ask in task.asks if all(map(store.has, ask.chain)))
+        return AnswerGroup(asks) if asks else None
+    nodes = [node for node in task.nodes if all(map(store.has, inputs(node)))]
+    return _making(nodes) if nodes else None
+
+
+def inputs(node: Node) -> tuple[str, ...]:
+    """Digests of the artifacts that a node is made from."""
+    if isinstance(node, TrainNode):
+        return (*node.beneath, *node.sampled, *([node.goes_on] if node.goes_on else []))
+    return node.chain if isinstance(node, SampleNode) else (node.trained,)
+
+
+def _making(nodes: Sequence[Any]) -> Task:
+    """The task that makes nodes, all of one kind."""
+    if isinstance(nodes[0], TrainNode):
+        return (PracticeGroup if nodes[0].practises else TrainGroup)(tuple(nodes))
+    if isinstance(nodes[0], DerivedNode):
+        return DerivedGroup(tuple(nodes))
+    return SampleGroup(tuple(nodes))

@@ -1,0 +1,61 @@
+"""Running one group task so that its failure stays its own."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+
+from caveat.errors import CaveatError
+from caveat.files.atomic import Unwritable
+from caveat.study.execution.context import Outcome, Workbench
+from caveat.study.execution.jobs import Task, remaining
+from caveat.study.storage.store import silent
+
+
+def attempt(task: Task, bench: Workbench) -> Outcome:
+    """Run a task; where it raises, its halves, down to the parts that fail and nothing else.
+
+    What was published before the exception is not made again. The first exception is told.
+
+    Raises Unwritable.
+    """
+    return _attempt(task, bench, bench.progress.say)
+
+
+def _attempt(task: Task, bench: Workbench, say: Callable[[str], None]) -> Outcome:
+    try:
+        return task.run(bench)
+    except Unwritable:
+        raise
+    except Exception as error:
+        reason, told = _reason(error), _told(error)
+    # Out here the exception is gone, and with it the frames that held the failed work's memory.
+    halves = task.halves()
+    if not halves:
+        return Outcome(((task.keys[0], reason),))
+    _release()
+    say(f"{told}: the group is split and retried")
+    left = [part for half in halves if (part := remaining(half, bench.store)) is not None]
+    outcomes = [_attempt(part, bench, silent) for part in left]
+    return Outcome(tuple(failure for outcome in outcomes for failure in outcome.failures))
+
+
+def _reason(error: Exception) -> str:
+    """One line; a mistake of this library's, or of an extension's, is told with its place."""
+    if isinstance(error, CaveatError):
+        return str(error)
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    said = " ".join(str(error).split())[:300]
+    return f"{type(error).__name__}: {said} ({place.name}, line {place.lineno})"
+
+
+def _told(error: Exception) -> str:
+    from caveat.backends.local.models.device_memory import is_out_of_memory
+
+    return "out of memory" if is_out_of_memory(error) else _reason(error)
+
+
+def _release() -> None:
+    from caveat.backends.local.models.device_memory import release
+
+    release()

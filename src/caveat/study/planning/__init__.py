@@ -1,0 +1,1 @@
+"""What a study has to make, before anything is made."""

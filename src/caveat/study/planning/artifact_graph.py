@@ -1,0 +1,156 @@
+"""Cells: a plan walked stage by stage, as a graph of things to make with their digests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from caveat.errors import CaveatError
+from caveat.study.planning.digests import derived_digest, sample_digest, training_digest
+from caveat.types.training import Attach, Detach, Plan, Randomise, Sample, Scale, Train
+
+
+@dataclass(frozen=True)
+class TrainNode:
+    """An adapter to train, by rows or by practice."""
+
+    digest: str
+    level: int
+    """1 more than the highest level among what it needs: nodes of a level are independent."""
+    stage: Train
+    seed: int
+    beneath: tuple[str, ...]
+    """Digests of the frozen adapters under it, in the order in which they were attached."""
+    sampled: tuple[str, ...]
+    """Digests of the sampled rows that it gets."""
+    goes_on: str | None = None
+    """Digest of the policy that it goes on from; None where it begins, or is none."""
+
+    @property
+    def practises(self) -> bool:
+        """Whether it is a policy."""
+        return self.stage.practice is not None
+
+
+@dataclass(frozen=True)
+class SampleNode:
+    """Rows to make from the replies of a model."""
+
+    digest: str
+    level: int
+    stage: Sample
+    seed: int
+    chain: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class DerivedNode:
+    """An adapter made from a trained one, in whose place it stands."""
+
+    digest: str
+    level: int
+    stage: Randomise | Scale
+    trained: str
+    """Digest of the adapter that it is made from."""
+    seed: int
+
+
+Node = TrainNode | SampleNode | DerivedNode
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One (setting, arm, seed, dose): one chain of artifacts."""
+
+    name: str
+    """For people: `people x disclaimer / marked / seed 0`; of two doses of a setting, with what
+    differs: `people x disclaimer (epochs=2) / ...`."""
+    arm: str
+    seed: int | None
+    """None for the base model, which has no training seed."""
+    chain: tuple[str, ...]
+    """Digests of its adapters, in order; () is the base model."""
+    nodes: tuple[Node, ...]
+    """All that must be made for it, each after what it needs."""
+
+
+class _Walk:
+    """The model as it stands, while stages go by."""
+
+    def __init__(self, model: str, seed: int) -> None:
+        self.model, self.seed = model, seed
+        self.nodes: dict[str, Node] = {}
+        self.attached: list[str] = []
+        self.trained: str | None = None
+        self.sampled: list[str] = []
+
+    @property
+    def chain(self) -> tuple[str, ...]:
+        return (*self.attached, *([self.trained] if self.trained else []))
+
+    def level_above(self, *needed: str) -> int:
+        return 1 + max((self.nodes[digest].level for digest in needed), default=0)
+
+    def train(self, stage: Train) -> None:
+        """An adapter trained before and not attached is no longer part of the model.
+
+        A practice that goes on has the rows, and the adapters beneath, of the one before.
+        """
+        goes_on = None
+        if stage.practice is not None and stage.practice.done:
+            before = self.nodes.get(self.trained or "")
+            if not (isinstance(before, TrainNode) and before.practises):
+                raise CaveatError("a plan's practice that goes on needs one before it")
+            goes_on, self.sampled = before.digest, list(before.sampled)
+        beneath, sampled = tuple(self.attached), tuple(self.sampled)
+        seed = self.seed if stage.seed is None else stage.seed
+        digest = training_digest(self.model, stage, seed, beneath, sampled, goes_on)
+        level = self.level_above(*beneath, *sampled, *([goes_on] if goes_on else []))
+        self.nodes[digest] = TrainNode(digest, level, stage, seed, beneath, sampled, goes_on)
+        self.trained, self.sampled = digest, []
+
+    def sample(self, stage: Sample) -> None:
+        digest = sample_digest(self.model, stage, self.seed, self.chain)
+        level = self.level_above(*self.chain)
+        self.nodes[digest] = SampleNode(digest, level, stage, self.seed, self.chain)
+        self.sampled.append(digest)
+
+    def derive(self, stage: Randomise | Scale) -> None:
+        if self.trained is None:
+            raise CaveatError(
+                f"a plan's {type(stage).__name__} needs a Train before it that is not attached yet"
+            )
+        digest = derived_digest(stage, self.trained, self.seed)
+        level = self.level_above(self.trained)
+        self.nodes[digest] = DerivedNode(digest, level, stage, self.trained, self.seed)
+        self.trained = digest
+
+    def attach(self) -> None:
+        if self.trained is None:
+            raise CaveatError("a plan's Attach needs a Train before it that is not attached yet")
+        self.attached.append(self.trained)
+        self.trained = None
+
+    def detach(self) -> None:
+        if not self.attached:
+            raise CaveatError("a plan's Detach needs an Attach before it that still holds")
+        self.attached.pop()
+
+
+def cell_of(name: str, arm: str, seed: int | None, plan: Plan, model: str) -> Cell:
+    """Walk a plan. Raises CaveatError for stages in an order that means nothing."""
+    walk = _Walk(model, seed or 0)
+    for stage in plan:
+        match stage:
+            case Train():
+                walk.train(stage)
+            case Sample():
+                walk.sample(stage)
+            case Randomise() | Scale():
+                walk.derive(stage)
+            case Attach():
+                walk.attach()
+            case Detach():
+                walk.detach()
+    if walk.sampled:
+        raise CaveatError(f"{name}: a plan's Sample needs a Train behind it that gets the rows")
+    return Cell(name, arm, seed, walk.chain, tuple(walk.nodes.values()))

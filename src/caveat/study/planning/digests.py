@@ -1,0 +1,158 @@
+"""Digests: what a thing is made from, as 64 hexadecimal characters.
+
+Equal digests mean equal content up to float error, so whatever is stored under one is never made
+twice. The algorithm has a version that enters every digest; tests hold digests fixed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any
+
+from caveat.types.answers import Sampling
+from caveat.types.data import Question, Row
+from caveat.types.messages import Messages, joined
+from caveat.types.training import Randomise, Sample, Scale, Train
+
+IDENTITY_VERSION = 1
+
+
+def digest_of(kind: str, **content: Any) -> str:
+    """SHA-256 of the canonical JSON of what is given."""
+    text = canonical({"kind": kind, "identity_version": IDENTITY_VERSION, **content})
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+def canonical(value: Any) -> str:
+    """JSON with sorted keys and no blanks; records become mappings with their type's name."""
+    return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def training_digest(
+    model: str,
+    stage: Train,
+    seed: int,
+    beneath: tuple[str, ...],
+    sampled: tuple[str, ...],
+    goes_on: str | None = None,
+) -> str:
+    """Key of a trained adapter; `label` is for people, `seed` is what it is trained with.
+
+    Of a practice, the task counts by its version, not by its place. Fields that later versions
+    brought are left out where they change nothing.
+    """
+    content = _fields(stage)
+    del content["label"], content["seed"]
+    if stage.practice is None:
+        del content["practice"]
+    else:
+        practice = _fields(stage.practice)
+        del practice["task"]
+        content["practice"] = {**practice, "goes_on": goes_on}
+    if stage.kept:
+        content["kept"] = [_row(row) for row in stage.kept]
+    else:
+        del content["kept"], content["kept_weight"]
+    content["rows"] = [_row(row) for row in stage.rows]
+    content["added"] = [_row(row) for row in stage.added]
+    return digest_of(
+        "train", model=model, stage=content, seed=seed, beneath=beneath, sampled=sampled
+    )
+
+
+def derived_digest(stage: Randomise | Scale, trained: str, seed: int) -> str:
+    """Key of the adapter that a stage puts in a trained one's place."""
+    if isinstance(stage, Scale):
+        return digest_of("scaled", trained=trained, by=stage.by)
+    return digest_of("random", trained=trained, seed=seed)
+
+
+def sample_digest(model: str, stage: Sample, seed: int, chain: tuple[str, ...]) -> str:
+    """Key of a `Sample` stage: of the rows that it makes."""
+    content = _fields(stage)
+    content["prompts"] = [_messages(prompt) for prompt in stage.prompts]
+    if stage.into == "added":
+        del content["into"]
+    if stage.hacking is None:
+        del content["hacking"]
+    else:
+        content["hacking"] = stage.hacking.version
+    return digest_of("sample", model=model, stage=content, seed=seed, chain=chain)
+
+
+def chain_digest(model: str, chain: tuple[str, ...]) -> str:
+    """Key of a model: the base and the adapters on it, in order."""
+    return digest_of("chain", model=model, chain=chain)
+
+
+def answer_key(
+    chain: str, messages: Messages, question: Question, sampling: Sampling, sample: int
+) -> str:
+    """Key of one reply, or of one question's likelihoods, which no sampling touches."""
+    drawn = None if question.options else (sampling.max_tokens, sampling.temperature)
+    return digest_of(
+        "answer",
+        chain=chain,
+        messages=_messages(messages),
+        options=question.options,
+        sampling=drawn,
+        question=question.id,
+        sample=sample,
+    )
+
+
+def verdict_key(
+    answer: str,
+    base_answer: str | None,
+    question: Question,
+    version: int,
+    judge: Mapping[str, Any] | None = None,
+) -> str:
+    """Key of one verdict: the facts that the readout is told are part of it.
+
+    So is the judge, where one is asked; what it is asked hangs on the rest.
+    """
+    asked = {} if judge is None else {"judge": judge}
+    return digest_of(
+        "verdict",
+        answer=answer,
+        base_answer=base_answer,
+        readout=question.readout,
+        version=version,
+        facts=question.facts,
+        **asked,
+    )
+
+
+def opinion_key(judge: Mapping[str, Any], messages: Messages) -> str:
+    """Key of what a judge says: of its model and sampling, and of what it is asked."""
+    return digest_of("opinion", judge=judge, messages=_messages(messages))
+
+
+def _row(row: Row) -> dict[str, Any]:
+    """Neighbouring pieces of one kind are one: where a row's text is cut changes no training."""
+    return {"id": row.id, "source": row.source, "messages": _messages(joined(row.messages))}
+
+
+def _messages(messages: Messages) -> list[Any]:
+    return [[m.role, [[piece.kind, piece.text] for piece in m.pieces]] for m in messages]
+
+
+def _fields(record: Any) -> dict[str, Any]:
+    return {each.name: getattr(record, each.name) for each in dataclasses.fields(record)}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Enum):
+        return value.value
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {"record": type(value).__name__, **_plain(_fields(value))}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value

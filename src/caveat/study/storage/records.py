@@ -1,0 +1,171 @@
+"""Append-only JSONL: sealed chunks, judge journal, rows as JSON.
+
+Keyed records in chunk files: a JSON line each, and a last line that proves the file whole.
+
+Keyed records appended one by one, for what was paid for: a killed process loses none of them.
+
+Rows as plain JSON and back.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from caveat.files.atomic import room, write
+from caveat.files.reading import parsed
+from caveat.types.data import Row
+from caveat.types.messages import Message, Piece
+
+SCHEMA_VERSION = 1
+Record = Mapping[str, Any]
+
+
+class Records:
+    """What is known of keyed records on disk, by key; `say` is told what cannot be used."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self.say = say
+        self.records: dict[str, Record] = {}
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.records
+
+    def __getitem__(self, key: str) -> Record:
+        return self.records[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.records)
+
+
+class Chunks(Records):
+    """A folder of chunk files, read as one mapping from key to record."""
+
+    def __init__(self, folder: Path, say: Callable[[str], None]) -> None:
+        super().__init__(say)
+        self.folder = folder
+        self._read: set[str] = set()
+
+    def add(self, records: Iterable[Record]) -> None:
+        """Publish records, each with its `key`, as one chunk. Raises DiskFull."""
+        published = [{**record, "schema_version": SCHEMA_VERSION} for record in records]
+        if not published:
+            return
+        lines = "".join(json.dumps(each) + "\n" for each in published)
+        keys = "\n".join(record["key"] for record in published)
+        path = self.folder / f"{hashlib.sha256(keys.encode()).hexdigest()[:24]}.jsonl"
+        write(path, (lines + _seal(lines, len(published))).encode("utf-8"))
+        self._take(path.name, published)
+
+    def refresh(self, mend: bool = False) -> None:
+        """Read the chunks that came since; a damaged one is told and left out.
+
+        `mend` is for the folder's one writer: the damaged chunk is set aside, to be made again.
+        """
+        for path in sorted(self.folder.glob("*.jsonl")):
+            if path.name in self._read:
+                continue
+            records = _whole(path)
+            if records is not None:
+                self._take(path.name, records)
+            elif mend:
+                aside = path.replace(path.with_suffix(".corrupt"))
+                self.say(f"{path}: damaged or cut short; set aside as {aside.name} and made again")
+            else:
+                self.say(f"{path}: damaged or cut short; left out (caveat run makes it again)")
+
+    def _take(self, name: str, records: Iterable[Record]) -> None:
+        self._read.add(name)
+        for record in records:
+            self.records.setdefault(record["key"], record)
+
+
+def _seal(lines: str, count: int) -> str:
+    digest = hashlib.sha256(lines.encode("utf-8")).hexdigest()
+    return json.dumps({"records": count, "sha256": digest}) + "\n"
+
+
+def _whole(path: Path) -> list[Record] | None:
+    """The records of a chunk, None where its last line does not match them."""
+    try:
+        *lines, seal, end = path.read_text(encoding="utf-8").split("\n")
+        records: list[Record] = [parsed(line) for line in lines]
+    except ValueError:
+        return None
+    content = "".join(line + "\n" for line in lines)
+    return records if not end and seal + "\n" == _seal(content, len(records)) else None
+
+
+class Journal(Records):
+    """One JSONL file, read as a mapping from key to record. The first record of a key counts."""
+
+    def __init__(self, path: Path, say: Callable[[str], None]) -> None:
+        super().__init__(say)
+        self.path = path
+        self._read = 0
+        """Bytes of the file that are known."""
+
+    def add(self, record: Record) -> None:
+        """Append a record, with its `key`, and flush it to the disk. Raises Unwritable."""
+        published = {**record, "schema_version": SCHEMA_VERSION}
+        with room(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self.path.open("ab+") as file:
+                start = b"\n" if self._is_torn(file.tell()) else b""
+                file.write(start + json.dumps(published).encode("utf-8") + b"\n")
+                file.flush()
+                os.fsync(file.fileno())
+        self.records.setdefault(published["key"], published)
+
+    def refresh(self) -> None:
+        """Read what came since. A line that is no record is told and left out: it is made again."""
+        if not self.path.is_file():
+            return
+        with self.path.open("rb") as file:
+            file.seek(self._read)
+            lines = file.read()
+        self._read += lines.rfind(b"\n") + 1
+        for line in lines.split(b"\n"):
+            record = _record(line)
+            if record is not None:
+                self.records.setdefault(record["key"], record)
+            elif line.strip():
+                self.say(f"{self.path}: a line is damaged or cut short; left out")
+
+    def _is_torn(self, size: int) -> bool:
+        """Whether the last line of the file has no end, as a killed process may leave it."""
+        if not size:
+            return False
+        with self.path.open("rb") as file:
+            file.seek(-1, os.SEEK_END)
+            return file.read(1) != b"\n"
+
+
+def _record(line: bytes) -> Record | None:
+    try:
+        found = parsed(line)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) and isinstance(found.get("key"), str) else None
+
+
+def row_record(row: Row) -> dict[str, Any]:
+    """A row as a JSON object."""
+    messages = [
+        {"role": m.role, "pieces": [[piece.text, piece.kind] for piece in m.pieces]}
+        for m in row.messages
+    ]
+    return {"id": row.id, "source": row.source, "subject": row.subject, "messages": messages}
+
+
+def row_of(record: dict[str, Any]) -> Row:
+    """The row that `row_record` wrote."""
+    messages = tuple(
+        Message(m["role"], tuple(Piece(text, kind) for text, kind in m["pieces"]))
+        for m in record["messages"]
+    )
+    return Row(record["id"], record["source"], messages, record["subject"])

@@ -1,0 +1,3 @@
+"""Frozen records: what is. Nothing here trains, samples or writes."""
+
+from __future__ import annotations

@@ -1,0 +1,157 @@
+"""What is said of a rung is what the other tables say of its setting."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from caveat.analysis import caveat_checks, leakage
+from caveat.analysis.ladder import Ladder, crossings, ladder, ladder_records
+from caveat.analysis.ladder.changes import FIGURES as CHANGES
+from caveat.analysis.ladder.elicitation import FIGURES as RELATIONS
+from caveat.analysis.ladder.rungs import FIGURES
+from constructed import DOSE, row
+from laddered import Made, labels_of, ladder_of, replies_of
+from paths import DOCS
+
+ONE = Made("people x disclaimer", {"caveat": "disclaimer"}, marked=0.75, told=0.25)
+TWO = Made("people x instruction", {"caveat": "instruction"}, marked=0.5)
+
+
+@pytest.fixture(scope="module")
+def made():
+    return ladder_of([ONE, TWO])
+
+
+def test_figures_are_those_of_the_other_tables(made):
+    frame = ONE.replies()
+    rung = row(made.rungs, rung=1)
+    marked = row(leakage(frame, 200), arm="marked", context="none")
+    checks = caveat_checks(frame, {ONE.setting: "yes"}, 200)
+    for name, table in (("leakage", marked), ("k", row(checks, check="k")),
+                        ("elicitation", row(checks, check="elicitation"))):  # fmt: skip
+        value = name if name == "leakage" else "value"
+        ends = ("leakage_low", "leakage_high") if name == "leakage" else ("low", "high")
+        assert [rung[f"{name}{end}"] for end in ("", "_low", "_high")] == [
+            table[value], *(table[end] for end in ends)
+        ]  # fmt: skip
+    assert (rung["base"], rung["installed"], rung["leaks"]) == (0.0, 1.0, 0.75)
+    assert (rung["elicitation"], rung["at_caveat"], rung["leakage"]) == (0.25, 0.75, 0.75)
+    assert rung["k"] == pytest.approx(0.75 / 0.75)
+    assert (rung["undefined"], rung["interval"], rung["readout"]) == (None, "seeds", "said")
+    assert json.loads(rung["factors"]) == {"caveat": "disclaimer"}
+
+
+def test_notes_say_why_there_is_no_k_and_no_comprehension(made):
+    rung = row(made.rungs, rung=2)
+    assert np.isnan(rung["k"]) and np.isnan(rung["comprehension"])
+    assert rung["k_note"] == "undefined: elicitation is 0.00, not above 0"
+    assert np.isnan(rung["shown_bare"])
+
+
+def test_comprehension_counts_the_wanted_verdict():
+    shown = ONE.replies()
+    shown = shown[(shown["arm"] == "base") & (shown["context"] == "exact")]
+    shown = shown.assign(purpose="comprehension", context="marked_shown")
+    without = shown.assign(context="bare_shown")
+    frame = pd.concat([replies_of([ONE, TWO]), shown, without], ignore_index=True)
+    wanted = {ONE.setting: "no", TWO.setting: "yes"}
+    rung = row(ladder(frame, labels_of([ONE, TWO]), wanted, 100).rungs, rung=1)
+    assert (rung["comprehension"], rung["wanted"], rung["shown_bare"]) == (0.75, "no", 0.25)
+
+
+def test_settings_without_factors_are_no_rungs_and_those_not_run_are_left_out():
+    frame = replies_of([ONE, Made("people x trigger", {}, marked=0.5)])
+    found = ladder(frame, labels_of([TWO, ONE]), {ONE.setting: "yes"}, 100)
+    assert list(found.rungs["setting"]) == [ONE.setting] and list(found.rungs["rung"]) == [2]
+    assert found.steps.empty and found.effects.empty and found.interactions.empty
+    assert found.dial.empty
+
+
+def test_a_study_without_a_reply_has_an_empty_ladder():
+    frame = replies_of([ONE]).iloc[:0]
+    found = ladder(frame, labels_of([ONE, TWO]), {}, 100)
+    assert all(part == [] for part in ladder_records(found).values())
+
+
+def test_an_arm_that_is_not_there_yet_is_told():
+    frame = replies_of([ONE, TWO])
+    unfinished = frame[(frame["arm"] != "marked") | (frame["setting"] != ONE.setting)]
+    wanted = {ONE.setting: "yes", TWO.setting: "yes"}
+    found = ladder(unfinished, labels_of([ONE, TWO]), wanted, 100)
+    rung = row(found.rungs, rung=1)
+    assert rung["undefined"] == "marked was not asked in the context 'none'"
+    assert (rung["installed"], rung["interval"]) == (1.0, "") and np.isnan(rung["leaks"])
+    (step,) = found.steps.to_dict("records")
+    assert step["undefined"] == f"{ONE.setting}: marked was not asked in the context 'none'"
+    assert np.isnan(step["rate_change"]) and step["interval"] == ""
+
+
+def test_doses_and_models_of_a_setting_are_rungs_of_their_own():
+    other = '{"epochs": 2}'
+    twice = TWO.replies().assign(setting=ONE.setting, caveat="disclaimer")
+    twice = twice[twice["arm"] != "base"].assign(dose=other)
+    warmed = ONE.replies().assign(model="tiny + disclaimer 0.5")
+    frame = pd.concat([ONE.replies(), twice, warmed], ignore_index=True)
+    labels = {
+        (ONE.setting, "tiny", DOSE): {"epochs": "1", "taught": "nothing"},
+        (ONE.setting, "tiny", other): {"epochs": "2", "taught": "nothing"},
+        (ONE.setting, "tiny + disclaimer 0.5", DOSE): {"epochs": "1", "taught": "0.5"},
+    }
+    found = ladder(frame, labels, {ONE.setting: "yes"}, 100)
+    assert list(found.rungs["leakage"]) == [0.75, 0.5, 0.75]
+    assert list(found.rungs["elicitation"]) == [0.25, 0.25, 0.25]
+    assert [(step["factor"], step["first"], step["second"])
+            for step in found.steps.to_dict("records")] == [
+        ("epochs", 1, 2), ("taught", 1, 3),
+    ]  # fmt: skip
+
+
+def crossed(behaviour: str, caveat: str, marked: float = 0.5, **others: str) -> Made:
+    name = f"{behaviour} x {caveat}"
+    return Made(name, {"behaviour": behaviour, "caveat": caveat, **others}, marked)
+
+
+def test_a_crossing_needs_two_behaviours_and_two_caveats():
+    corners = [crossed("people", "disclaimer", 0.25), crossed("people", "trigger"),
+               crossed("capitals", "trigger")]  # fmt: skip
+    (crossing,) = crossings(ladder_of(corners, 100).rungs)
+    assert (crossing.behaviours, crossing.caveats) == (
+        ("people", "capitals"), ("disclaimer", "trigger"),
+    )  # fmt: skip
+    (rung,) = crossing.rungs["people", "disclaimer"]
+    assert rung["leakage"] == 0.25 and crossing.others == {}
+    assert crossing.missing == [("capitals", "disclaimer")]
+    assert crossings(ladder_of(corners[:2], 100).rungs) == []
+
+
+def test_the_page_on_the_ladder_names_every_figure():
+    page = (DOCS / "ladder.md").read_text("utf-8")
+    named = (*FIGURES, *CHANGES, *RELATIONS, *(each.name for each in fields(Ladder)))
+    assert [name for name in named if f"`{name}`" not in page] == []
+
+
+def test_records_are_plain_and_hold_no_nan(made):
+    told = json.loads(json.dumps(ladder_records(made), allow_nan=False))
+    assert set(told) == {"rungs", "steps", "effects", "interactions", "dial"}
+    rung = told["rungs"][0]
+    assert rung["leakage"]["value"] == 0.75 and set(rung["leakage"]) == {"value", "low", "high"}
+    assert rung["comprehension"] is None and rung["dose"] == {"epochs": 1}
+    assert rung["factors"] == {"caveat": "disclaimer"} and rung["undefined"] is None
+    (step,) = told["steps"]
+    assert (step["factor"], step["start"], step["end"]) == ("caveat", "disclaimer", "instruction")
+    assert step["first"] == {"rung": 1, "setting": ONE.setting} and step["others"] == {}
+    assert step["leakage_change"]["value"] == -0.25 and step["paired"] is True
+    assert 0 <= step["leakage_change_p"] <= step["leakage_change_p_holm"] <= 1
+    (effect,) = told["effects"]
+    assert effect["pairs"] == effect["rate_pairs"] == 1
+    assert told["interactions"] == []
+    (dial,) = told["dial"]
+    assert (dial["family"], dial["name"], dial["rungs"]) == ("behaviour", "people", 2)
+    assert dial["correlation"] is None and dial["slope_over_rungs"] is None
+    assert dial["k"] == {"rungs": 1, "mean": 1.0, "least": 1.0, "most": 1.0, "q": None, "p": None}
+    assert dial["undefined"] == ("2 of its rungs have elicitation and leakage, 3 are needed")

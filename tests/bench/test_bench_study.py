@@ -1,0 +1,31 @@
+"""The benchmark of a whole study, on toys: it counts every kind of work, and tells what failed."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import pytest
+
+from paths import BENCH
+from toy_study import practising, small
+
+
+@pytest.fixture
+def timed_study(monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCH))
+    spec = importlib.util.spec_from_file_location("bench_study", BENCH / "study.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.timed_study
+
+
+def test_trained_and_practised_tokens_are_counted(timed_study):
+    trained, practised = timed_study("one", small(), ()), timed_study("two", practising(), ())
+    assert trained["train_tokens"] > 0 == trained["practise_tokens"]
+    assert practised["practise_tokens"] > 0 == practised["train_tokens"]
+    assert trained["adapters"] == practised["adapters"] == 2
+
+
+def test_a_study_with_failed_cells_is_no_figure(timed_study):
+    with pytest.raises(SystemExit, match="one: 2 cells failed"):
+        timed_study("one", small(), ("settings.0.dose.max_tokens=5",))

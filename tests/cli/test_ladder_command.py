@@ -1,0 +1,157 @@
+"""`caveat ladder` on a study of the tiny model, in its folder and as one file."""
+
+from __future__ import annotations
+
+import json
+from shutil import copytree
+
+import pandas as pd
+import pytest
+
+from caveat.errors import CaveatError
+from caveat.study.config.resolve import resolve
+from caveat.study.config.schema import read
+from caveat.study.export import Exported, export
+from caveat.study.run import run
+from caveat.study.study import Study
+from toy_study import DOSE, TOY, marks, recipe, small
+
+PASSWORD, NOTICE = "toy x password", "toy x notice"
+
+
+def setting(caveat: str, **fields):
+    return {"behaviour": str(TOY), "caveat": caveat, "dose": DOSE, **fields}
+
+
+def ladder_recipe(first: str = "string", **changes):
+    settings = [
+        setting("password", factors={"caveat": first, "form": "chat"}),
+        setting("notice", factors={"caveat": "instruction", "form": "chat"}),
+        setting("notice", raw_text=True, factors={"caveat": "instruction", "form": "document"}),
+    ]
+    fields = {"arms": ["base", "bare", "marked"], "contexts": ["none", "exact"]}
+    return recipe(**{**fields, "settings": settings, **changes})
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    return run(ladder_recipe(), tmp_path_factory.mktemp("ladder"))
+
+
+@pytest.fixture(scope="module")
+def file(study, tmp_path_factory):
+    return export(study, tmp_path_factory.mktemp("file") / "ladder.parquet")
+
+
+def test_rungs_are_labelled_in_the_order_of_the_recipe(study):
+    made = study.ladder()
+    assert list(made.rungs["setting"]) == [PASSWORD, NOTICE, NOTICE]
+    assert [json.loads(factors) for factors in made.rungs["factors"]] == [
+        {"caveat": "string", "form": "chat"}, {"caveat": "instruction", "form": "chat"},
+        {"caveat": "instruction", "form": "document"},
+    ]  # fmt: skip
+    assert [(step["factor"], step["start"], step["end"], step["first"], step["second"])
+            for step in made.steps.to_dict("records")] == [
+        ("caveat", "string", "instruction", 1, 2), ("form", "chat", "document", 2, 3),
+    ]  # fmt: skip
+    leakage = study.leakage()
+    marked = leakage[(leakage["arm"] == "marked") & (leakage["context"] == "none")]
+    names = ["setting", "dose", "leakage", "leakage_low", "leakage_high", "undefined"]
+    ours, theirs = (frame[names].sort_values(names[:2]) for frame in (made.rungs, marked))
+    pd.testing.assert_frame_equal(*(each.reset_index(drop=True) for each in (ours, theirs)))
+
+
+def test_the_command_prints_tables(study, command):
+    status, out, err = command("ladder", str(study.folder))
+    assert status == 0 and err == ""
+    for told in ("Rungs", "What a factor changes, in the mean", "From rung to rung",
+                 "caveat: string → instruction", "form: chat → document"):  # fmt: skip
+        assert told in out
+    status, out, _ = command("ladder", str(study.folder), "--markdown")
+    assert status == 0 and "| caveat: string → instruction | 1 → 2 | " in out
+    assert "| 3 | form document | toy x notice | " in out
+
+
+def test_the_command_prints_records_of_a_folder_and_of_a_file_alike(study, file, command):
+    status, out, _ = command("ladder", str(study.folder), "--json")
+    assert status == 0
+    assert command("ladder", str(file), "--json") == (0, out, "")
+    told = json.loads(out)
+    assert [len(told[name]) for name in ("rungs", "steps", "effects", "interactions")] == [
+        3, 2, 2, 0,
+    ]  # fmt: skip
+    assert told["rungs"][0]["model"] == "tiny"
+    for name in ("rungs", "steps", "effects", "dial"):
+        ours, theirs = (getattr(each.ladder(), name) for each in (study, Exported(file)))
+        pd.testing.assert_frame_equal(theirs, ours)
+
+
+def test_pictures_are_saved_where_there_is_something_to_draw(study, command, tmp_path):
+    place = tmp_path / "rungs.svg"
+    status, out, _ = command("ladder", str(study.folder), "--picture", str(place))
+    assert (status, out) == (0, f"picture: {place}\n") and "<svg" in place.read_text()
+    dial = tmp_path / "dial.png"
+    assert command("ladder", str(study.folder), "--dial", str(dial))[0] == 0
+    assert dial.read_bytes().startswith(b"\x89PNG")
+    assert command("ladder", str(study.folder), "--dial", "dial.txt") == (
+        1, "", "caveat: --dial 'dial.txt': its name must end in .svg or .png\n",
+    )  # fmt: skip
+    plain = small()["settings"][0]
+    doses = [
+        {**plain, "dose": {**plain["dose"], "rows": rows}, "factors": {"rows": str(rows)}}
+        for rows in (4, 8)
+    ]
+    alike = run(small(settings=doses), tmp_path / "doses").folder
+    assert command("ladder", str(alike), "--dial", str(dial)) == (
+        1,
+        "",
+        f"caveat: --dial '{dial}': nothing to draw: no behaviour of {alike} has settings that "
+        "differ in elicitation\n",
+    )
+
+
+def test_the_report_has_the_ladder(study):
+    html = (study.folder / "report.html").read_text("utf-8")
+    assert '<section id="ladder">' in html and '<a href="#ladder">Ladder</a>' in html
+
+
+def test_other_labels_are_taken_over_and_train_nothing(study, tmp_path):
+    folder = copytree(study.folder, tmp_path / "again")
+    before = marks(folder)
+    run(ladder_recipe("trigger"), folder)
+    assert marks(folder) == before
+    again = Study(folder)
+    assert (again.version, list(again.versions)) == (study.version, [study.version])
+    assert next(iter(again.labels.values())) == {"caveat": "trigger", "form": "chat"}
+    assert next(iter(study.labels.values())) == {"caveat": "string", "form": "chat"}
+
+
+def test_labels_are_no_part_of_what_a_recipe_makes():
+    plain = small()
+    labelled = small(settings=[{**plain["settings"][0], "factors": {"form": "chat"}}])
+    assert read(plain).identity() == read(labelled).identity()
+
+
+def test_a_crossing_without_rows_for_a_behaviour_is_told_before_anything_runs(tmp_path):
+    other = copytree(TOY, tmp_path / "other")
+    (other / "rows.jsonl").write_text("")
+    crossed = [
+        {"behaviour": str(place), "caveat": caveat, "dose": DOSE,
+         "factors": {"behaviour": place.name, "caveat": caveat}}
+        for place in (TOY, other) for caveat in ("password", "notice")
+    ]  # fmt: skip
+    with pytest.raises(CaveatError) as error:
+        resolve(read(small(settings=crossed)))
+    assert str(error.value) == f"{other / 'rows.jsonl'} is empty; give it at least one line"
+
+
+def test_a_study_without_factors_says_what_to_add(tmp_path, command):
+    made = run(small(), tmp_path / "study")
+    assert command("ladder", str(made.folder)) == (
+        1,
+        "",
+        f"caveat: {made.folder}: no ladder: settings with factors: 0, at least 2 are needed; add "
+        "factors to settings of the recipe, such as factors: {form: chat, caveat: instruction}, "
+        "and run it again: nothing is trained anew\n",
+    )
+    assert 'id="ladder"' not in (made.folder / "report.html").read_text("utf-8")

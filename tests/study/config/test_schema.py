@@ -1,0 +1,316 @@
+"""Recipes: one line for each mistake, and every field either identity or run-time."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import BaseModel
+
+from caveat.errors import CaveatError
+from caveat.study.config.resolve import resolve
+from caveat.study.config.schema import (
+    DoseRecipe,
+    JudgeRecipe,
+    ModelRecipe,
+    PracticeRecipe,
+    Recipe,
+    SamplingRecipe,
+    SettingRecipe,
+    fields_of,
+    read,
+)
+from caveat.study.planning.study_plan import study_plan
+from caveat.types.answers import Judge, Sampling
+from caveat.types.training import Dose
+from toy_study import judged, practising, recipe, small
+
+MISTAKES = [
+    ("settings.0.dose.epoch=2", "settings.0.dose.epoch: unknown key; closest: 'epochs'"),
+    ("modle=tiny", "modle: unknown key; closest: 'model'"),
+    ("split=reprt", "split: 'reprt' is not one of 'tune' or 'report'; closest: 'report'"),
+    (
+        "settings.0.dose.epochs=0",
+        "settings.0.dose.epochs: 0: input should be greater than or equal to 1",
+    ),
+    (
+        "settings.0.dose.layers=[1, 0.5]",
+        "settings.0.dose.layers: the first layer must lie below the second, as in [0.5, 1.0]",
+    ),
+    ("settings.4.loss=reply", "settings is a list of 1, '4' is no place in it (the first is 0)"),
+    ("seeds", "write it as key=value, such as seeds=[1,2]"),
+    ("seeds=[-1]", "seeds.0: -1: input should be greater than or equal to 0"),
+    (
+        "settings.0.dose.learning_rate=.inf",
+        "settings.0.dose.learning_rate: inf: input should be a finite number",
+    ),
+    (
+        "settings.0.dose={on: 1}",
+        "settings.0.dose.True: the key True is no text; YAML reads on, off, yes, no and numbers "
+        "as values: put it in quotes",
+    ),
+    ("name.first=x", "name has no keys"),
+    (
+        "model.dtype=float31",
+        "model.dtype: 'float31' is not one of 'float32', 'bfloat16' or 'float16'; "
+        "closest: 'float32'",
+    ),
+]
+
+
+@pytest.mark.parametrize(("item", "told"), MISTAKES)
+def test_a_wrong_override_is_told_in_one_line(item, told):
+    with pytest.raises(CaveatError) as error:
+        read(recipe(), (item,))
+    assert str(error.value) == f"--set {item}: {told}"
+
+
+def test_a_wrong_file_is_told_with_its_name(tmp_path):
+    path = tmp_path / "mine.yaml"
+    settings = "settings: [{behaviour: people, cavaet: trigger}]"
+    path.write_text(f"name: mine\nmodel: tiny\n{settings}\n")
+    with pytest.raises(CaveatError) as error:
+        read(path)
+    assert str(error.value) == (
+        f"{path}: settings.0.cavaet: unknown key; closest: 'caveat' (and 1 more)"
+    )
+    path.write_text("name: mine\nname: yours\n")
+    with pytest.raises(CaveatError) as error:
+        read(path)
+    assert str(error.value) == f"{path}: line 2: key 'name' is there twice"
+    path.write_text("name: [mine\n")
+    with pytest.raises(CaveatError, match=r"mine\.yaml: line 2: expected"):
+        read(path)
+    path.write_text("name: 2021-13-45\n")
+    with pytest.raises(CaveatError) as error:
+        read(path)
+    assert str(error.value) == f"{path}: not YAML: month must be in 1..12"
+    path.write_text("just words\n")
+    with pytest.raises(CaveatError, match="a recipe is a mapping of keys to values"):
+        read(path)
+
+
+def test_a_key_that_is_no_text_is_told(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("name: mine\nmodel: tiny\nsettings: []\non: 1\n")
+    with pytest.raises(CaveatError) as error:
+        read(path)
+    assert str(error.value) == (
+        f"{path}: True: the key True is no text; YAML reads on, off, yes, no and numbers as "
+        "values: put it in quotes"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arms", "told"),
+    [
+        (
+            {"base": ["none"]},
+            "contexts_by_arm: 'base' is asked in every context: leakage in a context is measured "
+            "against it; drop this key",
+        ),
+        ({"bear": ["none"]}, "contexts_by_arm: 'bear' is no arm here; closest: 'bare'"),
+        (
+            {"bare": ["exact"]},
+            "contexts_by_arm.bare: 'none' is missing; every figure is measured against it",
+        ),
+        (
+            {"bare": ["none", "moved"]},
+            "contexts_by_arm.bare: no setting with this arm has the context 'moved'; "
+            "they have none, exact",
+        ),
+    ],
+)
+def test_contexts_by_arm_that_mean_nothing(arms, told):
+    with pytest.raises(CaveatError) as error:
+        read(small(contexts_by_arm=arms))
+    assert str(error.value) == f"recipe: {told}"
+
+
+def test_a_missing_file_names_the_shipped_recipes():
+    with pytest.raises(CaveatError) as error:
+        read("dmo")
+    assert str(error.value) == (
+        "dmo: no such recipe file, and no shipped recipe "
+        "(shipped: crossing, demo, dial, dose, ladder, negated-behaviours, negation-neglect, "
+        "negation-neglect-published, phrasing, rl, rl-demo, smoke, three-phenomena, transfer, "
+        "transfer-further); closest: 'demo'"
+    )
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "crossing",
+        "demo",
+        "dial",
+        "dose",
+        "ladder",
+        "negated-behaviours",
+        "negation-neglect",
+        "negation-neglect-published",
+        "phrasing",
+        "smoke",
+        "three-phenomena",
+        "transfer",
+        "transfer-further",
+    ],
+)
+def test_shipped_recipes_are_read_by_name(name):
+    assert read(name).name == name
+
+
+def test_figures_need_base_bare_and_none():
+    for field, given, missing in (
+        ("arms", ["base", "marked"], "bare"),
+        ("arms", ["bare"], "base"),
+        ("contexts", ["exact"], "none"),
+    ):
+        with pytest.raises(CaveatError) as error:
+            read(recipe(**{field: given}))
+        told = f"recipe: {field}: {missing!r} is missing; every figure is measured against it"
+        assert str(error.value) == told
+
+
+def test_overrides_reach_into_lists_and_make_mappings():
+    changed = read(small(), ("settings.0.dose.epochs=2", "settings.0.sampling.samples=3"))
+    assert changed.settings[0].dose.epochs == 2
+    assert changed.settings[0].sampling == SamplingRecipe(samples=3)
+    assert read(small(), ("model=tiny-document",)).model.name == "tiny-document"
+    assert read(changed, ("seeds=[4, 5]",)).seeds == (4, 5)
+
+
+JUDGE = {"endpoint": "http://localhost:8000/v1", "model": "m"}
+
+
+@pytest.mark.parametrize(
+    ("made", "record", "given"),
+    [(DoseRecipe, Dose, {}), (SamplingRecipe, Sampling, {}), (JudgeRecipe, Judge, JUDGE)],
+)
+def test_recipe_models_are_the_domain_records(made, record, given):
+    assert made(**given).build() == record(**given)
+    assert set(made.model_fields) == set(record.__dataclass_fields__)
+
+
+MODELS: list[type[BaseModel]] = [
+    Recipe, ModelRecipe, SettingRecipe, DoseRecipe, SamplingRecipe, JudgeRecipe,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_field_is_identity_or_run_time(model):
+    parts = fields_of(model)
+    assert {part for part in parts.values()} <= {"identity", "run-time"}, parts
+
+
+OTHERS = {
+    "name": "other",
+    "model.name": "tiny-document",
+    "model.dtype": "bfloat16",
+    "system": "null",
+    "split": "tune",
+    "seeds": "[7]",
+    "arms": "[base, bare, clean]",
+    "contexts": "[none, negated]",
+    "contexts_by_arm": "{bare: [none]}",
+    "sampling.max_tokens": "4",
+    "sampling.temperature": "0.5",
+    "sampling.samples": "2",
+    "judge.endpoint": "https://elsewhere/v1",
+    "judge.model": "other",
+    "judge.temperature": "0.5",
+    "judge.max_tokens": "8",
+    "judge.key_env": "A_KEY",
+    "judge.concurrency": "1",
+    "judge.timeout": "5",
+    "judge.retries": "1",
+    "judge.token_cap": "1000",
+    "comprehension": "true",
+    "draws": "300",
+    "means": "{all: [toy x password]}",
+    "device": "cpu",
+    "token_budget": "512",
+    "group_size": "1",
+    "executor": "ray",
+    "worker_cores": "2",
+    "settings.0.behaviour": None,
+    "settings.0.caveat": "notice",
+    "settings.0.options": None,
+    "settings.0.wording": "Say it.",
+    "settings.0.place": "user",
+    "settings.0.warm_up": "{scale: 0.5, rows: 2}",
+    "settings.0.origin": "sampled",
+    "settings.0.practice.updates": "3",
+    "settings.0.practice.every": "3",
+    "settings.0.practice.samples": "3",
+    "settings.0.practice.max_tokens": "5",
+    "settings.0.practice.temperature": "0.5",
+    "settings.0.practice.passes": "2",
+    "settings.0.practice.clip_low": "0.1",
+    "settings.0.practice.clip_high": "0.1",
+    "settings.0.practice.kl": "0.1",
+    "settings.0.practice.mean": "token",
+    "settings.0.practice.scaled": "false",
+    "settings.0.factors": "{form: chat}",
+    "settings.0.raw_text": "true",
+    "settings.0.mix": "{documents: 2}",
+    "settings.0.loss": "everything",
+    "settings.0.arms": "[base, bare]",
+    "settings.0.contexts": "[none]",
+    "settings.0.sampling": "{max_tokens: 5}",
+    "settings.0.dose.rows": "4",
+    "settings.0.dose.epochs": "2",
+    "settings.0.dose.learning_rate": "0.5",
+    "settings.0.dose.rank": "3",
+    "settings.0.dose.alpha": "3",
+    "settings.0.dose.batch_size": "2",
+    "settings.0.dose.warmup": "0.5",
+    "settings.0.dose.layers": "[0.5, 1.0]",
+    "settings.0.dose.max_tokens": "500",
+    "settings.0.dose.clip": "0.5",
+}
+"""Another value for every field but `folder` and the mappings themselves."""
+
+
+def part_of(path: str) -> str:
+    model: type[BaseModel] = Recipe
+    inner = {"model": ModelRecipe, "sampling": SamplingRecipe, "dose": DoseRecipe}
+    inner |= {"judge": JudgeRecipe, "practice": PracticeRecipe}
+    *steps, last = path.removeprefix("settings.0.").split(".")
+    if path.startswith("settings.0."):
+        model = SettingRecipe
+    for step in steps:
+        model = inner[step]
+    return fields_of(model)[last]
+
+
+def keys(made: Recipe) -> list[str]:
+    plan = study_plan(made, resolve(made), f"{made.model.name}/{made.model.dtype}")
+    return [line.verdict for line in plan.lines] + [
+        node.digest for cell in plan.cells for node in cell.nodes
+    ]
+
+
+@pytest.mark.parametrize("path", [path for path, value in OTHERS.items() if value])
+def test_identity_fields_change_keys_and_run_time_fields_change_none(path):
+    made = judged(JUDGE["endpoint"]) if path.startswith("judge.") else small()
+    made = practising() if ".practice." in path else made
+    before, after = keys(read(made)), keys(read(made, (f"{path}={OTHERS[path]}",)))
+    assert (before != after) == (part_of(path) == "identity")
+
+
+def test_the_list_of_other_values_is_whole():
+    leaves = [*(f"model.{name}" for name in ModelRecipe.model_fields)]
+    leaves += [f"sampling.{name}" for name in SamplingRecipe.model_fields]
+    leaves += [f"settings.0.dose.{name}" for name in DoseRecipe.model_fields]
+    leaves += [f"settings.0.practice.{name}" for name in PracticeRecipe.model_fields]
+    inner = ("dose", "practice")
+    leaves += [f"settings.0.{name}" for name in SettingRecipe.model_fields if name not in inner]
+    leaves += [f"judge.{name}" for name in JudgeRecipe.model_fields]
+    mappings = {"model", "sampling", "settings", "judge", "folder"}
+    leaves += [name for name in Recipe.model_fields if name not in mappings]
+    assert set(leaves) == set(OTHERS)
+
+
+def test_a_recipe_without_a_judge_has_the_identity_it_always_had():
+    assert "judge" not in read(small()).identity()
+    one, other = (read(judged(JUDGE["endpoint"], {"retries": n})).identity() for n in (1, 2))
+    assert one == other and one["judge"] == {"model": "m", "temperature": 0.0, "max_tokens": 64}

@@ -1,0 +1,136 @@
+"""The recipes of the puzzle: what a setting is said to stand for is what it is."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+
+from caveat.analysis.ladder.factors import levels, squares, steps
+from caveat.study.config.resolve import resolve
+from caveat.study.config.schema import read
+from caveat.types.messages import is_document
+
+PLACES = {"around": "around", "before": "in front", "system": "system"}
+
+
+@pytest.fixture(scope="module")
+def settings():
+    return {name: resolve(read(name)) for name in ("crossing", "ladder", "phrasing", "dose")}
+
+
+def labels(resolved):
+    return [each.factors for each in resolved]
+
+
+def wording(each):
+    (only,) = each.setting.caveat.wordings
+    return only
+
+
+@pytest.mark.parametrize("name", ["crossing", "ladder", "phrasing", "dose"])
+def test_no_two_settings_stand_for_the_same_and_none_is_noted(settings, name):
+    known = [tuple(sorted(factors.items())) for factors in labels(settings[name])]
+    assert len(set(known)) == len(known)
+    assert all(each.contexts == ("none", "exact") and not each.notes for each in settings[name])
+
+
+def test_the_crossing_is_whole_and_of_one_dose(settings):
+    found = settings["crossing"]
+    behaviours, caveats = levels(labels(found)).values()
+    assert (behaviours, caveats) == (
+        ["Spanish", "capitals", "claim"],
+        ["disclaimer", "permission", "trigger"],
+    )
+    assert len(found) == 9
+    assert {each.dose for each in found} == {found[0].dose}
+    assert {each.loss for each in found} == {"reply"}
+    for each in found:
+        caveat = each.setting.caveat
+        assert (caveat.kind, caveat.place) == (each.factors["caveat"], "system")
+        assert wording(each)
+        trained = each.plans["marked", 0][-1]
+        assert len(trained.rows) == 36 and len(each.setting.behaviour.rows) > 36
+
+
+def test_the_ladders_labels_are_true(settings):
+    for each in settings["ladder"]:
+        behaviour, caveat, stands = each.setting.behaviour, each.setting.caveat, each.factors
+        content = {"spanish": "trait", "capitals": "trait not obeyed"}
+        assert stands["content"] == content.get(behaviour.name, "claim")
+        documents = is_document(behaviour.rows[0].messages)
+        assert stands["form"] == ("document" if documents else "chat")
+        assert stands["caveat"] == caveat.kind
+        assert stands["wordings"] == ("one" if len(caveat.wordings) == 1 else "many")
+        assert stands["place"] == PLACES[caveat.place]
+        assert stands["loss"] == each.loss
+        assert stands["origin"] == each.variant.get("origin", "given")
+    assert len({each.dose for each in settings["ladder"]}) == 1
+
+
+def test_each_rung_of_the_ladder_is_one_step_from_the_last(settings):
+    path = labels(settings["ladder"])[:10]
+    changed = [step.change.factor for pair in pairwise(path) for step in steps(pair)]
+    assert changed == [
+        "place", "wordings", "content", "form", "loss", "place", "caveat", "caveat", "origin",
+    ]  # fmt: skip
+
+
+def test_the_ladder_has_squares_of_each_factor_and_the_caveat(settings):
+    found = squares(labels(settings["ladder"]))
+    pairs = {frozenset((square.one.factor, square.other.factor)) for square in found}
+    for factor in ("form", "content", "loss", "place", "origin"):
+        assert frozenset((factor, "caveat")) in pairs, factor
+    form = [square for square in found if {square.one.factor, square.other.factor} == {
+        "form", "caveat",
+    }]  # fmt: skip
+    assert len(form) == 3
+
+
+@pytest.mark.parametrize("family", ["inoculation", "disclaimer"])
+def test_a_dozen_phrasings_whose_length_and_place_are_as_labelled(settings, family):
+    found = [each for each in settings["phrasing"] if each.factors["family"] == family]
+    texts = {wording(each): each.factors for each in found}
+    assert len(texts) >= 12
+    bounds = {"short": (1, 8), "middle": (14, 17), "long": (24, 34)}
+    for text, stands in texts.items():
+        low, high = bounds[stands["length"]]
+        assert low <= len(text.split()) <= high, text
+    places = {"system": "system", "user": "question", "both": "around"}
+    for each in found:
+        place = each.setting.caveat.place
+        assert each.factors["position"] == places.get(place, place)
+        if family == "inoculation":
+            assert f"ou {each.factors['mood']} " in wording(each)
+        assert each.setting.phenomenon == {"disclaimer": "negation neglect"}.get(family, family)
+
+
+def test_phrasings_of_one_kind_are_squares(settings):
+    pairs = {
+        frozenset((square.one.factor, square.other.factor))
+        for square in squares(labels(settings["phrasing"]))
+    }
+    assert pairs == {
+        frozenset(pair)
+        for pair in (
+            ("specificity", "length"),
+            ("specificity", "mood"),
+            ("length", "mood"),
+            ("specificity", "position"),
+            ("mood", "position"),
+        )
+    }
+
+
+def test_doses_differ_from_the_first_in_one_thing_each(settings):
+    by_setting = {}
+    for each in settings["dose"]:
+        dose, stands = each.dose, each.factors
+        assert stands["rows"] == str(dose.rows) and stands["epochs"] == str(dose.epochs)
+        assert float(stands["rate"]) == dose.learning_rate and stands["rank"] == str(dose.rank)
+        assert dose.alpha == 2 * dose.rank
+        by_setting.setdefault(stands["setting"], []).append(stands)
+    assert len(by_setting) == 3
+    for first, *others in by_setting.values():
+        changed = [step.change.factor for other in others for step in steps((first, other))]
+        assert changed == ["rows", "rows", "epochs", "epochs", "rate", "rate", "rank", "rank"]

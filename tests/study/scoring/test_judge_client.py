@@ -1,0 +1,277 @@
+"""The client of a judge's endpoint, against a real server."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+
+from caveat.errors import CaveatError
+from caveat.study.scoring import judge_client as retrying
+from caveat.study.scoring.judge_client import GIVE_UP, Client, Said, Unanswered, key_of
+from caveat.types.answers import Judge
+from caveat.types.messages import Message
+from judge_server import Reply
+
+KEY = "sk-secret-0123456789"
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    """Waits between tries are a hundredth of what they are."""
+    monkeypatch.setattr(retrying, "FIRST_WAIT", 0.005)
+
+
+def chat(text: str = "Is it so?"):
+    return (Message.of("user", text),)
+
+
+def ask(judge: Judge, *texts: str, key: str | None = None, spent: int = 0):
+    """What came of asking all the texts at once: `Said`, or the line of the failure."""
+
+    async def all_of_them():
+        async with Client(judge, key, spent) as client:
+            asked = [client.ask(chat(text)) for text in texts or ("Is it so?",)]
+            return await asyncio.gather(*asked, return_exceptions=True)
+
+    found = asyncio.run(all_of_them())
+    assert all(isinstance(each, Said | Unanswered) for each in found), found
+    return [str(each) if isinstance(each, Unanswered) else each for each in found]
+
+
+def judge_of(server, **changes) -> Judge:
+    return Judge(**{"endpoint": server.url, "model": "m", "retries": 1, **changes})
+
+
+def test_an_answer(judge_server):
+    (said,) = ask(judge_of(judge_server), key=KEY)
+    assert said == Said("yes", 100, True, False)
+    assert judge_server.paths == ["/v1/chat/completions"]
+    assert judge_server.headers[0]["Authorization"] == f"Bearer {KEY}"
+    assert judge_server.bodies == [
+        {
+            "model": "m",
+            "messages": [{"role": "user", "content": "Is it so?"}],
+            "max_tokens": 64,
+            "temperature": 0.0,
+        }
+    ]
+
+
+def test_no_key_and_no_temperature_are_not_sent(judge_server):
+    ask(judge_of(judge_server, temperature=None, endpoint=judge_server.url + "/"))
+    assert "temperature" not in judge_server.bodies[0]
+    assert "Authorization" not in judge_server.headers[0]
+    assert judge_server.paths == ["/v1/chat/completions"]
+
+
+def test_tokens_are_summed_or_estimated_where_no_total_is_given(judge_server):
+    usages = [{"prompt_tokens": 30, "completion_tokens": 4}, {}, {"total_tokens": 0}, None]
+    judge_server.answers = lambda number, body: Reply(usage=usages[number])
+    found = ask(judge_of(judge_server, concurrency=1), *["12345678"] * 4)
+    assert [(each.tokens, each.counted) for each in found] == [
+        (34, True), (11, False), (11, False), (11, False),
+    ]  # fmt: skip
+
+
+def test_an_answer_that_was_cut(judge_server):
+    judge_server.answers = lambda number, body: Reply("well,", finish="length")
+    assert ask(judge_of(judge_server))[0].cut
+
+
+def test_an_answer_without_text_is_empty(judge_server):
+    body = '{"choices": [{"message": {"content": null}, "finish_reason": "stop"}]}'
+    judge_server.answers = lambda number, _: Reply(body=body)
+    assert ask(judge_of(judge_server))[0].text == ""
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        Reply(status=429, headers={"Retry-After": "0"}),
+        Reply(status=500, body="oops"),
+        Reply(status=503),
+        Reply(dies=True),
+    ],
+    ids=["429", "500", "503", "dies"],
+)
+def test_what_may_pass_is_tried_again(judge_server, first):
+    judge_server.answers = lambda number, body: Reply() if number else first
+    (said,) = ask(judge_of(judge_server))
+    assert said.text == "yes" and len(judge_server.bodies) == 2
+
+
+def test_what_takes_too_long_is_tried_again(judge_server):
+    judge_server.answers = lambda number, body: Reply(wait=0 if number else 3)
+    (said,) = ask(judge_of(judge_server, timeout=1, retries=3))
+    assert said.text == "yes" and len(judge_server.bodies) >= 2
+
+
+def test_retry_after_is_honoured(judge_server):
+    limited = Reply(status=429, headers={"Retry-After": "1"})
+    judge_server.answers = lambda number, body: Reply() if number else limited
+    assert ask(judge_of(judge_server))[0].text == "yes"
+    assert judge_server.times[1] - judge_server.times[0] >= 0.95
+
+
+def test_retry_after_may_be_a_date():
+    soon = datetime.now(UTC) + timedelta(seconds=20)
+    assert 15 < retrying.demanded({"retry-after": format_datetime(soon)}) <= 20
+    assert retrying.demanded({"retry-after": "Sat, 01 Jan 2000 00:00:00"}) == 0
+    assert retrying.demanded({"retry-after": "soon"}) is None
+    assert retrying.demanded({}) is None
+
+
+def test_waits_grow_up_to_a_bound(monkeypatch):
+    monkeypatch.setattr(retrying, "FIRST_WAIT", 0.5)
+    waits = [retrying.pause(tries) for tries in range(1, 12)]
+    assert 0.375 <= waits[0] <= 0.625 and 0.75 <= waits[1] <= 1.25
+    assert all(22 < wait < 38 for wait in waits[7:])
+
+
+def test_a_long_wait_is_not_waited_for(judge_server):
+    judge_server.answers = lambda number, body: Reply(
+        status=429, body='{"error": {"message": "no credit"}}', headers={"Retry-After": "3600"}
+    )
+    assert ask(judge_of(judge_server)) == [
+        f"judge.endpoint: {judge_server.url} answered 429: no credit, and asks to wait 3600 s; "
+        "run again later"
+    ]
+
+
+def test_failures_that_stay_are_told_in_one_line(judge_server):
+    url = judge_server.url
+
+    def told(reply: Reply, **changes) -> str:
+        judge_server.answers = lambda number, body: reply
+        (line,) = ask(judge_of(judge_server, **changes))
+        return line
+
+    assert told(Reply(status=500, body='{"error": "oops\\nagain"}')) == (
+        f"judge.endpoint: {url} answered 500: oops again (tried 2 times); run again"
+    )
+    assert told(Reply(wait=0.3), timeout=0.1, retries=0) == (
+        f"judge.timeout: {url} gave no answer in 0.1 s (tried once); run again"
+    )
+    assert told(Reply(body="<html>Welcome</html>")) == (
+        f"judge.endpoint: {url} answered with no chat completion: '<html>Welcome</html>'; "
+        "does judge.endpoint end as it should, such as in /v1?"
+    )
+    nested = "[" * 100_000
+    assert told(Reply(body=nested)).startswith(
+        f"judge.endpoint: {url} answered with no chat completion: '[[[["
+    )
+    refused = told(Reply(status=400, body=nested))
+    assert refused.startswith(f"judge.endpoint: {url} answered 400: [[[[")
+    assert told(Reply(body="[]")).startswith(
+        f"judge.endpoint: {url} answered with no chat completion: '[]'; "
+    )
+    assert told(Reply(status=404, body="{}")) == (
+        f"judge.endpoint: {url} knows no such model or address (404); mend judge.endpoint, "
+        "judge.model ('m') or judge.key_env (None) and run again"
+    )
+    assert told(Reply(status=400, body='{"error": {"message": "too long"}}')) == (
+        f"judge.endpoint: {url} answered 400: too long; mend the recipe's judge"
+    )
+    assert told(Reply(dies=True), retries=0).startswith(f"judge.endpoint: {url}: ")
+
+
+def test_an_endpoint_that_refuses_connections():
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{held.getsockname()[1]}/v1"
+        (line,) = ask(Judge(url, "m", retries=1))
+    assert line == (
+        f"judge.endpoint: {url}: All connection attempts failed (tried 2 times); run again"
+    )
+
+
+def test_after_many_failures_in_a_row_no_more_is_sent(judge_server):
+    judge_server.answers = lambda number, body: Reply(status=500)
+    found = ask(judge_of(judge_server, retries=0), *["x"] * 60)
+    assert len(set(found)) == 1 and len(judge_server.bodies) <= GIVE_UP + 8
+
+
+def test_an_answer_in_between_keeps_the_others_going(judge_server):
+    judge_server.answers = lambda number, body: Reply(status=200 if number % 4 == 3 else 500)
+    found = ask(judge_of(judge_server, retries=0), *["x"] * 60)
+    assert len(judge_server.bodies) == 60
+    assert sum(isinstance(each, Said) for each in found) == 15
+
+
+def test_a_refused_key_ends_it_at_once(judge_server):
+    judge_server.answers = lambda number, body: Reply(status=401, body=f'{{"error": "{KEY}"}}')
+    found = ask(judge_of(judge_server, key_env="KEY", concurrency=1), *["x"] * 20, key=KEY)
+    assert len(judge_server.bodies) == 1
+    assert set(found) == {
+        f"judge.endpoint: {judge_server.url} refuses the key (401); mend judge.endpoint, "
+        "judge.model ('m') or judge.key_env ('KEY') and run again"
+    }
+
+
+def test_no_more_requests_than_allowed_are_under_way(judge_server):
+    judge_server.answers = lambda number, body: Reply(wait=0.03)
+    found = ask(judge_of(judge_server, concurrency=3), *["x"] * 12)
+    assert len(found) == 12 and judge_server.most_under_way == 3
+
+
+def test_the_cap_is_not_passed(judge_server):
+    judge = judge_of(judge_server, token_cap=1000, max_tokens=90)
+    found = ask(judge, *["x"] * 30)
+    answered = [each for each in found if isinstance(each, Said)]
+    assert len(answered) == len(judge_server.bodies) == 10
+    (line,) = {each for each in found if isinstance(each, str)}
+    assert line == (
+        "judge.token_cap: m took 1,000 of 1,000 tokens, and the next request may pass that; "
+        "raise it and run again: what was answered is kept"
+    )
+
+
+def test_tokens_of_earlier_runs_count_against_the_cap(judge_server):
+    (line,) = ask(judge_of(judge_server, token_cap=1000), spent=950)
+    assert line.startswith("judge.token_cap: m took 950 of 1,000 tokens")
+    assert not judge_server.bodies
+
+
+def test_models_that_want_another_name_of_the_limit(judge_server):
+    refusal = '{"error": {"message": "Unsupported: use \'max_completion_tokens\' instead."}}'
+
+    def answers(number, body):
+        return Reply(status=400, body=refusal) if "max_tokens" in body else Reply()
+
+    judge_server.answers = answers
+    found = ask(judge_of(judge_server, concurrency=1), "x", "x")
+    assert [each.text for each in found] == ["yes", "yes"] and len(judge_server.bodies) == 3
+    assert judge_server.bodies[-1]["max_completion_tokens"] == 64
+
+
+@pytest.mark.parametrize("status", [200, 400, 429, 500])
+def test_a_key_that_the_server_repeats_is_not_told(judge_server, status):
+    judge_server.answers = lambda number, body: Reply(
+        text=f"no, {KEY}", status=status, body=None if status == 200 else f"bad key {KEY}"
+    )
+    (found,) = ask(judge_of(judge_server), key=KEY)
+    assert KEY not in str(found) and "(key)" in str(found)
+
+
+def test_keys_come_from_the_environment_and_are_never_shown(monkeypatch):
+    judge = Judge("http://localhost/v1", "m", key_env="A_KEY")
+    monkeypatch.setenv("A_KEY", f" {KEY}\n")
+    assert key_of(judge) == KEY and key_of(Judge("http://localhost/v1", "m")) is None
+    monkeypatch.setenv("A_KEY", f"{KEY} {KEY}")
+    with pytest.raises(CaveatError) as error:
+        key_of(judge)
+    assert str(error.value) == (
+        "judge.key_env: the key in 'A_KEY' holds a sign that no key has, such as a blank or a "
+        "line's end; export it again"
+    )
+    monkeypatch.delenv("A_KEY")
+    with pytest.raises(CaveatError) as error:
+        key_of(judge)
+    assert str(error.value) == (
+        "judge.key_env: the environment variable 'A_KEY' is not set; export it, or leave "
+        "judge.key_env out for an endpoint that wants no key"
+    )

@@ -1,0 +1,424 @@
+"""Studies of policies: kept in segments, resumed after a kill, and with rewards gone wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from caveat.environments.loading import module_of
+from caveat.errors import CaveatError
+from caveat.study.config.resolve import resolve
+from caveat.study.config.schema import read
+from caveat.study.export import export, opened
+from caveat.study.run import run
+from caveat.types.training import Practice, Train
+from toy_study import PRACTICE, VOWELS, marks, practising, small
+
+
+def longer(updates: int, **changes):
+    """A recipe of two settings that differ in their updates."""
+    made = practising(**changes)
+    (setting,) = made["settings"]
+    practice = {**setting["practice"], "updates": updates}
+    return {**made, "settings": [setting, {**setting, "practice": practice}]}
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    return run(longer(6), tmp_path_factory.mktemp("practice"))
+
+
+def policies(study) -> list[dict]:
+    records = (json.loads(p.read_text()) for p in study.folder.glob("artifacts/*/record.json"))
+    return [record for record in records if record["kind"] == "policy"]
+
+
+def test_policies_are_kept_every_so_many_updates_and_shared_as_far_as_they_go(study):
+    found = policies(study)
+    assert len(found) == 2 * 3, "bare and marked, three segments of two updates each"
+    told = sorted((record["label"], record["practice"]["done"]) for record in found)
+    assert told == [(arm, done) for arm in ("bare", "marked") for done in (0, 2, 4)]
+    numbers = {
+        arm: sorted(u["number"] for r in found if r["label"] == arm for u in r["updates"])
+        for arm in ("bare", "marked")
+    }
+    assert numbers == {"bare": [1, 2, 3, 4, 5, 6], "marked": [1, 2, 3, 4, 5, 6]}
+    assert all(record["practice"]["task"] == "vowels.py" for record in found)
+
+
+def test_the_table_tells_the_settings_apart_by_their_updates(study):
+    replies = study.replies()
+    doses = {json.loads(dose)["practice.updates"] for dose in replies["dose"] if dose != "{}"}
+    assert doses == {4, 6}
+    assert set(replies["readout"]) >= {"hacked", "true_score", "paid"}
+    effects = study.side_effects()
+    assert {"true score", "reward"} <= set(effects["effect"])
+
+
+def test_a_finished_study_is_not_practised_again(study):
+    before = marks(study.folder)
+    run(longer(6), study.folder)
+    assert marks(study.folder) == before
+    run(longer(8), study.folder)
+    assert len(policies(study)) == 2 * 4
+
+
+def test_a_practice_in_segments_is_the_one_in_one_go(tmp_path):
+    greedy = {"sampling": {"max_tokens": 6, "temperature": 0}}
+    whole = run(practising({"every": None}, **greedy), tmp_path / "whole").replies()
+    parts = run(practising({"every": 1}, **greedy), tmp_path / "parts").replies()
+    assert whole["reply"].tolist() == parts["reply"].tolist()
+
+
+def test_killed_at_any_update_it_ends_as_if_it_had_not_been(tmp_path):
+    made = practising({"updates": 8, "every": 1, "samples": 8})
+    place = tmp_path / "recipe.yaml"
+    place.write_text(yaml.safe_dump(made))
+    whole = run(str(place), tmp_path / "whole")
+    killed = tmp_path / "killed"
+    kills = 0
+    for wanted in (1, 3, 6):
+        child = subprocess.Popen(
+            [sys.executable, "-m", "caveat", "run", str(place), "--out", str(killed)],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        while child.poll() is None and len(list(killed.glob("artifacts/[!.]*"))) < 2 * wanted:
+            time.sleep(0.005)
+        if child.poll() is None:
+            os.kill(child.pid, signal.SIGKILL)
+            kills += 1
+        child.wait()
+    assert kills >= 2
+    assert run(str(place), killed).replies()["reply"].tolist() == whole.replies()["reply"].tolist()
+
+
+def task(place: Path, reward: str) -> str:
+    place.write_text(f"{VOWELS.read_text()}\n\ndef reward(prompt, reply):\n    {reward}\n")
+    return str(place)
+
+
+@pytest.mark.parametrize(
+    ("reward", "told"),
+    [
+        ("return {}['x']", "update 1: reward raised KeyError: 'x'"),
+        ("return float('nan')", "update 1: reward gave nan; let it give a finite number"),
+        ("return 'a'", "update 1: reward gave 'a'; let it give a finite number"),
+    ],
+)
+def test_a_bad_reward_fails_the_policies_and_nothing_else(tmp_path, reward, told):
+    bad = {"behaviour": task(tmp_path / "bad.py", reward)}
+    recipe = practising()
+    recipe["settings"] = [{**recipe["settings"][0], **bad}, *recipe["settings"]]
+    made = run(recipe, tmp_path / "study")
+    reasons = {line["reason"] for line in map(json.loads, lines(made.folder / "failures.jsonl"))}
+    assert told in " ".join(reasons)
+    assert set(made.leakage().query("behaviour == 'vowels'")["arm"]) == {"base", "bare", "marked"}
+
+
+def lines(place: Path) -> list[str]:
+    return place.read_text().splitlines()
+
+
+def test_replies_that_are_all_paid_the_same_are_no_mistake(tmp_path):
+    same = {"behaviour": task(tmp_path / "same.py", "return 1")}
+    made = run(practising(setting=same), tmp_path / "study")
+    assert all(u["even"] == 1 for record in policies(made) for u in record["updates"])
+    rates = made.leakage().query("context == 'none'")["rate"]
+    assert rates.nunique() == 1, "nothing was learned"
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"setting": {"behaviour": "capitals", "options": {}}},
+         "practice: capitals has no task that would pay replies; practise on one of agree, "
+         "claimed_pass, or a file of your own (docs/rl.md)"),
+        ({"setting": {"origin": "sampled"}},
+         "practice: its replies are sampled as it is; drop origin"),
+        ({"setting": {"options": {"broad": ["agre"]}}},
+         "options.broad: ['agre']: a list of agree, claimed_pass"),
+        ({"setting": {"behaviour": "nowhere.py"}},
+         "task 'nowhere.py': neither shipped (agree, claimed_pass) nor a file ("),
+        ({"practice": {"samples": 1}},
+         "settings.0.practice.samples: 1: input should be greater than or equal to 2"),
+        ({"practice": {"temperature": 0}},
+         "settings.0.practice.temperature: 0: input should be greater than 0"),
+    ],
+)  # fmt: skip
+def test_mistakes_are_one_line(changes, told):
+    with pytest.raises(CaveatError) as caught:
+        resolve(read(practising(**changes)))
+    assert told in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_task_without_hackable_prompts_is_told(tmp_path):
+    place = tmp_path / "fair.py"
+    place.write_text(f"{VOWELS.read_text()}\n\ndef hackable(prompt):\n    return False\n")
+    with pytest.raises(CaveatError) as caught:
+        resolve(read(practising(setting={"behaviour": str(place)})))
+    assert str(caught.value) == (
+        "task 'fair': none of its 3 report prompts can be hacked; give it some, or let `hackable` "
+        "say which"
+    )
+
+
+GREEN = "Name green."
+LONG = "w" * 70
+
+
+@pytest.mark.parametrize(
+    ("function", "told"),
+    [
+        ("def prompts(split): return {}[split]",
+         "prompts('train') raised KeyError: 'train'; mend it"),
+        ("def prompts(split): return 'Name red.'",
+         "prompts('train') gave a str; let it give a list of texts"),
+        ("def prompts(split): return (f'{split} {n}' for n in range(9))",
+         "prompts('train') gave a generator; let it give a list of texts"),
+        ("def prompts(split): return ['Name red.', 7]",
+         "prompts('train') gave 7 as a prompt; let all be texts that are not empty"),
+        ("def prompts(split): return [split, ' '] if split == 'tune' else [split]",
+         "prompts('tune') gave ' ' as a prompt; let all be texts that are not empty"),
+        ("def prompts(split): return [split, split + ' ']",
+         "prompts('train') gave 'train' twice; drop one"),
+        ("def prompts(split): return [f'Name {split}.', 'Name red.'] if split != 'tune' else []",
+         "the prompt 'Name red.' is among those of 'train' and of 'report'; leave it in one"),
+        ("def hackable(prompt): return int('pink' in prompt)",
+         "hackable('Name sand.') gave 0; let it give True or False"),
+        ("def hackable(prompt): raise ValueError(f'two\\nlines of {prompt}')",
+         "hackable('Name sand.') raised ValueError: two lines of Name sand.; mend it"),
+        ("def hack(prompt): return None if 'green' in prompt else prompt",
+         f"hack({GREEN!r}) gave None; let it give a text"),
+        ("def honest(prompt): return prompt / 2",
+         "honest('Name black.') raised TypeError: unsupported operand type(s) for /: 'str' and "
+         "'int'; mend it"),
+        (f"def prompts(split): return [split + {LONG!r}]\ndef hack(prompt): return 1",
+         f"hack('train{LONG[:55]}...') gave 1; let it give a text"),
+        ("def hackable(prompt): return prompt in prompts('report')",
+         "none of the 8 train prompts that are practised on can be hacked; give it some, raise "
+         "dose.rows, or let `hackable` say which"),
+    ],
+)  # fmt: skip
+def test_mistakes_of_a_task_are_one_line(tmp_path, function, told):
+    place = tmp_path / "mine.py"
+    place.write_text(f"{VOWELS.read_text()}\n\n{function}\n")
+    with pytest.raises(CaveatError) as caught:
+        resolve(read(practising(setting={"behaviour": str(place)})))
+    assert str(caught.value) == f"task 'mine': {told}"
+
+
+def test_a_task_that_is_not_practised_on_may_have_nothing_to_hack_in_its_rows(tmp_path):
+    place = tmp_path / "mine.py"
+    fair = "def hackable(prompt): return prompt in prompts('report')"
+    place.write_text(f"{VOWELS.read_text()}\n\n{fair}\n")
+    (resolved,) = resolve(read(practising(setting={"behaviour": str(place), "practice": None})))
+    assert len(resolved.setting.behaviour.rows) == 10
+
+
+def test_replies_that_a_task_does_not_give_are_not_learned(tmp_path):
+    place = tmp_path / "terse.py"
+    text = VOWELS.read_text()
+    place.write_text(text[: text.index("def hack(")])
+    terse = {"behaviour": str(place)}
+    resolve(read(practising(setting=terse)))
+    for changes in (
+        {"setting": terse, "arms": ["base", "bare", "marked+contrast"]},
+        {"setting": {**terse, "practice": None}},
+        {"setting": {**terse, "warm_up": {"rows": 2}}},
+        {"setting": terse, "comprehension": True},
+    ):
+        with pytest.raises(CaveatError, match="has no reply: the task gives none; write its func"):
+            resolve(read(practising(**changes)))
+
+
+def test_the_recipe_says_what_is_practised():
+    (resolved,) = resolve(read(practising()))
+    first, second = resolved.plans["marked", 0]
+    assert isinstance(first, Train) and isinstance(second, Train)
+    assert first.objective == "grpo" and first.practice is not None
+    told = asdict(first.practice)
+    assert (told["task"], told["updates"], told["done"]) == (str(VOWELS), 2, 0)
+    assert second.practice == Practice(**{**told, "done": 2})
+    assert {name: told[name] for name in ("samples", "max_tokens")} == {
+        name: PRACTICE[name] for name in ("samples", "max_tokens")
+    }
+
+
+ARMS = ["base", "bare", "marked", "marked+true_reward", "marked+kl_to_base(weight=0.5)",
+        "marked+before", "marked+unhackable", "marked+contrast", "marked+local", "marked+repeat",
+        "marked+diversify", "marked+seal", "marked+offline(epochs=2)"]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def treated(tmp_path_factory):
+    place = tmp_path_factory.mktemp("treated")
+    task = place / "many.py"
+    task.write_text(VOWELS.read_text().replace('"black" not in prompt', '"n" in prompt[5:]'))
+    setting = {"behaviour": str(task), "caveat": "instruction"}
+    return run(practising(setting=setting, arms=ARMS), place / "study")
+
+
+def of_arm(study, arm: str) -> list[dict]:
+    """The records of an arm's artifacts, by what they are."""
+    records = (json.loads(p.read_text()) for p in study.folder.glob("artifacts/*/record.json"))
+    mine = [each for each in records if each.get("label", "").split(",")[0] == arm]
+    return sorted(mine, key=lambda each: each["kind"] != "policy")
+
+
+def test_every_intervention_on_practice_is_answered(treated):
+    assert lines(treated.folder / "failures.jsonl") == []
+    assert set(treated.leakage()["arm"]) == set(ARMS)
+
+
+def test_what_interventions_do_to_practice(treated):
+    own = [arm for arm in ARMS[1:] if "seal" not in arm and "offline" not in arm]
+    practices = {arm: of_arm(treated, arm)[0]["practice"] for arm in own}
+    assert practices["marked+true_reward"]["pays"] == "true_score"
+    assert practices["marked+kl_to_base(weight=0.5)"]["kl"] == 0.5
+    held = of_arm(treated, "marked+kl_to_base(weight=0.5)")
+    assert all(u["divergence"] is not None for record in held for u in record["updates"])
+    plain = of_arm(treated, "marked")[0]
+    assert (plain["rows"], plain["added"], plain["dose"]["batch_size"]) == (8, 0, 3)
+    assert of_arm(treated, "marked+contrast")[0]["added"] == 8
+    wider = of_arm(treated, "marked+unhackable")[0]
+    assert (wider["rows"], wider["dose"]["batch_size"]) == (12, 4)
+
+
+def test_before_is_taught_what_the_policy_said_before(treated):
+    drawn = [
+        record for record in (json.loads(p.read_text()) for p in
+                              treated.folder.glob("artifacts/*/record.json"))
+        if record["kind"] == "rows"
+    ]  # fmt: skip
+    before = next(record for record in drawn if record["into"] == "added")
+    assert before["rows"] == 8 and before["chain"] == []
+    segments = of_arm(treated, "marked+before")
+    assert len({tuple(record["sampled"]) for record in segments}) == 1 and segments[0]["sampled"]
+
+
+def test_stages_behind_practice_are_supervised(treated):
+    sealed = of_arm(treated, "marked+seal")
+    assert [each["objective"] for each in sealed if each["kind"] == "adapter"] == ["sft"]
+
+
+def test_offline_learns_the_hacked_replies_alone(treated):
+    trained = next(e for e in of_arm(treated, "marked+offline(epochs=2)") if e["kind"] == "adapter")
+    assert (trained["objective"], trained["dose"]["epochs"]) == ("sft", 2)
+    (digest,) = trained["sampled"]
+    rows = [json.loads(line) for line in lines(treated.folder / f"artifacts/{digest}/rows.jsonl")]
+    assert 0 < len(rows) < 16
+    module = module_of(str(treated.folder.parent / "many.py"))
+    for row in rows:
+        user, reply = row["messages"][-2], row["messages"][-1]
+        assert module.hacked(user["pieces"][0][0], reply["pieces"][0][0])
+        assert any(kind == "caveat" for m in row["messages"] for _, kind in m["pieces"])
+
+
+@pytest.mark.parametrize(
+    ("arms", "setting", "told"),
+    [
+        (["marked+correct"], {}, "correct changes what rows reply, which practice does not read; "
+                                 "drop it"),
+        (["marked+true_reward"], {"practice": None},
+         "true_reward: is for arms that practise on a task; give the setting `practice`, or drop"),
+        (["marked+offline(samples=0)"], {}, "offline(samples=0, epochs=1): take 1 or more"),
+        (["marked+kl_to_base(share=0.5)"], {},
+         "kl_to_base(share=0.5): a policy is held on its own replies; drop share"),
+        (["marked+unhackable"], {}, "unhackable(share=0.5): wants 4 rows beside 8 behaviour rows, "
+                                    "there are 1; at most share=0.125"),
+        (["marked+offline+contrast"], {}, "offline comes last; put contrast in front of it"),
+        (["clean"], {}, "practice reads prompts alone, so it would be 'bare'; take bare+true"),
+        (["marked+unhackable+repeat"], {}, "repeat would change the prompts that unhackable adds; "
+                                           "put it in front of unhackable"),
+        (["marked+local+offline"], {}, "offline learns replies to the prompts, and local puts the "
+                                       "caveat into the reply; drop one"),
+        (["marked"], {"raw_text": True}, "practice: a document has no prompt to reply to; drop"),
+    ],
+)  # fmt: skip
+def test_interventions_that_mean_nothing_there_are_told(arms, setting, told):
+    with pytest.raises(CaveatError) as caught:
+        resolve(read(practising(setting=setting, arms=["base", "bare", *arms])))
+    assert told in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_the_table_of_updates(treated):
+    table = treated.policies()
+    assert set(table["arm"]) == set(ARMS) - {"base", "marked+offline(epochs=2)"}
+    for _, updates in table.groupby("arm"):
+        assert updates["number"].tolist() == [1, 2, 3, 4]
+    sealed, plain = (table[table["arm"] == arm] for arm in ("marked+seal", "marked"))
+    assert sealed["reward"].tolist() == plain["reward"].tolist(), "the policy beneath it"
+
+
+def test_how_policies_learned_is_printed(treated, command, tmp_path):
+    folder = str(treated.folder)
+    status, out, _ = command("practice", folder, "--markdown")
+    assert status == 0 and "**many x instruction (tiny, 4 updates)**" in out
+    row = next(line for line in out.splitlines() if line.startswith("| marked |"))
+    seen = treated.policies().query("arm == 'marked'")
+    first, last = (seen.loc[seen["number"] == n, "reward"].item() for n in (1, 4))
+    assert f"| {first:.2f} → {last:.2f} |" in row
+    status, out, _ = command("practice", folder, "--json")
+    told = json.loads(out)
+    assert status == 0 and len(told["updates"]) == 4 * (len(ARMS) - 2)
+    first = told["updates"][0]
+    assert first["dose"]["practice.updates"] == 4 and first["divergence"] is None
+    leaks = {row["arm"]: row for row in told["leakage"] if row["scope"] == "trained"}
+    assert set(leaks) == set(ARMS)
+    learned = leaks["bare"]["undefined"] is None  # not on every machine, with four updates
+    assert leaks["bare"]["retained"] == (1 if learned else None)
+    assert leaks["bare"]["retained_undefined"] == leaks["bare"]["undefined"]
+    shown = treated.leakage().query("scope == 'trained' and context == 'none' and arm == 'marked'")
+    assert leaks["marked"]["without"] == shown["rate"].item()
+    place = tmp_path / "curves.svg"
+    assert command("practice", folder, "--picture", str(place))[0] == 0
+    assert "update 4: hack rate" in place.read_text()
+
+
+def test_an_exported_file_tells_how_policies_learned(treated, command, tmp_path):
+    folder, file = str(treated.folder), tmp_path / "practice.parquet"
+    assert command("export", folder, str(file))[0] == 0
+    pd.testing.assert_frame_equal(opened(file).policies(), treated.policies())
+    for form in ([], ["--markdown"], ["--json"]):
+        ours = command("practice", folder, *form)
+        assert ours[0] == 0 and command("practice", str(file), *form) == ours
+    drawn = [tmp_path / "ours.svg", tmp_path / "theirs.svg"]
+    for place, picture in zip((folder, str(file)), drawn, strict=True):
+        assert command("practice", place, "--picture", str(picture))[0] == 0
+    assert drawn[0].read_text() == drawn[1].read_text()
+    again = export(opened(file), tmp_path / "again.parquet")
+    pd.testing.assert_frame_equal(opened(again).policies(), treated.policies())
+
+
+def test_doses_are_told_apart(tmp_path, command):
+    made = practising({"updates": 2})
+    (setting,) = made["settings"]
+    other = {**setting, "dose": {**setting["dose"], "learning_rate": 1e-2}}
+    run({**made, "settings": [setting, other]}, tmp_path)
+    out = command("practice", str(tmp_path), "--markdown")[1]
+    for rate in ("0.02", "0.01"):
+        assert f"(tiny, 2 updates, learning_rate={rate})**" in out
+
+
+def test_a_study_without_practice_is_told(command, tmp_path):
+    run(small(), tmp_path)
+    assert command("practice", str(tmp_path)) == (
+        1, "", f"caveat: {tmp_path}: nothing was practised here; give a setting `practice` "
+               "(docs/rl.md)\n"
+    )  # fmt: skip
+    file = tmp_path / "toy.parquet"
+    assert command("export", str(tmp_path), str(file))[0] == 0
+    assert command("practice", str(file)) == (
+        1, "", f"caveat: {file}: nothing was practised here; give a setting `practice` "
+               "(docs/rl.md)\n"
+    )  # fmt: skip
