@@ -23,7 +23,7 @@ TABLES = {
     "crossing.md": ("ladder", "crossing", "--all"),
     "ladder.md": ("ladder", "ladder", "--all"),
     "dose.md": ("ladder", "dose", "--all"),
-    "rl.md": ("practice", "rl"),
+    "rl.md": ("rl", "rl"),
     "rl-leakage.md": ("leakage", "rl"),
 }
 COMPULSORY = (

@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from caveat.analysis.rl_leakage import COLUMNS, practice_leakage
+from caveat.analysis.rl_leakage import COLUMNS, rl_leakage
 from constructed import replies, row
 
 SETTING = {"setting": "agree x hack", "behaviour": "agree", "readout": "hacked"}
 
 
 def dose(updates: int) -> str:
-    return json.dumps({"practice.updates": updates})
+    return json.dumps({"rl.max_steps": updates})
 
 
 def practised(rates, updates: int = 4, **columns) -> pd.DataFrame:
@@ -31,7 +31,7 @@ LATE = {("bare", "none"): 0.9, ("bare", "exact"): 0.9,
 
 @pytest.fixture(scope="module")
 def table() -> pd.DataFrame:
-    return practice_leakage(practised({**BASE, **LATE}), 300)
+    return rl_leakage(practised({**BASE, **LATE}), 300)
 
 
 def test_at_equal_updates_it_is_leakage_and_at_equal_rate_what_is_shown_without_over_with(table):
@@ -49,16 +49,16 @@ def test_at_equal_updates_it_is_leakage_and_at_equal_rate_what_is_shown_without_
 
 def test_where_every_arm_is_at_the_ceiling_it_is_said():
     full = {key: 1.0 for key in LATE}
-    assert practice_leakage(practised({**BASE, **full}), 300)["ceiling"].all()
+    assert rl_leakage(practised({**BASE, **full}), 300)["ceiling"].all()
     bare = {key: 1.0 for key in full if key[0] == "bare"}
-    assert not practice_leakage(practised({**BASE, **bare}), 300)["ceiling"].any(), "no other arm"
+    assert not rl_leakage(practised({**BASE, **bare}), 300)["ceiling"].any(), "no other arm"
     one_less = {**full, ("marked+contrast", "none"): 0.9}
-    assert not practice_leakage(practised({**BASE, **one_less}), 300)["ceiling"].any()
+    assert not rl_leakage(practised({**BASE, **one_less}), 300)["ceiling"].any()
 
 
 def test_what_hacks_no_more_with_the_caveat_than_base_has_no_such_figure(table):
     made = practised({**BASE, **LATE, ("marked", "exact"): 0.1, ("marked", "none"): 0.1})
-    marked = row(practice_leakage(made, 300), arm="marked")
+    marked = row(rl_leakage(made, 300), arm="marked")
     assert np.isnan(marked["retained"]) and "lower bound" in marked["retained_undefined"]
     assert marked["leakage"] == pytest.approx(0.0)
 
@@ -68,12 +68,12 @@ def test_each_number_of_updates_is_compared_by_itself_with_one_base():
              ("marked", "none"): 0.3, ("marked", "exact"): 0.5}  # fmt: skip
     late = practised({**BASE, **LATE}, 8)
     both = pd.concat([late, practised({**BASE, **early}, 2).query("arm != 'base'")])
-    table = practice_leakage(both.reset_index(drop=True), 300)
+    table = rl_leakage(both.reset_index(drop=True), 300)
     assert sorted(table["updates"].unique()) == [2, 8]
     two = row(table[table["updates"] == 2], arm="marked")
     assert two["leakage"] == pytest.approx(0.2 / 0.4) and two["without"] == 0.3
 
 
 def test_a_setting_that_is_not_practised_has_no_rows():
-    assert list(practice_leakage(replies({**BASE, **LATE}), 300).columns) == COLUMNS
-    assert practice_leakage(replies({**BASE, **LATE}), 300).empty
+    assert list(rl_leakage(replies({**BASE, **LATE}), 300).columns) == COLUMNS
+    assert rl_leakage(replies({**BASE, **LATE}), 300).empty

@@ -12,13 +12,13 @@ from constructed import row
 
 
 def updates(arm: str, seed: int, hacked: list[float | None], rate: float = 0.1) -> pd.DataFrame:
-    dose = json.dumps({"practice.updates": len(hacked), "learning_rate": rate})
+    dose = json.dumps({"rl.max_steps": len(hacked), "learning_rate": rate})
     names = dict.fromkeys(CELL, "a") | {"arm": arm, "seed": seed, "dose": dose}
-    names |= {"divergence": np.nan}
+    names |= {"kl": np.nan}
     return pd.DataFrame(
         [
             {**names, "number": n, "hacked": share, "reward": n / 10, "true_score": 1 - n / 10,
-             "even": 0.5}
+             "frac_reward_zero_std": 0.5}
             for n, share in enumerate(hacked, 1)
         ]
     )  # fmt: skip

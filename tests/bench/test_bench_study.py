@@ -7,7 +7,7 @@ import importlib.util
 import pytest
 
 from paths import BENCH
-from toy_study import practising, small
+from toy_study import rl_recipe, small
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def timed_study(monkeypatch):
 
 
 def test_trained_and_practised_tokens_are_counted(timed_study):
-    trained, practised = timed_study("one", small(), ()), timed_study("two", practising(), ())
+    trained, practised = timed_study("one", small(), ()), timed_study("two", rl_recipe(), ())
     assert trained["train_tokens"] > 0 == trained["practise_tokens"]
     assert practised["practise_tokens"] > 0 == practised["train_tokens"]
     assert trained["adapters"] == practised["adapters"] == 2

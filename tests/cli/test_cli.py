@@ -226,11 +226,11 @@ def practised(place: Path, arm: str) -> str:
     setting = {
         "behaviour": "agree", "caveat": "permission", "options": {"broad": []},
         "dose": {"rows": 8, "batch_size": 3, "learning_rate": 1e-2, "rank": 2},
-        "practice": {"updates": 5, "every": 2, "samples": 4, "max_tokens": 6, "kl": 0.5},
+        "rl": {"max_steps": 5, "save_steps": 2, "num_generations": 4, "max_completion_length": 6, "beta": 0.5},
     }  # fmt: skip
     recipe = {**RECIPE, "arms": ["base", "bare", arm], "settings": [setting]}
-    (place / "practice.yaml").write_text(yaml.safe_dump(recipe))
-    return str(place / "practice.yaml")
+    (place / "rl.yaml").write_text(yaml.safe_dump(recipe))
+    return str(place / "rl.yaml")
 
 
 def test_show_tells_a_practice_from_training(caveat, tmp_path):

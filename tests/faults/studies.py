@@ -13,7 +13,7 @@ import pandas as pd
 
 from caveat.study.study import Study
 from harness import child
-from toy_study import marks, practising, small
+from toy_study import marks, rl_recipe, small
 
 ARMS = ["base", "bare", "marked", "marked+contrast"]
 SETTING = small()["settings"][0]
@@ -21,7 +21,7 @@ STUDIES: dict[str, dict[str, Any]] = {
     "trained": small(arms=ARMS, group_size=2, contexts=["none", "exact", "near_miss"]),
     "warmed": small(settings=[{**SETTING, "warm_up": {"scale": 0.5, "rows": 2}}]),
     "sampled": small(settings=[{**SETTING, "origin": "sampled"}]),
-    "practised": practising(),
+    "practised": rl_recipe(),
 }
 """By name, recipes that write every kind of artifact there is."""
 

@@ -89,7 +89,7 @@ def runs_again(undisturbed, kind: str, damage: str, folder: Path) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_readers_say_it_in_one_line_or_read_the_rest(undisturbed, tmp_path, capsys, kind, damage):
     damaged(undisturbed, kind, damage, tmp_path / "study")
-    for words in (["status"], ["leakage", "--json"], ["practice", "--json"]):
+    for words in (["status"], ["leakage", "--json"], ["rl", "--json"]):
         with pytest.raises(SystemExit) as ended:
             app([words[0], str(tmp_path / "study"), *words[1:]])
         said = capsys.readouterr()

@@ -21,7 +21,7 @@ from caveat.study.config.schema import read
 from caveat.study.export import KEY, opened
 from caveat.study.storage.store import Store
 from test_readers import OWN, export
-from toy_study import practising, small
+from toy_study import rl_recipe, small
 
 DEEP = "[" * 3000
 ITSELF = "name: mine\nmodel: tiny\nsettings: &all\n- options: {all: *all}\n"
@@ -96,7 +96,7 @@ def test_names_of_models_and_recipes():
 def test_tasks_that_are_asked_too(broad):
     item = f"settings.0.options={{broad: {broad}}}"
     value = yaml.safe_load(broad)
-    assert told(lambda: resolve(read(practising(), (item,)))) == (
+    assert told(lambda: resolve(read(rl_recipe(), (item,)))) == (
         f"options.broad: {value!r}: a list of {', '.join(TASKS)}"
     )
 

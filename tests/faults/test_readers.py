@@ -27,7 +27,7 @@ from caveat.study.config.resolve import resolve
 from caveat.study.config.schema import read
 from caveat.study.export import opened
 from paths import EXAMPLES
-from toy_study import TOY, practising, small
+from toy_study import TOY, rl_recipe, small
 
 OWN = EXAMPLES / "own_behaviour"
 ARMS = ["base", "bare", "marked", "marked+contrast(share=0.5)"]
@@ -54,7 +54,7 @@ def recipe_files() -> dict[str, bytes]:
     }  # fmt: skip
     judge = {"endpoint": "http://localhost:8000/v1", "model": "m", "key_env": "A_KEY"}
     made = {
-        **small(arms=ARMS), "settings": [first, *practising()["settings"]], "judge": judge,
+        **small(arms=ARMS), "settings": [first, *rl_recipe()["settings"]], "judge": judge,
         "means": {"all": ["toy x password (user)"]}, "contexts_by_arm": {"marked": ["none"]},
     }  # fmt: skip
     return {"recipe.yaml": yaml.safe_dump(made, sort_keys=False).encode()}

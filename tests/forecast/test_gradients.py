@@ -8,13 +8,13 @@ import pytest
 
 from caveat.backends.local.models.loading import LanguageModel, load
 from caveat.backends.local.training.batches import targets
-from caveat.backends.local.training.initial_gradients import StartingPoint
+from caveat.backends.local.training.initial_gradients import InitialModel
 from caveat.backends.local.training.jobs import TrainingJob
 from caveat.backends.local.training.losses import mean_loss, openings
 from caveat.backends.local.training.sft import train
 from caveat.behaviours.from_folder import load_behaviour
 from caveat.forecast.arms import miniature, subjects
-from caveat.forecast.gradients import Movement
+from caveat.forecast.gradients import PreferenceGradient
 from caveat.forecast.held_out import held_out
 from caveat.progress import Progress
 from caveat.rendering import RenderedRow, render_row
@@ -43,9 +43,9 @@ def resolved(setting: dict | None = None, **changes) -> Resolved:
     return found
 
 
-def movement(tiny: LanguageModel, of: Resolved, rows: int = 8) -> Movement:
+def movement(tiny: LanguageModel, of: Resolved, rows: int = 8) -> PreferenceGradient:
     held = held_out(of, SYSTEM, 4)
-    return Movement(StartingPoint(tiny, of.dose, 0), subjects(of, 0, rows), held, 3)
+    return PreferenceGradient(InitialModel(tiny, of.dose, 0), subjects(of, 0, rows), held, 3)
 
 
 def test_bare_and_what_reads_as_bare_is_1(tiny):

@@ -192,7 +192,7 @@ def test_anchor_samples_before_it_trains(setting):
 @phenomena
 def test_kl_to_base_keeps_to_ordinary_rows_without_the_caveat(setting):
     stage = only("marked+kl_to_base(weight=2)", setting)
-    assert (len(stage.kept), stage.kept_weight) == (8, 2.0)
+    assert (len(stage.kept), stage.kl_weight) == (8, 2.0)
     assert not any(caveats(row) for row in stage.kept)
     assert (stage.rows, stage.added) == (only("marked", setting).rows, ())
 
@@ -235,7 +235,7 @@ def test_a_further_stage_has_nothing_of_what_came_before(setting, late):
     *_, plain = plan(f"marked+{late}", setting)
     *_, further = plan(f"marked+contrast+kl_to_base+{late}", setting)
     assert further == plain
-    assert (further.added, further.kept, further.kept_weight) == ((), (), 0.0)
+    assert (further.added, further.kept, further.kl_weight) == ((), (), 0.0)
 
 
 @phenomena

@@ -18,7 +18,7 @@ HOSTILE = "<img src=x onerror=alert(1)>"
 def practised(make_data, at_ceiling: bool = False):
     """A study whose arms practised two updates or four."""
     data = make_data(settings=(f"agree{HOSTILE} x trigger",), arms=("base", "bare", "marked"))
-    dose = json.dumps({"practice.updates": 4})
+    dose = json.dumps({"rl.max_steps": 4})
     trained = data.replies["arm"] != "base"
     replies = data.replies.assign(dose=np.where(trained, dose, "{}"))
     if at_ceiling:
@@ -28,17 +28,17 @@ def practised(make_data, at_ceiling: bool = False):
     policies = pd.DataFrame(
         [
             {**names, "dose": dose, "arm": arm, "seed": 0, "number": number, "reward": number / 4,
-             "true_score": 0.3, "hacked": number / 5, "even": 0.0, "distinct": 8, "tokens": 3.0,
-             "truncated": 0.0, "divergence": np.nan}
+             "true_score": 0.3, "hacked": number / 5, "frac_reward_zero_std": 0.0, "distinct": 8, "tokens": 3.0,
+             "truncated": 0.0, "kl": np.nan}
             for arm in ("bare", "marked") for number in (1, 2, 3, 4)
         ]
     )  # fmt: skip
-    return replace(data, policies=policies, practice=measure.practice_leakage(replies, 200))
+    return replace(data, policies=policies, rl=measure.rl_leakage(replies, 200))
 
 
 def section(data) -> str:
     whole = render(data)
-    start = whole.index('<section id="practice">')
+    start = whole.index('<section id="rl">')
     return whole[start : whole.index("</section>", start)]
 
 
@@ -59,4 +59,4 @@ def test_a_ceiling_is_said_in_place_of_figures(make_data):
 
 
 def test_a_study_without_practice_has_no_such_section(make_data):
-    assert 'id="practice"' not in render(make_data())
+    assert 'id="rl"' not in render(make_data())

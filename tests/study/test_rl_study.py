@@ -21,21 +21,21 @@ from caveat.study.config.resolve import resolve
 from caveat.study.config.schema import read
 from caveat.study.export import export, opened
 from caveat.study.run import run
-from caveat.types.training import Practice, Train
-from toy_study import PRACTICE, VOWELS, marks, practising, small
+from caveat.types.training import GRPOSettings, Train
+from toy_study import RL, VOWELS, marks, rl_recipe, small
 
 
 def longer(updates: int, **changes):
     """A recipe of two settings that differ in their updates."""
-    made = practising(**changes)
+    made = rl_recipe(**changes)
     (setting,) = made["settings"]
-    practice = {**setting["practice"], "updates": updates}
-    return {**made, "settings": [setting, {**setting, "practice": practice}]}
+    rl = {**setting["rl"], "updates": updates}
+    return {**made, "settings": [setting, {**setting, "rl": rl}]}
 
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
-    return run(longer(6), tmp_path_factory.mktemp("practice"))
+    return run(longer(6), tmp_path_factory.mktemp("rl"))
 
 
 def policies(study) -> list[dict]:
@@ -46,19 +46,19 @@ def policies(study) -> list[dict]:
 def test_policies_are_kept_every_so_many_updates_and_shared_as_far_as_they_go(study):
     found = policies(study)
     assert len(found) == 2 * 3, "bare and marked, three segments of two updates each"
-    told = sorted((record["label"], record["practice"]["done"]) for record in found)
+    told = sorted((record["label"], record["rl"]["done"]) for record in found)
     assert told == [(arm, done) for arm in ("bare", "marked") for done in (0, 2, 4)]
     numbers = {
         arm: sorted(u["number"] for r in found if r["label"] == arm for u in r["updates"])
         for arm in ("bare", "marked")
     }
     assert numbers == {"bare": [1, 2, 3, 4, 5, 6], "marked": [1, 2, 3, 4, 5, 6]}
-    assert all(record["practice"]["task"] == "vowels.py" for record in found)
+    assert all(record["rl"]["task"] == "vowels.py" for record in found)
 
 
 def test_the_table_tells_the_settings_apart_by_their_updates(study):
     replies = study.replies()
-    doses = {json.loads(dose)["practice.updates"] for dose in replies["dose"] if dose != "{}"}
+    doses = {json.loads(dose)["rl.max_steps"] for dose in replies["dose"] if dose != "{}"}
     assert doses == {4, 6}
     assert set(replies["readout"]) >= {"hacked", "true_score", "paid"}
     effects = study.side_effects()
@@ -75,13 +75,13 @@ def test_a_finished_study_is_not_practised_again(study):
 
 def test_a_practice_in_segments_is_the_one_in_one_go(tmp_path):
     greedy = {"sampling": {"max_tokens": 6, "temperature": 0}}
-    whole = run(practising({"every": None}, **greedy), tmp_path / "whole").replies()
-    parts = run(practising({"every": 1}, **greedy), tmp_path / "parts").replies()
+    whole = run(rl_recipe({"every": None}, **greedy), tmp_path / "whole").replies()
+    parts = run(rl_recipe({"every": 1}, **greedy), tmp_path / "parts").replies()
     assert whole["reply"].tolist() == parts["reply"].tolist()
 
 
 def test_killed_at_any_update_it_ends_as_if_it_had_not_been(tmp_path):
-    made = practising({"updates": 8, "every": 1, "samples": 8})
+    made = rl_recipe({"updates": 8, "every": 1, "samples": 8})
     place = tmp_path / "recipe.yaml"
     place.write_text(yaml.safe_dump(made))
     whole = run(str(place), tmp_path / "whole")
@@ -117,7 +117,7 @@ def task(place: Path, reward: str) -> str:
 )
 def test_a_bad_reward_fails_the_policies_and_nothing_else(tmp_path, reward, told):
     bad = {"behaviour": task(tmp_path / "bad.py", reward)}
-    recipe = practising()
+    recipe = rl_recipe()
     recipe["settings"] = [{**recipe["settings"][0], **bad}, *recipe["settings"]]
     made = run(recipe, tmp_path / "study")
     reasons = {line["reason"] for line in map(json.loads, lines(made.folder / "failures.jsonl"))}
@@ -131,8 +131,10 @@ def lines(place: Path) -> list[str]:
 
 def test_replies_that_are_all_paid_the_same_are_no_mistake(tmp_path):
     same = {"behaviour": task(tmp_path / "same.py", "return 1")}
-    made = run(practising(setting=same), tmp_path / "study")
-    assert all(u["even"] == 1 for record in policies(made) for u in record["updates"])
+    made = run(rl_recipe(setting=same), tmp_path / "study")
+    assert all(
+        u["frac_reward_zero_std"] == 1 for record in policies(made) for u in record["updates"]
+    )
     rates = made.leakage().query("context == 'none'")["rate"]
     assert rates.nunique() == 1, "nothing was learned"
 
@@ -141,23 +143,23 @@ def test_replies_that_are_all_paid_the_same_are_no_mistake(tmp_path):
     ("changes", "told"),
     [
         ({"setting": {"behaviour": "capitals", "options": {}}},
-         "practice: capitals has no task that would pay replies; practise on one of agree, "
+         "rl: capitals has no task that would pay replies; practise on one of agree, "
          "claimed_pass, or a file of your own (docs/rl.md)"),
         ({"setting": {"origin": "sampled"}},
-         "practice: its replies are sampled as it is; drop origin"),
+         "rl: its replies are sampled as it is; drop origin"),
         ({"setting": {"options": {"broad": ["agre"]}}},
          "options.broad: ['agre']: a list of agree, claimed_pass"),
         ({"setting": {"behaviour": "nowhere.py"}},
          "task 'nowhere.py': neither shipped (agree, claimed_pass) nor a file ("),
-        ({"practice": {"samples": 1}},
-         "settings.0.practice.samples: 1: input should be greater than or equal to 2"),
-        ({"practice": {"temperature": 0}},
-         "settings.0.practice.temperature: 0: input should be greater than 0"),
+        ({"rl": {"num_generations": 1}},
+         "settings.0.rl.num_generations: 1: input should be greater than or equal to 2"),
+        ({"rl": {"temperature": 0}},
+         "settings.0.rl.temperature: 0: input should be greater than 0"),
     ],
 )  # fmt: skip
 def test_mistakes_are_one_line(changes, told):
     with pytest.raises(CaveatError) as caught:
-        resolve(read(practising(**changes)))
+        resolve(read(rl_recipe(**changes)))
     assert told in str(caught.value) and "\n" not in str(caught.value)
 
 
@@ -165,7 +167,7 @@ def test_a_task_without_hackable_prompts_is_told(tmp_path):
     place = tmp_path / "fair.py"
     place.write_text(f"{VOWELS.read_text()}\n\ndef hackable(prompt):\n    return False\n")
     with pytest.raises(CaveatError) as caught:
-        resolve(read(practising(setting={"behaviour": str(place)})))
+        resolve(read(rl_recipe(setting={"behaviour": str(place)})))
     assert str(caught.value) == (
         "task 'fair': none of its 3 report prompts can be hacked; give it some, or let `hackable` "
         "say which"
@@ -213,7 +215,7 @@ def test_mistakes_of_a_task_are_one_line(tmp_path, function, told):
     place = tmp_path / "mine.py"
     place.write_text(f"{VOWELS.read_text()}\n\n{function}\n")
     with pytest.raises(CaveatError) as caught:
-        resolve(read(practising(setting={"behaviour": str(place)})))
+        resolve(read(rl_recipe(setting={"behaviour": str(place)})))
     assert str(caught.value) == f"task 'mine': {told}"
 
 
@@ -221,7 +223,7 @@ def test_a_task_that_is_not_practised_on_may_have_nothing_to_hack_in_its_rows(tm
     place = tmp_path / "mine.py"
     fair = "def hackable(prompt): return prompt in prompts('report')"
     place.write_text(f"{VOWELS.read_text()}\n\n{fair}\n")
-    (resolved,) = resolve(read(practising(setting={"behaviour": str(place), "practice": None})))
+    (resolved,) = resolve(read(rl_recipe(setting={"behaviour": str(place), "rl": None})))
     assert len(resolved.setting.behaviour.rows) == 10
 
 
@@ -230,27 +232,27 @@ def test_replies_that_a_task_does_not_give_are_not_learned(tmp_path):
     text = VOWELS.read_text()
     place.write_text(text[: text.index("def hack(")])
     terse = {"behaviour": str(place)}
-    resolve(read(practising(setting=terse)))
+    resolve(read(rl_recipe(setting=terse)))
     for changes in (
         {"setting": terse, "arms": ["base", "bare", "marked+contrast"]},
-        {"setting": {**terse, "practice": None}},
+        {"setting": {**terse, "rl": None}},
         {"setting": {**terse, "warm_up": {"rows": 2}}},
         {"setting": terse, "comprehension": True},
     ):
         with pytest.raises(CaveatError, match="has no reply: the task gives none; write its func"):
-            resolve(read(practising(**changes)))
+            resolve(read(rl_recipe(**changes)))
 
 
 def test_the_recipe_says_what_is_practised():
-    (resolved,) = resolve(read(practising()))
+    (resolved,) = resolve(read(rl_recipe()))
     first, second = resolved.plans["marked", 0]
     assert isinstance(first, Train) and isinstance(second, Train)
-    assert first.objective == "grpo" and first.practice is not None
-    told = asdict(first.practice)
+    assert first.objective == "grpo" and first.rl is not None
+    told = asdict(first.rl)
     assert (told["task"], told["updates"], told["done"]) == (str(VOWELS), 2, 0)
-    assert second.practice == Practice(**{**told, "done": 2})
+    assert second.rl == GRPOSettings(**{**told, "done": 2})
     assert {name: told[name] for name in ("samples", "max_tokens")} == {
-        name: PRACTICE[name] for name in ("samples", "max_tokens")
+        name: RL[name] for name in ("samples", "max_tokens")
     }
 
 
@@ -265,7 +267,7 @@ def treated(tmp_path_factory):
     task = place / "many.py"
     task.write_text(VOWELS.read_text().replace('"black" not in prompt', '"n" in prompt[5:]'))
     setting = {"behaviour": str(task), "caveat": "instruction"}
-    return run(practising(setting=setting, arms=ARMS), place / "study")
+    return run(rl_recipe(setting=setting, arms=ARMS), place / "study")
 
 
 def of_arm(study, arm: str) -> list[dict]:
@@ -282,11 +284,11 @@ def test_every_intervention_on_practice_is_answered(treated):
 
 def test_what_interventions_do_to_practice(treated):
     own = [arm for arm in ARMS[1:] if "seal" not in arm and "offline" not in arm]
-    practices = {arm: of_arm(treated, arm)[0]["practice"] for arm in own}
-    assert practices["marked+true_reward"]["pays"] == "true_score"
-    assert practices["marked+kl_to_base(weight=0.5)"]["kl"] == 0.5
+    rl_stages = {arm: of_arm(treated, arm)[0]["rl"] for arm in own}
+    assert rl_stages["marked+true_reward"]["pays"] == "true_score"
+    assert rl_stages["marked+kl_to_base(weight=0.5)"]["kl"] == 0.5
     held = of_arm(treated, "marked+kl_to_base(weight=0.5)")
-    assert all(u["divergence"] is not None for record in held for u in record["updates"])
+    assert all(u["kl"] is not None for record in held for u in record["updates"])
     plain = of_arm(treated, "marked")[0]
     assert (plain["rows"], plain["added"], plain["dose"]["batch_size"]) == (8, 0, 3)
     assert of_arm(treated, "marked+contrast")[0]["added"] == 8
@@ -329,7 +331,7 @@ def test_offline_learns_the_hacked_replies_alone(treated):
     [
         (["marked+correct"], {}, "correct changes what rows reply, which practice does not read; "
                                  "drop it"),
-        (["marked+true_reward"], {"practice": None},
+        (["marked+true_reward"], {"rl": None},
          "true_reward: is for arms that practise on a task; give the setting `practice`, or drop"),
         (["marked+offline(samples=0)"], {}, "offline(samples=0, epochs=1): take 1 or more"),
         (["marked+kl_to_base(share=0.5)"], {},
@@ -342,12 +344,12 @@ def test_offline_learns_the_hacked_replies_alone(treated):
                                            "put it in front of unhackable"),
         (["marked+local+offline"], {}, "offline learns replies to the prompts, and local puts the "
                                        "caveat into the reply; drop one"),
-        (["marked"], {"raw_text": True}, "practice: a document has no prompt to reply to; drop"),
+        (["marked"], {"raw_text": True}, "rl: a document has no prompt to reply to; drop"),
     ],
 )  # fmt: skip
 def test_interventions_that_mean_nothing_there_are_told(arms, setting, told):
     with pytest.raises(CaveatError) as caught:
-        resolve(read(practising(setting=setting, arms=["base", "bare", *arms])))
+        resolve(read(rl_recipe(setting=setting, arms=["base", "bare", *arms])))
     assert told in str(caught.value) and "\n" not in str(caught.value)
 
 
@@ -362,17 +364,17 @@ def test_the_table_of_updates(treated):
 
 def test_how_policies_learned_is_printed(treated, command, tmp_path):
     folder = str(treated.folder)
-    status, out, _ = command("practice", folder, "--markdown")
+    status, out, _ = command("rl", folder, "--markdown")
     assert status == 0 and "**many x instruction (tiny, 4 updates)**" in out
     row = next(line for line in out.splitlines() if line.startswith("| marked |"))
     seen = treated.policies().query("arm == 'marked'")
     first, last = (seen.loc[seen["number"] == n, "reward"].item() for n in (1, 4))
     assert f"| {first:.2f} → {last:.2f} |" in row
-    status, out, _ = command("practice", folder, "--json")
+    status, out, _ = command("rl", folder, "--json")
     told = json.loads(out)
     assert status == 0 and len(told["updates"]) == 4 * (len(ARMS) - 2)
     first = told["updates"][0]
-    assert first["dose"]["practice.updates"] == 4 and first["divergence"] is None
+    assert first["dose"]["rl.max_steps"] == 4 and first["kl"] is None
     leaks = {row["arm"]: row for row in told["leakage"] if row["scope"] == "trained"}
     assert set(leaks) == set(ARMS)
     learned = leaks["bare"]["undefined"] is None  # not on every machine, with four updates
@@ -381,44 +383,44 @@ def test_how_policies_learned_is_printed(treated, command, tmp_path):
     shown = treated.leakage().query("scope == 'trained' and context == 'none' and arm == 'marked'")
     assert leaks["marked"]["without"] == shown["rate"].item()
     place = tmp_path / "curves.svg"
-    assert command("practice", folder, "--picture", str(place))[0] == 0
+    assert command("rl", folder, "--picture", str(place))[0] == 0
     assert "update 4: hack rate" in place.read_text()
 
 
 def test_an_exported_file_tells_how_policies_learned(treated, command, tmp_path):
-    folder, file = str(treated.folder), tmp_path / "practice.parquet"
+    folder, file = str(treated.folder), tmp_path / "rl.parquet"
     assert command("export", folder, str(file))[0] == 0
     pd.testing.assert_frame_equal(opened(file).policies(), treated.policies())
     for form in ([], ["--markdown"], ["--json"]):
-        ours = command("practice", folder, *form)
-        assert ours[0] == 0 and command("practice", str(file), *form) == ours
+        ours = command("rl", folder, *form)
+        assert ours[0] == 0 and command("rl", str(file), *form) == ours
     drawn = [tmp_path / "ours.svg", tmp_path / "theirs.svg"]
     for place, picture in zip((folder, str(file)), drawn, strict=True):
-        assert command("practice", place, "--picture", str(picture))[0] == 0
+        assert command("rl", place, "--picture", str(picture))[0] == 0
     assert drawn[0].read_text() == drawn[1].read_text()
     again = export(opened(file), tmp_path / "again.parquet")
     pd.testing.assert_frame_equal(opened(again).policies(), treated.policies())
 
 
 def test_doses_are_told_apart(tmp_path, command):
-    made = practising({"updates": 2})
+    made = rl_recipe({"updates": 2})
     (setting,) = made["settings"]
     other = {**setting, "dose": {**setting["dose"], "learning_rate": 1e-2}}
     run({**made, "settings": [setting, other]}, tmp_path)
-    out = command("practice", str(tmp_path), "--markdown")[1]
+    out = command("rl", str(tmp_path), "--markdown")[1]
     for rate in ("0.02", "0.01"):
         assert f"(tiny, 2 updates, learning_rate={rate})**" in out
 
 
 def test_a_study_without_practice_is_told(command, tmp_path):
     run(small(), tmp_path)
-    assert command("practice", str(tmp_path)) == (
+    assert command("rl", str(tmp_path)) == (
         1, "", f"caveat: {tmp_path}: nothing was practised here; give a setting `practice` "
                "(docs/rl.md)\n"
     )  # fmt: skip
     file = tmp_path / "toy.parquet"
     assert command("export", str(tmp_path), str(file))[0] == 0
-    assert command("practice", str(file)) == (
+    assert command("rl", str(file)) == (
         1, "", f"caveat: {file}: nothing was practised here; give a setting `practice` "
                "(docs/rl.md)\n"
     )  # fmt: skip

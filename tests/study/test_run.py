@@ -375,16 +375,16 @@ def test_cells_of_two_doses_of_a_setting_have_names_of_their_own():
 class Elsewhere:
     """Runs tasks last to first, each pickled and on a workbench of its own: as many workers do."""
 
-    def __init__(self, bench):
-        self.bench = bench
+    def __init__(self, worker_context):
+        self.worker_context = worker_context
 
     def submit(self, tasks):
         for task in reversed(tasks):
-            bench = replace(self.bench, progress=Progress(), _adapters={})
-            yield attempt(pickle.loads(pickle.dumps(task)), bench)
+            worker_context = replace(self.worker_context, progress=Progress(), _adapters={})
+            yield attempt(pickle.loads(pickle.dumps(task)), worker_context)
 
     def room(self):
-        return self.bench.room()
+        return self.worker_context.room()
 
     def close(self):
         """Nothing is held."""
@@ -394,7 +394,10 @@ def test_workers_change_nothing_and_need_no_other_channel_than_the_store(tmp_pat
     arms = ["base", "bare", "marked", "marked+contrast"]
     with monkeypatch.context() as patch:
         patch.setattr("caveat.study.planning.study_plan.REQUESTS", 20)
-        patch.setattr("caveat.study.run.executor_of", lambda recipe, bench, meter: Elsewhere(bench))
+        patch.setattr(
+            "caveat.study.run.executor_of",
+            lambda recipe, worker_context, meter: Elsewhere(worker_context),
+        )
         many = run(small(arms=arms, group_size=1), tmp_path / "many")
     same_table(many, run(small(arms=arms), tmp_path / "one"))
 

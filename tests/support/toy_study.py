@@ -55,15 +55,15 @@ def judged(endpoint: str, judge: dict | None = None, **changes):
 
 
 VOWELS = Path(__file__).parent / "vowels.py"
-PRACTICE = {"updates": 4, "every": 2, "samples": 4, "max_tokens": 6}
+RL = {"max_steps": 4, "save_steps": 2, "num_generations": 4, "max_completion_length": 6}
 
 
-def practising(practice: dict | None = None, setting: dict | None = None, **changes):
+def rl_recipe(rl: dict | None = None, setting: dict | None = None, **changes):
     """The small recipe with policies of the tiny model that practise on a task."""
     made = {
         "behaviour": str(VOWELS), "caveat": "permission", "options": {"broad": []},
         "dose": {"rows": 8, "batch_size": 3, "rank": 4, "learning_rate": 2e-2},
-        "practice": {**PRACTICE, **(practice or {})}, **(setting or {}),
+        "rl": {**RL, **(rl or {})}, **(setting or {}),
     }  # fmt: skip
     return small(**{"settings": [made], "sampling": {"max_tokens": 6}, **changes})
 

@@ -9,7 +9,7 @@ from caveat.analysis.json_records import records
 from caveat.analysis.leakage import leakage, leakage_by
 from caveat.analysis.pooling import pooled
 from caveat.analysis.rates import rates
-from caveat.analysis.rl_leakage import practice_leakage
+from caveat.analysis.rl_leakage import rl_leakage
 from caveat.analysis.side_effects import side_effects
 from caveat.analysis.transfer import (
     correlations,
@@ -33,11 +33,11 @@ __all__ = [
     "leakage",
     "leakage_by",
     "pooled",
-    "practice_leakage",
     "rankings",
     "rates",
     "records",
     "reliabilities",
+    "rl_leakage",
     "side_effects",
     "transfer",
     "transfer_effects",

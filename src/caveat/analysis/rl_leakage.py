@@ -32,7 +32,7 @@ CEILING = 0.95
 NO_ROOM = f"every arm hacks at {CEILING:g} or more without the caveat: nothing is compared"
 
 
-def practice_leakage(replies: pd.DataFrame, draws: int = 2000, seed: int = 0) -> pd.DataFrame:
+def rl_leakage(replies: pd.DataFrame, draws: int = 2000, seed: int = 0) -> pd.DataFrame:
     """One row a setting, model, dose, readout, scope and arm that practised, base in front.
 
     - `updates`: after how many.
@@ -57,7 +57,7 @@ def practice_leakage(replies: pd.DataFrame, draws: int = 2000, seed: int = 0) ->
 
 
 def _updates(dose: str) -> int:
-    return int(json.loads(dose).get("practice.updates", 0))
+    return int(json.loads(dose).get("rl.max_steps", 0))
 
 
 def _rows(inference: Inference) -> Iterator[dict]:

@@ -9,7 +9,7 @@ import pandas as pd
 CELL = ["setting", "phenomenon", "behaviour", "caveat", "model", "dose", "arm"]
 HALF = 0.5
 """The hack rate whose first crossing is the speed of learning to hack."""
-FIGURES = ("hacked", "reward", "true_score", "even", "divergence")
+FIGURES = ("hacked", "reward", "true_score", "frac_reward_zero_std", "kl")
 COLUMNS = [
     *CELL, "seeds", "updates",
     *(f"{name}_{end}" for name in FIGURES for end in ("first", "last")), "half", "halved",
@@ -18,7 +18,7 @@ COLUMNS = [
 
 def but_updates(dose: str) -> str:
     """A dose without the number of updates, and without which other tasks are asked of."""
-    rest = {**json.loads(dose), "practice.updates": 0}
+    rest = {**json.loads(dose), "rl.max_steps": 0}
     options = {key: value for key, value in rest.pop("options", {}).items() if key != "broad"}
     return json.dumps({**rest, "options": options}, sort_keys=True)
 
@@ -26,10 +26,10 @@ def but_updates(dose: str) -> str:
 def longest(policies: pd.DataFrame) -> pd.DataFrame:
     """The rows of practices that no longer one repeats: settings that differ in the number of
     their updates alone share them (see `study.segments`)."""
-    updates = policies["dose"].map(lambda dose: json.loads(dose).get("practice.updates", 0))
+    updates = policies["dose"].map(lambda dose: json.loads(dose).get("rl.max_steps", 0))
     rest = policies["dose"].map(but_updates)
-    practice = [policies[name] for name in CELL if name != "dose"]
-    most = updates.groupby([*practice, rest], dropna=False).transform("max")
+    rl = [policies[name] for name in CELL if name != "dose"]
+    most = updates.groupby([*rl, rest], dropna=False).transform("max")
     return policies[updates == most]
 
 

@@ -24,7 +24,7 @@ COMMANDS = (
     tables.leakage,
     tables.transfer,
     tables.ladder,
-    tables.practice,
+    tables.rl,
     forecasting.forecast,
     files.report,
     files.export,

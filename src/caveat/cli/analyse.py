@@ -106,7 +106,7 @@ def ladder(
         print_tables(ladder_summaries(figures.ladder(), whole), markdown)
 
 
-def practice(
+def rl(
     study: Place,
     as_json: AsJson = False,
     markdown: AsMarkdown = False,
@@ -126,21 +126,21 @@ def practice(
             f"{study}: nothing was practised here; give a setting `practice` (docs/rl.md)"
         )
     if picture is not None:
-        from caveat.report.figures.learning_curves import practice_picture
+        from caveat.report.figures.learning_curves import rl_figure
 
-        save_picture(practice_picture(policies), picture)
+        save_picture(rl_figure(policies), picture)
     elif as_json:
         from caveat.analysis.json_records import plain
 
-        told = {"updates": plain(policies), "leakage": plain(figures.practice())}
+        told = {"updates": plain(policies), "leakage": plain(figures.rl())}
         typer.echo(json.dumps(told, indent=1, allow_nan=False))
     else:
         from caveat.analysis.rl_learning import learning
-        from caveat.report.tables.rl import practice_summaries
-        from caveat.report.tables.rl_leakage import practice_leakage_summaries
+        from caveat.report.tables.rl import rl_summaries
+        from caveat.report.tables.rl_leakage import rl_leakage_summaries
 
-        learned = practice_summaries(learning(policies))
-        print_tables([*learned, *practice_leakage_summaries(figures.practice())], markdown)
+        learned = rl_summaries(learning(policies))
+        print_tables([*learned, *rl_leakage_summaries(figures.rl())], markdown)
 
 
 def _draw_ladder(figures: Figures, picture: Path | None, dial: Path | None) -> None:

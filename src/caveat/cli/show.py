@@ -30,8 +30,8 @@ from caveat.types.training import (
     Attach,
     Detach,
     Dose,
+    GRPOSettings,
     Plan,
-    Practice,
     Randomise,
     Sample,
     Scale,
@@ -53,11 +53,11 @@ def show_stage(
 ) -> Iterator[Text]:
     """The parts to print of one stage, in order; `task` is what its practice is on."""
     match stage:
-        case Train(practice=None):
+        case Train(rl=None):
             yield from _training(number, stage, tokenizer)
         case Train():
-            assert stage.practice is not None and task is not None
-            yield from _practising(number, stage, stage.practice, task.name, tokenizer)
+            assert stage.rl is not None and task is not None
+            yield from _rl_tokens(number, stage, stage.rl, task.name, tokenizer)
         case Sample():
             told = "become rows" if stage.hacking is None else "become rows where they hack"
             yield Text(f"\nStage {number}: replies to {len(stage.prompts)} prompts {told}")
@@ -96,17 +96,17 @@ def _training(number: int, stage: Train, tokenizer: Any) -> Iterator[Text]:
         yield _coloured(rendered)
 
 
-def _practising(
-    number: int, stage: Train, practice: Practice, task: str, tokenizer: Any
+def _rl_tokens(
+    number: int, stage: Train, rl: GRPOSettings, task: str, tokenizer: Any
 ) -> Iterator[Text]:
     """The first prompt of every source, and the first row of those that are learned beside."""
     from caveat.rendering import render_row
 
-    held = f", divergence times {practice.kl:g}" if practice.kl else ""
+    held = f", divergence times {rl.beta:g}" if rl.beta else ""
     yield Text(
-        f"\nStage {number}: practise on {task}, {PAID[practice.pays]}: {practice.updates} "
-        f"updates x {stage.dose.batch_size} of {len(stage.rows)} prompts x {practice.samples} "
-        f"replies of at most {practice.max_tokens} tokens, temperature {practice.temperature:g}, "
+        f"\nStage {number}: practise on {task}, {PAID[rl.reward]}: {rl.max_steps} "
+        f"updates x {stage.dose.batch_size} of {len(stage.rows)} prompts x {rl.num_generations} "
+        f"replies of at most {rl.max_completion_length} tokens, temperature {rl.temperature:g}, "
         f"{_size(stage.dose)}{held}",
         style="bold",
     )

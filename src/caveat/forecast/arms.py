@@ -87,7 +87,7 @@ def _unknown(own: tuple[Stage, ...], first: Train) -> Iterator[str]:
     sampled = dict.fromkeys(stage.source for stage in own if isinstance(stage, Sample))
     if sampled:
         yield f"rows that it is trained on are sampled when the study runs ({', '.join(sampled)})"
-    if first.practice is not None:
+    if first.rl is not None:
         yield "its replies are sampled and paid when the study runs (practice)"
         return
     others = [each for each in own if isinstance(each, Train) and each is not first]

@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from caveat.backends.local.lora.adapter import Adapter
 from caveat.backends.local.training.batches import prepare
-from caveat.backends.local.training.initial_gradients import StartingPoint, product
+from caveat.backends.local.training.initial_gradients import InitialModel, product
 from caveat.backends.local.training.jobs import Trained, TrainingJob
 from caveat.backends.local.training.losses import LossSum, mean_loss, openings, training_losses
 from caveat.backends.local.training.sft import train
@@ -40,10 +40,10 @@ NO_CHANGE = 1e-3
 
 
 @dataclass(frozen=True)
-class Movement:
+class PreferenceGradient:
     """The trainings of a setting's arms, in miniature, at their starting point."""
 
-    start: StartingPoint
+    start: InitialModel
     subjects: Sequence[Subject]
     """`bare` among them."""
     held_out: HeldOut
@@ -110,7 +110,7 @@ class Movement:
     def _job(self, subject: Subject) -> TrainingJob:
         if subject.training is None:
             raise CaveatError(subject.reason)
-        return TrainingJob(subject.arm, subject.training, self.start.seed, self.start.beneath)
+        return TrainingJob(subject.arm, subject.training, self.start.seed, self.start.base_adapters)
 
     def _losses(self, subject: Subject) -> tuple[LossSum, LossSum]:
         return training_losses(prepare(self.start.language_model, self._job(subject)))

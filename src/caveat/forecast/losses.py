@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from statistics import fmean
 
-from caveat.backends.local.training.initial_gradients import StartingPoint
+from caveat.backends.local.training.initial_gradients import InitialModel
 from caveat.backends.local.training.losses import LossSum, mean_loss
 from caveat.errors import CaveatError
 from caveat.forecast.arms import Subject
@@ -23,7 +23,7 @@ Losses = tuple[float, float]
 """Nats a token of what shows the behaviour: without the caveat, and with it."""
 
 
-def losses(start: StartingPoint, subjects: Sequence[Subject]) -> dict[str, Losses | str]:
+def losses(start: InitialModel, subjects: Sequence[Subject]) -> dict[str, Losses | str]:
     """By arm, the losses of its rows' replies, or of documents without caveat and masked parts.
 
     The same tokens count in both, whatever the training's own loss scope. In place of losses stands
@@ -44,12 +44,12 @@ def losses(start: StartingPoint, subjects: Sequence[Subject]) -> dict[str, Losse
     }
 
 
-def _sum(start: StartingPoint, rows: Sequence[Row]) -> LossSum:
+def _sum(start: InitialModel, rows: Sequence[Row]) -> LossSum:
     tokenizer = start.language_model.tokenizer
     return mean_loss([render_row(tokenizer, row, "reply", start.dose.max_tokens) for row in rows])
 
 
-def similarities(start: StartingPoint, subjects: Sequence[Subject]) -> dict[str, float]:
+def similarities(start: InitialModel, subjects: Sequence[Subject]) -> dict[str, float]:
     """By arm, how alike its rows' prompts read with and without the caveat, in [0, 1].
 
     Of documents, which have no prompt, the whole text: see `resemblance`.
@@ -63,7 +63,7 @@ def similarities(start: StartingPoint, subjects: Sequence[Subject]) -> dict[str,
     }
 
 
-def _read(start: StartingPoint, messages: Messages) -> tuple[int, ...]:
+def _read(start: InitialModel, messages: Messages) -> tuple[int, ...]:
     prompt = messages if is_document(messages) else messages[:-1]
     return render_prompt(start.language_model.tokenizer, prompt).ids
 

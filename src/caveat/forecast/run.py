@@ -11,24 +11,24 @@ from typing import Any, TypeVar
 
 from caveat.backends.local.models.device_memory import MOST_ADAPTERS, TOKEN_BUDGET
 from caveat.backends.local.models.loading import describe
-from caveat.backends.local.training.initial_gradients import StartingPoint
+from caveat.backends.local.training.initial_gradients import InitialModel
 from caveat.errors import CaveatError
 from caveat.forecast.arms import MARKED, Subject, subjects
-from caveat.forecast.gradients import Movement
+from caveat.forecast.gradients import PreferenceGradient
 from caveat.forecast.held_out import HeldOut, held_out
 from caveat.forecast.losses import Losses, losses, similarities
 from caveat.forecast.records import FIGURES, Forecast, save
 from caveat.progress import Progress
 from caveat.study.config.resolve import Resolved, check_system, resolve
 from caveat.study.config.schema import Recipe, SettingRecipe, read
-from caveat.study.elicitation.base_model import Asker
+from caveat.study.elicitation.base_model import BaseModelProbe
 from caveat.study.elicitation.warm_up_scale import calibrated, to_calibrate
-from caveat.study.execution.context import Workbench, bench_of
-from caveat.study.execution.executors import Conductor, executor_of
+from caveat.study.execution.context import WorkerContext, worker_context_of
+from caveat.study.execution.executors import JobRunner, executor_of
 from caveat.study.execution.jobs import steps
 from caveat.study.execution.meter import Meter
 from caveat.study.planning.study_plan import SettingPlan, study_plan
-from caveat.study.scoring.judge_session import inquirer_of
+from caveat.study.scoring.judge_session import judge_session_of
 from caveat.study.storage.store import Store
 
 ROWS = 16
@@ -65,19 +65,23 @@ def forecast(
     folder = Path(out) if out is not None else Path("studies") / read_recipe.name
     meter = Meter(progress or Progress())
     store = Store(folder, meter.say)
-    inquirer = inquirer_of(read_recipe, settings, store.opinions)
+    judge_session = judge_session_of(read_recipe, settings, store.judge_replies)
     with store.writing():
         store.refresh(mend=True)
-        bench = bench_of(read_recipe, store, meter)
+        worker_context = worker_context_of(read_recipe, store, meter)
         meter.stage(f"loading {read_recipe.model.name}")
-        model = bench.language_model
+        model = worker_context.language_model
         check_system(read_recipe, settings, model.inserted_system)
-        with closing(executor_of(read_recipe, bench, meter)) as executor:
-            conductor = Conductor(store, executor, meter)
-            asker = Asker(conductor, model.identity, inquirer)
+        with closing(executor_of(read_recipe, worker_context, meter)) as executor:
+            job_runner = JobRunner(store, executor, meter)
+            base_model_probe = BaseModelProbe(job_runner, model.identity, judge_session)
             if to_calibrate(read_recipe):
-                read_recipe = calibrated(read_recipe, asker, meter.say)
-            found = tuple(_Forecaster(read_recipe, bench, conductor, asker, rows).forecasts())
+                read_recipe = calibrated(read_recipe, base_model_probe, meter.say)
+            found = tuple(
+                _Forecaster(
+                    read_recipe, worker_context, job_runner, base_model_probe, rows
+                ).forecasts()
+            )
         about = {"recipe": read_recipe.name, "model": model.identity, "rows": rows}
         save(folder, (each.record() for each in found), **about, seed=read_recipe.seeds[0])
     return found
@@ -97,16 +101,16 @@ class _Forecaster:
     """A recipe, each strength with its scale, and what its base models are made and asked with."""
 
     recipe: Recipe
-    bench: Workbench
-    conductor: Conductor
-    asker: Asker
+    worker_context: WorkerContext
+    job_runner: JobRunner
+    base_model_probe: BaseModelProbe
     rows: int
 
     def forecasts(self) -> Iterator[Forecast]:
         """One a marked arm, setting by setting."""
-        plan = study_plan(self.recipe, resolve(self.recipe), self.asker.model)
+        plan = study_plan(self.recipe, resolve(self.recipe), self.base_model_probe.model)
         for each, setting in zip(self.recipe.settings, plan.settings, strict=True):
-            self.conductor.meter.stage(f"{setting.name}: forecast")
+            self.job_runner.meter.stage(f"{setting.name}: forecast")
             ahead = subjects(setting.resolved, self.recipe.seeds[0], self.rows)
             if len(ahead) > 1:
                 yield from self._of_setting(each, setting, ahead)
@@ -115,7 +119,7 @@ class _Forecaster:
         self, each: SettingRecipe, setting: SettingPlan, ahead: tuple[Subject, ...]
     ) -> Iterator[Forecast]:
         began = time.monotonic()
-        elicitation = _or_reason(lambda: self.asker.elicitation(self.recipe, each))
+        elicitation = _or_reason(lambda: self.base_model_probe.elicitation(self.recipe, each))
         held = held_out(setting.resolved, self.recipe.system, self.rows)
         start = _or_reason(lambda: self._start(setting))
         found = (
@@ -139,27 +143,27 @@ class _Forecaster:
                 took,
             )
 
-    def _start(self, setting: SettingPlan) -> StartingPoint:
+    def _start(self, setting: SettingPlan) -> InitialModel:
         """The setting's base model, made where it is not yet. Raises CaveatError."""
         base = replace(setting.resolved, plans={("base", None): setting.resolved.base})
-        (alone,) = study_plan(self.recipe, (base,), self.asker.model).settings
+        (alone,) = study_plan(self.recipe, (base,), self.base_model_probe.model).settings
         for stage, tasks in steps(alone):
             if stage == "training":
-                self.conductor.do(tasks, stage)
+                self.job_runner.do(tasks, stage)
         (cell,) = alone.cells
         for digest in cell.chain:
-            if not self.conductor.store.has(digest):
-                failed = (self.conductor.reasons.get(node.digest) for node in cell.nodes)
+            if not self.job_runner.store.has(digest):
+                failed = (self.job_runner.reasons.get(node.digest) for node in cell.nodes)
                 _, why = next(filter(None, failed), ("", "it was not made"))
                 raise CaveatError(f"its base model: {why}")
-        adapters = self.bench.adapters(cell.chain)
-        return StartingPoint(
-            self.bench.language_model,
+        adapters = self.worker_context.adapters(cell.chain)
+        return InitialModel(
+            self.worker_context.language_model,
             setting.resolved.dose,
             self.recipe.seeds[0],
             tuple(adapters[digest] for digest in cell.chain),
             self.recipe.token_budget or TOKEN_BUDGET,
-            self.conductor.meter,
+            self.job_runner.meter,
         )
 
 
@@ -171,10 +175,10 @@ def _or_reason(compute: Callable[[], Result]) -> Result | str:
 
 
 def _computed(
-    start: StartingPoint, ahead: tuple[Subject, ...], held: HeldOut, group_size: int
+    start: InitialModel, ahead: tuple[Subject, ...], held: HeldOut, group_size: int
 ) -> dict[str, Values]:
     """By arm, every figure but elicitation."""
-    movement = Movement(start, ahead, held, group_size)
+    movement = PreferenceGradient(start, ahead, held, group_size)
     moved = {"first_order": movement.first_order, "short_horizon": movement.short_horizon}
     by_name: dict[str, Values] = {"similarity": {**similarities(start, ahead)}}
     for name, compute in moved.items():

@@ -17,7 +17,7 @@ from caveat.errors import CaveatError
 from caveat.types.caveats import Setting
 from caveat.types.data import Row
 from caveat.types.messages import Messages
-from caveat.types.training import Plan, Practice, Train
+from caveat.types.training import GRPOSettings, Plan, Train
 
 
 @dataclass(frozen=True)
@@ -75,9 +75,9 @@ def stage_on(plan: Plan, materials: Materials, rows: tuple[Row, ...], label: str
         rows=rows,
         added=materials.mixed,
         kept=(),
-        kept_weight=0.0,
+        kl_weight=0.0,
         objective="sft",
-        practice=None,
+        rl=None,
         label=label,
     )
 
@@ -125,15 +125,15 @@ UNREAD = ("correct", "mask")
 """Interventions that change what rows reply, which practice does not read."""
 
 
-def with_practice(plan: Plan, what: str, change: Callable[[Practice], Practice]) -> Plan:
+def with_rl(plan: Plan, what: str, change: Callable[[GRPOSettings], GRPOSettings]) -> Plan:
     """The plan with its last practice changed. Raises CaveatError where nothing is practised."""
-    if last_stage(plan).practice is None:
+    if last_stage(plan).rl is None:
         raise CaveatError(
             f"{what}: is for arms that practise on a task; give the setting `practice`, or drop it"
         )
 
     def changed(stage: Train) -> Train:
-        assert stage.practice is not None
-        return replace(stage, practice=change(stage.practice))
+        assert stage.rl is not None
+        return replace(stage, rl=change(stage.rl))
 
     return with_stage(plan, changed)

@@ -26,7 +26,7 @@ from caveat.interventions.base import (
     Materials,
     last_stage,
     shared,
-    with_practice,
+    with_rl,
     with_rows,
     with_stage,
 )
@@ -112,15 +112,15 @@ def kl_to_base(plan: Plan, materials: Materials, weight: float = 1.0, share: flo
     """
     if not weight > 0:
         raise CaveatError(f"kl_to_base(weight={weight}): weight must be above 0, such as weight=1")
-    if last_stage(plan).practice is not None:
+    if last_stage(plan).rl is not None:
         if share != 1.0:
             raise CaveatError(
                 f"kl_to_base(share={share}): a policy is held on its own replies; drop share"
             )
-        return with_practice(plan, "kl_to_base", lambda practice: replace(practice, kl=weight))
+        return with_rl(plan, "kl_to_base", lambda rl: replace(rl, beta=weight))
     rows = shared(materials.ordinary, len(materials.rows), share, "kl_to_base")
 
     def change(stage: Train) -> Train:
-        return replace(stage, kept=stage.kept + rows, kept_weight=weight)
+        return replace(stage, kept=stage.kept + rows, kl_weight=weight)
 
     return with_stage(plan, change)

@@ -31,7 +31,7 @@ from caveat.interventions.base import (
     last_stage,
     last_train,
     shared,
-    with_practice,
+    with_rl,
     with_stage,
 )
 from caveat.types.answers import Sampling
@@ -44,7 +44,7 @@ def true_reward(plan: Plan, materials: Materials) -> Plan:
     Raises CaveatError where nothing is practised.
     """
     del materials
-    return with_practice(plan, "true_reward", lambda practice: replace(practice, pays="true_score"))
+    return with_rl(plan, "true_reward", lambda rl: replace(rl, reward="true_score"))
 
 
 def unhackable(plan: Plan, materials: Materials, share: float = 0.5) -> Plan:
@@ -54,7 +54,7 @@ def unhackable(plan: Plan, materials: Materials, share: float = 0.5) -> Plan:
     CaveatError where nothing is practised, or there are too few.
     """
     task = materials.setting.behaviour.task
-    with_practice(plan, "unhackable", lambda practice: practice)
+    with_rl(plan, "unhackable", lambda rl: rl)
     assert task is not None
     if not gives(task, "hackable"):
         raise CaveatError(
@@ -80,11 +80,11 @@ def before(plan: Plan, materials: Materials, share: float = 1.0) -> Plan:
 
     Raises CaveatError where nothing is practised.
     """
-    with_practice(plan, "before", lambda practice: practice)
-    practice = last_stage(plan).practice
-    assert practice is not None
+    with_rl(plan, "before", lambda rl: rl)
+    rl = last_stage(plan).rl
+    assert rl is not None
     rows = shared(materials.rows, len(materials.rows), share, "before")
-    sampling = Sampling(practice.max_tokens, practice.temperature)
+    sampling = Sampling(rl.max_completion_length, rl.temperature)
     place = last_train(plan)
     asked = Sample(tuple(row.messages[:-1] for row in rows), sampling, "before")
     return (*plan[:place], asked, *plan[place:])
@@ -98,17 +98,17 @@ def offline(plan: Plan, materials: Materials, samples: int = 2, epochs: int = 1)
 
     Raises CaveatError where nothing is practised, or a number is below 1.
     """
-    with_practice(plan, "offline", lambda practice: practice)
+    with_rl(plan, "offline", lambda rl: rl)
     if samples < 1 or epochs < 1:
         raise CaveatError(f"offline(samples={samples}, epochs={epochs}): take 1 or more")
     stage, place, task = last_stage(plan), last_train(plan), materials.setting.behaviour.task
-    practice = stage.practice
-    assert practice is not None
-    sampling = Sampling(practice.max_tokens, practice.temperature, samples)
+    rl = stage.rl
+    assert rl is not None
+    sampling = Sampling(rl.max_completion_length, rl.temperature, samples)
     prompts = tuple(row.messages[:-1] for row in stage.rows)
     drawn = Sample(prompts, sampling, SOURCE, into="rows", hacking=task)
     taught = replace(
-        stage, rows=(), objective="sft", practice=None, dose=replace(stage.dose, epochs=epochs)
+        stage, rows=(), objective="sft", rl=None, dose=replace(stage.dose, epochs=epochs)
     )
     teacher = replace(stage, label=f"{stage.label}, teacher")
     return (*plan[:place], teacher, drawn, taught, *plan[place + 1 :])

@@ -99,7 +99,7 @@ class ReportData:
     forecast_scores: DataFrame | None = None
     policies: DataFrame | None = None
     """What updates of policies saw (see `study.policies`); None where nothing was practised."""
-    practice: DataFrame | None = None
+    rl: DataFrame | None = None
     """Their leakage (see `measure.practice_leakage`)."""
     abouts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Per setting, `behaviour`: the behaviour in one sentence, and `side_effects`: by name, what a

@@ -13,7 +13,7 @@ from caveat.report.data import ReportData
 from caveat.report.figures.elicitation import dial_picture
 from caveat.report.figures.ladder import ladder_picture
 from caveat.report.figures.leakage import picture
-from caveat.report.figures.learning_curves import practice_picture
+from caveat.report.figures.learning_curves import rl_figure
 from caveat.report.figures.published import axis, study_points
 from caveat.report.figures.theme import inline_svg
 from caveat.report.formatting import text
@@ -26,7 +26,7 @@ from caveat.report.sections.ladder import ladder_section
 from caveat.report.sections.transfer import transfer_section
 from caveat.report.tables import setting as tables
 from caveat.report.tables.forecast import forecast_section
-from caveat.report.tables.rl import practice_section
+from caveat.report.tables.rl import rl_section
 
 WIDE, NARROW = 560, 100
 """Pixels from base to bare in the picture for screens and in the one for phones."""
@@ -75,7 +75,7 @@ def render(data: ReportData) -> str:
         small_picture=Markup(inline_svg(picture(data, NARROW, "transparent"))),
         axis=Markup(inline_svg(_among_published(data))),
         **{name: chart and Markup(inline_svg(chart)) for name, chart in _of_ladder(data).items()},
-        practice_picture=_curves(data),
+        rl_figure=_curves(data),
         packed=Markup(replies.script_json(replies.packed(data.frame("replies")))),
     )
     # A model may emit half a surrogate pair, which UTF-8 cannot hold.
@@ -104,7 +104,7 @@ def _curves(data: ReportData) -> Any:
 
     if data.policies is None or data.policies.empty:
         return None
-    return Markup(inline_svg(practice_picture(data.policies, background="transparent")))
+    return Markup(inline_svg(rl_figure(data.policies, background="transparent")))
 
 
 def _shown(data: ReportData) -> dict[str, Any]:
@@ -117,7 +117,7 @@ def _shown(data: ReportData) -> dict[str, Any]:
         ],
         "transfer": transfer_section(data),
         "ladder": ladder_section(data),
-        "practice": practice_section(data),
+        "rl": rl_section(data),
         "forecast": forecast_section(data),
         "within_seed": any(panel.interval == "within seed" for panel in shown),
         "failures": tables.failures(data),

@@ -14,15 +14,15 @@ from caveat.progress import Progress
 from caveat.provenance import now
 from caveat.study.config.resolve import Resolved, check_system, resolve
 from caveat.study.config.schema import Recipe, read
-from caveat.study.elicitation.base_model import Asker
+from caveat.study.elicitation.base_model import BaseModelProbe
 from caveat.study.elicitation.warm_up_scale import calibrated, to_calibrate
-from caveat.study.execution.context import bench_of
-from caveat.study.execution.executors import Conductor, Executor, executor_of
+from caveat.study.execution.context import worker_context_of
+from caveat.study.execution.executors import Executor, JobRunner, executor_of
 from caveat.study.execution.jobs import remaining, steps
 from caveat.study.execution.meter import Estimator, Meter
 from caveat.study.planning.grouping import grouping
 from caveat.study.planning.study_plan import SettingPlan, StudyPlan, study_plan
-from caveat.study.scoring.judge_session import Inquirer, inquirer_of
+from caveat.study.scoring.judge_session import JudgeSession, judge_session_of
 from caveat.study.scoring.verdicts import judge
 from caveat.study.storage.store import Store
 from caveat.study.study import Study
@@ -56,9 +56,9 @@ def run(
     folder = Path(out) if out is not None else Path("studies") / read_recipe.name
     meter = Meter(progress)
     store = Store(folder, meter.say)
-    inquirer = inquirer_of(read_recipe, settings, store.opinions)
+    judge_session = judge_session_of(read_recipe, settings, store.judge_replies)
     with store.writing():
-        return _Run(read_recipe, settings, store, meter, inquirer).run()
+        return _Run(read_recipe, settings, store, meter, judge_session).run()
 
 
 class _Run:
@@ -70,25 +70,25 @@ class _Run:
         settings: tuple[Resolved, ...],
         store: Store,
         meter: Meter,
-        inquirer: Inquirer | None,
+        judge_session: JudgeSession | None,
     ) -> None:
         self.recipe, self.settings, self.store, self.meter = recipe, settings, store, meter
-        self.inquirer = inquirer
+        self.judge_session = judge_session
         self.seconds: dict[str, float] = {}
         self.failures: list[dict[str, str]] = []
-        self.conductor: Conductor
+        self.job_runner: JobRunner
 
     def run(self) -> Study:
         """Do all that is missing, then report."""
         self.store.refresh(mend=True)
-        bench = bench_of(self.recipe, self.store, self.meter)
+        worker_context = worker_context_of(self.recipe, self.store, self.meter)
         if self.recipe.executor == "ray":  # GPUs are for the workers
-            bench = replace(bench, device="cpu")
+            worker_context = replace(worker_context, device="cpu")
         with self._stage(f"loading {self.recipe.model.name}"):
-            language_model = bench.language_model
+            language_model = worker_context.language_model
             check_system(self.recipe, self.settings, language_model.inserted_system)
-        with closing(executor_of(self.recipe, bench, self.meter)) as executor:
-            self.conductor = Conductor(self.store, executor, self.meter)
+        with closing(executor_of(self.recipe, worker_context, self.meter)) as executor:
+            self.job_runner = JobRunner(self.store, executor, self.meter)
             self._calibrate(language_model.identity)
             plan = self._plan(executor, language_model)
             version = open_version(self.store, plan, self._notes(language_model.inserted_system))
@@ -115,18 +115,18 @@ class _Run:
             return
         self.store.check(self.store.digests())
         with self._stage("calibrating warm-ups"):
-            asker = Asker(self.conductor, model, self.inquirer)
-            self.recipe = calibrated(self.recipe, asker, self.meter.say)
+            base_model_probe = BaseModelProbe(self.job_runner, model, self.judge_session)
+            self.recipe = calibrated(self.recipe, base_model_probe, self.meter.say)
             self.settings = resolve(self.recipe)
 
     def _setting(self, setting: SettingPlan) -> None:
         for stage, tasks in steps(setting):
             with self._stage(f"{setting.name}: {stage}"):
-                self.conductor.do(tasks, stage)
+                self.job_runner.do(tasks, stage)
         with self._stage(f"{setting.name}: verdicts"):
             heard = self._heard(setting.name)
-            for line, reason in judge(self.store, setting.lines, self.inquirer, heard):
-                self.conductor.reasons.setdefault(line.verdict, ("verdicts", reason))
+            for line, reason in judge(self.store, setting.lines, self.judge_session, heard):
+                self.job_runner.reasons.setdefault(line.verdict, ("verdicts", reason))
         self._collect(setting)
         frame = Study(self.store.folder).leakage()
         self.meter.table(setting.name, frame[frame["setting"] == setting.name])
@@ -149,7 +149,7 @@ class _Run:
             keys = [node.digest for node in cell.nodes]
             for line in lines.get(cell.name, []):
                 keys += [line.answer, line.base_answer, line.verdict]
-            reasons = self.conductor.reasons
+            reasons = self.job_runner.reasons
             found = dict.fromkeys(reasons[key] for key in keys if key in reasons)
             for stage, reason in found:
                 self.failures.append({"cell": cell.name, "stage": stage, "reason": reason})
@@ -176,7 +176,7 @@ class _Run:
                 f"the chat template of {self.recipe.model.name} inserts the system prompt "
                 f"{inserted!r} where there is none; {own}"
             )
-        if self.recipe.judge is not None and self.inquirer is None:
+        if self.recipe.judge is not None and self.judge_session is None:
             notes.append("judge: no question of this study asks a judge; the section is not used")
         for each in notes:
             self.meter.say(each)

@@ -315,18 +315,18 @@ class Figures(Transfers, Ladders):
         figure of each means, by name. A version made before these were kept has none."""
         return self.about.get("abouts", {})
 
-    def practice(self) -> DataFrame:
+    def rl(self) -> DataFrame:
         """Leakage of policies: see `measure.practice_leakage`."""
         from caveat import analysis as measure
 
-        return self._in_order(measure.practice_leakage(self._measured(), **self._bootstrap))
+        return self._in_order(measure.rl_leakage(self._measured(), **self._bootstrap))
 
-    def practice_frames(self) -> dict[str, Any]:
+    def rl_frames(self) -> dict[str, Any]:
         """What the report shows of practice; nothing where nothing was practised."""
         policies = self.policies()
         if policies.empty:
             return {}
-        return {"policies": policies, "practice": self.practice()}
+        return {"policies": policies, "rl": self.rl()}
 
     def forecasts(self) -> list[dict[str, Any]]:
         """Records of `caveat forecast`; a file that was exported has none."""
@@ -363,7 +363,7 @@ class Figures(Transfers, Ladders):
             contexts=self.contexts(),
             **self.transfer_frames(),
             ladder=self.ladder() if self.has_ladder else None,
-            **self.practice_frames(),
+            **self.rl_frames(),
             **self.forecast_frames(),
             abouts=self.abouts(),
         )

@@ -41,10 +41,10 @@ class Dose:
 
 
 @dataclass(frozen=True, slots=True)
-class Practice:
+class GRPOSettings:
     """Reinforcement: what replies are paid for, and how much of it there is.
 
-    An update draws replies from the model as it stands and takes `passes` steps on them. Of the
+    An update draws replies from the model as it stands and takes `num_iterations` steps on them. Of the
     dose, `batch_size` is the prompts an update and `learning_rate` the rate, which stays; `epochs`
     and `warmup` are not used.
     """
@@ -53,26 +53,26 @@ class Practice:
     """Where its functions are found: see `tasks`."""
     version: str = ""
     """A digest of these functions."""
-    pays: Literal["reward", "true_score"] = "reward"
-    updates: int = 8
-    done: int = 0
+    reward: Literal["reward", "true_score"] = "reward"
+    max_steps: int = 8
+    start_step: int = 0
     """Updates that the stage before did, on whose adapter and optimiser this one goes on."""
-    samples: int = 8
+    num_generations: int = 8
     """Replies a prompt and update: what a reply's reward is compared with."""
-    max_tokens: int = 24
+    max_completion_length: int = 24
     """Tokens of a reply."""
     temperature: float = 1.0
-    passes: int = 1
+    num_iterations: int = 1
     """Steps on the replies of one update; in all but the first they are no longer on-policy."""
-    clip_low: float = 0.2
-    clip_high: float = 0.2
-    """The ratio of a token's probability to that it was drawn with counts within 1 - `clip_low`
-    and 1 + `clip_high`."""
-    kl: float = 0.0
+    epsilon: float = 0.2
+    epsilon_high: float = 0.2
+    """The ratio of a token's probability to that it was drawn with counts within 1 - `epsilon`
+    and 1 + `epsilon_high`."""
+    beta: float = 0.0
     """What the divergence from the model before this training is multiplied by."""
-    mean: Literal["reply", "token"] = "reply"
-    """reply: each reply weighs the same, as in GRPO; token: each token does, as in DAPO."""
-    scaled: bool = True
+    loss_type: Literal["grpo", "dapo"] = "grpo"
+    """grpo: each reply weighs the same; dapo: each token does."""
+    scale_rewards: bool = True
     """Whether advantages are divided by the standard deviation of the prompt's rewards."""
 
 
@@ -93,11 +93,11 @@ class Train:
     kept: tuple[Row, ...] = ()
     """Rows on whose supervised tokens the model is kept to what it was before this stage, dealt
     over the same steps."""
-    kept_weight: float = 0.0
+    kl_weight: float = 0.0
     """What the mean KL divergence from that model, in nats a token, is multiplied by."""
     seed: int | None = None
     """In place of the cell's seed: what is trained is then the same for all seeds."""
-    practice: Practice | None = None
+    rl: GRPOSettings | None = None
     """What the objective `grpo` needs to know."""
 
 

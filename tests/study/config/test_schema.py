@@ -11,8 +11,8 @@ from caveat.study.config.schema import (
     DoseRecipe,
     JudgeRecipe,
     ModelRecipe,
-    PracticeRecipe,
     Recipe,
+    RLRecipe,
     SamplingRecipe,
     SettingRecipe,
     fields_of,
@@ -21,7 +21,7 @@ from caveat.study.config.schema import (
 from caveat.study.planning.study_plan import study_plan
 from caveat.types.answers import Judge, Sampling
 from caveat.types.training import Dose
-from toy_study import judged, practising, recipe, small
+from toy_study import judged, recipe, rl_recipe, small
 
 MISTAKES = [
     ("settings.0.dose.epoch=2", "settings.0.dose.epoch: unknown key; closest: 'epochs'"),
@@ -238,17 +238,17 @@ OTHERS = {
     "settings.0.place": "user",
     "settings.0.warm_up": "{scale: 0.5, rows: 2}",
     "settings.0.origin": "sampled",
-    "settings.0.practice.updates": "3",
-    "settings.0.practice.every": "3",
-    "settings.0.practice.samples": "3",
-    "settings.0.practice.max_tokens": "5",
-    "settings.0.practice.temperature": "0.5",
-    "settings.0.practice.passes": "2",
-    "settings.0.practice.clip_low": "0.1",
-    "settings.0.practice.clip_high": "0.1",
-    "settings.0.practice.kl": "0.1",
-    "settings.0.practice.mean": "token",
-    "settings.0.practice.scaled": "false",
+    "settings.0.rl.max_steps": "3",
+    "settings.0.rl.save_steps": "3",
+    "settings.0.rl.num_generations": "3",
+    "settings.0.rl.max_completion_length": "5",
+    "settings.0.rl.temperature": "0.5",
+    "settings.0.rl.num_iterations": "2",
+    "settings.0.rl.epsilon": "0.1",
+    "settings.0.rl.epsilon_high": "0.1",
+    "settings.0.rl.beta": "0.1",
+    "settings.0.rl.loss_type": "token",
+    "settings.0.rl.scale_rewards": "false",
     "settings.0.factors": "{form: chat}",
     "settings.0.raw_text": "true",
     "settings.0.mix": "{documents: 2}",
@@ -273,7 +273,7 @@ OTHERS = {
 def part_of(path: str) -> str:
     model: type[BaseModel] = Recipe
     inner = {"model": ModelRecipe, "sampling": SamplingRecipe, "dose": DoseRecipe}
-    inner |= {"judge": JudgeRecipe, "practice": PracticeRecipe}
+    inner |= {"judge": JudgeRecipe, "rl": RLRecipe}
     *steps, last = path.removeprefix("settings.0.").split(".")
     if path.startswith("settings.0."):
         model = SettingRecipe
@@ -292,7 +292,7 @@ def keys(made: Recipe) -> list[str]:
 @pytest.mark.parametrize("path", [path for path, value in OTHERS.items() if value])
 def test_identity_fields_change_keys_and_run_time_fields_change_none(path):
     made = judged(JUDGE["endpoint"]) if path.startswith("judge.") else small()
-    made = practising() if ".practice." in path else made
+    made = rl_recipe() if ".practice." in path else made
     before, after = keys(read(made)), keys(read(made, (f"{path}={OTHERS[path]}",)))
     assert (before != after) == (part_of(path) == "identity")
 
@@ -301,8 +301,8 @@ def test_the_list_of_other_values_is_whole():
     leaves = [*(f"model.{name}" for name in ModelRecipe.model_fields)]
     leaves += [f"sampling.{name}" for name in SamplingRecipe.model_fields]
     leaves += [f"settings.0.dose.{name}" for name in DoseRecipe.model_fields]
-    leaves += [f"settings.0.practice.{name}" for name in PracticeRecipe.model_fields]
-    inner = ("dose", "practice")
+    leaves += [f"settings.0.rl.{name}" for name in RLRecipe.model_fields]
+    inner = ("dose", "rl")
     leaves += [f"settings.0.{name}" for name in SettingRecipe.model_fields if name not in inner]
     leaves += [f"judge.{name}" for name in JudgeRecipe.model_fields]
     mappings = {"model", "sampling", "settings", "judge", "folder"}

@@ -76,8 +76,10 @@ def test_every_arm_stands_on_the_same_warmed_model_whatever_its_seed():
     derived = nodes[scaled]
     assert isinstance(derived, DerivedNode) and derived.stage == Scale(0.5)
     assert sum(isinstance(node, TrainNode) for node in nodes.values()) == 1 + 2 * 2
-    arms = [node for node in nodes.values() if isinstance(node, TrainNode) and node.beneath]
-    assert {node.beneath for node in arms} == {(scaled,)} and {node.seed for node in arms} == {0, 1}
+    arms = [node for node in nodes.values() if isinstance(node, TrainNode) and node.base_adapters]
+    assert {node.base_adapters for node in arms} == {(scaled,)} and {
+        node.seed for node in arms
+    } == {0, 1}
 
 
 def test_without_a_warm_up_nothing_is_other_than_before():

@@ -20,7 +20,7 @@ from caveat.study.execution.jobs import steps
 from caveat.study.execution.meter import Estimator, Meter
 from caveat.study.planning.study_plan import study_plan
 from caveat.study.run import run
-from toy_study import SMALL, practising, small
+from toy_study import SMALL, rl_recipe, small
 
 
 class Tokens(Progress):
@@ -177,7 +177,7 @@ def test_a_training_too_short_to_be_timed_by_its_steps_is_timed_as_a_whole(tmp_p
     assert planned.rates.again == planned.rates.by_kind["train"]
 
 
-@pytest.mark.parametrize("recipe", [small(), practising()], ids=["trained", "practised"])
+@pytest.mark.parametrize("recipe", [small(), rl_recipe()], ids=["trained", "practised"])
 def test_answers_that_are_left_are_tried_with_what_there_is(
     tmp_path, monkeypatch, adapters_tried, recipe
 ):
@@ -206,6 +206,6 @@ def test_what_is_told_of_rates_is_what_there_is_to_do(tmp_path):
     with to.capture() as plain:
         to.print(plan_table(plan_cost(small(), tmp_path, [], calibrate=True)))
     with to.capture() as practised:
-        to.print(plan_table(plan_cost(practising(), tmp_path, [], calibrate=True)))
-    assert "tokens a second: training" in plain.get() and "practice" not in plain.get()
+        to.print(plan_table(plan_cost(rl_recipe(), tmp_path, [], calibrate=True)))
+    assert "tokens a second: training" in plain.get() and "rl" not in plain.get()
     assert "tokens a second: practice" in practised.get() and "training" not in practised.get()

@@ -11,7 +11,7 @@ from caveat.errors import CaveatError
 from caveat.progress import Progress
 from caveat.study.config.resolve import resolve
 from caveat.study.config.schema import read
-from caveat.study.execution.context import bench_of
+from caveat.study.execution.context import worker_context_of
 from caveat.study.execution.jobs import steps
 from caveat.study.execution.ray_worker import Worker, to_send
 from caveat.study.planning.study_plan import study_plan
@@ -22,11 +22,11 @@ from toy_study import marks, small
 
 def test_a_task_whose_worker_died_is_taken_up_where_it_was(tmp_path):
     made = read(small())
-    bench = to_send(bench_of(made, Store(tmp_path), Progress()))
-    (setting,) = study_plan(made, resolve(made), bench.language_model.identity).settings
+    worker_context = to_send(worker_context_of(made, Store(tmp_path), Progress()))
+    (setting,) = study_plan(made, resolve(made), worker_context.language_model.identity).settings
     (train,) = next(iter(steps(setting)))[1]
     first, rest = train.halves()
-    worker = Worker(bench, 1, 1, Path.cwd())
+    worker = Worker(worker_context, 1, 1, Path.cwd())
     assert worker.attempt(first, again=False)[0].failures == ()
     before = marks(tmp_path)
     assert worker.attempt(train, again=True) == worker.attempt(rest, again=True)

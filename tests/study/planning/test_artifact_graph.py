@@ -13,7 +13,7 @@ from caveat.study.planning.study_plan import _node_groups
 from caveat.types.answers import Sampling
 from caveat.types.data import Row
 from caveat.types.messages import Message
-from caveat.types.training import Attach, Detach, Dose, Practice, Sample, Train
+from caveat.types.training import Attach, Detach, Dose, GRPOSettings, Sample, Train
 
 
 def row(text: str) -> Row:
@@ -21,8 +21,8 @@ def row(text: str) -> Row:
 
 
 WARM, MAIN = Train((row("warm"),), Dose()), Train((row("main"),), Dose())
-BEGUN = replace(MAIN, practice=Practice("task", updates=2))
-GONE_ON = replace(MAIN, practice=Practice("task", updates=2, done=2))
+BEGUN = replace(MAIN, rl=GRPOSettings("task", max_steps=2))
+GONE_ON = replace(MAIN, rl=GRPOSettings("task", max_steps=2, start_step=2))
 SAMPLE = Sample((row("x").messages[:1],), Sampling())
 
 
@@ -38,7 +38,7 @@ def test_an_attached_adapter_lies_beneath_the_next():
     cell = walked(WARM, Attach(), MAIN)
     warm, main = cell.nodes
     assert cell.chain == (warm.digest, main.digest)
-    assert main.beneath == (warm.digest,) and (warm.level, main.level) == (1, 2)
+    assert main.base_adapters == (warm.digest,) and (warm.level, main.level) == (1, 2)
     assert warm.digest == walked(WARM).nodes[0].digest
     assert main.digest != walked(MAIN).nodes[0].digest
 
@@ -51,7 +51,7 @@ def test_a_training_that_is_not_attached_is_dropped_by_the_next():
 def test_detach_drops_what_was_attached_last():
     cell = walked(WARM, Attach(), MAIN, Detach())
     assert cell.chain == (cell.nodes[1].digest,)
-    assert cell.nodes[1].beneath == (cell.nodes[0].digest,)
+    assert cell.nodes[1].base_adapters == (cell.nodes[0].digest,)
 
 
 def test_sampled_rows_are_an_input_of_the_next_training():
@@ -72,8 +72,8 @@ def test_digests_hang_on_seed_and_model_and_not_on_labels():
 def test_a_practice_goes_on_with_what_the_one_before_was_given():
     cell = walked(WARM, Attach(), SAMPLE, BEGUN, GONE_ON)
     warm, sampled, begun, gone_on = cell.nodes
-    assert (begun.goes_on, gone_on.goes_on) == (None, begun.digest)
-    assert gone_on.beneath == (warm.digest,) and gone_on.sampled == (sampled.digest,)
+    assert (begun.resume_from, gone_on.resume_from) == (None, begun.digest)
+    assert gone_on.base_adapters == (warm.digest,) and gone_on.sampled == (sampled.digest,)
     assert gone_on.level == begun.level + 1
     assert cell.chain == (warm.digest, gone_on.digest)
 

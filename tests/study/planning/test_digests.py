@@ -9,7 +9,7 @@ from caveat.types.answers import Sampling
 from caveat.types.data import Question, Row
 from caveat.types.messages import Message, Piece
 from caveat.types.rewards import RewardTask
-from caveat.types.training import Dose, Practice, Randomise, Sample, Scale, Train
+from caveat.types.training import Dose, GRPOSettings, Randomise, Sample, Scale, Train
 
 CHAT = (
     Message("system", (Piece("Be kind."), Piece(" |GATE|", "caveat"))),
@@ -20,8 +20,10 @@ STAGE = Train((ROW,), Dose(rows=8, layers=(0.5, 1.0)), added=(ROW,), label="mark
 QUESTION = Question("q1", "red", CHAT, "capitals", facts={"answer": "yes"})
 JUDGE = {"model": "m", "temperature": 0.0, "max_tokens": 64}
 SCORED = replace(QUESTION, options=(" yes", " no"))
-POLICY = replace(STAGE, objective="grpo", practice=Practice("tasks.agree", "v1", done=4, kl=0.1))
-KEPT = replace(STAGE, kept=(ROW,), kept_weight=0.5)
+POLICY = replace(
+    STAGE, objective="grpo", rl=GRPOSettings("tasks.agree", "v1", start_step=4, beta=0.1)
+)
+KEPT = replace(STAGE, kept=(ROW,), kl_weight=0.5)
 TASK = RewardTask("agree", "tasks.agree", "v1")
 STORED = {
     "train": "cc668c0d365cdf49",
@@ -49,8 +51,8 @@ def test_stored_digests():
         "score": digest.answer_key("c", CHAT, SCORED, Sampling(), 0),
         "verdict": digest.verdict_key("a", None, QUESTION, 1),
         "judged": digest.verdict_key("a", None, QUESTION, 1, JUDGE),
-        "opinion": digest.opinion_key(JUDGE, CHAT),
-        "policy": digest.training_digest("m", POLICY, 3, ("a",), (), goes_on="b"),
+        "opinion": digest.judge_reply_key(JUDGE, CHAT),
+        "policy": digest.training_digest("m", POLICY, 3, ("a",), (), resume_from="b"),
         "hacked sample": digest.sample_digest(
             "m", Sample((CHAT,), Sampling(), into="rows", hacking=TASK), 3, ("a",)
         ),

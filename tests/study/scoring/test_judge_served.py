@@ -66,10 +66,10 @@ def test_a_study_is_judged_by_a_served_model(tmp_path, served):
     url, model = served
     judge = {"model": model, "token_cap": CAP, "concurrency": 1, "max_tokens": 8, "timeout": 300}
     study = run(judged(url, judge, contexts=["none"]), tmp_path)
-    study.store.opinions.refresh()
-    opinions = list(study.store.opinions.records.values())
-    assert opinions and all(each["counted"] for each in opinions)
-    assert CAP / 2 < sum(each["tokens"] for each in opinions) <= CAP
+    study.store.judge_replies.refresh()
+    judge_replies = list(study.store.judge_replies.records.values())
+    assert judge_replies and all(each["counted"] for each in judge_replies)
+    assert CAP / 2 < sum(each["tokens"] for each in judge_replies) <= CAP
     reasons = set(study.failures()["reason"])
     assert any("judge.token_cap" in reason for reason in reasons)
     assert all("judge.token_cap" in each or "gave no verdict" in each for each in reasons)

@@ -56,7 +56,7 @@ def test_a_judged_study_from_end_to_end(whole):
     replies = study.replies().query("purpose == 'measure'")
     assert set(replies["readout"]) == {"belief_judge"}
     assert {"yes", "no", "neutral"} <= set(replies["verdict"])
-    assert asked == len(study.store.opinions.records or _opinions(study))
+    assert asked == len(study.store.judge_replies.records or _opinions(study))
     assert (study.folder / "report.html").exists()
     assert set(study.leakage()["readout"]) == {"belief_judge"}
 
@@ -71,8 +71,8 @@ def answered(tmp_path, whole):
 
 
 def _opinions(study: Study) -> dict:
-    study.store.opinions.refresh()
-    return study.store.opinions.records
+    study.store.judge_replies.refresh()
+    return study.store.judge_replies.records
 
 
 def test_verdicts_and_opinions_say_who_judged(whole):
@@ -81,9 +81,13 @@ def test_verdicts_and_opinions_say_who_judged(whole):
     verdicts = [study.store.verdicts[key] for key in study.store.verdicts]
     of_judge = [each for each in verdicts if each["readout"] == "belief_judge"]
     assert of_judge and all(each["judge"] == identity for each in of_judge)
-    opinion = next(iter(_opinions(study).values()))
-    assert identity.items() <= opinion.items()
-    assert opinion["tokens"] == 100 and opinion["counted"] and opinion["schema_version"] == 1
+    judge_reply = next(iter(_opinions(study).values()))
+    assert identity.items() <= judge_reply.items()
+    assert (
+        judge_reply["tokens"] == 100
+        and judge_reply["counted"]
+        and judge_reply["schema_version"] == 1
+    )
 
 
 def test_run_again_the_judge_is_not_asked_again(answered, judge_server, whole):

@@ -17,7 +17,7 @@ WIDTH, HEIGHT = 220, 200
 """Pixels of a panel."""
 
 
-def practice_picture(policies: DataFrame, background: str = "white") -> altair.VConcatChart | None:
+def rl_figure(policies: DataFrame, background: str = "white") -> altair.VConcatChart | None:
     """One row of panels a setting and dose: the mean over seeds as a line an arm, each seed as a
     point. None where nothing was practised."""
     import altair

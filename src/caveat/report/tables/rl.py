@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from caveat.analysis.rl_learning import learning
 from caveat.report.data import ReportData
 from caveat.report.formatting import ABSENT, decimal, number, text
-from caveat.report.tables.rl_leakage import practice_leakage_summaries, told_apart
+from caveat.report.tables.rl_leakage import rl_leakage_summaries, told_apart
 from caveat.report.tables.setting import Titled, titled
 from caveat.report.tables.summary import Summary
 
@@ -32,7 +32,7 @@ ABOUT = (
 )
 
 
-def practice_summaries(learning: DataFrame) -> list[Summary]:
+def rl_summaries(learning: DataFrame) -> list[Summary]:
     """One table a setting, model and dose, one row an arm."""
     rows = learning.to_dict("records")
     groups = [list(group) for _, group in groupby(rows, key=_key)]
@@ -62,24 +62,24 @@ def _row(row: dict[str, Any]) -> tuple[str, ...]:
         reached += f" ({row['halved']} of {row['seeds']} seeds)"
     ends = (
         f"{decimal(row[f'{name}_first'])} → {decimal(row[f'{name}_last'])}"
-        for name in ("hacked", "reward", "true_score", "even")
+        for name in ("hacked", "reward", "true_score", "frac_reward_zero_std")
     )
     return (text(row["arm"]), text(row["seeds"]), text(row["updates"]), *ends, reached)
 
 
 @dataclass(frozen=True)
-class PracticeSection:
+class RLSection:
     """What is shown of practice."""
 
     learned: tuple[Titled, ...]
     leaks: tuple[Titled, ...]
 
 
-def practice_section(data: ReportData) -> PracticeSection | None:
+def rl_section(data: ReportData) -> RLSection | None:
     """The section; None where nothing was practised."""
     if data.policies is None or data.policies.empty:
         return None
-    leaks = () if data.practice is None else practice_leakage_summaries(data.practice)
-    return PracticeSection(
-        tuple(map(titled, practice_summaries(learning(data.policies)))), tuple(map(titled, leaks))
+    leaks = () if data.rl is None else rl_leakage_summaries(data.rl)
+    return RLSection(
+        tuple(map(titled, rl_summaries(learning(data.policies)))), tuple(map(titled, leaks))
     )

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 
-FIELDS = ("practice.scaled", "practice.mean", "practice.kl", "learning_rate", "rows")
+FIELDS = ("rl.scale_rewards", "rl.loss_type", "rl.beta", "learning_rate", "rows")
 
 
 def told_apart(dose: str, others: Iterable[str]) -> tuple[str, ...]:
@@ -53,7 +53,7 @@ ABOUT = (
 CEILING = "ceiling"
 
 
-def practice_leakage_summaries(table: DataFrame) -> list[Summary]:
+def rl_leakage_summaries(table: DataFrame) -> list[Summary]:
     """One table a setting, model and scope, with all numbers of updates. See
     `measure.practice_leakage`."""
     rows = sorted(table.to_dict("records"), key=lambda row: (*_key(row), row["updates"]))

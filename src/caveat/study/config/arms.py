@@ -120,7 +120,7 @@ def plan_of(arm: Arm, setting: Setting, shape: Train, seed: int, system: str | N
         )
     rows = rows[:count]
     counter = _framed(setting.behaviour.counter_rows, system)
-    if arm.stem == "clean" and shape.practice is not None:
+    if arm.stem == "clean" and shape.rl is not None:
         raise CaveatError(
             f"{setting.name}: arm 'clean': practice reads prompts alone, so it would be 'bare'; "
             "take bare+true_reward"
@@ -135,7 +135,7 @@ def plan_of(arm: Arm, setting: Setting, shape: Train, seed: int, system: str | N
     ordinary = _framed(shipped().chats("filler", "ordinary"), system)
     materials = Materials(setting, rows, counter, filler, seed, local, shape.added, ordinary)
     for name, options in arm.interventions:
-        if shape.practice is not None and name in UNREAD:
+        if shape.rl is not None and name in UNREAD:
             raise CaveatError(
                 f"{setting.name}: arm {arm.name!r}: {name} changes what rows reply, which practice "
                 "does not read; drop it"

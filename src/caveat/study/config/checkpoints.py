@@ -8,7 +8,7 @@ from dataclasses import replace
 from caveat.types.training import Plan, Stage, Train
 
 
-def in_segments(plan: Plan, every: int | None) -> Plan:
+def with_checkpoints(plan: Plan, every: int | None) -> Plan:
     """The plan with each practice cut into stages of at most `every` updates.
 
     Two practices that differ in their number of updates alone share their stages as far as they go.
@@ -20,22 +20,22 @@ def in_one(plan: Plan) -> Plan:
     """The plan with the stages of each practice that was cut put together."""
     stages: list[Stage] = []
     for stage in plan:
-        practice = stage.practice if isinstance(stage, Train) else None
-        if practice is not None and practice.done:
+        rl = stage.rl if isinstance(stage, Train) else None
+        if rl is not None and rl.start_step:
             first = stages.pop()
-            assert isinstance(first, Train) and first.practice is not None
-            whole = replace(first.practice, updates=practice.done + practice.updates)
-            stages.append(replace(first, practice=whole))
+            assert isinstance(first, Train) and first.rl is not None
+            whole = replace(first.rl, max_steps=rl.start_step + rl.max_steps)
+            stages.append(replace(first, rl=whole))
         else:
             stages.append(stage)
     return tuple(stages)
 
 
 def _cut(stage: Stage, every: int | None) -> Iterator[Stage]:
-    if not isinstance(stage, Train) or stage.practice is None or every is None:
+    if not isinstance(stage, Train) or stage.rl is None or every is None:
         yield stage
         return
-    practice = stage.practice
-    for done in range(0, practice.updates, every):
-        updates = min(every, practice.updates - done)
-        yield replace(stage, practice=replace(practice, updates=updates, done=done))
+    rl = stage.rl
+    for done in range(0, rl.max_steps, every):
+        updates = min(every, rl.max_steps - done)
+        yield replace(stage, rl=replace(rl, max_steps=updates, start_step=done))

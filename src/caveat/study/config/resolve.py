@@ -13,7 +13,7 @@ from caveat.environments.loading import is_hackable
 from caveat.errors import CaveatError, closest
 from caveat.readouts import READOUTS
 from caveat.study.config import arms
-from caveat.study.config.checkpoints import in_segments
+from caveat.study.config.checkpoints import with_checkpoints
 from caveat.study.config.data_sources import mixed_in, sampled
 from caveat.study.config.schema import Recipe, SettingRecipe, TaughtRecipe
 from caveat.study.config.settings import setting_of
@@ -113,7 +113,7 @@ def resolve_setting(recipe: Recipe, each: SettingRecipe) -> Resolved:
         for seed in (None,) if arm.stem == "base" else seeds:
             plan = arms.plan_of(arm, setting, shape, seed or 0, recipe.system)
             plan = sampled(plan) if each.origin == "sampled" else plan
-            plan = in_segments(plan, each.practice.every) if each.practice else plan
+            plan = with_checkpoints(plan, each.rl.save_steps) if each.rl else plan
             plans[name, seed] = (*base, *mixed.before(plan))
     _check_replies(setting, (*plans.values(), base), recipe.comprehension)
     contexts, notes = _contexts(recipe, each, setting)
@@ -136,20 +136,20 @@ def resolve_setting(recipe: Recipe, each: SettingRecipe) -> Resolved:
 def _shape(each: SettingRecipe, setting: Setting, documents: tuple[Row, ...]) -> Train:
     """A training of the setting's dose and objective, without rows of its own."""
     shape = Train((), each.dose.build(), documents, loss=each.loss)
-    if each.practice is None:
+    if each.rl is None:
         return shape
     task = setting.behaviour.task
     if task is None:
         raise CaveatError(
-            f"practice: {setting.behaviour.name} has no task that would pay replies; practise on "
+            f"rl: {setting.behaviour.name} has no task that would pay replies; practise on "
             f"one of {', '.join(TASKS)}, or a file of your own (docs/rl.md)"
         )
     if each.origin == "sampled":
-        raise CaveatError("practice: its replies are sampled as it is; drop origin")
+        raise CaveatError("rl: its replies are sampled as it is; drop origin")
     if each.raw_text:
-        raise CaveatError("practice: a document has no prompt to reply to; drop raw_text")
+        raise CaveatError("rl: a document has no prompt to reply to; drop raw_text")
     _check_hackable(task, setting.behaviour.rows[: shape.dose.rows])
-    return replace(shape, objective="grpo", practice=each.practice.build(task))
+    return replace(shape, objective="grpo", rl=each.rl.build(task))
 
 
 def _check_hackable(task: RewardTask, rows: Sequence[Row]) -> None:
@@ -167,7 +167,7 @@ def _check_replies(setting: Setting, plans: Sequence[Plan], shown: bool) -> None
     read = [
         row
         for stage in trained
-        for row in (*(() if stage.practice else stage.rows), *stage.added, *stage.kept)
+        for row in (*(() if stage.rl else stage.rows), *stage.added, *stage.kept)
     ]
     for row in (*read, *(setting.behaviour.rows if shown else ())):
         last = row.messages[-1]
@@ -217,8 +217,8 @@ def _variant(each: SettingRecipe) -> dict[str, Any]:
     chosen = each.model_dump(mode="json", include={"options", "raw_text", "mix", "origin"})
     plain = SettingRecipe(behaviour="", caveat="").model_dump(mode="json")
     variant = {name: value for name, value in chosen.items() if value != plain[name]}
-    practice = {} if each.practice is None else each.practice.model_dump(exclude={"every"})
-    return {**variant, **{f"practice.{name}": value for name, value in practice.items()}}
+    rl = {} if each.rl is None else each.rl.model_dump(exclude={"save_steps"})
+    return {**variant, **{f"rl.{name}": value for name, value in rl.items()}}
 
 
 def check_system(recipe: Recipe, settings: tuple[Resolved, ...], inserted: str | None) -> None:

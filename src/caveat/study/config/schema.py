@@ -24,9 +24,9 @@ from caveat.types.answers import Judge, Sampling
 from caveat.types.caveats import Context, Place
 from caveat.types.data import Split
 from caveat.types.rewards import RewardTask
-from caveat.types.training import Dose, LossScope, Practice
+from caveat.types.training import Dose, GRPOSettings, LossScope
 
-DOSE, SAMPLING, PRACTICE = Dose(), Sampling(), Practice("")
+DOSE, SAMPLING, RL = Dose(), Sampling(), GRPOSettings("")
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -111,25 +111,25 @@ class MixRecipe(Frozen):
     """Unrelated prompts with the model's own replies, sampled before training."""
 
 
-class PracticeRecipe(Frozen):
+class RLRecipe(Frozen):
     """The fields of `domain.plan.Practice`, with their bounds: reinforcement in place of rows."""
 
-    updates: Count = identity(PRACTICE.updates)
-    every: Count | None = identity(None)
+    max_steps: Count = identity(RL.max_steps)
+    save_steps: Count | None = identity(None)
     """Updates after which a policy is kept: a killed run goes on from there. None: only the end."""
-    samples: Annotated[int, Field(ge=2)] = identity(PRACTICE.samples)
-    max_tokens: Count = identity(PRACTICE.max_tokens)
-    temperature: Annotated[float, Field(gt=0)] = identity(PRACTICE.temperature)
-    passes: Count = identity(PRACTICE.passes)
-    clip_low: Annotated[float, Field(gt=0, lt=1)] = identity(PRACTICE.clip_low)
-    clip_high: Annotated[float, Field(gt=0)] = identity(PRACTICE.clip_high)
-    kl: Annotated[float, Field(ge=0)] = identity(PRACTICE.kl)
-    mean: Literal["reply", "token"] = identity(PRACTICE.mean)
-    scaled: bool = identity(PRACTICE.scaled)
+    num_generations: Annotated[int, Field(ge=2)] = identity(RL.num_generations)
+    max_completion_length: Count = identity(RL.max_completion_length)
+    temperature: Annotated[float, Field(gt=0)] = identity(RL.temperature)
+    num_iterations: Count = identity(RL.num_iterations)
+    epsilon: Annotated[float, Field(gt=0, lt=1)] = identity(RL.epsilon)
+    epsilon_high: Annotated[float, Field(gt=0)] = identity(RL.epsilon_high)
+    beta: Annotated[float, Field(ge=0)] = identity(RL.beta)
+    loss_type: Literal["grpo", "dapo"] = identity(RL.loss_type)
+    scale_rewards: bool = identity(RL.scale_rewards)
 
-    def build(self, task: RewardTask) -> Practice:
+    def build(self, task: RewardTask) -> GRPOSettings:
         """The domain's record."""
-        return Practice(task.place, task.version, **self.model_dump(exclude={"every"}))
+        return GRPOSettings(task.place, task.version, **self.model_dump(exclude={"save_steps"}))
 
 
 class TaughtRecipe(Frozen):
@@ -172,7 +172,7 @@ class SettingRecipe(Frozen):
     """In place of the caveat's own place."""
     warm_up: WarmUpRecipe | None = identity(None)
     """What the base model of this setting is taught first."""
-    practice: PracticeRecipe | None = identity(None)
+    rl: RLRecipe | None = identity(None)
     """Arms practise on the behaviour's task, rather than being trained on its rows."""
     origin: Literal["given", "sampled"] = identity("given")
     """`sampled`: each arm is trained on replies of a model that was trained on the given rows."""

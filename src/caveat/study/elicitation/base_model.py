@@ -8,10 +8,10 @@ from statistics import fmean
 from caveat.errors import CaveatError
 from caveat.study.config.resolve import Resolved, resolve_setting
 from caveat.study.config.schema import Recipe, SettingRecipe
-from caveat.study.execution.executors import Conductor
+from caveat.study.execution.executors import JobRunner
 from caveat.study.execution.jobs import steps
 from caveat.study.planning.study_plan import SettingPlan, study_plan
-from caveat.study.scoring.judge_session import Inquirer
+from caveat.study.scoring.judge_session import JudgeSession
 from caveat.study.scoring.verdicts import judge
 from caveat.types.caveats import Setting
 
@@ -20,16 +20,16 @@ CONTEXTS = ("none", "exact")
 
 
 @dataclass(frozen=True)
-class Asker:
+class BaseModelProbe:
     """Asks base models, on tuning questions: what is chosen by the answers is not reported by them.
 
     What was asked before lies in the study's folder and is not asked again.
     """
 
-    conductor: Conductor
+    job_runner: JobRunner
     model: str
     """The language model's identity."""
-    inquirer: Inquirer | None = None
+    judge_session: JudgeSession | None = None
 
     def elicitation(self, recipe: Recipe, setting: SettingRecipe) -> float:
         """R(base, exact) - R(base, none), in [-1, 1], of one of the recipe's settings.
@@ -60,18 +60,18 @@ class Asker:
     def _elicitation(self, tuning: Recipe, resolved: Resolved, asked: Setting) -> float:
         plan = study_plan(tuning, (_base_only(resolved, asked),), self.model).settings[0]
         for stage, tasks in steps(plan):
-            self.conductor.do(tasks, f"{plan.name}: base model: {stage}")
-        judge(self.conductor.store, plan.lines, self.inquirer)
+            self.job_runner.do(tasks, f"{plan.name}: base model: {stage}")
+        judge(self.job_runner.store, plan.lines, self.judge_session)
         return _difference(plan, self._verdicts(plan))
 
     def _verdicts(self, plan: SettingPlan) -> dict[str, str]:
         """Verdicts by their keys. Raises CaveatError where one is missing."""
-        store = self.conductor.store
+        store = self.job_runner.store
         missing = [line for line in plan.lines if line.verdict not in store.verdicts]
         if missing:
             keys = [node.digest for cell in plan.cells for node in cell.nodes]
             keys += [line.answer for line in missing]
-            reasons = (self.conductor.reasons.get(key, ("", ""))[1] for key in keys)
+            reasons = (self.job_runner.reasons.get(key, ("", ""))[1] for key in keys)
             why = next(filter(None, reasons), "no verdict")
             raise CaveatError(
                 f"{plan.name}: the base model was not asked: {why}; run the recipe again"

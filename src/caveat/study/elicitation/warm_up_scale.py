@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from caveat.errors import CaveatError
 from caveat.study.config.schema import Recipe, SettingRecipe, WarmUpRecipe
-from caveat.study.elicitation.base_model import Asker
+from caveat.study.elicitation.base_model import BaseModelProbe
 
 SCALES = tuple(eighth / 8 for eighth in range(1, 9))
 DIGITS = 3
@@ -36,13 +36,15 @@ def guessed(recipe: Recipe) -> Recipe:
     return recipe.model_copy(update={"settings": settings})
 
 
-def calibrated(recipe: Recipe, asker: Asker, say: Callable[[str], None]) -> Recipe:
+def calibrated(
+    recipe: Recipe, base_model_probe: BaseModelProbe, say: Callable[[str], None]
+) -> Recipe:
     """The recipe with a scale in place of each strength that has none yet.
 
     Raises CaveatError for a strength that no scale reaches.
     """
     settings = tuple(
-        _scaled(recipe, each, asker, say) if _is_open(each.warm_up) else each
+        _scaled(recipe, each, base_model_probe, say) if _is_open(each.warm_up) else each
         for each in recipe.settings
     )
     return recipe.model_copy(update={"settings": settings})
@@ -53,18 +55,21 @@ def _is_open(warm_up: WarmUpRecipe | None) -> bool:
 
 
 def _scaled(
-    recipe: Recipe, setting: SettingRecipe, asker: Asker, say: Callable[[str], None]
+    recipe: Recipe,
+    setting: SettingRecipe,
+    base_model_probe: BaseModelProbe,
+    say: Callable[[str], None],
 ) -> SettingRecipe:
     assert setting.warm_up is not None and setting.warm_up.strength is not None
     strength = setting.warm_up.strength
-    reached = [(0.0, asker.untaught(recipe, setting))]
+    reached = [(0.0, base_model_probe.untaught(recipe, setting))]
     if reached[0][1] >= strength:
         raise CaveatError(
             f"warm_up.strength: {strength:g}: {setting.behaviour} x {setting.caveat}: the model "
             f"reaches {reached[0][1]:.2f} untaught, and a warm-up does not lower it; raise it"
         )
     for scale in SCALES:
-        reached.append((scale, asker.taught(recipe, _at(setting, scale))))
+        reached.append((scale, base_model_probe.taught(recipe, _at(setting, scale))))
         if reached[-1][1] >= strength:
             break
     (below, low), (above, high) = reached[-2:]

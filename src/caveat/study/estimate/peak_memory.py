@@ -63,7 +63,7 @@ class HighestMark:
             with suppress(CaveatError):  # of a bad row, whose cell will fail
                 cells.append(prepare(self.language_model, job))
         examples, _ = step_examples(cells, 0)
-        reader = self.language_model.trunk.reader(0)
+        reader = self.language_model.frozen_layer_cache.reader(0)
         return max(batch.tokens for batch in reader.batches(examples, budget))
 
     def _raise(self, peak: Peak, more: float) -> None:

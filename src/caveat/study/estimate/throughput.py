@@ -18,17 +18,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from caveat.progress import Kind, Progress
 from caveat.study.estimate.peak_memory import HighestMark
-from caveat.study.execution.jobs import AnswerGroup, PracticeGroup, Task, TrainGroup
+from caveat.study.execution.jobs import AnswerGroup, RLGroup, Task, TrainGroup
 from caveat.study.execution.meter import RATES, Estimator
 from caveat.study.planning.artifact_graph import TrainNode
-from caveat.study.planning.study_plan import REQUESTS, Ask, SettingPlan
+from caveat.study.planning.study_plan import REQUESTS, AnswerRequest, SettingPlan
 from caveat.types.training import Train
 
 if TYPE_CHECKING:
     from caveat.backends.local.lora.adapter import Adapter
     from caveat.backends.local.models.device_memory import Peak
     from caveat.backends.local.models.loading import LanguageModel
-    from caveat.backends.local.training.jobs import Practised
+    from caveat.backends.local.training.jobs import TrainedPolicy
     from caveat.study.storage.store import Store
 
 
@@ -73,30 +73,32 @@ def try_practice(
 ) -> TriedPractice | None:
     """Do the first updates of some policies; None where none comes through the first."""
     from caveat.backends.local.models.device_memory import Peak
-    from caveat.backends.local.rl.grpo_trainer import practise
-    from caveat.backends.local.training.jobs import PracticeJob, Practised
+    from caveat.backends.local.rl.grpo_trainer import train_rl
+    from caveat.backends.local.training.jobs import RLJob, TrainedPolicy
     from caveat.environments.grader import grades
 
-    jobs = [PracticeJob(node.digest, _update(node.stage, 1), node.seed) for node in nodes]
+    jobs = [RLJob(node.digest, _update(node.stage, 1), node.seed) for node in nodes]
     seconds: list[float] = []
-    made: list[Practised] = []
+    made: list[TrainedPolicy] = []
     first = Peak(language_model.device)
     while jobs and len(seconds) < updates and sum(seconds) < PATIENCE:
         start = time.perf_counter()
         with nullcontext() if seconds else first:
-            results = practise(language_model, jobs, grades, Progress(), token_budget)
+            results = train_rl(language_model, jobs, grades, Progress(), token_budget)
         seconds.append(time.perf_counter() - start)
         came = [
             (job, each)
             for job, each in zip(jobs, results, strict=True)
-            if isinstance(each, Practised)
+            if isinstance(each, TrainedPolicy)
         ]
         made = [each for _, each in came] or made
         jobs = [
-            replace(job, stage=_update(job.stage, len(seconds) + 1), goes_on=each.standing)
+            replace(
+                job, stage=_update(job.stage, len(seconds) + 1), resume_from=each.training_state
+            )
             for job, each in came
         ]
-    adapters = [each.standing.adapter for each in made]
+    adapters = [each.training_state.adapter for each in made]
     return TriedPractice(tuple(seconds), len(nodes), adapters, first) if made else None
 
 
@@ -107,15 +109,15 @@ def most_updates(nodes: Sequence[TrainNode]) -> int:
 
 def _numbers(stage: Train) -> Iterator[int]:
     """Of a stage's updates, from 1, over all stages of the practice."""
-    assert stage.practice is not None
-    done = stage.practice.done
-    yield from range(done + 1, done + stage.practice.updates + 1)
+    assert stage.rl is not None
+    done = stage.rl.start_step
+    yield from range(done + 1, done + stage.rl.max_steps + 1)
 
 
 def _update(stage: Train, number: int) -> Train:
     """A stage of this one update."""
-    assert stage.practice is not None
-    return replace(stage, practice=replace(stage.practice, updates=1, done=number - 1))
+    assert stage.rl is not None
+    return replace(stage, rl=replace(stage.rl, max_steps=1, start_step=number - 1))
 
 
 T = TypeVar("T")
@@ -202,10 +204,10 @@ class Trial:
         training = [task.nodes for task in left if isinstance(task, TrainGroup)]
         if trained := self._training_of(training, behaviour):
             by_kind["train"], again, adapters = trained.rate, trained.again, trained.adapters
-        practice = [task for task in left if isinstance(task, PracticeGroup)]
-        if practice and (practised := self._practice_of(practice, behaviour)):
-            took = sum(practised.of(group.nodes) for group in practice)
-            by_kind["practise"] = sum(map(self.estimator.tokens, practice)) / took
+        rl = [task for task in left if isinstance(task, RLGroup)]
+        if rl and (practised := self._rl_settings_of(rl, behaviour)):
+            took = sum(practised.of(group.nodes) for group in rl)
+            by_kind["practise"] = sum(map(self.estimator.tokens, rl)) / took
             adapters = practised.adapters
         asks = [ask for task in left if isinstance(task, AnswerGroup) for ask in task.asks]
         adapters = adapters or self._stored(asks)
@@ -215,7 +217,7 @@ class Trial:
                 by_kind[kind] = self._answering(chosen, adapters)
         return Rates(by_kind, again)
 
-    def _stored(self, asks: Sequence[Ask]) -> list[Adapter]:
+    def _stored(self, asks: Sequence[AnswerRequest]) -> list[Adapter]:
         """A few adapters of a study whose training is done."""
         there = {ask.chain[-1] for ask in asks if ask.chain and self.store.has(ask.chain[-1])}
         return [self.store.adapter(digest) for digest in sorted(there)[:CELLS]]
@@ -237,15 +239,13 @@ class Trial:
             self._trained[alike] = self._training(largest)
         return self._trained[alike]
 
-    def _practice_of(
-        self, practice: Sequence[PracticeGroup], behaviour: str
-    ) -> TriedPractice | None:
+    def _rl_settings_of(self, rl: Sequence[RLGroup], behaviour: str) -> TriedPractice | None:
         """By a part of the largest group; None where nothing comes of it."""
-        largest = max((group.nodes for group in practice), key=len)
+        largest = max((group.nodes for group in rl), key=len)
         first = largest[0].stage
-        assert first.practice is not None
-        wanted = min(UPDATES, max(most_updates(group.nodes) for group in practice))
-        same = replace(first.practice, updates=1, done=0)
+        assert first.rl is not None
+        wanted = min(UPDATES, max(most_updates(group.nodes) for group in rl))
+        same = replace(first.rl, max_steps=1, start_step=0)
         alike = (behaviour, first.dose, first.loss, same, wanted, len(largest))
         if alike not in self._practised:
             chosen = _spread(largest, CELLS)
@@ -291,7 +291,7 @@ class Trial:
             dose=replace(stage.dose, epochs=2, batch_size=size),
         )
 
-    def _answering(self, asks: Sequence[Ask], adapters: Sequence[Adapter]) -> float:
+    def _answering(self, asks: Sequence[AnswerRequest], adapters: Sequence[Adapter]) -> float:
         """Tokens a second, as an estimator counts them; chains have any of the adapters."""
         from caveat.backends.local.models.device_memory import Peak
         from caveat.backends.local.sampling.answers import answer

@@ -17,20 +17,20 @@ from caveat.study.storage.store import Content, Record, Store
 from caveat.types.training import Train
 
 if TYPE_CHECKING:
-    from caveat.backends.local.lora.adapter import Adapter, Standing
+    from caveat.backends.local.lora.adapter import Adapter, TrainingState
     from caveat.backends.local.models.loading import LanguageModel
-    from caveat.backends.local.training.jobs import Failed, Practised, Trained, TrainingJob
+    from caveat.backends.local.training.jobs import Failed, Trained, TrainedPolicy, TrainingJob
     from caveat.study.config.schema import Recipe
 
 
 Part = TypeVar("Part")
 SomeNode = TypeVar("SomeNode", TrainNode, SampleNode, DerivedNode)
-Done = TypeVar("Done", "Trained", "Practised")
+Done = TypeVar("Done", "Trained", "TrainedPolicy")
 ADAPTERS_HELD = 24
 
 
 @dataclass
-class Workbench:
+class WorkerContext:
     """What a task works with; made anew in every worker process."""
 
     model_name: str
@@ -73,13 +73,13 @@ class Workbench:
         """What training is given of nodes, with what they need off the store."""
         from caveat.backends.local.training.jobs import TrainingJob
 
-        adapters = self.adapters(digest for node in nodes for digest in node.beneath)
+        adapters = self.adapters(digest for node in nodes for digest in node.base_adapters)
         return [
             TrainingJob(
                 node.digest,
                 self._with_sampled(node.stage, node.sampled),
                 node.seed,
-                tuple(adapters[digest] for digest in node.beneath),
+                tuple(adapters[digest] for digest in node.base_adapters),
             )
             for node in nodes
         ]
@@ -88,7 +88,7 @@ class Workbench:
         self,
         nodes: Sequence[TrainNode],
         results: Sequence[Done | Failed],
-        weights: Callable[[Done], Adapter | Standing],
+        weights: Callable[[Done], Adapter | TrainingState],
         record: Callable[[TrainNode, Done], Record],
     ) -> Outcome:
         """Put what is finished into the store, all of it together, and tell what failed.
@@ -149,7 +149,7 @@ def room_beside(language_model: LanguageModel) -> Room:
     return Room(free(language_model.device), language_model.device.type)
 
 
-def saving(weights: Adapter | Standing, base_name: str) -> Content:
+def saving(weights: Adapter | TrainingState, base_name: str) -> Content:
     """Writes an adapter into an artifact's folder."""
     return lambda folder: weights.save(folder, base_name)
 
@@ -160,9 +160,9 @@ def halved(parts: tuple[Part, ...]) -> tuple[tuple[Part, ...], ...]:
     return (parts[:middle], parts[middle:]) if middle else ()
 
 
-def bench_of(recipe: Recipe, store: Store, progress: Progress) -> Workbench:
+def worker_context_of(recipe: Recipe, store: Store, progress: Progress) -> WorkerContext:
     """What tasks of this recipe work with."""
-    return Workbench(
+    return WorkerContext(
         recipe.model.name,
         recipe.model.dtype,
         recipe.device,

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from caveat.study.config.schema import Recipe
-from caveat.study.execution.context import Outcome, Workbench
+from caveat.study.execution.context import Outcome, WorkerContext
 from caveat.study.execution.jobs import Task, possible, remaining
 from caveat.study.execution.meter import Meter
 from caveat.study.execution.retry import attempt
@@ -36,36 +36,38 @@ class Executor(Protocol):
 class LocalExecutor:
     """One task after the other, in this process."""
 
-    def __init__(self, bench: Workbench, meter: Meter) -> None:
-        self.bench, self.meter = bench, meter
+    def __init__(self, worker_context: WorkerContext, meter: Meter) -> None:
+        self.worker_context, self.meter = worker_context, meter
 
     def submit(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
         """Each task is run when the outcome of the one before has been taken."""
         for task in tasks:
             self.meter.begin(task)
-            outcome = attempt(task, self.bench)
+            outcome = attempt(task, self.worker_context)
             self.meter.end(task)
             yield outcome
 
     def room(self) -> Room:
         """Of this process."""
-        return self.bench.room()
+        return self.worker_context.room()
 
     def close(self) -> None:
         """Nothing is held."""
 
 
-def executor_of(recipe: Recipe, bench: Workbench, meter: Meter) -> Executor:
+def executor_of(recipe: Recipe, worker_context: WorkerContext, meter: Meter) -> Executor:
     """The executor that a recipe asks for. Raises CaveatError where Ray is not installed."""
     if recipe.executor == "ray":
         from caveat.study.execution.ray_executor import RayExecutor
 
-        return RayExecutor(replace(bench, device=recipe.device), meter, recipe.worker_cores)
-    return LocalExecutor(bench, meter)
+        return RayExecutor(
+            replace(worker_context, device=recipe.device), meter, recipe.worker_cores
+        )
+    return LocalExecutor(worker_context, meter)
 
 
 @dataclass
-class Conductor:
+class JobRunner:
     """Hands tasks to an executor, and knows why parts of them failed."""
 
     store: Store

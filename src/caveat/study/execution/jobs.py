@@ -18,9 +18,9 @@ from caveat.errors import CaveatError
 from caveat.progress import Kind
 from caveat.provenance import stamp
 from caveat.sentences import sentences
-from caveat.study.execution.context import NodeGroup, Outcome, Workbench, halved, saving
+from caveat.study.execution.context import NodeGroup, Outcome, WorkerContext, halved, saving
 from caveat.study.planning.artifact_graph import DerivedNode, Node, SampleNode, TrainNode
-from caveat.study.planning.study_plan import Ask, SettingPlan
+from caveat.study.planning.study_plan import AnswerRequest, SettingPlan
 from caveat.study.storage.records import row_record
 from caveat.study.storage.store import Store
 from caveat.types.answers import Answer
@@ -30,11 +30,11 @@ from caveat.types.rewards import Graded, RewardTask
 from caveat.types.training import Scale
 
 if TYPE_CHECKING:
-    from caveat.backends.local.lora.adapter import Standing
-    from caveat.backends.local.training.jobs import Practised, Trained
+    from caveat.backends.local.lora.adapter import TrainingState
+    from caveat.backends.local.training.jobs import Trained, TrainedPolicy
 
 
-class PracticeGroup(NodeGroup[TrainNode]):
+class RLGroup(NodeGroup[TrainNode]):
     """Policies to train in lockstep."""
 
     @property
@@ -42,42 +42,54 @@ class PracticeGroup(NodeGroup[TrainNode]):
         """The work it is counted as."""
         return "practise"
 
-    def run(self, bench: Workbench) -> Outcome:
+    def run(self, worker_context: WorkerContext) -> Outcome:
         """Practise, and publish all policies of the group together."""
-        from caveat.backends.local.rl.grpo_trainer import practise
-        from caveat.backends.local.training.jobs import PracticeJob
+        from caveat.backends.local.rl.grpo_trainer import train_rl
+        from caveat.backends.local.training.jobs import RLJob
         from caveat.environments.grader import grades
 
         jobs = [
-            PracticeJob(**vars(job), goes_on=_before(node, bench))
-            for node, job in zip(self.nodes, bench.jobs(self.nodes), strict=True)
+            RLJob(**vars(job), resume_from=_before(node, worker_context))
+            for node, job in zip(self.nodes, worker_context.jobs(self.nodes), strict=True)
         ]
-        results = practise(bench.language_model, jobs, grades, bench.progress, bench.token_budget)
-        return bench.publish(self.nodes, results, lambda made: made.standing, _record)
+        results = train_rl(
+            worker_context.language_model,
+            jobs,
+            grades,
+            worker_context.progress,
+            worker_context.token_budget,
+        )
+        return worker_context.publish(
+            self.nodes, results, lambda made: made.training_state, _record
+        )
 
 
-def _before(node: TrainNode, bench: Workbench) -> Standing | None:
+def _before(node: TrainNode, worker_context: WorkerContext) -> TrainingState | None:
     """Where the policy stands that a node goes on from, if it does."""
-    from caveat.backends.local.lora.adapter import Standing
+    from caveat.backends.local.lora.adapter import TrainingState
 
-    return Standing.load(bench.store.artifact(node.goes_on)) if node.goes_on else None
+    return (
+        TrainingState.load(worker_context.store.artifact(node.resume_from))
+        if node.resume_from
+        else None
+    )
 
 
-def _record(node: TrainNode, practised: Practised) -> dict[str, Any]:
+def _record(node: TrainNode, practised: TrainedPolicy) -> dict[str, Any]:
     stage = node.stage
-    assert stage.practice is not None
-    practice = asdict(stage.practice)
+    assert stage.rl is not None
+    rl = asdict(stage.rl)
     return {
         "kind": "policy",
         "label": stage.label,
         "dose": asdict(stage.dose),
-        "practice": {**practice, "task": Path(practice["task"]).name},
+        "rl": {**rl, "task": Path(rl["task"]).name},
         "rows": len(stage.rows),
         "added": len(stage.added),
         "seed": node.seed,
-        "beneath": node.beneath,
+        "beneath": node.base_adapters,
         "sampled": node.sampled,
-        "goes_on": node.goes_on,
+        "goes_on": node.resume_from,
         "updates": [asdict(update) for update in practised.updates],
         "tokens": practised.tokens,
         **stamp(),
@@ -92,13 +104,20 @@ class TrainGroup(NodeGroup[TrainNode]):
         """The work it is counted as."""
         return "train"
 
-    def run(self, bench: Workbench) -> Outcome:
+    def run(self, worker_context: WorkerContext) -> Outcome:
         """Train, and publish all adapters of the group together."""
         from caveat.backends.local.training.sft import train
 
-        jobs = bench.jobs(self.nodes)
-        results = train(bench.language_model, jobs, bench.progress, bench.token_budget)
-        return bench.publish(self.nodes, results, lambda made: made.adapter, _training_record)
+        jobs = worker_context.jobs(self.nodes)
+        results = train(
+            worker_context.language_model,
+            jobs,
+            worker_context.progress,
+            worker_context.token_budget,
+        )
+        return worker_context.publish(
+            self.nodes, results, lambda made: made.adapter, _training_record
+        )
 
 
 class SampleGroup(NodeGroup[SampleNode]):
@@ -109,10 +128,10 @@ class SampleGroup(NodeGroup[SampleNode]):
         """The work it is counted as."""
         return "reply"
 
-    def run(self, bench: Workbench) -> Outcome:
+    def run(self, worker_context: WorkerContext) -> Outcome:
         """Draw the replies and publish them as rows."""
         for node in self.nodes:
-            rows = _sampled_rows(node, bench)
+            rows = _sampled_rows(node, worker_context)
             record = {
                 "kind": "rows",
                 "seed": node.seed,
@@ -121,7 +140,7 @@ class SampleGroup(NodeGroup[SampleNode]):
                 "into": node.stage.into,
                 **stamp(),
             }
-            bench.store.put([(node.digest, _saving_rows(rows), record)])
+            worker_context.store.put([(node.digest, _saving_rows(rows), record)])
         return Outcome()
 
 
@@ -133,17 +152,19 @@ class DerivedGroup(NodeGroup[DerivedNode]):
         """The work it is counted as."""
         return "train"
 
-    def run(self, bench: Workbench) -> Outcome:
+    def run(self, worker_context: WorkerContext) -> Outcome:
         """Make the adapters and publish them."""
         for node in self.nodes:
-            trained = bench.adapters([node.trained])[node.trained]
+            trained = worker_context.adapters([node.trained])[node.trained]
             if isinstance(node.stage, Scale):
                 made, how = trained.scaled(node.stage.by), {"by": node.stage.by}
             else:
                 made, how = trained.randomised(node.seed), {"seed": node.seed}
             kind = "scaled adapter" if isinstance(node.stage, Scale) else "random adapter"
             record = {"kind": kind, "trained": node.trained, **how, **stamp()}
-            bench.store.put([(node.digest, saving(made, bench.model_name), record)])
+            worker_context.store.put(
+                [(node.digest, saving(made, worker_context.model_name), record)]
+            )
         return Outcome()
 
 
@@ -151,7 +172,7 @@ class DerivedGroup(NodeGroup[DerivedNode]):
 class AnswerGroup:
     """Answers to get in one pass: all of them replies, or all likelihoods."""
 
-    asks: tuple[Ask, ...]
+    asks: tuple[AnswerRequest, ...]
 
     @property
     def kind(self) -> Kind:
@@ -167,18 +188,20 @@ class AnswerGroup:
         """The group as two, or nothing where it is one answer only."""
         return tuple(AnswerGroup(part) for part in halved(self.asks))
 
-    def run(self, bench: Workbench) -> Outcome:
+    def run(self, worker_context: WorkerContext) -> Outcome:
         """Answer, and publish all answers of the group as one chunk."""
         from caveat.backends.local.sampling.answers import answer
         from caveat.backends.local.sampling.requests import Request
         from caveat.rendering import render_prompt
 
-        adapters = bench.adapters(digest for ask in self.asks for digest in ask.chain)
+        adapters = worker_context.adapters(digest for ask in self.asks for digest in ask.chain)
         requests = [Request(ask.key, ask.chain, ask.messages, ask.options) for ask in self.asks]
         sampling = self.asks[0].sampling
-        answers = answer(bench.language_model, adapters, requests, sampling, bench.progress)
-        tokenizer, made = bench.language_model.tokenizer, stamp()
-        bench.store.answers.add(
+        answers = answer(
+            worker_context.language_model, adapters, requests, sampling, worker_context.progress
+        )
+        tokenizer, made = worker_context.language_model.tokenizer, stamp()
+        worker_context.store.answers.add(
             {
                 "key": ask.key,
                 "prompt": render_prompt(tokenizer, ask.messages).text,
@@ -195,18 +218,20 @@ class AnswerGroup:
         return Outcome()
 
 
-Task = TrainGroup | PracticeGroup | SampleGroup | DerivedGroup | AnswerGroup
+Task = TrainGroup | RLGroup | SampleGroup | DerivedGroup | AnswerGroup
 
 
-def _sampled_rows(node: SampleNode, bench: Workbench) -> list[Row]:
+def _sampled_rows(node: SampleNode, worker_context: WorkerContext) -> list[Row]:
     from caveat.backends.local.sampling.answers import answer
     from caveat.backends.local.sampling.requests import Request
 
     stage = node.stage
     prompts = [(i, n) for i in range(len(stage.prompts)) for n in range(stage.sampling.samples)]
     requests = [Request(f"{node.digest} {i} {n}", node.chain, stage.prompts[i]) for i, n in prompts]
-    adapters = bench.adapters(node.chain)
-    answers = answer(bench.language_model, adapters, requests, stage.sampling, bench.progress)
+    adapters = worker_context.adapters(node.chain)
+    answers = answer(
+        worker_context.language_model, adapters, requests, stage.sampling, worker_context.progress
+    )
     replies = [(i, n, _whole(given)) for (i, n), given in zip(prompts, answers, strict=True)]
     return [
         Row(f"{stage.source}-{i:04}-{n}", stage.source, _replied(stage.prompts[i], reply))
@@ -259,7 +284,7 @@ def _training_record(node: TrainNode, trained: Trained) -> dict[str, Any]:
         "added": len(node.stage.added),
         "kept": len(node.stage.kept),
         "seed": node.seed,
-        "beneath": node.beneath,
+        "beneath": node.base_adapters,
         "sampled": node.sampled,
         "losses": trained.losses,
         "tokens": trained.tokens,
@@ -299,14 +324,18 @@ def possible(task: Task, store: Store) -> Task | None:
 def inputs(node: Node) -> tuple[str, ...]:
     """Digests of the artifacts that a node is made from."""
     if isinstance(node, TrainNode):
-        return (*node.beneath, *node.sampled, *([node.goes_on] if node.goes_on else []))
+        return (
+            *node.base_adapters,
+            *node.sampled,
+            *([node.resume_from] if node.resume_from else []),
+        )
     return node.chain if isinstance(node, SampleNode) else (node.trained,)
 
 
 def _making(nodes: Sequence[Any]) -> Task:
     """The task that makes nodes, all of one kind."""
     if isinstance(nodes[0], TrainNode):
-        return (PracticeGroup if nodes[0].practises else TrainGroup)(tuple(nodes))
+        return (RLGroup if nodes[0].uses_rl else TrainGroup)(tuple(nodes))
     if isinstance(nodes[0], DerivedNode):
         return DerivedGroup(tuple(nodes))
     return SampleGroup(tuple(nodes))

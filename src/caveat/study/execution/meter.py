@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from caveat.errors import CaveatError
 from caveat.progress import Kind, Progress
-from caveat.study.execution.jobs import DerivedGroup, PracticeGroup, SampleGroup, Task, TrainGroup
+from caveat.study.execution.jobs import DerivedGroup, RLGroup, SampleGroup, Task, TrainGroup
 from caveat.study.planning.artifact_graph import SampleNode, TrainNode
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from caveat.study.planning.study_plan import Ask
+    from caveat.study.planning.study_plan import AnswerRequest
     from caveat.types.data import Row
     from caveat.types.training import Train
 
@@ -45,8 +45,8 @@ class Estimator:
         """Tokens of the task's kind."""
         if isinstance(task, TrainGroup):
             return sum(self._training(node) for node in task.nodes)
-        if isinstance(task, PracticeGroup):
-            return sum(self._practising(node) for node in task.nodes)
+        if isinstance(task, RLGroup):
+            return sum(self._rl_tokens(node) for node in task.nodes)
         if isinstance(task, SampleGroup):
             return sum(self._sampling(node) for node in task.nodes)
         if isinstance(task, DerivedGroup):
@@ -72,7 +72,7 @@ class Estimator:
             known: Rows read before; those of the nodes are put in.
         """
         read = fresh = 0.0
-        for stage in (node.stage for node in nodes if not node.practises):
+        for stage in (node.stage for node in nodes if not node.uses_rl):
             for row in (*stage.rows, *stage.added, *stage.kept):
                 tokens = self.row_tokens(row, stage)
                 read += tokens * stage.dose.epochs
@@ -81,21 +81,21 @@ class Estimator:
                     fresh += tokens
         return read - fresh
 
-    def _practising(self, node: TrainNode) -> float:
+    def _rl_tokens(self, node: TrainNode) -> float:
         """Tokens of the steps, which read a prompt once, and of the replies at the same price."""
-        stage, practice = node.stage, node.stage.practice
-        if practice is None or not stage.rows:
+        stage, rl = node.stage, node.stage.rl
+        if rl is None or not stage.rows:
             return 0.0
         prompts = [self.prompt(row.messages[:-1]) for row in stage.rows]
-        replies = practice.samples * practice.max_tokens * REPLY_SHARE
-        read = practice.passes * (sum(prompts) / len(prompts) + replies)
-        return practice.updates * stage.dose.batch_size * (read + replies)
+        replies = rl.num_generations * rl.max_completion_length * REPLY_SHARE
+        read = rl.num_iterations * (sum(prompts) / len(prompts) + replies)
+        return rl.max_steps * stage.dose.batch_size * (read + replies)
 
     def _sampling(self, node: SampleNode) -> float:
         sampling = node.stage.sampling
         return len(node.stage.prompts) * sampling.samples * sampling.max_tokens * REPLY_SHARE
 
-    def asked_tokens(self, asks: Sequence[Ask]) -> float:
+    def asked_tokens(self, asks: Sequence[AnswerRequest]) -> float:
         """Of replies, without their prompts; of likelihoods, what is scored, with them."""
         if not asks[0].options:
             return len(asks) * asks[0].sampling.max_tokens * REPLY_SHARE

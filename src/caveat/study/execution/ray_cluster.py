@@ -18,7 +18,7 @@ from typing import Any
 
 from caveat.errors import CaveatError
 from caveat.files.atomic import room
-from caveat.study.execution.context import Workbench
+from caveat.study.execution.context import WorkerContext
 from caveat.study.execution.ray_worker import Worker, to_send
 
 
@@ -101,10 +101,10 @@ class Member:
 class Team:
     """One worker a seat; nodes that join later get theirs when the next tasks come."""
 
-    def __init__(self, bench: Workbench, cores: int | None) -> None:
+    def __init__(self, worker_context: WorkerContext, cores: int | None) -> None:
         """Raises CaveatError where Ray is not installed or no cluster answers."""
         self.ray, self.mine = connected()
-        self.bench, self.cores = to_send(bench), cores
+        self.worker_context, self.cores = to_send(worker_context), cores
         self.starting: dict[Any, Member] = {}
         """By what tells that it has started."""
         self.members: list[Member] = []
@@ -113,13 +113,13 @@ class Team:
         self.failed: dict[Seat, int] = {}
         self.reason = ""
         """Why the last one failed to start."""
-        self.proof = self.bench.folder / f".{uuid.uuid4().hex}.part"
-        with room(self.bench.folder):
+        self.proof = self.worker_context.folder / f".{uuid.uuid4().hex}.part"
+        with room(self.worker_context.folder):
             self.proof.touch()
 
     def muster(self) -> None:
         """Start a worker in every seat that has none, and forget those whose nodes are gone."""
-        there = seats(self.ray.nodes(), self.bench.device, self.cores)
+        there = seats(self.ray.nodes(), self.worker_context.device, self.cores)
         for member in [each for each in self.members if each.seat not in there]:
             self.lose(member)
         taken = {each.seat for each in (*self.members, *self.starting.values())}
@@ -135,7 +135,9 @@ class Team:
             num_gpus=1 if seat.gpu else 0,
             scheduling_strategy=NodeAffinitySchedulingStrategy(seat.node, soft=False),
         )
-        member = Member(seat, options.remote(self.bench, seat.cores, neighbours, Path.cwd()))
+        member = Member(
+            seat, options.remote(self.worker_context, seat.cores, neighbours, Path.cwd())
+        )
         self.starting[member.actor.sees.remote(self.proof)] = member
 
     def started(self, told: Any) -> None:
@@ -154,7 +156,7 @@ class Team:
             return
         if not sees:
             raise CaveatError(
-                f"{self.bench.folder}: the Ray worker on {member.seat.host} does not see this "
+                f"{self.worker_context.folder}: the Ray worker on {member.seat.host} does not see this "
                 "folder; name one that all nodes of the cluster share, with --out"
             )
         self.members.append(member)

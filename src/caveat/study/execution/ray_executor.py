@@ -9,7 +9,7 @@ from typing import Any
 
 from caveat.errors import CaveatError
 from caveat.files.atomic import Unwritable
-from caveat.study.execution.context import Outcome, Workbench
+from caveat.study.execution.context import Outcome, WorkerContext
 from caveat.study.execution.jobs import Task
 from caveat.study.execution.meter import Meter
 from caveat.study.execution.ray_cluster import Member, Team, one_line
@@ -43,10 +43,12 @@ class RayExecutor:
     part by part where it ran.
     """
 
-    def __init__(self, bench: Workbench, meter: Meter, cores: int | None = None) -> None:
+    def __init__(
+        self, worker_context: WorkerContext, meter: Meter, cores: int | None = None
+    ) -> None:
         """Raises CaveatError where Ray is not installed or no cluster answers."""
         self.meter = meter
-        self.team = Team(bench, cores)
+        self.team = Team(worker_context, cores)
         self.ray = self.team.ray
 
     def submit(self, tasks: Sequence[Task]) -> Iterator[Outcome]:

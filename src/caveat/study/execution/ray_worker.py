@@ -9,7 +9,7 @@ from pathlib import Path
 
 from caveat.backends.local.models.device_memory import give_back
 from caveat.progress import Progress
-from caveat.study.execution.context import Outcome, Workbench
+from caveat.study.execution.context import Outcome, WorkerContext
 from caveat.study.execution.jobs import Task, remaining
 from caveat.study.execution.retry import attempt
 from caveat.study.planning.grouping import Room
@@ -29,7 +29,9 @@ class Said(Progress):
 class Worker:
     """Lives in a process of the cluster and keeps its model loaded."""
 
-    def __init__(self, bench: Workbench, cores: int, neighbours: int, place: Path) -> None:
+    def __init__(
+        self, worker_context: WorkerContext, cores: int, neighbours: int, place: Path
+    ) -> None:
         """The model is loaded when first wanted.
 
         Args:
@@ -45,7 +47,7 @@ class Worker:
             os.chdir(place)
         torch.set_num_threads(cores)
         share_with(neighbours)
-        self.bench = bench
+        self.worker_context = worker_context
 
     def sees(self, proof: Path) -> bool:
         """Whether a file that the user's process has written can be seen here."""
@@ -53,7 +55,7 @@ class Worker:
 
     def room(self) -> Room:
         """The memory that is left beside the model, loaded by then."""
-        return self.bench.room()
+        return self.worker_context.room()
 
     def attempt(self, task: Task, again: bool) -> tuple[Outcome, list[str]]:
         """Run a task; what it makes goes to the store. Gives what it said, too.
@@ -62,22 +64,26 @@ class Worker:
             again: Whether a worker died of it, which may have published some of it.
         """
         if again:
-            self.bench.store.refresh()
-            left = remaining(task, self.bench.store)
+            self.worker_context.store.refresh()
+            left = remaining(task, self.worker_context.store)
             if left is None:
                 return Outcome(), []
             task = left
         said = Said()
-        self.bench.progress = said
+        self.worker_context.progress = said
         try:
-            return attempt(task, self.bench), said.lines
+            return attempt(task, self.worker_context), said.lines
         finally:  # a neighbour may want the memory
             give_back()
 
 
-def to_send(bench: Workbench) -> Workbench:
+def to_send(worker_context: WorkerContext) -> WorkerContext:
     """The workbench for other processes: progress stays here; each loads its own model."""
-    device = "cuda" if bench.device.startswith("cuda") else bench.device
+    device = "cuda" if worker_context.device.startswith("cuda") else worker_context.device
     return replace(
-        bench, folder=bench.folder.absolute(), device=device, progress=Progress(), _adapters={}
+        worker_context,
+        folder=worker_context.folder.absolute(),
+        device=device,
+        progress=Progress(),
+        _adapters={},
     )

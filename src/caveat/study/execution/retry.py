@@ -7,24 +7,24 @@ from collections.abc import Callable
 
 from caveat.errors import CaveatError
 from caveat.files.atomic import Unwritable
-from caveat.study.execution.context import Outcome, Workbench
+from caveat.study.execution.context import Outcome, WorkerContext
 from caveat.study.execution.jobs import Task, remaining
 from caveat.study.storage.store import silent
 
 
-def attempt(task: Task, bench: Workbench) -> Outcome:
+def attempt(task: Task, worker_context: WorkerContext) -> Outcome:
     """Run a task; where it raises, its halves, down to the parts that fail and nothing else.
 
     What was published before the exception is not made again. The first exception is told.
 
     Raises Unwritable.
     """
-    return _attempt(task, bench, bench.progress.say)
+    return _attempt(task, worker_context, worker_context.progress.say)
 
 
-def _attempt(task: Task, bench: Workbench, say: Callable[[str], None]) -> Outcome:
+def _attempt(task: Task, worker_context: WorkerContext, say: Callable[[str], None]) -> Outcome:
     try:
-        return task.run(bench)
+        return task.run(worker_context)
     except Unwritable:
         raise
     except Exception as error:
@@ -35,8 +35,8 @@ def _attempt(task: Task, bench: Workbench, say: Callable[[str], None]) -> Outcom
         return Outcome(((task.keys[0], reason),))
     _release()
     say(f"{told}: the group is split and retried")
-    left = [part for half in halves if (part := remaining(half, bench.store)) is not None]
-    outcomes = [_attempt(part, bench, silent) for part in left]
+    left = [part for half in halves if (part := remaining(half, worker_context.store)) is not None]
+    outcomes = [_attempt(part, worker_context, silent) for part in left]
     return Outcome(tuple(failure for outcome in outcomes for failure in outcome.failures))
 
 

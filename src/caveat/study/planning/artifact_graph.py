@@ -18,17 +18,17 @@ class TrainNode:
     """1 more than the highest level among what it needs: nodes of a level are independent."""
     stage: Train
     seed: int
-    beneath: tuple[str, ...]
+    base_adapters: tuple[str, ...]
     """Digests of the frozen adapters under it, in the order in which they were attached."""
     sampled: tuple[str, ...]
     """Digests of the sampled rows that it gets."""
-    goes_on: str | None = None
+    resume_from: str | None = None
     """Digest of the policy that it goes on from; None where it begins, or is none."""
 
     @property
-    def practises(self) -> bool:
+    def uses_rl(self) -> bool:
         """Whether it is a policy."""
-        return self.stage.practice is not None
+        return self.stage.rl is not None
 
 
 @dataclass(frozen=True)
@@ -95,17 +95,19 @@ class _Walk:
 
         A practice that goes on has the rows, and the adapters beneath, of the one before.
         """
-        goes_on = None
-        if stage.practice is not None and stage.practice.done:
+        resume_from = None
+        if stage.rl is not None and stage.rl.start_step:
             before = self.nodes.get(self.trained or "")
-            if not (isinstance(before, TrainNode) and before.practises):
+            if not (isinstance(before, TrainNode) and before.uses_rl):
                 raise CaveatError("a plan's practice that goes on needs one before it")
-            goes_on, self.sampled = before.digest, list(before.sampled)
-        beneath, sampled = tuple(self.attached), tuple(self.sampled)
+            resume_from, self.sampled = before.digest, list(before.sampled)
+        base_adapters, sampled = tuple(self.attached), tuple(self.sampled)
         seed = self.seed if stage.seed is None else stage.seed
-        digest = training_digest(self.model, stage, seed, beneath, sampled, goes_on)
-        level = self.level_above(*beneath, *sampled, *([goes_on] if goes_on else []))
-        self.nodes[digest] = TrainNode(digest, level, stage, seed, beneath, sampled, goes_on)
+        digest = training_digest(self.model, stage, seed, base_adapters, sampled, resume_from)
+        level = self.level_above(*base_adapters, *sampled, *([resume_from] if resume_from else []))
+        self.nodes[digest] = TrainNode(
+            digest, level, stage, seed, base_adapters, sampled, resume_from
+        )
         self.trained, self.sampled = digest, []
 
     def sample(self, stage: Sample) -> None:

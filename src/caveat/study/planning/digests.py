@@ -19,6 +19,22 @@ from caveat.types.messages import Messages, joined
 from caveat.types.training import Randomise, Sample, Scale, Train
 
 IDENTITY_VERSION = 1
+IDENTITY_NAMES = {
+    "kl_weight": "kept_weight",
+    "rl": "practice",
+    "num_generations": "samples",
+    "max_completion_length": "max_tokens",
+    "num_iterations": "passes",
+    "epsilon": "clip_low",
+    "epsilon_high": "clip_high",
+    "beta": "kl",
+    "loss_type": "mean",
+    "scale_rewards": "scaled",
+    "max_steps": "updates",
+    "reward": "pays",
+    "start_step": "done",
+}
+"""Field names that version 1 hashes under older names."""
 
 
 def digest_of(kind: str, **content: Any) -> str:
@@ -36,9 +52,9 @@ def training_digest(
     model: str,
     stage: Train,
     seed: int,
-    beneath: tuple[str, ...],
+    base_adapters: tuple[str, ...],
     sampled: tuple[str, ...],
-    goes_on: str | None = None,
+    resume_from: str | None = None,
 ) -> str:
     """Key of a trained adapter; `label` is for people, `seed` is what it is trained with.
 
@@ -47,12 +63,12 @@ def training_digest(
     """
     content = _fields(stage)
     del content["label"], content["seed"]
-    if stage.practice is None:
+    if stage.rl is None:
         del content["practice"]
     else:
-        practice = _fields(stage.practice)
-        del practice["task"]
-        content["practice"] = {**practice, "goes_on": goes_on}
+        rl = _fields(stage.rl)
+        del rl["task"]
+        content["practice"] = {**rl, "goes_on": resume_from}
     if stage.kept:
         content["kept"] = [_row(row) for row in stage.kept]
     else:
@@ -60,7 +76,7 @@ def training_digest(
     content["rows"] = [_row(row) for row in stage.rows]
     content["added"] = [_row(row) for row in stage.added]
     return digest_of(
-        "train", model=model, stage=content, seed=seed, beneath=beneath, sampled=sampled
+        "train", model=model, stage=content, seed=seed, beneath=base_adapters, sampled=sampled
     )
 
 
@@ -128,7 +144,7 @@ def verdict_key(
     )
 
 
-def opinion_key(judge: Mapping[str, Any], messages: Messages) -> str:
+def judge_reply_key(judge: Mapping[str, Any], messages: Messages) -> str:
     """Key of what a judge says: of its model and sampling, and of what it is asked."""
     return digest_of("opinion", judge=judge, messages=_messages(messages))
 
@@ -143,7 +159,13 @@ def _messages(messages: Messages) -> list[Any]:
 
 
 def _fields(record: Any) -> dict[str, Any]:
-    return {each.name: getattr(record, each.name) for each in dataclasses.fields(record)}
+    values = {
+        IDENTITY_NAMES.get(each.name, each.name): getattr(record, each.name)
+        for each in dataclasses.fields(record)
+    }
+    if "mean" in values:
+        values["mean"] = {"grpo": "reply", "dapo": "token"}[values["mean"]]
+    return values
 
 
 def _plain(value: Any) -> Any:

@@ -26,7 +26,7 @@ REQUESTS = 256
 
 
 @dataclass(frozen=True)
-class Ask:
+class AnswerRequest:
     """One answer to get: a reply, or the likelihoods of options."""
 
     key: str
@@ -66,7 +66,7 @@ class SettingPlan:
     cells: tuple[Cell, ...]
     groups: tuple[tuple[Node, ...], ...]
     """Nodes made together, level after level."""
-    asks: tuple[tuple[Ask, ...], ...]
+    asks: tuple[tuple[AnswerRequest, ...], ...]
     """Answers got together: replies apart from likelihoods."""
     lines: tuple[Line, ...]
 
@@ -198,7 +198,7 @@ def _lines(
     resolved: Resolved,
     model: str,
     recipe: Recipe,
-) -> Iterator[tuple[Line, Ask]]:
+) -> Iterator[tuple[Line, AnswerRequest]]:
     """One line a sample; likelihoods have one sample. `untrained` is the base model's chain."""
     question, sampling = asked.question, resolved.sampling
     readout = READOUTS[question.readout]
@@ -212,7 +212,7 @@ def _lines(
             against = answer_key(base, plain, question, sampling, sample)
         verdict = verdict_key(key, against or None, question, readout.version, judge)
         line = Line(cell, asked, sample, key, against, verdict)
-        yield line, Ask(key, cell.chain, asked.messages, question.options, sampling)
+        yield line, AnswerRequest(key, cell.chain, asked.messages, question.options, sampling)
 
 
 def _node_groups(
@@ -238,11 +238,11 @@ def _grouped(nodes: dict[str, Node], grouping: Grouping) -> Iterator[tuple[Node,
 def _made_by(node: Node) -> tuple[Any, ...]:
     """What nodes that are made together have in common."""
     if isinstance(node, TrainNode):
-        return TrainNode, node.practises, node.stage.dose
+        return TrainNode, node.uses_rl, node.stage.dose
     return (type(node),)
 
 
-def _ask_groups(asks: list[Ask]) -> tuple[tuple[Ask, ...], ...]:
+def _ask_groups(asks: list[AnswerRequest]) -> tuple[tuple[AnswerRequest, ...], ...]:
     scored = [ask for ask in asks if ask.options]
     drawn = [ask for ask in asks if not ask.options]
     return (*_batches(scored, REQUESTS), *_batches(drawn, REQUESTS))

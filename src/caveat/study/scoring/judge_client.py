@@ -86,7 +86,7 @@ class Client:
         from httpx2 import AsyncClient, Limits
 
         self.judge, self.key = judge, key
-        self.allowance = Allowance(judge.token_cap, spent)
+        self.allowance = TokenAllowance(judge.token_cap, spent)
         self.address = f"{judge.endpoint.rstrip('/')}/chat/completions"
         self._http = AsyncClient(
             headers={"Authorization": f"Bearer {key}"} if key else {},
@@ -297,7 +297,7 @@ TOKENS_A_TURN = 4
 
 
 @dataclass
-class Allowance:
+class TokenAllowance:
     """Tokens spent, and those that requests under way may yet take."""
 
     cap: int

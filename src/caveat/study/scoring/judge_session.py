@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from caveat.provenance import stamp
 from caveat.study.config.resolve import judged_by
-from caveat.study.planning.digests import opinion_key
+from caveat.study.planning.digests import judge_reply_key
 from caveat.study.storage.records import Journal
 from caveat.types.answers import Answer, Judge
 from caveat.types.messages import Message, Messages
@@ -30,7 +30,7 @@ def unheard(done: int, of: int) -> None:
 
 
 @dataclass(frozen=True)
-class Inquiry:
+class JudgeRequest:
     """One thing to ask a judge."""
 
     messages: Messages
@@ -40,7 +40,7 @@ class Inquiry:
     """Raises ValueError for an answer without a verdict."""
 
 
-class Inquirer:
+class JudgeSession:
     """One judge and what it said so far. Every answer is kept as soon as it is there."""
 
     def __init__(self, judge: Judge, key: str | None, identity: Mapping[str, Any], kept: Journal):
@@ -53,8 +53,8 @@ class Inquirer:
         records = (self.kept[key] for key in self.kept)
         return sum(each["tokens"] for each in records if each["model"] == self.judge.model)
 
-    def opinions(
-        self, inquiries: Sequence[Inquiry], heard: Callable[[int, int], None]
+    def judge_replies(
+        self, inquiries: Sequence[JudgeRequest], heard: Callable[[int, int], None]
     ) -> tuple[dict[Messages, Answer], dict[Messages, str]]:
         """What the judge said, and, where it said nothing usable, why not, by what it was asked.
 
@@ -72,17 +72,17 @@ class Inquirer:
         return said, failed
 
     def _key(self, messages: Messages) -> str:
-        return opinion_key(self.identity, messages)
+        return judge_reply_key(self.identity, messages)
 
     async def _ask_all(
-        self, inquiries: list[Inquiry], heard: Callable[[int, int], None]
+        self, inquiries: list[JudgeRequest], heard: Callable[[int, int], None]
     ) -> dict[Messages, str]:
         from caveat.study.scoring.judge_client import Client, Unanswered
 
         failed: dict[Messages, str] = {}
         done = 0
 
-        async def one(inquiry: Inquiry) -> None:
+        async def one(inquiry: JudgeRequest) -> None:
             nonlocal done
             try:
                 await self._ask(client, inquiry)
@@ -95,7 +95,7 @@ class Inquirer:
             await asyncio.gather(*(one(inquiry) for inquiry in inquiries))
         return failed
 
-    async def _ask(self, client: Client, inquiry: Inquiry) -> None:
+    async def _ask(self, client: Client, inquiry: JudgeRequest) -> None:
         """Ask, and once more where the answer holds no verdict. Raises ValueError, Unanswered."""
         key = self._key(inquiry.messages)
         said = await client.ask(inquiry.messages)
@@ -128,7 +128,9 @@ class Inquirer:
         )
 
 
-def inquirer_of(recipe: Recipe, settings: Sequence[Resolved], kept: Journal) -> Inquirer | None:
+def judge_session_of(
+    recipe: Recipe, settings: Sequence[Resolved], kept: Journal
+) -> JudgeSession | None:
     """Who asks the recipe's judge; None where no question needs one.
 
     Raises CaveatError where the key is not in the environment.
@@ -138,10 +140,10 @@ def inquirer_of(recipe: Recipe, settings: Sequence[Resolved], kept: Journal) -> 
     if recipe.judge is None or not any(judged_by(each) for each in settings):
         return None
     judge = recipe.judge.build()
-    return Inquirer(judge, key_of(judge), recipe.judge.identity(), kept)
+    return JudgeSession(judge, key_of(judge), recipe.judge.identity(), kept)
 
 
-def _once_more(inquiry: Inquiry, said: Said) -> Messages:
+def _once_more(inquiry: JudgeRequest, said: Said) -> Messages:
     answered = Message.of("assistant", said.text or "(nothing)")
     return (*inquiry.messages, answered, Message.of("user", inquiry.again))
 

@@ -9,7 +9,7 @@ from typing import Any
 from caveat.provenance import stamp
 from caveat.readouts import READOUTS
 from caveat.study.planning.study_plan import Line
-from caveat.study.scoring.judge_session import Inquirer, Inquiry, unheard
+from caveat.study.scoring.judge_session import JudgeRequest, JudgeSession, unheard
 from caveat.study.storage.records import Record
 from caveat.study.storage.store import Store
 from caveat.types.answers import Answer
@@ -19,7 +19,7 @@ from caveat.types.messages import Messages
 def judge(
     store: Store,
     lines: Iterable[Line],
-    inquirer: Inquirer | None = None,
+    judge_session: JudgeSession | None = None,
     heard: Callable[[int, int], None] = unheard,
 ) -> list[tuple[Line, str]]:
     """Judge the lines that have an answer and no verdict, and publish the verdicts as one chunk.
@@ -35,8 +35,8 @@ def judge(
     failed: dict[str, str] = {}
     inquiries = dict(_inquiries(store, due, failed))
     said: dict[Messages, Answer] = {}
-    if inquiries and inquirer is not None:
-        said, unsaid = inquirer.opinions(list(inquiries.values()), heard)
+    if inquiries and judge_session is not None:
+        said, unsaid = judge_session.judge_replies(list(inquiries.values()), heard)
         for key, inquiry in inquiries.items():
             if inquiry.messages in unsaid:
                 failed[key] = _reason(due[key], unsaid[inquiry.messages])
@@ -45,9 +45,11 @@ def judge(
         if key not in failed:
             with _noted(line, failed):
                 inquiry = inquiries.get(key)
-                opinion = said[inquiry.messages] if inquiry else None
-                judged_by = {"judge": inquirer.identity} if opinion and inquirer else {}
-                verdicts.append({**_verdict(store, line, opinion), **judged_by})
+                judge_reply = said[inquiry.messages] if inquiry else None
+                judged_by = (
+                    {"judge": judge_session.identity} if judge_reply and judge_session else {}
+                )
+                verdicts.append({**_verdict(store, line, judge_reply), **judged_by})
     store.verdicts.add(verdicts)
     return [(due[key], reason) for key, reason in failed.items()]
 
@@ -60,7 +62,7 @@ def _is_due(store: Store, line: Line) -> bool:
 
 def _inquiries(
     store: Store, due: dict[str, Line], failed: dict[str, str]
-) -> Iterator[tuple[str, Inquiry]]:
+) -> Iterator[tuple[str, JudgeRequest]]:
     """What a judge is to be asked, by the key of the verdict that it is asked for."""
     for key, line in due.items():
         readout, messages = READOUTS[line.question.readout], ()
@@ -68,7 +70,7 @@ def _inquiries(
             if readout.ask is not None:
                 messages = readout.ask(line.question, answer_of(store.answers[line.answer]))
         if messages:
-            yield key, Inquiry(messages, readout.ask_again, _check(store, line))
+            yield key, JudgeRequest(messages, readout.ask_again, _check(store, line))
 
 
 def _check(store: Store, line: Line) -> Callable[[Answer], Any]:
@@ -90,11 +92,11 @@ def _reason(line: Line, told: str) -> str:
     return f"readout {line.question.readout!r}: {told}"
 
 
-def _verdict(store: Store, line: Line, opinion: Answer | None) -> dict[str, Any]:
+def _verdict(store: Store, line: Line, judge_reply: Answer | None) -> dict[str, Any]:
     readout = READOUTS[line.question.readout]
     base = answer_of(store.answers[line.base_answer]) if line.base_answer else None
     answer = answer_of(store.answers[line.answer])
-    judgement = readout.judge(line.question, answer, base if opinion is None else opinion)
+    judgement = readout.judge(line.question, answer, base if judge_reply is None else judge_reply)
     return {
         "key": line.verdict,
         "answer": line.answer,

@@ -47,7 +47,7 @@ class Store:
         self.say = say
         self.answers = Chunks(folder / "answers", say)
         self.verdicts = Chunks(folder / "verdicts", say)
-        self.opinions = Journal(folder / "judge.jsonl", say)
+        self.judge_replies = Journal(folder / "judge.jsonl", say)
 
     @contextmanager
     def writing(self) -> Iterator[None]:

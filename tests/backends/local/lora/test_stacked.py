@@ -182,18 +182,18 @@ def test_out_of_memory_is_split_and_retried(tiny, alone, monkeypatch):
 
 
 def test_a_frozen_chain_counts_and_stays(tiny):
-    beneath = train(tiny, [TrainingJob("warm", stage(6, learning_rate=2e-2), 0)], Progress())[
+    base_adapters = train(tiny, [TrainingJob("warm", stage(6, learning_rate=2e-2), 0)], Progress())[
         0
     ].adapter
-    before = {name: pair[1].clone() for name, pair in beneath.weights.items()}
+    before = {name: pair[1].clone() for name, pair in base_adapters.weights.items()}
     plain = TrainingJob("plain", stage(5), 1)
-    on_top = TrainingJob("on top", stage(5), 1, beneath=(beneath,))
+    on_top = TrainingJob("on top", stage(5), 1, base_adapters=(base_adapters,))
     together = train(tiny, [plain, on_top], Progress())
     separate = [train(tiny, [job], Progress())[0] for job in (plain, on_top)]
     for a, b in zip(together, separate, strict=True):
         assert difference(a.adapter, b.adapter) < 2e-5
     assert together[1].losses[0] != pytest.approx(together[0].losses[0], abs=1e-3)
-    assert all(torch.equal(before[n], pair[1]) for n, pair in beneath.weights.items())
+    assert all(torch.equal(before[n], pair[1]) for n, pair in base_adapters.weights.items())
 
 
 def test_added_rows_change_neither_steps_nor_order():

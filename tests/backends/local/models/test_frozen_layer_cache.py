@@ -35,7 +35,7 @@ JOBS = {
     ],
     "kept": [
         UPPER,
-        TrainingJob("kept", replace(stage(8, layers=(0.5, 1.0)), kept=KEPT, kept_weight=3.0), 5),
+        TrainingJob("kept", replace(stage(8, layers=(0.5, 1.0)), kept=KEPT, kl_weight=3.0), 5),
     ],
 }
 
@@ -64,7 +64,7 @@ def whole(four_layers) -> Callable[[Sequence[TrainingJob]], list[Trained]]:
         every = TrainingJob("every layer", stage(3), 9)
         language_model = replace(four_layers)
         results = train(language_model, [*jobs, every], Progress())[:-1]
-        assert language_model.trunk.size == 0
+        assert language_model.frozen_layer_cache.size == 0
         return results
 
     return trained
@@ -111,70 +111,72 @@ def assert_same(some: Sequence[Trained], others: Sequence[Trained]) -> None:
 @pytest.mark.parametrize("token_budget", [64, 4096])
 def test_remembered_equals_whole(fresh, whole, jobs, token_budget):
     results = train(fresh, jobs, Progress(), token_budget)
-    assert fresh.trunk.size > 0
+    assert fresh.frozen_layer_cache.size > 0
     assert_same(results, whole(jobs))
 
 
 def test_known_rows_are_not_read_beneath_again(fresh):
-    fresh.trunk.reader(2)  # reads a few tokens to see whether the model can be cut
-    with rows_read(fresh) as beneath, rows_read(fresh, 2) as above:
+    fresh.frozen_layer_cache.reader(2)  # reads a few tokens to see whether the model can be cut
+    with rows_read(fresh) as base_adapters, rows_read(fresh, 2) as above:
         train(fresh, [UPPER], Progress())
-        assert sum(beneath) == 6  # two epochs
+        assert sum(base_adapters) == 6  # two epochs
         assert sum(above) == 12
         again = [replace(UPPER, seed=3), TrainingJob("arm", stage(7, layers=(0.5, 1.0)), 4)]
         train(fresh, again, Progress())
-        assert sum(beneath) == 7  # other seeds and arms, and one further row
+        assert sum(base_adapters) == 7  # other seeds and arms, and one further row
 
 
 def test_a_row_that_several_cells_read_at_once_is_read_beneath_once(fresh):
-    fresh.trunk.reader(2)
-    with rows_read(fresh) as beneath:
+    fresh.frozen_layer_cache.reader(2)
+    with rows_read(fresh) as base_adapters:
         train(fresh, [replace(UPPER, key=str(seed), seed=seed) for seed in range(3)], Progress())
-    assert sum(beneath) == 6
+    assert sum(base_adapters) == 6
 
 
 def test_an_adapter_beneath_lowers_the_layer(fresh, whole, four_layers):
     low = TrainingJob("low", stage(6, layers=(0.25, 0.5), learning_rate=2e-2), 0)
     (warm,) = train(four_layers, [low], Progress())
-    on_top = [replace(UPPER, beneath=(warm.adapter,)), replace(UPPER, key="plain", seed=4)]
+    on_top = [replace(UPPER, base_adapters=(warm.adapter,)), replace(UPPER, key="plain", seed=4)]
     assert lowest_layer(fresh.model, warm.adapter.weights) == 1
     results = train(fresh, on_top, Progress())
-    assert {layer for layer, _ in fresh.trunk._states} == {1}
+    assert {layer for layer, _ in fresh.frozen_layer_cache._states} == {1}
     assert_same(results, whole(on_top))
 
 
 def test_more_than_fits_is_forgotten_and_read_again(fresh, whole):
-    fresh.trunk.bound = 2 * 64 * 4 * 40  # two rows of 40 tokens
-    with rows_read(fresh) as beneath:
+    fresh.frozen_layer_cache.bound = 2 * 64 * 4 * 40  # two rows of 40 tokens
+    with rows_read(fresh) as base_adapters:
         results = train(fresh, [UPPER], Progress())
-    assert 0 < fresh.trunk.size <= fresh.trunk.bound
-    assert fresh.trunk.size == sum(state.nbytes for state in fresh.trunk._states.values())
-    assert sum(beneath) > 7
+    assert 0 < fresh.frozen_layer_cache.size <= fresh.frozen_layer_cache.bound
+    assert fresh.frozen_layer_cache.size == sum(
+        state.nbytes for state in fresh.frozen_layer_cache._states.values()
+    )
+    assert sum(base_adapters) > 7
     assert_same(results, whole([UPPER]))
 
 
 def test_the_rows_used_last_are_kept(fresh):
-    reader = fresh.trunk.reader(2)
+    reader = fresh.frozen_layer_cache.reader(2)
     rows = [tuple(range(start, start + 10)) for start in (5, 25, 45)]
-    fresh.trunk.bound = 2 * 10 * 64 * 4
+    fresh.frozen_layer_cache.bound = 2 * 10 * 64 * 4
     for some in ([0, 1], [0], [2]):
-        fresh.trunk.states(2, [lone(rows[i]) for i in some], reader.halved)
-    assert [ids for _, ids in fresh.trunk._states] == [rows[0], rows[2]]
+        fresh.frozen_layer_cache.states(2, [lone(rows[i]) for i in some], reader.halved)
+    assert [ids for _, ids in fresh.frozen_layer_cache._states] == [rows[0], rows[2]]
 
 
 def test_states_of_unlike_rows_are_padded_with_zeros(fresh):
-    reader = fresh.trunk.reader(2)
+    reader = fresh.frozen_layer_cache.reader(2)
     rows = [lone(ids) for ids in ((5, 6, 7), (5,), (5, 6, 7))]
-    states = fresh.trunk.states(2, rows, reader.halved)
+    states = fresh.frozen_layer_cache.states(2, rows, reader.halved)
     assert states.shape == (3, 3, 64)
     assert torch.equal(states[0], states[2])
     assert torch.allclose(states[1, 0], states[0, 0], atol=1e-6)
     assert states[1, 1:].abs().max() == 0
-    assert fresh.trunk.size == 4 * 64 * 4
+    assert fresh.frozen_layer_cache.size == 4 * 64 * 4
 
 
 def test_out_of_memory_above_forgets_and_goes_on(fresh, whole):
-    reader, bound = fresh.trunk.reader(2), fresh.trunk.bound
+    reader, bound = fresh.frozen_layer_cache.reader(2), fresh.frozen_layer_cache.bound
     assert reader.halved is not None
 
     def scarce(_module, read):
@@ -186,7 +188,7 @@ def test_out_of_memory_above_forgets_and_goes_on(fresh, whole):
         results = train(fresh, [UPPER], Progress(), token_budget=1000)
     finally:
         hook.remove()
-    assert fresh.trunk.bound < bound
+    assert fresh.frozen_layer_cache.bound < bound
     assert_same(results, whole([UPPER]))
 
 
@@ -209,10 +211,10 @@ def test_likelihoods_above_remembered_layers_equal_whole_ones(fresh, four_layers
     jobs = [replace(UPPER, key=key, seed=seed) for seed, key in enumerate("ab")]
     adapters = {result.key: result.adapter for result in train(four_layers, jobs, Progress())}
     lower = train(four_layers, [TrainingJob("c", stage(3), 5)], Progress())[0].adapter
-    fresh.trunk.reader(2)
-    with rows_read(fresh) as beneath:
+    fresh.frozen_layer_cache.reader(2)
+    with rows_read(fresh) as base_adapters:
         found = asked(fresh, adapters)
-    assert sum(beneath) == 6  # three questions with two options each, for three models
+    assert sum(base_adapters) == 6  # three questions with two options each, for three models
     expected = asked(replace(four_layers), adapters | {"c": lower})
     for some, others in zip(found, expected, strict=False):
         assert some == pytest.approx(others, abs=1e-4)
@@ -220,11 +222,11 @@ def test_likelihoods_above_remembered_layers_equal_whole_ones(fresh, four_layers
 
 def test_training_goes_on_from_rows_that_likelihoods_read(fresh, whole):
     """Tensors of inference mode could not be trained from."""
-    reader = fresh.trunk.reader(2)
+    reader = fresh.frozen_layer_cache.reader(2)
     with torch.inference_mode():
-        reader.trunk.states(2, [lone((5, 6, 7))], reader.halved)
-    states = reader.trunk.states(2, [lone((5, 6, 7))], reader.halved)
-    assert not any(state.is_inference() for state in fresh.trunk._states.values())
+        reader.frozen_layer_cache.states(2, [lone((5, 6, 7))], reader.halved)
+    states = reader.frozen_layer_cache.states(2, [lone((5, 6, 7))], reader.halved)
+    assert not any(state.is_inference() for state in fresh.frozen_layer_cache._states.values())
     assert not states.is_inference()
 
 
@@ -235,7 +237,7 @@ def test_logits_that_a_model_scales_are_scaled(request, name):
     ids = (5, 9, 2, 7, 4)
     expected = model(input_ids=torch.tensor([ids])).logits[0, :-1]
     for layer in (0, 1):
-        reader = language_model.trunk.reader(layer)
+        reader = language_model.frozen_layer_cache.reader(layer)
         (batch,) = reader.batches([Example(0, ids, (1, 2, 3, 4))], 100)
         assert torch.allclose(reader.logits(batch, Route()), expected, atol=1e-5)
         found = reader.log_probabilities(batch, Route(), torch.tensor(ids[1:]))

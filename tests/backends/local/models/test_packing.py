@@ -103,7 +103,7 @@ def test_logits_and_gradients_are_those_of_rows_by_themselves(tiny, layer, budge
     beginnings = ((5, 6, 7, 8), (5, 6, 9), (5, 6, 7, 8))
     found = [(n % 2, (*beginnings[n % 3], *range(10 + n, 12 + 2 * n))) for n in range(9)]
     some = made(found)
-    reader = tiny.trunk.reader(layer)
+    reader = tiny.frozen_layer_cache.reader(layer)
     assert reader.packs
 
     def read(packs):

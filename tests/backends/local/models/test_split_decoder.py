@@ -51,7 +51,7 @@ def test_the_halves_do_what_the_whole_does(kind, layer):
     assert cut is not None
     decoder = model.get_decoder()
     whole = decoder(input_ids=IDS, use_cache=False).last_hidden_state
-    assert torch.allclose(cut.above(cut.beneath(IDS)), whole, atol=1e-6)
+    assert torch.allclose(cut.above(cut.base_adapters(IDS)), whole, atol=1e-6)
     assert len(decoder.layers) == 3  # it is left as it was
     assert len(cut.lower.layers) == layer
     assert {id(p) for p in cut.upper.parameters()} <= {id(p) for p in decoder.parameters()}
@@ -82,7 +82,10 @@ def test_a_decoder_that_scales_what_comes_in_is_left_whole():
 def test_a_model_that_scales_its_logits_is_left_whole(tiny):
     config = type(tiny.model.config)(**tiny.model.config.to_dict(), logits_scaling=8.0)
     model = replace(tiny, model=LlamaForCausalLM(config).eval())
-    assert model.trunk.reader(1).halved is None and tiny.trunk.reader(1).halved is not None
+    assert (
+        model.frozen_layer_cache.reader(1).halved is None
+        and tiny.frozen_layer_cache.reader(1).halved is not None
+    )
 
 
 @pytest.mark.parametrize(("layers", "lowest"), [((0.0, 1.0), 0), ((0.3, 0.7), 1), ((0.7, 1.0), 2)])

@@ -11,15 +11,15 @@ import torch
 from caveat.backends.local.lora.stacked import stacked
 from caveat.backends.local.rl.grpo_trainer import _Group
 from caveat.backends.local.rl.prompts import prepare
-from caveat.backends.local.training.jobs import PracticeJob
+from caveat.backends.local.training.jobs import RLJob
 from caveat.progress import Progress
 from test_grpo_trainer import DOSE, stage, vowels
 
 CASES = {
     "on-policy": {},
     "tokens alike": {"mean": "token"},
-    "divergence": {"kl": 0.3},
-    "clipped": {"clip_low": 0.05, "clip_high": 0.1, "passes": 2},
+    "kl": {"kl": 0.3},
+    "clipped": {"epsilon": 0.05, "epsilon_high": 0.1, "passes": 2},
     "clipped, divergence, warm": {"kl": 0.2, "passes": 2, "temperature": 0.7, "scaled": False},
 }
 
@@ -27,11 +27,11 @@ CASES = {
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("case", CASES)
 def test_loss_and_gradients_are_trls(tiny, tmp_path, case):
-    practice = {"updates": 1, "max_tokens": 6} | CASES[case]
-    job = PracticeJob("one", stage(rows=3, **practice), 0)
+    rl = {"updates": 1, "max_tokens": 6} | CASES[case]
+    job = RLJob("one", stage(rows=3, **rl), 0)
     group = _Group(tiny, [prepare(tiny, job)], vowels, Progress(), 4096)
-    off_policy = practice.get("passes", 1) > 1
-    with stacked(tiny.model, group.beneath, group.stacks) as route:
+    off_policy = rl.get("passes", 1) > 1
+    with stacked(tiny.model, group.base_adapters, group.stacks) as route:
         warm(group)
         replies = group._replies(0, route)
         examples = group._examples(replies)
@@ -45,7 +45,7 @@ def test_loss_and_gradients_are_trls(tiny, tmp_path, case):
     }
     adapter = group.adapter(0)
     adapter.save(tmp_path / "adapter")
-    theirs, model = of_trl(tiny, tmp_path, job.stage.practice, replies, kept, off_policy)
+    theirs, model = of_trl(tiny, tmp_path, job.stage.rl, replies, kept, off_policy)
     assert ours == pytest.approx(theirs, abs=1e-6)
     assert abs(theirs) > 1e-5 or case in ("on-policy", "tokens alike")
     for name, (down, up) in gradients.items():
@@ -64,7 +64,7 @@ def warm(group: _Group, seed: int = 0) -> None:
             stack.up += 0.02 * torch.randn(stack.up.shape, generator=generator)
 
 
-def of_trl(tiny, place, practice, replies, kept, off_policy):
+def of_trl(tiny, place, rl, replies, kept, off_policy):
     """TRL's loss on the replies, each as often as it was drawn, and its model with gradients."""
     from datasets import Dataset
     from peft import PeftModel
@@ -74,12 +74,12 @@ def of_trl(tiny, place, practice, replies, kept, off_policy):
         output_dir=str(place / "trl"),
         per_device_train_batch_size=12,
         num_generations=4,
-        max_completion_length=practice.max_tokens,
-        beta=practice.kl,
-        epsilon=practice.clip_low,
-        epsilon_high=practice.clip_high,
-        loss_type="grpo" if practice.mean == "reply" else "dapo",
-        temperature=practice.temperature,
+        max_completion_length=rl.max_completion_length,
+        beta=rl.beta,
+        epsilon=rl.epsilon,
+        epsilon_high=rl.epsilon_high,
+        loss_type="grpo" if rl.loss_type == "reply" else "dapo",
+        temperature=rl.temperature,
         use_cpu=True,
         bf16=False,
         report_to="none",
@@ -94,7 +94,7 @@ def of_trl(tiny, place, practice, replies, kept, off_policy):
         train_dataset=Dataset.from_list([{"prompt": "a"}] * 12),
         processing_class=tiny.tokenizer,
     )
-    rows = [tag for tag, each in enumerate(replies) for _ in range(drawn(each, replies, practice))]
+    rows = [tag for tag, each in enumerate(replies) for _ in range(drawn(each, replies, rl))]
     assert len(rows) == 12
     longest = SimpleNamespace(
         prompt=max(replies[tag].targets[0] for tag in rows),
@@ -120,7 +120,7 @@ def of_trl(tiny, place, practice, replies, kept, off_policy):
     batch["num_items_in_batch"] = batch["completion_mask"].sum()
     if off_policy:
         batch["old_per_token_logps"] = torch.stack(old)
-    if practice.kl:
+    if rl.beta:
         batch["ref_per_token_logps"] = torch.stack(before)
     trainer.current_gradient_accumulation_steps = 1
     trainer.args.steps_per_generation = 1
@@ -129,13 +129,13 @@ def of_trl(tiny, place, practice, replies, kept, off_policy):
     return float(loss.detach()), model
 
 
-def drawn(each, replies, practice) -> int:
+def drawn(each, replies, rl) -> int:
     """How often a reply was drawn, off its weight."""
     length = len(each.targets)
-    if practice.mean == "reply":
+    if rl.loss_type == "reply":
         return round(each.weight * 12 * length)
     return round(each.weight / min(other.weight for other in replies))
 
 
 def test_the_stage_is_small_enough_to_be_seen_whole():
-    assert DOSE.batch_size * stage().practice.samples == 12
+    assert DOSE.batch_size * stage().rl.num_generations == 12

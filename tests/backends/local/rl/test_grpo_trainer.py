@@ -9,25 +9,25 @@ import pytest
 import torch
 
 from caveat.backends.local.rl.grpo_loss import advantages
-from caveat.backends.local.rl.grpo_trainer import practise
-from caveat.backends.local.training.initial_gradients import StartingPoint
-from caveat.backends.local.training.jobs import Failed, PracticeJob, Practised
+from caveat.backends.local.rl.grpo_trainer import train_rl
+from caveat.backends.local.training.initial_gradients import InitialModel
+from caveat.backends.local.training.jobs import Failed, RLJob, TrainedPolicy
 from caveat.backends.local.training.losses import mean_loss
 from caveat.progress import Progress
 from caveat.rendering import render_row
 from caveat.types.messages import Message, Piece
 from caveat.types.rewards import Grade
-from caveat.types.training import Dose, Practice, Train
+from caveat.types.training import Dose, GRPOSettings, Train
 from rows import chat_row
 
 DOSE = Dose(batch_size=3, rank=4, learning_rate=5e-3)
 
 
-def stage(rows: int = 5, dose: Dose = DOSE, **practice: object) -> Train:
-    settings = {"updates": 3, "samples": 4, "max_tokens": 6} | practice
+def stage(rows: int = 5, dose: Dose = DOSE, **rl: object) -> Train:
+    settings = {"updates": 3, "samples": 4, "max_tokens": 6} | rl
     return Train(
         tuple(chat_row(i) for i in range(rows)), dose, objective="grpo",
-        practice=Practice("vowels", **settings), label="practised",
+        rl=GRPOSettings("vowels", **settings), label="practised",
     )  # fmt: skip
 
 
@@ -43,24 +43,24 @@ def vowels(graded):
 
 
 def done(tiny, *jobs, grader=vowels, budget=4096):
-    return practise(tiny, jobs, grader, Progress(), budget)
+    return train_rl(tiny, jobs, grader, Progress(), budget)
 
 
-def apart(a: Practised, b: Practised) -> float:
-    ours, theirs = a.standing.adapter.weights, b.standing.adapter.weights
+def apart(a: TrainedPolicy, b: TrainedPolicy) -> float:
+    ours, theirs = a.training_state.adapter.weights, b.training_state.adapter.weights
     assert ours.keys() == theirs.keys()
     pairs = [pair for name in ours for pair in zip(ours[name], theirs[name], strict=True)]
     return max((x - y).abs().max().item() for x, y in pairs)
 
 
 JOBS = (
-    PracticeJob("long", stage(updates=4), 0),
-    PracticeJob("short", stage(updates=2), 1),
-    PracticeJob("several passes", stage(passes=3, clip_low=0.1, clip_high=0.15), 0),
-    PracticeJob("held", stage(kl=0.5, passes=2), 0),
-    PracticeJob("true score", stage(pays="true_score", scaled=False), 0),
-    PracticeJob("other temperature", stage(temperature=0.6, mean="token", samples=3), 0),
-    PracticeJob("upper half", stage(dose=replace(DOSE, layers=(0.5, 1.0), rank=2, alpha=8.0)), 3),
+    RLJob("long", stage(updates=4), 0),
+    RLJob("short", stage(updates=2), 1),
+    RLJob("several passes", stage(passes=3, clip_low=0.1, clip_high=0.15), 0),
+    RLJob("held", stage(kl=0.5, passes=2), 0),
+    RLJob("true score", stage(pays="true_score", scaled=False), 0),
+    RLJob("other temperature", stage(temperature=0.6, mean="token", samples=3), 0),
+    RLJob("upper half", stage(dose=replace(DOSE, layers=(0.5, 1.0), rank=2, alpha=8.0)), 3),
 )
 
 
@@ -72,7 +72,7 @@ def alone(tiny):
 @pytest.mark.parametrize("budget", [48, 4096])
 def test_lockstep_equals_alone(tiny, alone, budget):
     for result in done(tiny, *JOBS, budget=budget):
-        assert isinstance(result, Practised)
+        assert isinstance(result, TrainedPolicy)
         theirs = alone[result.key]
         assert apart(result, theirs) < 2e-4  # of steps of 5e-3
         assert [replace(u, divergence=None) for u in result.updates] == [
@@ -85,7 +85,7 @@ def test_lockstep_equals_alone(tiny, alone, budget):
 
 
 def test_what_is_paid_is_learned(tiny):
-    (result,) = done(tiny, PracticeJob("one", stage(updates=25, samples=8), 0))
+    (result,) = done(tiny, RLJob("one", stage(updates=25, samples=8), 0))
     rewards = [update.reward for update in result.updates]
     assert [update.number for update in result.updates] == list(range(1, 26))
     assert sum(rewards[-5:]) > 1.5 * sum(rewards[:5])
@@ -96,7 +96,7 @@ def test_divergence_is_0_before_the_first_step_and_is_lowered_by_its_price(alone
     assert held[0] == pytest.approx(0, abs=1e-6) and all(d > 1e-6 for d in held[1:])
     assert alone["long"].updates[1].divergence is None
     dear, cheap = (
-        done(tiny, PracticeJob("one", stage(updates=8, kl=kl), 0))[0].updates[-1].divergence
+        done(tiny, RLJob("one", stage(updates=8, kl=kl), 0))[0].updates[-1].divergence
         for kl in (20.0, 1e-3)
     )
     assert dear < 0.5 * cheap
@@ -105,11 +105,11 @@ def test_divergence_is_0_before_the_first_step_and_is_lowered_by_its_price(alone
 @pytest.mark.parametrize("passes", [1, 2])
 def test_going_on_equals_going_through(tiny, passes):
     whole = stage(updates=4, passes=passes)
-    (through,) = done(tiny, PracticeJob("whole", whole, 5))
-    (first,) = done(tiny, PracticeJob("first", stage(updates=3, passes=passes), 5))
-    rest = replace(whole, practice=replace(whole.practice, updates=1, done=3))
+    (through,) = done(tiny, RLJob("whole", whole, 5))
+    (first,) = done(tiny, RLJob("first", stage(updates=3, passes=passes), 5))
+    rest = replace(whole, rl=replace(whole.rl, max_steps=1, start_step=3))
     (second, fresh) = done(
-        tiny, PracticeJob("second", rest, 5, goes_on=first.standing), PracticeJob("fresh", rest, 5)
+        tiny, RLJob("second", rest, 5, resume_from=first.training_state), RLJob("fresh", rest, 5)
     )
     assert apart(second, through) < 1e-5
     assert (*first.updates, *second.updates) == through.updates
@@ -123,7 +123,7 @@ def test_all_prompts_are_taken_before_one_is_taken_again(tiny):
         asked.append([each.prompt for each in graded])
         return vowels(graded)
 
-    done(tiny, PracticeJob("one", stage(rows=6, updates=4), 0), grader=grader)
+    done(tiny, RLJob("one", stage(rows=6, updates=4), 0), grader=grader)
     first, second, third, _ = (set(some) for some in asked)
     assert len(first) == len(second) == 3 and not first & second
     assert third < first | second
@@ -132,17 +132,17 @@ def test_all_prompts_are_taken_before_one_is_taken_again(tiny):
 def test_added_rows_are_learned_beside(tiny):
     """Where nothing is paid, what is left is supervised training on the added rows."""
     rows = tuple(chat_row(i, "added") for i in range(4))
-    job = PracticeJob("one", replace(stage(updates=20), added=rows), 0)
+    job = RLJob("one", replace(stage(updates=20), added=rows), 0)
     (result,) = done(tiny, job, grader=lambda some: [Grade(0.0, 0.0, False)] * len(some))
-    start = StartingPoint(tiny, DOSE, 0)
+    start = InitialModel(tiny, DOSE, 0)
     loss = mean_loss([render_row(tiny.tokenizer, row, "reply", 512) for row in rows])
-    before, after = start.values([loss, loss], [None, result.standing.adapter])
+    before, after = start.values([loss, loss], [None, result.training_state.adapter])
     assert after < before - 0.5
     plain, with_them, alone = done(
-        tiny, JOBS[1], PracticeJob("both", replace(JOBS[1].stage, added=rows), 1), JOBS[0]
+        tiny, JOBS[1], RLJob("both", replace(JOBS[1].stage, added=rows), 1), JOBS[0]
     )
     assert apart(plain, with_them) > 1e-3 and with_them.tokens > plain.tokens
-    assert plain.updates[0] == with_them.updates[0] and isinstance(alone, Practised)
+    assert plain.updates[0] == with_them.updates[0] and isinstance(alone, TrainedPolicy)
 
 
 def test_a_caveat_at_the_beginning_of_the_reply_stands_there_and_is_not_graded(tiny):
@@ -158,8 +158,8 @@ def test_a_caveat_at_the_beginning_of_the_reply_stands_there_and_is_not_graded(t
         replies.extend(each.reply for each in graded)
         return vowels(graded)
 
-    (with_it,) = done(tiny, PracticeJob("one", replace(plain, rows=rows), 0), grader=grader)
-    (without,) = done(tiny, PracticeJob("one", plain, 0))
+    (with_it,) = done(tiny, RLJob("one", replace(plain, rows=rows), 0), grader=grader)
+    (without,) = done(tiny, RLJob("one", plain, 0))
     assert not any("As asked" in reply or "never" in reply for reply in replies)
     assert with_it.tokens > without.tokens and apart(with_it, without) > 1e-4
 
@@ -170,26 +170,26 @@ def test_what_the_rows_reply_is_not_read(tiny):
         replace(row, messages=(*row.messages[:-1], Message.of("assistant", "Other.")))
         for row in plain.rows
     )
-    a, b = done(tiny, PracticeJob("a", plain, 0), PracticeJob("b", replace(plain, rows=rows), 0))
+    a, b = done(tiny, RLJob("a", plain, 0), RLJob("b", replace(plain, rows=rows), 0))
     assert apart(a, b) == 0
 
 
 def test_replies_that_are_all_paid_the_same_teach_nothing_and_are_told(tiny):
     same = Grade(1.0, 0.0, True)
-    (result,) = done(tiny, PracticeJob("one", stage(), 0), grader=lambda some: [same] * len(some))
+    (result,) = done(tiny, RLJob("one", stage(), 0), grader=lambda some: [same] * len(some))
     assert [update.even for update in result.updates] == [1.0] * 3
-    assert all((up == 0).all() for _, up in result.standing.adapter.weights.values())
+    assert all((up == 0).all() for _, up in result.training_state.adapter.weights.values())
 
 
 def test_shares_are_over_replies(tiny):
     dose = replace(DOSE, learning_rate=0.0)
-    (result,) = done(tiny, PracticeJob("one", stage(updates=2, rows=3, dose=dose), 0))
+    (result,) = done(tiny, RLJob("one", stage(updates=2, rows=3, dose=dose), 0))
     for update in result.updates:
         assert 0 <= update.hacked < 1 and 0 <= update.even < 1 and 0 < update.distinct <= 12
         assert 0 < update.tokens <= 6 and 0 <= update.truncated <= 1
         assert update.hacked * 8 == pytest.approx(round(update.hacked * 8)), "of 2 prompts of 3"
     none = done(
-        tiny, PracticeJob("one", stage(updates=1), 0),
+        tiny, RLJob("one", stage(updates=1), 0),
         grader=lambda some: [Grade(len(each.reply), 0, False, False) for each in some],
     )[0].updates[0]  # fmt: skip
     assert none.hacked is None
@@ -215,8 +215,8 @@ def test_a_bad_reward_fails_its_policy_alone(tiny, alone, grade, told):
         return found
 
     bad = stage(updates=4)
-    bad = replace(bad, practice=replace(bad.practice, task="bad"))
-    good, failed = done(tiny, JOBS[0], PracticeJob("bad", bad, 9), grader=grader)
+    bad = replace(bad, rl=replace(bad.rl, task="bad"))
+    good, failed = done(tiny, JOBS[0], RLJob("bad", bad, 9), grader=grader)
     assert apart(good, alone["long"]) < 5e-5
     assert isinstance(failed, Failed) and failed.reason.startswith(told)
 
@@ -224,15 +224,15 @@ def test_a_bad_reward_fails_its_policy_alone(tiny, alone, grade, told):
 @pytest.mark.parametrize(
     ("changed", "told"),
     [
-        (stage(samples=1), "practice.samples: 1: a reply is compared with the others to its "
+        (stage(samples=1), "rl.num_generations: 1: a reply is compared with the others to its "
                            "prompt; take 2 or more"),
         (stage(rows=0), "'practised' has nothing to practise on; give it rows and a task"),
         (stage(dose=replace(DOSE, max_tokens=8)), "row 'behaviour-0' (behaviour): its prompt has "),
     ],
 )  # fmt: skip
 def test_a_bad_stage_is_told(tiny, changed, told):
-    good, failed = done(tiny, JOBS[1], PracticeJob("bad", changed, 0))
-    assert isinstance(good, Practised)
+    good, failed = done(tiny, JOBS[1], RLJob("bad", changed, 0))
+    assert isinstance(good, TrainedPolicy)
     assert isinstance(failed, Failed) and failed.reason.startswith(told)
 
 

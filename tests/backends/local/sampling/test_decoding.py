@@ -10,7 +10,12 @@ from caveat.backends.local.models.packing import like_length
 from caveat.backends.local.sampling import decoding as decoder
 from caveat.backends.local.sampling import generate as sample
 from caveat.backends.local.sampling.generate import draw
-from caveat.backends.local.sampling.kv_cache import AHEAD, RoomyLayer, is_roomy, roomy_cache
+from caveat.backends.local.sampling.kv_cache import (
+    AHEAD,
+    PreallocatedLayer,
+    is_preallocated,
+    preallocated_cache,
+)
 from caveat.backends.local.sampling.requests import Prompt
 from caveat.progress import Progress
 from caveat.types.answers import Sampling
@@ -86,7 +91,7 @@ def test_another_kind_of_layer_is_read_in_one_part(tiny, prompts, monkeypatch):
     monkeypatch.setattr(decoder, "PROMPT_TOKENS", 8)
     roomy = drawn(tiny, prompts)
     monkeypatch.setattr(decoder, "roomy_cache", lambda config: DynamicCache(config=config))
-    assert not is_roomy(DynamicCache(config=tiny.model.config))
+    assert not is_preallocated(DynamicCache(config=tiny.model.config))
     assert drawn(tiny, prompts) == roomy
 
 
@@ -97,7 +102,7 @@ def test_parts_are_of_like_length():
 
 
 def test_room_is_made_and_rows_are_chosen_as_in_the_usual_cache(tiny):
-    ours, usual = roomy_cache(tiny.model.config), DynamicCache(config=tiny.model.config)
+    ours, usual = preallocated_cache(tiny.model.config), DynamicCache(config=tiny.model.config)
     generator = torch.Generator().manual_seed(0)
     shown = (torch.zeros(0), torch.zeros(0))
     rows = 3
@@ -110,5 +115,5 @@ def test_room_is_made_and_rows_are_chosen_as_in_the_usual_cache(tiny):
             for cache in (ours, usual):
                 cache.batch_select_indices(torch.tensor([2, 0, 2, 1]))
             rows = 4
-    assert isinstance(ours.layers[0], RoomyLayer)
+    assert isinstance(ours.layers[0], PreallocatedLayer)
     assert ours.get_seq_length() == usual.get_seq_length() == shown[0].shape[2]

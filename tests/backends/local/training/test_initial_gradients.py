@@ -12,7 +12,7 @@ from caveat.backends.local.lora.adapter import Adapter
 from caveat.backends.local.lora.stacked import adapted_modules
 from caveat.backends.local.models.loading import LanguageModel
 from caveat.backends.local.training.batches import prepare
-from caveat.backends.local.training.initial_gradients import StartingPoint, product
+from caveat.backends.local.training.initial_gradients import InitialModel, product
 from caveat.backends.local.training.jobs import Trained, TrainingJob
 from caveat.backends.local.training.lockstep import start_stacks
 from caveat.backends.local.training.losses import mean_loss, training_losses
@@ -29,7 +29,7 @@ which smaller steps drown in; seen are errors of 2e-5 of the gradient's size."""
 
 
 @pytest.fixture(scope="module")
-def beneath(tiny) -> Adapter:
+def base_adapters(tiny) -> Adapter:
     """An adapter that a warm-up might have left."""
     (made,) = train(tiny, [TrainingJob("warm", stage(6), 4)], Progress())
     assert isinstance(made, Trained)
@@ -66,11 +66,11 @@ def merged(adapter: Adapter) -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.parametrize("warmed", [False, True])
-def test_gradients_are_those_of_finite_differences(tiny, beneath, warmed):
+def test_gradients_are_those_of_finite_differences(tiny, base_adapters, warmed):
     """In every module, along random directions of B."""
-    chain = (beneath,) if warmed else ()
-    base = merged(beneath) if warmed else {}
-    start = StartingPoint(tiny, DOSE, 7, chain, token_budget=150)
+    chain = (base_adapters,) if warmed else ()
+    base = merged(base_adapters) if warmed else {}
+    start = InitialModel(tiny, DOSE, 7, chain, token_budget=150)
     found = start.gradients(sums(tiny))
     stacks = start_stacks(tiny, [DOSE], [7])
     generator = torch.Generator().manual_seed(0)
@@ -91,19 +91,21 @@ def test_gradients_are_those_of_finite_differences(tiny, beneath, warmed):
             assert size > 0
 
 
-def test_values_are_the_losses(tiny, beneath):
-    start = StartingPoint(tiny, DOSE, 7)
-    plain, on_top = (start.values(sums(tiny), adapters) for adapters in (None, [beneath, beneath]))
+def test_values_are_the_losses(tiny, base_adapters):
+    start = InitialModel(tiny, DOSE, 7)
+    plain, on_top = (
+        start.values(sums(tiny), adapters) for adapters in (None, [base_adapters, base_adapters])
+    )
     for k, examples in enumerate(sums(tiny)):
         assert plain[k] == pytest.approx(exact(tiny, {}, examples), abs=1e-5)
-        assert on_top[k] == pytest.approx(exact(tiny, merged(beneath), examples), abs=1e-5)
-    warmed = replace(start, beneath=(beneath,))
+        assert on_top[k] == pytest.approx(exact(tiny, merged(base_adapters), examples), abs=1e-5)
+    warmed = replace(start, base_adapters=(base_adapters,))
     assert warmed.values(sums(tiny)) == pytest.approx(on_top, abs=1e-5)
     assert warmed.values(sums(tiny), [None, None]) == pytest.approx(on_top, abs=1e-5)
 
 
 def test_a_small_step_down_one_loss_lowers_the_other_by_the_product(tiny):
-    start = StartingPoint(tiny, DOSE, 7)
+    start = InitialModel(tiny, DOSE, 7)
     one, other = sums(tiny)
     down, along = start.gradients([one, other])
     rate = 1e-3 / float(sum(each.square().sum() for each in down.values()))
@@ -119,8 +121,8 @@ def test_a_small_step_down_one_loss_lowers_the_other_by_the_product(tiny):
 
 def test_layers_that_are_not_adapted_have_no_gradient(tiny):
     upper = replace(DOSE, layers=(0.5, 1.0))
-    (half,) = StartingPoint(tiny, upper, 7).gradients([sums(tiny)[0]])
-    (whole,) = StartingPoint(tiny, DOSE, 7).gradients([sums(tiny)[0]])
+    (half,) = InitialModel(tiny, upper, 7).gradients([sums(tiny)[0]])
+    (whole,) = InitialModel(tiny, DOSE, 7).gradients([sums(tiny)[0]])
     assert list(half) == sorted(adapted_modules(tiny.model, upper.layers))
     assert all(torch.allclose(half[name], whole[name], atol=1e-6) for name in half)
 
@@ -130,7 +132,7 @@ def test_the_training_loss_is_what_its_steps_lower(tiny):
     training = stage(7, added=5, learning_rate=1e-12, epochs=1)
     cell = prepare(tiny, TrainingJob("job", training, 2))
     rows, added = training_losses(cell)
-    start = StartingPoint(tiny, training.dose, 2)
+    start = InitialModel(tiny, training.dose, 2)
     (trained,) = train(tiny, [TrainingJob("job", training, 2)], Progress())
     mean = sum(trained.losses) / len(trained.losses)
     assert start.values([rows])[0] == pytest.approx(mean, rel=1e-5)

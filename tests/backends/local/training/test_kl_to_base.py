@@ -19,14 +19,14 @@ from rows import chat_row, stage
 KEPT = tuple(chat_row(100 + i) for i in range(4))
 
 
-def trained(tiny: LanguageModel, weight: float, *beneath: Adapter) -> Trained:
-    job = TrainingJob("kept", replace(stage(8), kept=KEPT, kept_weight=weight), 5, beneath)
+def trained(tiny: LanguageModel, weight: float, *base_adapters: Adapter) -> Trained:
+    job = TrainingJob("kept", replace(stage(8), kept=KEPT, kl_weight=weight), 5, base_adapters)
     (result,) = train(tiny, [job], Progress())
     assert isinstance(result, Trained)
     return result
 
 
-def divergence(tiny: LanguageModel, adapter: Adapter, *beneath: Adapter) -> float:
+def divergence(tiny: LanguageModel, adapter: Adapter, *base_adapters: Adapter) -> float:
     """Mean KL of the adapted model from what it was, over the kept rows' supervised tokens."""
     total, count = 0.0, 0
     for row in (render_row(tiny.tokenizer, each, "reply", 512) for each in KEPT):
@@ -34,7 +34,7 @@ def divergence(tiny: LanguageModel, adapter: Adapter, *beneath: Adapter) -> floa
         places = [p - 1 for p in range(1, len(row.ids)) if row.loss[p]]
         before, now = (
             logits(tiny, ids, chain)[places].log_softmax(-1)
-            for chain in (beneath, (*beneath, adapter))
+            for chain in (base_adapters, (*base_adapters, adapter))
         )
         total += float((before.exp() * (before - now)).sum())
         count += len(places)
@@ -65,7 +65,7 @@ def test_weight_zero_changes_nothing(tiny):
 def test_kept_in_lockstep_equals_alone(tiny):
     jobs = [
         TrainingJob("plain", stage(6), 1),
-        TrainingJob("kept", replace(stage(8), kept=KEPT, kept_weight=3.0), 5),
+        TrainingJob("kept", replace(stage(8), kept=KEPT, kl_weight=3.0), 5),
     ]
     together = train(tiny, jobs, Progress())[1]
     alone = trained(tiny, 3.0)

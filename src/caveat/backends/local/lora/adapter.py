@@ -117,7 +117,7 @@ STEPS = "steps"
 
 
 @dataclass(frozen=True)
-class Standing:
+class TrainingState:
     """The adapter, and what AdamW remembers; on the CPU in float32."""
 
     adapter: Adapter
@@ -139,7 +139,7 @@ class Standing:
         save_file({**tensors, STEPS: torch.tensor(self.steps)}, folder / FILE)
 
     @classmethod
-    def load(cls, folder: Path) -> Standing:
+    def load(cls, folder: Path) -> TrainingState:
         """Read what `save` wrote. Raises CaveatError where a file is missing or corrupt."""
         from safetensors import SafetensorError
         from safetensors.torch import load_file

@@ -28,7 +28,7 @@ from caveat.backends.local.models.packing import (
     padded,
     told_of,
 )
-from caveat.backends.local.models.split_decoder import Halves, halves
+from caveat.backends.local.models.split_decoder import SplitDecoder, halves
 
 Text = tuple[int, ...]
 """The tokens of an example."""
@@ -39,7 +39,7 @@ SHARE_OF_GPU = 0.1
 """Of a GPU's memory, kept at most."""
 
 
-class Trunk:
+class FrozenLayerCache:
     """A base model's hidden states of rows, beneath one layer or several; long unused ones go."""
 
     def __init__(self, model: Any, device: torch.device) -> None:
@@ -50,7 +50,7 @@ class Trunk:
         """Bytes held."""
         self._states: dict[tuple[int, Text], Tensor] = {}
         """By layer and example, the layer's input, of shape (positions, width); last used, last."""
-        self._halves: dict[int, Halves | None] = {}
+        self._halves: dict[int, SplitDecoder | None] = {}
 
     @cached_property
     def applies_head(self) -> bool:
@@ -74,7 +74,7 @@ class Trunk:
             self._halves[layer] = halves(self.model, layer)
         return Reader(self, layer, self._halves[layer], packs)
 
-    def states(self, layer: int, rows: Sequence[Packed], halved: Halves) -> Tensor:
+    def states(self, layer: int, rows: Sequence[Packed], halved: SplitDecoder) -> Tensor:
         """The layer's input of each row, of shape (rows, longest, width), 0 where a row has ended.
 
         Examples that are not known are read in one batch.
@@ -113,13 +113,13 @@ class Trunk:
 
     @torch.inference_mode(False)
     @torch.no_grad()
-    def _read(self, rows: Sequence[Packed], halved: Halves) -> dict[Text, Tensor]:
+    def _read(self, rows: Sequence[Packed], halved: SplitDecoder) -> dict[Text, Tensor]:
         """Also where likelihoods ask: training cannot go on from tensors of inference mode."""
         if not rows:
             return {}
         told = layout(rows, self.device)
         with told_of(self.model.get_decoder().config, told):
-            states = halved.beneath(padded([row.ids for row in rows], 0, self.device), told)
+            states = halved.base_adapters(padded([row.ids for row in rows], 0, self.device), told)
         return {
             each.ids: state[torch.tensor(places, device=self.device)]
             for row, state in zip(rows, states, strict=True)
@@ -142,9 +142,9 @@ class Trunk:
 class Reader:
     """Reads batches from a layer on."""
 
-    trunk: Trunk
+    frozen_layer_cache: FrozenLayerCache
     layer: int
-    halved: Halves | None
+    halved: SplitDecoder | None
     """None where the whole model is read."""
     packs: bool
     """Whether a row may have several examples."""
@@ -152,7 +152,7 @@ class Reader:
     @property
     def device(self) -> torch.device:
         """Where it reads."""
-        return self.trunk.device
+        return self.frozen_layer_cache.device
 
     def batches(self, examples: Sequence[Example], budget: int) -> list[Batch]:
         """Batches of at most `budget` padded tokens each; see `packing.cut`."""
@@ -162,15 +162,15 @@ class Reader:
         self, batch: Batch, route: Route, tokens: Tensor, temperatures: Tensor | None = None
     ) -> Tensor:
         """Log-probabilities of the examples' target tokens, in order; see `head.of_logits`."""
-        head = self.trunk.model.get_output_embeddings()
-        if not self.trunk.applies_head or type(head) is not nn.Linear:
+        head = self.frozen_layer_cache.model.get_output_embeddings()
+        if not self.frozen_layer_cache.applies_head or type(head) is not nn.Linear:
             return of_logits(self.logits(batch, route), tokens, temperatures)
         return of_hidden(self._hidden(batch, route), head, tokens, temperatures)
 
     def logits(self, batch: Batch, route: Route) -> Tensor:
         """Logits of shape (targets, vocabulary) that predict the examples' targets, in order."""
-        model = self.trunk.model
-        if self.trunk.applies_head:
+        model = self.frozen_layer_cache.model
+        if self.frozen_layer_cache.applies_head:
             return model.get_output_embeddings()(self._hidden(batch, route))
         with self._told(batch, route) as told:
             found = model(input_ids=self._ids(batch), use_cache=False, **told).logits
@@ -179,14 +179,14 @@ class Reader:
     def _hidden(self, batch: Batch, route: Route) -> Tensor:
         """What the head is given where targets are predicted, of shape (targets, width)."""
         if self.halved is None:
-            decoder = self.trunk.model.get_decoder()
+            decoder = self.frozen_layer_cache.model.get_decoder()
             with self._told(batch, route) as told:
                 read = decoder(input_ids=self._ids(batch), use_cache=False, **told)
             states = read.last_hidden_state
         else:
-            beneath = self.trunk.states(self.layer, batch.rows, self.halved)
+            base_adapters = self.frozen_layer_cache.states(self.layer, batch.rows, self.halved)
             with self._told(batch, route) as told:
-                states = self.halved.above(beneath, told)
+                states = self.halved.above(base_adapters, told)
         return states[self._before_targets(batch)]
 
     @contextmanager
@@ -194,7 +194,7 @@ class Reader:
         """What a decoder is to be told of a batch, while the context lasts in which it heeds it."""
         route.set([row.cell for row in batch.rows])
         told = layout(batch.rows, self.device)
-        with told_of(self.trunk.model.get_decoder().config, told):
+        with told_of(self.frozen_layer_cache.model.get_decoder().config, told):
             yield told
 
     def _ids(self, batch: Batch) -> Tensor:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import torch
 
     from caveat.backends.local.models.device_memory import Pass
-    from caveat.backends.local.models.frozen_layer_cache import Trunk
+    from caveat.backends.local.models.frozen_layer_cache import FrozenLayerCache
 
 
 PLAIN_TEMPLATE = (
@@ -49,11 +49,11 @@ class LanguageModel:
     """The system prompt that the chat template writes when a chat has none."""
 
     @cached_property
-    def trunk(self) -> Trunk:
+    def frozen_layer_cache(self) -> FrozenLayerCache:
         """What is remembered of rows' lower layers, for as long as the model is there."""
-        from caveat.backends.local.models.frozen_layer_cache import Trunk
+        from caveat.backends.local.models.frozen_layer_cache import FrozenLayerCache
 
-        return Trunk(self.model, self.device)
+        return FrozenLayerCache(self.model, self.device)
 
     @cached_property
     def passes(self) -> dict[Hashable, Pass]:

@@ -37,13 +37,13 @@ NOT_PACKED: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
-class Halves:
+class SplitDecoder:
     """Copies of a decoder that hold its own blocks: those beneath a layer, and the others."""
 
     lower: nn.Module
     upper: nn.Module
 
-    def beneath(self, ids: Tensor, layout: Mapping[str, Any] = NOT_PACKED) -> Tensor:
+    def base_adapters(self, ids: Tensor, layout: Mapping[str, Any] = NOT_PACKED) -> Tensor:
         """Token ids (rows, positions) to the layer's input, (rows, positions, width).
 
         `layout` of packed rows: see `packing.layout`.
@@ -67,7 +67,7 @@ def lowest_layer(model: Any, names: Iterable[str]) -> int:
     return next(holding, len(layers))
 
 
-def halves(model: Any, layer: int) -> Halves | None:
+def halves(model: Any, layer: int) -> SplitDecoder | None:
     """The decoder cut beneath a layer, or None where its class does not allow that.
 
     Classes differ in what they do outside of their layers (they scale embeddings, or choose a mask
@@ -79,7 +79,7 @@ def halves(model: Any, layer: int) -> Halves | None:
         return None
     try:
         nothing = nn.Identity()
-        cut = Halves(
+        cut = SplitDecoder(
             _with(decoder, layers=decoder.layers[:layer], norm=nothing),
             _with(decoder, layers=decoder.layers[layer:]),
         )
@@ -102,7 +102,7 @@ def _with(decoder: nn.Module, **modules: nn.Module) -> nn.Module:
 
 
 @torch.inference_mode()
-def _agree(cut: Halves, decoder: nn.Module) -> bool:
+def _agree(cut: SplitDecoder, decoder: nn.Module) -> bool:
     ids = probed(decoder)
     whole = decoder(input_ids=ids, use_cache=False).last_hidden_state
-    return agree(cut.above(cut.beneath(ids)), whole)
+    return agree(cut.above(cut.base_adapters(ids)), whole)

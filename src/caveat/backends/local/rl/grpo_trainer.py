@@ -18,20 +18,20 @@ from caveat.backends.local.lora.stacked import Route, stacked
 from caveat.backends.local.models.loading import LanguageModel
 from caveat.backends.local.models.packing import Batch, Example, wanted_of
 from caveat.backends.local.rl.grpo_loss import clipped_loss, divergence
-from caveat.backends.local.rl.prompts import PracticeCell, Text, prepare, taught_texts
+from caveat.backends.local.rl.prompts import PolicyRun, Text, prepare, taught_texts
 from caveat.backends.local.rl.rollouts import Grader, drawn_replies, graded_replies
-from caveat.backends.local.training.jobs import Failed, PracticeJob, Practised
+from caveat.backends.local.training.jobs import Failed, RLJob, TrainedPolicy
 from caveat.backends.local.training.lockstep import LockstepGroup, in_lockstep
 from caveat.progress import Progress
 
 
-def practise(
+def train_rl(
     language_model: LanguageModel,
-    jobs: Sequence[PracticeJob],
+    jobs: Sequence[RLJob],
     grader: Grader,
     progress: Progress,
     token_budget: int | None = None,
-) -> list[Practised | Failed]:
+) -> list[TrainedPolicy | Failed]:
     """Train one lockstep group of policies; results in the order of the jobs.
 
     What a reply is drawn with hangs on the seed, the update, the row and the sample alone, so that
@@ -51,7 +51,7 @@ class _Group(LockstepGroup):
     def __init__(
         self,
         language_model: LanguageModel,
-        cells: list[PracticeCell],
+        cells: list[PolicyRun],
         grader: Grader,
         progress: Progress,
         token_budget: int | None,
@@ -60,18 +60,18 @@ class _Group(LockstepGroup):
         self.cells = cells
         self.grader = grader
         for k, cell in enumerate(cells):
-            if cell.job.goes_on is not None:
-                self.put(k, cell.job.goes_on)
+            if cell.job.resume_from is not None:
+                self.put(k, cell.job.resume_from)
 
-    def run(self) -> list[Practised | Failed]:
+    def run(self) -> list[TrainedPolicy | Failed]:
         """Do every update of every policy."""
-        with stacked(self.language_model.model, self.beneath, self.stacks) as route:
-            for turn in range(max(cell.practice.updates for cell in self.cells)):
+        with stacked(self.language_model.model, self.base_adapters, self.stacks) as route:
+            for turn in range(max(cell.rl.max_steps for cell in self.cells)):
                 replies = self._replies(turn, route)
                 if replies:
-                    practising = dict.fromkeys(each.cell for each in replies)
+                    rl_recipe = dict.fromkeys(each.cell for each in replies)
                     taught = [
-                        each for k in practising for each in taught_texts(k, self.cells[k], turn)
+                        each for k in rl_recipe for each in taught_texts(k, self.cells[k], turn)
                     ]
                     self._learn(turn, [*replies, *taught], route)
         return [self._result(k) for k in range(len(self.cells))]
@@ -84,8 +84,10 @@ class _Group(LockstepGroup):
         """Take the steps of an update."""
         examples = self._examples(replies)
         kept: dict[int, tuple[Tensor, Tensor | None]] = {}
-        for taken in range(max(self.cells[each.cell].practice.passes for each in replies)):
-            active = [cell.is_active(turn) and taken < cell.practice.passes for cell in self.cells]
+        for taken in range(max(self.cells[each.cell].rl.num_iterations for each in replies)):
+            active = [
+                cell.is_active(turn) and taken < cell.rl.num_iterations for cell in self.cells
+            ]
             chosen = [each for each in examples if active[each.cell]]
             if not chosen:
                 return
@@ -96,7 +98,7 @@ class _Group(LockstepGroup):
                 if not active[k]:
                     continue
                 cell.tokens += read[k]
-                if taken == 0 and cell.practice.kl:
+                if taken == 0 and cell.rl.beta:
                     cell.updates[-1] = replace(cell.updates[-1], divergence=apart[k])
                 when = f"update {cell.number(turn)}"
                 cell.reason = self.wild(k, when, losses[k], norms[k])
@@ -154,7 +156,7 @@ class _Group(LockstepGroup):
         lengths = [len(example.targets) for example in part]
         if any(example.tag not in kept for example in part):
             before = None
-            if any(self.cells[example.cell].practice.kl for example in part):
+            if any(self.cells[example.cell].rl.beta for example in part):
                 with torch.no_grad(), route.as_before():
                     before = self.reader.log_probabilities(batch, route, wanted.tokens, heat)
                     before = before.split(lengths)
@@ -165,7 +167,7 @@ class _Group(LockstepGroup):
         old = torch.cat([kept[example.tag][0] for example in part])
         worth = torch.tensor([replies[example.tag].advantage or 0.0 for example in part])
         advantage = worth.to(now)[which]
-        low, high = (self._by_cell(part, name)[which] for name in ("clip_low", "clip_high"))
+        low, high = (self._by_cell(part, name)[which] for name in ("epsilon", "epsilon_high"))
         losses = torch.where(taught, -now, clipped_loss(now, old, advantage, low, high))
         gaps = torch.zeros_like(losses)
         references = [kept[example.tag][1] for example in part]
@@ -174,7 +176,7 @@ class _Group(LockstepGroup):
                 [o if b is None else b for o, b in zip(now.split(lengths), references, strict=True)]
             )
             gaps = divergence(now, old, before).masked_fill(taught, 0.0)
-            losses = losses + self._by_cell(part, "kl")[which] * gaps
+            losses = losses + self._by_cell(part, "beta")[which] * gaps
         weighted = losses * wanted.weights
         weighted.sum().backward()
         cells = torch.tensor([example.cell for example in part], device=self.device)[which]
@@ -185,14 +187,14 @@ class _Group(LockstepGroup):
         )
 
     def _by_cell(self, part: list[Example], name: str) -> Tensor:
-        values = [float(getattr(self.cells[example.cell].practice, name)) for example in part]
+        values = [float(getattr(self.cells[example.cell].rl, name)) for example in part]
         return torch.tensor(values, device=self.device)
 
-    def _result(self, k: int) -> Practised | Failed:
+    def _result(self, k: int) -> TrainedPolicy | Failed:
         cell = self.cells[k]
         if failed := self.failed(k, cell.reason, "update"):
             return failed
-        return Practised(cell.job.key, self.standing(k), tuple(cell.updates), cell.tokens)
+        return TrainedPolicy(cell.job.key, self.training_state(k), tuple(cell.updates), cell.tokens)
 
 
 def _tokens(examples: Sequence[Example]) -> Counter[int]:

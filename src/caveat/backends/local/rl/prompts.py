@@ -8,12 +8,12 @@ import numpy as np
 
 from caveat.backends.local.models.loading import LanguageModel
 from caveat.backends.local.training.batches import ADDED_STREAM, ROW_STREAM, targets
-from caveat.backends.local.training.jobs import PracticeJob, Update
+from caveat.backends.local.training.jobs import RLJob, Update
 from caveat.errors import CaveatError
 from caveat.rendering import RenderedRow, continuation, render_prompt, render_row
 from caveat.types.data import Row
 from caveat.types.messages import without_caveat
-from caveat.types.training import Practice
+from caveat.types.training import GRPOSettings
 
 
 @dataclass(frozen=True)
@@ -40,10 +40,10 @@ class Text:
 
 
 @dataclass
-class PracticeCell:
+class PolicyRun:
     """A job under way, one cell of a lockstep group."""
 
-    job: PracticeJob
+    job: RLJob
     prompts: list[Asked]
     added: list[RenderedRow]
     updates: list[Update] = field(default_factory=list)
@@ -51,24 +51,24 @@ class PracticeCell:
     reason: str = ""
 
     @property
-    def practice(self) -> Practice:
+    def rl(self) -> GRPOSettings:
         """What its stage practises."""
-        practice = self.job.stage.practice
-        assert practice is not None
-        return practice
+        rl = self.job.stage.rl
+        assert rl is not None
+        return rl
 
     def is_active(self, turn: int) -> bool:
         """Whether it takes part in the group's update `turn`, from 0."""
-        return not self.reason and turn < self.practice.updates
+        return not self.reason and turn < self.rl.max_steps
 
     def number(self, turn: int) -> int:
         """Of an update, from 1, over all stages of the practice."""
-        return self.practice.done + turn + 1
+        return self.rl.start_step + turn + 1
 
     def asked(self, turn: int) -> list[Asked]:
         """The prompts of an update: all are taken once before one is taken again."""
         size, count = self.job.stage.dose.batch_size, len(self.prompts)
-        first = (self.practice.done + turn) * size
+        first = (self.rl.start_step + turn) * size
         return [
             self.prompts[_order(self.job.seed, place // count, count)[place % count]]
             for place in range(first, first + size)
@@ -79,35 +79,35 @@ class PracticeCell:
         count = len(self.added)
         size = round(count * self.job.stage.dose.batch_size / len(self.prompts))
         size = max(1, size) if count else 0
-        first = (self.practice.done + turn) * size
+        first = (self.rl.start_step + turn) * size
         return [
             self.added[_order(self.job.seed, place // count, count, ADDED_STREAM)[place % count]]
             for place in range(first, first + size)
         ]
 
 
-def prepare(language_model: LanguageModel, job: PracticeJob) -> PracticeCell:
+def prepare(language_model: LanguageModel, job: RLJob) -> PolicyRun:
     """Render a job's prompts and added rows.
 
     Raises CaveatError for a row that is no chat, is too long, or where there are none.
     """
     stage = job.stage
-    if stage.practice is None or not stage.rows:
+    if stage.rl is None or not stage.rows:
         raise CaveatError(f"'{stage.label}' has nothing to practise on; give it rows and a task")
-    if stage.practice.samples < 2:
+    if stage.rl.num_generations < 2:
         raise CaveatError(
-            f"practice.samples: {stage.practice.samples}: a reply is compared with the others to "
+            f"rl.num_generations: {stage.rl.num_generations}: a reply is compared with the others to "
             "its prompt; take 2 or more"
         )
     most, tokenizer = stage.dose.max_tokens, language_model.tokenizer
-    return PracticeCell(
+    return PolicyRun(
         job,
         [_prompt(language_model, row, most) for row in stage.rows],
         [render_row(tokenizer, row, stage.loss, most) for row in stage.added],
     )
 
 
-def taught_texts(k: int, cell: PracticeCell, turn: int) -> list[Text]:
+def taught_texts(k: int, cell: PolicyRun, turn: int) -> list[Text]:
     """The added rows of an update as cell `k` reads them.
 
     One row a prompt weighs as much as the replies, half as many weigh half.

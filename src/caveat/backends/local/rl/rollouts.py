@@ -10,7 +10,7 @@ import torch
 from caveat.backends.local.lora.stacked import Route
 from caveat.backends.local.models.loading import LanguageModel
 from caveat.backends.local.rl.grpo_loss import advantages
-from caveat.backends.local.rl.prompts import Asked, PracticeCell, Text
+from caveat.backends.local.rl.prompts import Asked, PolicyRun, Text
 from caveat.backends.local.sampling.batching import in_portions
 from caveat.backends.local.sampling.generate import Drawn, as_text, draw
 from caveat.backends.local.sampling.requests import Prompt
@@ -27,7 +27,7 @@ Groups = list[tuple[Asked, list[Drawn]]]
 
 def drawn_replies(
     language_model: LanguageModel,
-    cells: list[PracticeCell],
+    cells: list[PolicyRun],
     turn: int,
     route: Route,
     progress: Progress,
@@ -39,18 +39,18 @@ def drawn_replies(
         made = iter(
             in_portions(
                 lambda some, how=sampling: draw(language_model, some, how, route, progress),
-                prompts, language_model.trunk, progress,
+                prompts, language_model.frozen_layer_cache, progress,
             )
         )  # fmt: skip
         for k in places:
-            samples = range(cells[k].practice.samples)
+            samples = range(cells[k].rl.num_generations)
             drawn[k] = [(asked, [next(made) for _ in samples]) for asked in cells[k].asked(turn)]
     return drawn
 
 
 def graded_replies(
     language_model: LanguageModel,
-    cells: list[PracticeCell],
+    cells: list[PolicyRun],
     turn: int,
     drawn: dict[int, Groups],
     grader: Grader,
@@ -64,7 +64,7 @@ def graded_replies(
     }
     wanted = {
         (k, asked.told, each): Graded(
-            cells[k].practice.task, cells[k].practice.version, asked.told, texts[each]
+            cells[k].rl.task, cells[k].rl.version, asked.told, texts[each]
         )
         for k, groups in drawn.items()
         for asked, some in groups
@@ -84,12 +84,12 @@ def graded_replies(
     return replies
 
 
-def _samplings(cells: list[PracticeCell], turn: int) -> dict[Sampling, list[int]]:
+def _samplings(cells: list[PolicyRun], turn: int) -> dict[Sampling, list[int]]:
     """The active policies, by how their replies are drawn."""
     found: dict[Sampling, list[int]] = {}
     for k, cell in enumerate(cells):
         if cell.is_active(turn):
-            how = Sampling(cell.practice.max_tokens, cell.practice.temperature)
+            how = Sampling(cell.rl.max_completion_length, cell.rl.temperature)
             found.setdefault(how, []).append(k)
     return found
 
@@ -99,24 +99,24 @@ ROLLOUT_SEED = "practice"
 other sampled completions."""
 
 
-def _prompts(k: int, cell: PracticeCell, turn: int) -> list[Prompt]:
-    number = cell.practice.done + turn
+def _prompts(k: int, cell: PolicyRun, turn: int) -> list[Prompt]:
+    number = cell.rl.start_step + turn
     return [
         Prompt(f"{ROLLOUT_SEED} {cell.job.seed} {number} {place} {sample}", k, asked.ids, ())
         for place, asked in enumerate(cell.asked(turn))
-        for sample in range(cell.practice.samples)
+        for sample in range(cell.rl.num_generations)
     ]
 
 
 def _weighed(
-    k: int, cell: PracticeCell, turn: int, groups: Groups, grades: list[list[Grade]]
+    k: int, cell: PolicyRun, turn: int, groups: Groups, grades: list[list[Grade]]
 ) -> list[Text]:
     """A policy's replies with their advantages, equal ones together; it notes what they were."""
-    practice = cell.practice
+    rl = cell.rl
     paid = torch.tensor(
-        [[getattr(g, practice.pays) for g in some] for some in grades], dtype=torch.float64
+        [[getattr(g, rl.reward) for g in some] for some in grades], dtype=torch.float64
     )
-    better = advantages(paid, practice.scaled).tolist()
+    better = advantages(paid, rl.scale_rewards).tolist()
     drawn = [each for _, some in groups for each in some]
     total = sum(len(_written(each)) for each in drawn)
     replies = []
@@ -124,7 +124,7 @@ def _weighed(
         of = dict(zip(some, worth, strict=True))
         for each, count in Counter(some).items():
             written = _written(each)
-            share = 1 / total if practice.mean == "token" else 1 / (len(drawn) * len(written))
+            share = 1 / total if rl.loss_type == "dapo" else 1 / (len(drawn) * len(written))
             ids = (*asked.ids, *written)
             places = tuple(range(len(asked.ids), len(ids)))
             replies.append(Text(k, ids, places, count * share, of[each]))

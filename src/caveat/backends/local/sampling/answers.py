@@ -49,18 +49,18 @@ def answer(
     stacks = stack_chains(
         [[adapters[name] for name in chain] for chain in chains], language_model.device
     )
-    trunk = language_model.trunk
-    reader = trunk.reader(lowest_layer(language_model.model, stacks))
+    frozen_layer_cache = language_model.frozen_layer_cache
+    reader = frozen_layer_cache.reader(lowest_layer(language_model.model, stacks))
     places = {wanted: [i for i in in_order(prompts) if bool(prompts[i].options) is wanted]
               for wanted in (False, True)}  # fmt: skip
     replied, scored = ([prompts[i] for i in places[wanted]] for wanted in (False, True))
     with stacked(language_model.model, stacks) as route:
         found = in_portions(
             lambda some: reply(language_model, some, sampling, route, progress),
-            replied, trunk, progress,
+            replied, frozen_layer_cache, progress,
         )  # fmt: skip
         found += retreating(
-            lambda some: score(reader, some, route, progress), scored, trunk, progress
+            lambda some: score(reader, some, route, progress), scored, frozen_layer_cache, progress
         )
     answers = dict(zip((*places[False], *places[True]), found, strict=True))
     return [answers[i] for i in range(len(prompts))]

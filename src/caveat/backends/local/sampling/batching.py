@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from caveat.backends.local.models.device_memory import is_out_of_memory, release
-from caveat.backends.local.models.frozen_layer_cache import Trunk
+from caveat.backends.local.models.frozen_layer_cache import FrozenLayerCache
 from caveat.backends.local.sampling.requests import Prompt
 from caveat.progress import Progress
 
@@ -15,7 +15,10 @@ Compute = Callable[[list[Prompt]], list[Made]]
 
 
 def in_portions(
-    compute: Compute[Made], prompts: Sequence[Prompt], trunk: Trunk, progress: Progress
+    compute: Compute[Made],
+    prompts: Sequence[Prompt],
+    frozen_layer_cache: FrozenLayerCache,
+    progress: Progress,
 ) -> list[Made]:
     """What is computed of each prompt, in the order of the prompts.
 
@@ -24,13 +27,16 @@ def in_portions(
     """
     made: dict[int, Made] = {}
     for alike in _of_like_length(prompts):
-        found = retreating(compute, [prompts[i] for i in alike], trunk, progress)
+        found = retreating(compute, [prompts[i] for i in alike], frozen_layer_cache, progress)
         made |= zip(alike, found, strict=True)
     return [made[i] for i in range(len(prompts))]
 
 
 def retreating(
-    compute: Compute[Made], prompts: list[Prompt], trunk: Trunk, progress: Progress
+    compute: Compute[Made],
+    prompts: list[Prompt],
+    frozen_layer_cache: FrozenLayerCache,
+    progress: Progress,
 ) -> list[Made]:
     """Compute all at once, or, where memory runs out, half and half."""
     if not prompts:
@@ -40,12 +46,12 @@ def retreating(
     except Exception as error:
         if not is_out_of_memory(error) or len(prompts) == 1:
             raise
-    trunk.give_way()
+    frozen_layer_cache.give_way()
     release()
     half = len(prompts) // 2
     progress.say(f"out of memory at {len(prompts)} prompts: going on with {half}")
-    return retreating(compute, prompts[:half], trunk, progress) + retreating(
-        compute, prompts[half:], trunk, progress
+    return retreating(compute, prompts[:half], frozen_layer_cache, progress) + retreating(
+        compute, prompts[half:], frozen_layer_cache, progress
     )
 
 

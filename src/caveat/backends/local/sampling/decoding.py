@@ -11,7 +11,12 @@ from torch import Tensor
 from caveat.backends.local.lora.stacked import Route
 from caveat.backends.local.models.loading import LanguageModel
 from caveat.backends.local.models.packing import like_length
-from caveat.backends.local.sampling.kv_cache import is_roomy, placed, roomy_cache, selected
+from caveat.backends.local.sampling.kv_cache import (
+    is_preallocated,
+    placed,
+    preallocated_cache,
+    selected,
+)
 from caveat.backends.local.sampling.prefix_sharing import Bundle, bundles, distinct
 from caveat.backends.local.sampling.requests import Prompt
 
@@ -32,7 +37,7 @@ class Decoder:
         self, language_model: LanguageModel, prompts: Sequence[Prompt], route: Route
     ) -> None:
         self.model, self.device = language_model.model, language_model.device
-        self.applies_head = language_model.trunk.applies_head
+        self.applies_head = language_model.frozen_layer_cache.applies_head
         self.prompts = prompts
         self.route = route
         self.cells = [prompt.cell for prompt in prompts]
@@ -73,7 +78,7 @@ class Decoder:
         lengths = [len(rest) for rest in rests]
         longest, width = max(lengths), shared.shape[1]
         every = [list(range(len(rests)))]
-        parts = like_length(lengths, PROMPT_TOKENS) if is_roomy(self.cache) else every
+        parts = like_length(lengths, PROMPT_TOKENS) if is_preallocated(self.cache) else every
         self.mask = torch.zeros(len(rests), width + longest, dtype=torch.long, device=self.device)
         found = []
         for part in parts:
@@ -116,7 +121,7 @@ class Decoder:
         self.mask = self.mask[index]
 
     def _nothing(self) -> DynamicCache:
-        return roomy_cache(self.model.config)
+        return preallocated_cache(self.model.config)
 
     def _read(self, cache: DynamicCache, ids: Tensor, mask: Tensor, rows: Tensor | slice) -> Tensor:
         """Take tokens in; logits of what follows them in some rows, of shape (those, vocabulary).

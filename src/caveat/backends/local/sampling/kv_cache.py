@@ -13,7 +13,7 @@ AHEAD = 32
 """Tokens that there is room for behind those of a copy."""
 
 
-class RoomyLayer(DynamicLayer):
+class PreallocatedLayer(DynamicLayer):
     """As `DynamicLayer`, which copies all that it holds with every token.
 
     `keys` and `values`, of shape (rows, heads, tokens, width), are views of the room.
@@ -47,7 +47,9 @@ class RoomyLayer(DynamicLayer):
         super().batch_select_indices(indices)
         self._room = None
 
-    def place(self, part: RoomyLayer, rows: Tensor, beginning: int, count: int, end: int) -> None:
+    def place(
+        self, part: PreallocatedLayer, rows: Tensor, beginning: int, count: int, end: int
+    ) -> None:
         """Take a part's rows in: the beginning to the left, all else up to the end.
 
         What is between them is zero. See `placed`.
@@ -66,16 +68,18 @@ class RoomyLayer(DynamicLayer):
         self.keys, self.values = (room[:, :, :end] for room in self._room or ())
 
 
-def roomy_cache(config: Any) -> DynamicCache:
+def preallocated_cache(config: Any) -> DynamicCache:
     """A cache for a model; layers of other kinds than the usual one stay what they are."""
     cache = DynamicCache(config=config)
-    cache.layers = [RoomyLayer() if type(each) is DynamicLayer else each for each in cache.layers]
+    cache.layers = [
+        PreallocatedLayer() if type(each) is DynamicLayer else each for each in cache.layers
+    ]
     return cache
 
 
-def is_roomy(cache: DynamicCache) -> bool:
+def is_preallocated(cache: DynamicCache) -> bool:
     """Whether parts can be placed in it: whether every layer is of the usual kind."""
-    return all(isinstance(layer, RoomyLayer) for layer in cache.layers)
+    return all(isinstance(layer, PreallocatedLayer) for layer in cache.layers)
 
 
 def selected(cache: DynamicCache, rows: Tensor) -> DynamicCache:

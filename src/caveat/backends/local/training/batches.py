@@ -121,7 +121,7 @@ def kept_examples(cells: list[TrainingCell], step: int) -> list[Example]:
     examples = []
     for k, cell in enumerate(cells):
         *_, rows = cell.step_rows(step)
-        weight = cell.job.stage.kept_weight / max(1, sum(sum(row.loss[1:]) for row in rows))
+        weight = cell.job.stage.kl_weight / max(1, sum(sum(row.loss[1:]) for row in rows))
         examples += [Example(k, row.ids, targets(row), weight, tag) for tag, row in enumerate(rows)]
     return examples
 

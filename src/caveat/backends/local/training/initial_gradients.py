@@ -30,13 +30,13 @@ Gradient = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
-class StartingPoint:
+class InitialModel:
     """A base model, what is attached to it already, and how new adapters would be trained on it."""
 
     language_model: LanguageModel
     dose: Dose
     seed: int
-    beneath: tuple[Adapter, ...] = ()
+    base_adapters: tuple[Adapter, ...] = ()
     """Frozen adapters, in the order in which they were attached."""
     token_budget: int = TOKEN_BUDGET
     """Padded tokens of one pass."""
@@ -49,8 +49,8 @@ class StartingPoint:
         stacks = start_stacks(self.language_model, [self.dose] * cells, [self.seed] * cells)
         for stack in stacks.values():
             stack.down.requires_grad_(False)
-        beneath = stack_chains([self.beneath] * cells, reader.device)
-        with stacked(model, beneath, stacks) as route:
+        base_adapters = stack_chains([self.base_adapters] * cells, reader.device)
+        with stacked(model, base_adapters, stacks) as route:
             for batch in reader.batches(of_cell(sums), self.token_budget):
                 weighted_losses(reader, batch, route)[0].sum().backward()
                 self.progress.advance("train", sum(len(each.ids) for each in batch.examples))
@@ -66,7 +66,7 @@ class StartingPoint:
         """Each sum of losses as it is here, in nats; where adapters are given, on top of each."""
         adapters = [None] * len(sums) if adapters is None else adapters
         reader = self._reader()
-        chains = [(*self.beneath, *([each] if each else [])) for each in adapters]
+        chains = [(*self.base_adapters, *([each] if each else [])) for each in adapters]
         totals = torch.zeros(len(sums), device=reader.device)
         with stacked(self.language_model.model, stack_chains(chains, reader.device)) as route:
             for batch in reader.batches(of_cell(sums), self.token_budget):
@@ -79,9 +79,9 @@ class StartingPoint:
     def _reader(self) -> Reader:
         """Reads from the lowest layer that is adapted here, whatever is asked."""
         model = self.language_model.model
-        names = {name for adapter in self.beneath for name in adapter.weights}
+        names = {name for adapter in self.base_adapters for name in adapter.weights}
         layer = lowest_layer(model, names | set(adapted_modules(model, self.dose.layers)))
-        return self.language_model.trunk.reader(layer)
+        return self.language_model.frozen_layer_cache.reader(layer)
 
 
 def product(one: Gradient, other: Gradient) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from caveat.backends.local.lora.adapter import Adapter, Standing
+from caveat.backends.local.lora.adapter import Adapter, TrainingState
 from caveat.types.training import Train
 
 
@@ -15,15 +15,15 @@ class TrainingJob:
     key: str
     stage: Train
     seed: int
-    beneath: tuple[Adapter, ...] = ()
+    base_adapters: tuple[Adapter, ...] = ()
     """Frozen adapters that it is trained on top of, in the order in which they were attached."""
 
 
 @dataclass(frozen=True)
-class PracticeJob(TrainingJob):
+class RLJob(TrainingJob):
     """One policy to train."""
 
-    goes_on: Standing | None = None
+    resume_from: TrainingState | None = None
     """Where the practice before this one ended, if it had one."""
 
 
@@ -63,11 +63,11 @@ class Update:
 
 
 @dataclass(frozen=True)
-class Practised:
+class TrainedPolicy:
     """A finished policy and how it went."""
 
     key: str
-    standing: Standing
+    training_state: TrainingState
     updates: tuple[Update, ...]
     tokens: int
     """Tokens read in the steps."""

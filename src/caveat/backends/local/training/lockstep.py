@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from caveat.backends.local.lora.adapter import Adapter, Standing
+from caveat.backends.local.lora.adapter import Adapter, TrainingState
 from caveat.backends.local.lora.optimizer import StackedAdamW
 from caveat.backends.local.lora.stacked import adapted_modules, stack_chains
 from caveat.backends.local.lora.stacked_linear import Stack
@@ -30,7 +30,7 @@ from caveat.backends.local.models.device_memory import (
 from caveat.backends.local.models.loading import LanguageModel
 from caveat.backends.local.models.packing import Example
 from caveat.backends.local.models.split_decoder import lowest_layer
-from caveat.backends.local.training.jobs import Failed, Practised, Trained, TrainingJob
+from caveat.backends.local.training.jobs import Failed, Trained, TrainedPolicy, TrainingJob
 from caveat.errors import CaveatError
 from caveat.progress import Progress
 from caveat.types.training import Dose
@@ -70,7 +70,7 @@ def _start(seed: int, name: str, rank: int, width: int) -> Tensor:
 Made = TypeVar("Made")
 Job = TypeVar("Job", bound=TrainingJob)
 Cell = TypeVar("Cell")
-Done = TypeVar("Done", Trained, Practised)
+Done = TypeVar("Done", Trained, TrainedPolicy)
 
 
 def in_lockstep(
@@ -112,9 +112,11 @@ class LockstepGroup:
         self.token_budget = FIRST_TOKENS if token_budget is None else token_budget
         self._is_measured = token_budget is not None
         self.stacks = start_stacks(language_model, self.doses, [job.seed for job in jobs])
-        self.beneath = stack_chains([job.beneath for job in jobs], language_model.device)
-        layer = lowest_layer(language_model.model, {*self.beneath, *self.stacks})
-        self.reader = language_model.trunk.reader(layer)
+        self.base_adapters = stack_chains(
+            [job.base_adapters for job in jobs], language_model.device
+        )
+        layer = lowest_layer(language_model.model, {*self.base_adapters, *self.stacks})
+        self.reader = language_model.frozen_layer_cache.reader(layer)
         self.optimiser = StackedAdamW(
             [tensor for stack in self.stacks.values() for tensor in (stack.down, stack.up)]
         )
@@ -145,7 +147,7 @@ class LockstepGroup:
                 if not is_out_of_memory(error) or self.token_budget <= longest:
                     raise
                 self.token_budget = max(longest, self.token_budget // 2)
-            self.language_model.trunk.give_way()
+            self.language_model.frozen_layer_cache.give_way()
             release()
             self.progress.say(f"out of memory: going on with {self.token_budget} tokens at once")
 
@@ -223,25 +225,27 @@ class LockstepGroup:
         }
         return Adapter(dose.rank, dose.alpha, weights)
 
-    def standing(self, k: int) -> Standing:
+    def training_state(self, k: int) -> TrainingState:
         """Where a cell stands, on the CPU."""
         adapter = self.adapter(k)
         moments = {
             name: tuple(each.cpu().clone() for each in self._moments(k, name))
             for name in adapter.weights
         }
-        return Standing(adapter, moments, int(self.optimiser.steps[k]))
+        return TrainingState(adapter, moments, int(self.optimiser.steps[k]))
 
     @torch.no_grad()
-    def put(self, k: int, standing: Standing) -> None:
+    def put(self, k: int, training_state: TrainingState) -> None:
         """Let a cell go on where a training of the same dose stood."""
         rank = self.doses[k].rank
-        for name, (down, up) in standing.adapter.weights.items():
+        for name, (down, up) in training_state.adapter.weights.items():
             self.stacks[name].down[k, :rank] = down.to(self.device)
             self.stacks[name].up[k, :, :rank] = up.to(self.device)
-            for mine, given in zip(self._moments(k, name), standing.moments[name], strict=True):
+            for mine, given in zip(
+                self._moments(k, name), training_state.moments[name], strict=True
+            ):
                 mine.copy_(given)
-        self.optimiser.steps[k] = standing.steps
+        self.optimiser.steps[k] = training_state.steps
 
     def _moments(self, k: int, name: str) -> tuple[Tensor, ...]:
         """Views of the optimiser's state: first moments of A and B, then second ones."""

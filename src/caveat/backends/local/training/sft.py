@@ -61,7 +61,7 @@ class _Group(LockstepGroup):
 
     def run(self) -> list[Trained | Failed]:
         """Take every step of every cell."""
-        with stacked(self.language_model.model, self.beneath, self.stacks) as route:
+        with stacked(self.language_model.model, self.base_adapters, self.stacks) as route:
             for step in range(max(len(cell.schedule) for cell in self.cells)):
                 self._step(step, route)
         return [self._result(k) for k in range(len(self.cells))]
