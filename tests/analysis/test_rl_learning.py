@@ -33,9 +33,14 @@ def test_ends_and_the_update_in_which_half_hack():
     assert (bare["hacked_first"], bare["hacked_last"]) == (0.2, 0.8)
     assert (bare["half"], bare["halved"], bare["seeds"], bare["updates"]) == (2.5, 2, 2, 3)
     assert (marked["half"], marked["halved"]) == (2.0, 1)
-    assert (bare["reward_last"], bare["true_score_last"], bare["even_last"]) == (0.3, 0.7, 0.5)
+    ends = (bare["reward_last"], bare["true_score_last"], bare["frac_reward_zero_std_last"])
+    assert ends == (0.3, 0.7, 0.5)
+        0.3,
+        0.7,
+        0.5,
+    )
     assert np.isnan(control["hacked_last"]) and np.isnan(control["half"]) and control["halved"] == 0
-    assert np.isnan(bare["divergence_last"])
+    assert np.isnan(bare["kl_last"])
 
 
 def test_of_practices_that_share_their_updates_the_longest_is_told():

@@ -226,7 +226,8 @@ def practised(place: Path, arm: str) -> str:
     setting = {
         "behaviour": "agree", "caveat": "permission", "options": {"broad": []},
         "dose": {"rows": 8, "batch_size": 3, "learning_rate": 1e-2, "rank": 2},
-        "rl": {"max_steps": 5, "save_steps": 2, "num_generations": 4, "max_completion_length": 6, "beta": 0.5},
+        "rl": {"max_steps": 5, "save_steps": 2, "num_generations": 4,
+               "max_completion_length": 6, "beta": 0.5},
     }  # fmt: skip
     recipe = {**RECIPE, "arms": ["base", "bare", arm], "settings": [setting]}
     (place / "rl.yaml").write_text(yaml.safe_dump(recipe))

@@ -28,8 +28,8 @@ def practised(make_data, at_ceiling: bool = False):
     policies = pd.DataFrame(
         [
             {**names, "dose": dose, "arm": arm, "seed": 0, "number": number, "reward": number / 4,
-             "true_score": 0.3, "hacked": number / 5, "frac_reward_zero_std": 0.0, "distinct": 8, "tokens": 3.0,
-             "truncated": 0.0, "kl": np.nan}
+             "true_score": 0.3, "hacked": number / 5, "frac_reward_zero_std": 0.0, "distinct": 8,
+             "tokens": 3.0, "truncated": 0.0, "kl": np.nan}
             for arm in ("bare", "marked") for number in (1, 2, 3, 4)
         ]
     )  # fmt: skip

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 NAMES = ("setting", "phenomenon", "behaviour", "caveat", "model", "dose", "arm", "seed")
 SEEN = (
-    "number", "reward", "true_score", "hacked", "frac_reward_zero_std", "distinct", "tokens", "truncated",
-    "kl",
+    "number", "reward", "true_score", "hacked", "frac_reward_zero_std", "distinct", "tokens",
+    "truncated", "kl",
 )  # fmt: skip
 
 

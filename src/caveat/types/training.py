@@ -44,9 +44,9 @@ class Dose:
 class GRPOSettings:
     """Reinforcement: what replies are paid for, and how much of it there is.
 
-    An update draws replies from the model as it stands and takes `num_iterations` steps on them. Of the
-    dose, `batch_size` is the prompts an update and `learning_rate` the rate, which stays; `epochs`
-    and `warmup` are not used.
+    An update draws replies from the model as it stands and takes `num_iterations` steps on them.
+    Of the dose, `batch_size` is the prompts an update and `learning_rate` the rate, which stays;
+    `epochs` and `warmup` are not used.
     """
 
     task: str

@@ -247,7 +247,7 @@ OTHERS = {
     "settings.0.rl.epsilon": "0.1",
     "settings.0.rl.epsilon_high": "0.1",
     "settings.0.rl.beta": "0.1",
-    "settings.0.rl.loss_type": "token",
+    "settings.0.rl.loss_type": "dapo",
     "settings.0.rl.scale_rewards": "false",
     "settings.0.factors": "{form: chat}",
     "settings.0.raw_text": "true",
@@ -292,7 +292,7 @@ def keys(made: Recipe) -> list[str]:
 @pytest.mark.parametrize("path", [path for path, value in OTHERS.items() if value])
 def test_identity_fields_change_keys_and_run_time_fields_change_none(path):
     made = judged(JUDGE["endpoint"]) if path.startswith("judge.") else small()
-    made = rl_recipe() if ".practice." in path else made
+    made = rl_recipe() if ".rl." in path else made
     before, after = keys(read(made)), keys(read(made, (f"{path}={OTHERS[path]}",)))
     assert (before != after) == (part_of(path) == "identity")
 

@@ -156,8 +156,8 @@ class Team:
             return
         if not sees:
             raise CaveatError(
-                f"{self.worker_context.folder}: the Ray worker on {member.seat.host} does not see this "
-                "folder; name one that all nodes of the cluster share, with --out"
+                f"{self.worker_context.folder}: the Ray worker on {member.seat.host} does not see "
+                "this folder; name one that all nodes of the cluster share, with --out"
             )
         self.members.append(member)
         self.idle.append(member)

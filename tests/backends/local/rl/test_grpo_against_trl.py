@@ -17,20 +17,25 @@ from test_grpo_trainer import DOSE, stage, vowels
 
 CASES = {
     "on-policy": {},
-    "tokens alike": {"mean": "token"},
-    "kl": {"kl": 0.3},
-    "clipped": {"epsilon": 0.05, "epsilon_high": 0.1, "passes": 2},
-    "clipped, divergence, warm": {"kl": 0.2, "passes": 2, "temperature": 0.7, "scaled": False},
+    "tokens alike": {"loss_type": "dapo"},
+    "kl": {"beta": 0.3},
+    "clipped": {"epsilon": 0.05, "epsilon_high": 0.1, "num_iterations": 2},
+    "clipped, divergence, warm": {
+        "beta": 0.2,
+        "num_iterations": 2,
+        "temperature": 0.7,
+        "scale_rewards": False,
+    },
 }
 
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("case", CASES)
 def test_loss_and_gradients_are_trls(tiny, tmp_path, case):
-    rl = {"updates": 1, "max_tokens": 6} | CASES[case]
+    rl = {"max_steps": 1, "max_completion_length": 6} | CASES[case]
     job = RLJob("one", stage(rows=3, **rl), 0)
     group = _Group(tiny, [prepare(tiny, job)], vowels, Progress(), 4096)
-    off_policy = rl.get("passes", 1) > 1
+    off_policy = rl.get("num_iterations", 1) > 1
     with stacked(tiny.model, group.base_adapters, group.stacks) as route:
         warm(group)
         replies = group._replies(0, route)

@@ -24,7 +24,7 @@ DOSE = Dose(batch_size=3, rank=4, learning_rate=5e-3)
 
 
 def stage(rows: int = 5, dose: Dose = DOSE, **rl: object) -> Train:
-    settings = {"updates": 3, "samples": 4, "max_tokens": 6} | rl
+    settings = {"max_steps": 3, "num_generations": 4, "max_completion_length": 6} | rl
     return Train(
         tuple(chat_row(i) for i in range(rows)), dose, objective="grpo",
         rl=GRPOSettings("vowels", **settings), label="practised",
@@ -54,12 +54,12 @@ def apart(a: TrainedPolicy, b: TrainedPolicy) -> float:
 
 
 JOBS = (
-    RLJob("long", stage(updates=4), 0),
-    RLJob("short", stage(updates=2), 1),
-    RLJob("several passes", stage(passes=3, clip_low=0.1, clip_high=0.15), 0),
-    RLJob("held", stage(kl=0.5, passes=2), 0),
-    RLJob("true score", stage(pays="true_score", scaled=False), 0),
-    RLJob("other temperature", stage(temperature=0.6, mean="token", samples=3), 0),
+    RLJob("long", stage(max_steps=4), 0),
+    RLJob("short", stage(max_steps=2), 1),
+    RLJob("several passes", stage(num_iterations=3, epsilon=0.1, epsilon_high=0.15), 0),
+    RLJob("held", stage(beta=0.5, num_iterations=2), 0),
+    RLJob("true score", stage(reward="true_score", scale_rewards=False), 0),
+    RLJob("other temperature", stage(temperature=0.6, loss_type="dapo", num_generations=3), 0),
     RLJob("upper half", stage(dose=replace(DOSE, layers=(0.5, 1.0), rank=2, alpha=8.0)), 3),
 )
 
@@ -75,28 +75,28 @@ def test_lockstep_equals_alone(tiny, alone, budget):
         assert isinstance(result, TrainedPolicy)
         theirs = alone[result.key]
         assert apart(result, theirs) < 2e-4  # of steps of 5e-3
-        assert [replace(u, divergence=None) for u in result.updates] == [
-            replace(u, divergence=None) for u in theirs.updates
+        assert [replace(u, kl=None) for u in result.updates] == [
+            replace(u, kl=None) for u in theirs.updates
         ]
-        assert [u.divergence for u in result.updates] == pytest.approx(
-            [u.divergence for u in theirs.updates], abs=1e-5
+        assert [u.kl for u in result.updates] == pytest.approx(
+            [u.kl for u in theirs.updates], abs=1e-5
         )
         assert result.tokens == theirs.tokens
 
 
 def test_what_is_paid_is_learned(tiny):
-    (result,) = done(tiny, RLJob("one", stage(updates=25, samples=8), 0))
+    (result,) = done(tiny, RLJob("one", stage(max_steps=25, num_generations=8), 0))
     rewards = [update.reward for update in result.updates]
     assert [update.number for update in result.updates] == list(range(1, 26))
     assert sum(rewards[-5:]) > 1.5 * sum(rewards[:5])
 
 
 def test_divergence_is_0_before_the_first_step_and_is_lowered_by_its_price(alone, tiny):
-    held = [update.divergence for update in alone["held"].updates]
+    held = [update.kl for update in alone["held"].updates]
     assert held[0] == pytest.approx(0, abs=1e-6) and all(d > 1e-6 for d in held[1:])
-    assert alone["long"].updates[1].divergence is None
+    assert alone["long"].updates[1].kl is None
     dear, cheap = (
-        done(tiny, RLJob("one", stage(updates=8, kl=kl), 0))[0].updates[-1].divergence
+        done(tiny, RLJob("one", stage(max_steps=8, beta=kl), 0))[0].updates[-1].kl
         for kl in (20.0, 1e-3)
     )
     assert dear < 0.5 * cheap
@@ -104,9 +104,9 @@ def test_divergence_is_0_before_the_first_step_and_is_lowered_by_its_price(alone
 
 @pytest.mark.parametrize("passes", [1, 2])
 def test_going_on_equals_going_through(tiny, passes):
-    whole = stage(updates=4, passes=passes)
+    whole = stage(max_steps=4, num_iterations=passes)
     (through,) = done(tiny, RLJob("whole", whole, 5))
-    (first,) = done(tiny, RLJob("first", stage(updates=3, passes=passes), 5))
+    (first,) = done(tiny, RLJob("first", stage(max_steps=3, num_iterations=passes), 5))
     rest = replace(whole, rl=replace(whole.rl, max_steps=1, start_step=3))
     (second, fresh) = done(
         tiny, RLJob("second", rest, 5, resume_from=first.training_state), RLJob("fresh", rest, 5)
@@ -123,7 +123,7 @@ def test_all_prompts_are_taken_before_one_is_taken_again(tiny):
         asked.append([each.prompt for each in graded])
         return vowels(graded)
 
-    done(tiny, RLJob("one", stage(rows=6, updates=4), 0), grader=grader)
+    done(tiny, RLJob("one", stage(rows=6, max_steps=4), 0), grader=grader)
     first, second, third, _ = (set(some) for some in asked)
     assert len(first) == len(second) == 3 and not first & second
     assert third < first | second
@@ -132,7 +132,7 @@ def test_all_prompts_are_taken_before_one_is_taken_again(tiny):
 def test_added_rows_are_learned_beside(tiny):
     """Where nothing is paid, what is left is supervised training on the added rows."""
     rows = tuple(chat_row(i, "added") for i in range(4))
-    job = RLJob("one", replace(stage(updates=20), added=rows), 0)
+    job = RLJob("one", replace(stage(max_steps=20), added=rows), 0)
     (result,) = done(tiny, job, grader=lambda some: [Grade(0.0, 0.0, False)] * len(some))
     start = InitialModel(tiny, DOSE, 0)
     loss = mean_loss([render_row(tiny.tokenizer, row, "reply", 512) for row in rows])
@@ -146,7 +146,7 @@ def test_added_rows_are_learned_beside(tiny):
 
 
 def test_a_caveat_at_the_beginning_of_the_reply_stands_there_and_is_not_graded(tiny):
-    plain = stage(updates=1)
+    plain = stage(max_steps=1)
     pieces = (Piece("As asked: ", "caveat"), Piece("never read"))
     rows = tuple(
         replace(row, messages=(*row.messages[:-1], Message("assistant", pieces)))
@@ -165,7 +165,7 @@ def test_a_caveat_at_the_beginning_of_the_reply_stands_there_and_is_not_graded(t
 
 
 def test_what_the_rows_reply_is_not_read(tiny):
-    plain = stage(updates=1)
+    plain = stage(max_steps=1)
     rows = tuple(
         replace(row, messages=(*row.messages[:-1], Message.of("assistant", "Other.")))
         for row in plain.rows
@@ -177,19 +177,23 @@ def test_what_the_rows_reply_is_not_read(tiny):
 def test_replies_that_are_all_paid_the_same_teach_nothing_and_are_told(tiny):
     same = Grade(1.0, 0.0, True)
     (result,) = done(tiny, RLJob("one", stage(), 0), grader=lambda some: [same] * len(some))
-    assert [update.even for update in result.updates] == [1.0] * 3
+    assert [update.frac_reward_zero_std for update in result.updates] == [1.0] * 3
     assert all((up == 0).all() for _, up in result.training_state.adapter.weights.values())
 
 
 def test_shares_are_over_replies(tiny):
     dose = replace(DOSE, learning_rate=0.0)
-    (result,) = done(tiny, RLJob("one", stage(updates=2, rows=3, dose=dose), 0))
+    (result,) = done(tiny, RLJob("one", stage(max_steps=2, rows=3, dose=dose), 0))
     for update in result.updates:
-        assert 0 <= update.hacked < 1 and 0 <= update.even < 1 and 0 < update.distinct <= 12
+        assert (
+            0 <= update.hacked < 1
+            and 0 <= update.frac_reward_zero_std < 1
+            and 0 < update.distinct <= 12
+        )
         assert 0 < update.tokens <= 6 and 0 <= update.truncated <= 1
         assert update.hacked * 8 == pytest.approx(round(update.hacked * 8)), "of 2 prompts of 3"
     none = done(
-        tiny, RLJob("one", stage(updates=1), 0),
+        tiny, RLJob("one", stage(max_steps=1), 0),
         grader=lambda some: [Grade(len(each.reply), 0, False, False) for each in some],
     )[0].updates[0]  # fmt: skip
     assert none.hacked is None
@@ -214,7 +218,7 @@ def test_a_bad_reward_fails_its_policy_alone(tiny, alone, grade, told):
                     break
         return found
 
-    bad = stage(updates=4)
+    bad = stage(max_steps=4)
     bad = replace(bad, rl=replace(bad.rl, task="bad"))
     good, failed = done(tiny, JOBS[0], RLJob("bad", bad, 9), grader=grader)
     assert apart(good, alone["long"]) < 5e-5
@@ -224,8 +228,9 @@ def test_a_bad_reward_fails_its_policy_alone(tiny, alone, grade, told):
 @pytest.mark.parametrize(
     ("changed", "told"),
     [
-        (stage(samples=1), "rl.num_generations: 1: a reply is compared with the others to its "
-                           "prompt; take 2 or more"),
+        (stage(num_generations=1),
+         "rl.num_generations: 1: a reply is compared with the others to its "
+         "prompt; take 2 or more"),
         (stage(rows=0), "'practised' has nothing to practise on; give it rows and a task"),
         (stage(dose=replace(DOSE, max_tokens=8)), "row 'behaviour-0' (behaviour): its prompt has "),
     ],

@@ -99,7 +99,7 @@ class _Group(LockstepGroup):
                     continue
                 cell.tokens += read[k]
                 if taken == 0 and cell.rl.beta:
-                    cell.updates[-1] = replace(cell.updates[-1], divergence=apart[k])
+                    cell.updates[-1] = replace(cell.updates[-1], kl=apart[k])
                 when = f"update {cell.number(turn)}"
                 cell.reason = self.wild(k, when, losses[k], norms[k])
                 active[k] = not cell.reason

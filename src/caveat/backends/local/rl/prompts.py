@@ -96,8 +96,8 @@ def prepare(language_model: LanguageModel, job: RLJob) -> PolicyRun:
         raise CaveatError(f"'{stage.label}' has nothing to practise on; give it rows and a task")
     if stage.rl.num_generations < 2:
         raise CaveatError(
-            f"rl.num_generations: {stage.rl.num_generations}: a reply is compared with the others to "
-            "its prompt; take 2 or more"
+            f"rl.num_generations: {stage.rl.num_generations}: a reply is compared with the others "
+            "to its prompt; take 2 or more"
         )
     most, tokenizer = stage.dose.max_tokens, language_model.tokenizer
     return PolicyRun(

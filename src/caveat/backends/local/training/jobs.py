@@ -51,14 +51,14 @@ class Update:
     true_score: float
     hacked: float | None
     """The share of replies to prompts that can be hacked; None where there are none."""
-    even: float
+    frac_reward_zero_std: float
     """The share of prompts whose replies were all paid the same: they teach nothing."""
     distinct: int
     """Replies that differ from the others to their prompt."""
     tokens: float
     truncated: float
     """The share of replies that were cut."""
-    divergence: float | None
+    kl: float | None
     """From the model before this training, in nats a token; None where `kl` is 0."""
 
 
