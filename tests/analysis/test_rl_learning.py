@@ -35,10 +35,6 @@ def test_ends_and_the_update_in_which_half_hack():
     assert (marked["half"], marked["halved"]) == (2.0, 1)
     ends = (bare["reward_last"], bare["true_score_last"], bare["frac_reward_zero_std_last"])
     assert ends == (0.3, 0.7, 0.5)
-        0.3,
-        0.7,
-        0.5,
-    )
     assert np.isnan(control["hacked_last"]) and np.isnan(control["half"]) and control["halved"] == 0
     assert np.isnan(bare["kl_last"])
 
