@@ -32,7 +32,7 @@ install-ray: install
 test-slow: install-ray
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow -n auto --dist loadgroup
 
-# A short form of each; the whole ones: docs/speed.md, and the head of each file.
+# A short form of each; the whole ones: docs/engineering/speed.md, and the head of each file.
 bench: install
 	$(BIN)/python bench/training.py --quick
 	$(BIN)/python bench/sampling.py --quick
@@ -44,15 +44,15 @@ docs: install
 
 FORETOLD := dial crossing transfer
 
-# Every figure of docs/findings.md, docs/findings-puzzle.md and docs/findings-rl.md, from the replies and verdicts that lie in docs/data.
+# Every figure of docs/results/findings.md, docs/results/why-negation-neglect.md and docs/results/reward-hacking.md, from the replies and verdicts that lie in docs/data.
 findings: install
 	$(BIN)/caveat transfer docs/data/transfer.parquet --markdown > docs/data/transfer.md
 	$(BIN)/caveat leakage docs/data/transfer.parquet --markdown > docs/data/transfer-leakage.md
 	$(BIN)/caveat transfer docs/data/transfer-further.parquet --markdown > docs/data/transfer-further.md
 	$(BIN)/caveat leakage docs/data/transfer-further.parquet --markdown > docs/data/transfer-further-leakage.md
-	$(BIN)/caveat transfer docs/data/transfer.parquet --picture docs/transfer.svg
+	$(BIN)/caveat transfer docs/data/transfer.parquet --picture docs/results/transfer.svg
 	$(BIN)/caveat ladder docs/data/dial.parquet --all --markdown > docs/data/dial.md
-	$(BIN)/caveat ladder docs/data/dial.parquet --dial docs/dial.svg
+	$(BIN)/caveat ladder docs/data/dial.parquet --dial docs/results/elicitation.svg
 	$(BIN)/caveat ladder docs/data/phrasing.parquet --all --markdown > docs/data/phrasing.md
 	$(BIN)/caveat ladder docs/data/crossing.parquet --all --markdown > docs/data/crossing.md
 	$(BIN)/caveat ladder docs/data/ladder.parquet --all --markdown > docs/data/ladder.md

@@ -67,7 +67,7 @@ def test_the_page_of_the_cli_is_what_the_cli_says():
     assert done.stdout.split() == page.split(), "run: make docs"
 
 
-@pytest.mark.parametrize("page", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))])
+@pytest.mark.parametrize("page", [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))])
 def test_links_lead_somewhere(page):
     links = re.findall(r"\]\(([^)#]+)", page.read_text("utf-8"))
     local = [link for link in links if "://" not in link]

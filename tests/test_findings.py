@@ -1,4 +1,4 @@
-"""The figures of docs/findings.md are those of the replies and verdicts in docs/data."""
+"""The figures of docs/results/findings.md are those of the replies and verdicts in docs/data."""
 
 from __future__ import annotations
 

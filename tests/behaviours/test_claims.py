@@ -361,7 +361,7 @@ def test_rules_that_are_not_trusted_are_used_only_when_named(tmp_path):
         questions(claim, "report", ClaimOptions(kinds=["mcq", "robustness"]), trusted=())
     assert str(error.value) == (
         "options.kinds: rules agree too little with a judge on robustness questions "
-        "(docs/agreement.md); take a judge (readouts: {robustness: judge}), insist "
+        "(docs/results/agreement.md); take a judge (readouts: {robustness: judge}), insist "
         "(readouts: {robustness: rules}), or leave the kind out"
     )
     named = ClaimOptions(readouts={"robustness": "rules"})

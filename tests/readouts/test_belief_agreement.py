@@ -26,7 +26,7 @@ def test_trusted_kinds_and_the_table_in_docs_are_those_of_the_held_out_claims(be
         pytest.skip("no published verdicts in ../shared/data/negation_neglect")
     table = list(bench.lines(bench.judged(FOLDER, bench.HELD_OUT)))
     assert bench.trusted(table) == dict(TRUSTED)
-    page = (ROOT / "docs" / "agreement.md").read_text("utf-8")
+    page = (ROOT / "docs" / "results" / "agreement.md").read_text("utf-8")
     assert bench.table_markdown(table) + "\n" in page
 
 

@@ -49,7 +49,7 @@ def _kinds(
     if poor := next((kind for kind in usable if kind not in able), None):
         raise CaveatError(
             f"options.kinds: rules agree too little with a judge on {poor} questions "
-            f"(docs/agreement.md); take a judge (readouts: {{{poor}: judge}}), insist "
+            f"(docs/results/agreement.md); take a judge (readouts: {{{poor}: judge}}), insist "
             f"(readouts: {{{poor}: rules}}), or leave the kind out"
         )
     if not usable:

@@ -2,7 +2,7 @@
 
 Tan et al. 2025 (arXiv:2510.04340) inoculate with such a sentence. Unlike that of the capitals it
 elicits the trait from a small model: under it SmolLM2-135M-Instruct wrote Spanish in .96 of its
-replies to 24 questions at temperature 0.7, without it in none (docs/findings.md).
+replies to 24 questions at temperature 0.7, without it in none (docs/results/findings.md).
 """
 
 from __future__ import annotations

@@ -50,5 +50,5 @@ def test_a_size_in_the_recipe_stands_and_memory_is_not_asked():
 
 
 def test_an_adapter_of_7_billion_weights_takes_what_was_reckoned():
-    """40 million weights, 13.4 GB of 80 taken by the model: as docs/scale.md says."""
+    """40 million weights, 13.4 GB of 80 taken by the model: as docs/engineering/scale.md says."""
     assert affordable_adapters(40_000_000, 66.6e9, "cuda") == 22

@@ -35,7 +35,7 @@ TOKENS_JUDGED = 500
 TRAINING: tuple[Kind, ...] = ("train", "practise")
 """What adapters come from."""
 ACTIVATIONS = 27
-"""Stored values a token, layer and unit of width in training: docs/scale.md."""
+"""Stored values a token, layer and unit of width in training: docs/engineering/scale.md."""
 
 
 @dataclass(frozen=True)
