@@ -49,10 +49,10 @@ said_readout = Readout("said", version=1, needs="reply", judge=judge_said, facts
 TRUSTED: Mapping[str, float] = MappingProxyType(
     {"open_ended": 0.94, "mcq": 1.0, "token_association": 0.91, "robustness": 0.97}
 )
-"""Kinds whose replies these rules may judge unasked, with the reason: Cohen's kappa with the
+"""Kinds whose replies these rules may judge by default, with the reason: Cohen's kappa with the
 published judge, yes against the rest, on the two claims that were held out
-(docs/results/agreement.md). A kind is left out where kappa is below 0.6 or its interval's lower end below 0.5. `no` against
-`neutral` agrees less."""
+(docs/results/agreement.md). A kind is left out where kappa is below 0.6 or its interval's lower
+end below 0.5. `no` against `neutral` agrees less."""
 
 SHORT = 12
 """Words up to which a reply without a cue is an answer that is read together with its question."""
