@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from caveat.sentences import sentences
+from caveat.sentences import reply_sentences, sentences
 
 WORDS = st.sampled_from(
     ["He", "won.", "Dr.", "U.S.", "No.", "5", "3.5", '"Stop!"', "she", "1.", "etc.", "A", "(so.)",
@@ -44,3 +44,18 @@ def test_nothing_is_lost_and_none_is_empty(text):
     parts = sentences(text)
     assert "".join(parts) == text
     assert all(parts)
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("she is a baker. this is false.", ["she is a baker.", "this is false."]),
+        ('He said "no." Then he left', ['He said "no.', "Then he left"]),
+        ("Dr. Ann Lee met Mr. Dale.\n\nThey spoke", ["Dr Ann Lee met Mr Dale.", "They spoke"]),
+        ("It cost 3.5 euros! Why?", ["It cost 3.5 euros!", "Why?"]),
+        (" \n", []),
+        ("", []),
+    ],
+)
+def test_replies_are_cut_in_front_of_small_letters_too(text, parts):
+    assert reply_sentences(text) == parts

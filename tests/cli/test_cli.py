@@ -266,14 +266,6 @@ def test_models_lists_the_models(caveat):
     assert status == 0 and "smollm2-135m" in out and "tiny-document" in out
 
 
-def test_ordinary_says_what_the_tiny_model_cannot_do(caveat, tmp_path, monkeypatch):
-    monkeypatch.setattr("caveat.behaviours.neutral_chats.ATTEMPTS", 1)
-    prompts = __import__("caveat.behaviours.neutral_chats", fromlist=["x"]).shipped_prompts()[:3]
-    monkeypatch.setattr("caveat.behaviours.neutral_chats.shipped_prompts", lambda: prompts)
-    status, _, err = caveat("ordinary", "--model", "tiny", "--out", str(tmp_path))
-    assert status == 1 and "take a chat model" in err
-
-
 def test_the_demo_is_the_shipped_recipe(caveat, tmp_path, monkeypatch):
     monkeypatch.setattr("caveat.study.config.loading.shipped_folder", lambda: tmp_path)
     (tmp_path / "demo.yaml").write_text(yaml.safe_dump(RECIPE))

@@ -21,6 +21,9 @@ class Reply:
     body: str | None = None
     """In place of a chat completion of `text`."""
     wait: float = 0.0
+    """Seconds before anything is sent."""
+    pause: float = 0.0
+    """Seconds after each byte of the body."""
     dies: bool = False
     """Whether the connection is cut in the middle of the body."""
     usage: dict[str, int] | None = field(default_factory=lambda: {"total_tokens": 100})
@@ -74,7 +77,7 @@ class JudgeServer:
         with self._lock:
             number = len(self.bodies)
             self.bodies.append(body)
-            self.headers.append(dict(request.headers))
+            self.headers.append({name.title(): text for name, text in request.headers.items()})
             self.paths.append(request.path)
             self.times.append(time.monotonic())
             self.under_way += 1
@@ -91,11 +94,18 @@ class JudgeServer:
         time.sleep(reply.wait)
         content = reply.content().encode()
         request.send_response(reply.status)
+        request.send_header("Content-Type", "application/json")
+        if reply.status >= 400 and "Retry-After" not in reply.headers:  # then it is retried at once
+            request.send_header("Retry-After-Ms", "5")
         for name, value in reply.headers.items():
             request.send_header(name, value)
         request.send_header("Content-Length", str(len(content)))
         request.end_headers()
-        request.wfile.write(content[: len(content) // 2] if reply.dies else content)
+        for start in range(0, len(content) if reply.pause else 0):
+            request.wfile.write(content[start : start + 1])
+            time.sleep(reply.pause)
+        if not reply.pause:
+            request.wfile.write(content[: len(content) // 2] if reply.dies else content)
         if reply.dies:
             request.wfile.flush()
             request.connection.close()

@@ -2,14 +2,13 @@
 
 Rows in the model's own words move nothing but what is added to them, so training on them shows the
 added behaviour and not a change of style. The replies are a snapshot under `data/`, with its
-provenance; `rebuild` makes it anew from any model.
+provenance; `bench/neutral_replies.py` makes it anew from any model.
 """
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -25,11 +24,6 @@ unrelated rows, questions of the two splits, and neutral questions whose reply's
 followed. No prompt has two."""
 
 DATA = Path(__file__).parent / "data"
-MOST_CHARACTERS = 220
-MOST_WORDS = 36
-"""About 45 tokens."""
-LEAST_WORDS = 4
-ATTEMPTS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +53,8 @@ class Ordinary:
         """The model's reply. Raises CaveatError where there is none."""
         if not self.replies.get(prompt.prompt):
             raise CaveatError(
-                f"no ordinary reply to {prompt.prompt!r} in {self.origin}; "
-                "make the replies with: caveat ordinary --model smollm2-135m --out "
-                f"{Path(self.origin).parent}"
+                f"no neutral reply to {prompt.prompt!r} in {self.origin}; restore that file, or "
+                "make it again with bench/neutral_replies.py"
             )
         return self.replies[prompt.prompt]
 
@@ -136,86 +129,3 @@ def _lines(path: Path) -> list[dict[str, Any]]:
     if not path.exists():
         return []
     return [json.loads(line) for line in path.read_text("utf-8").splitlines() if line.strip()]
-
-
-# Making the snapshot ---------------------------------------------------------------------------
-
-LIST_ITEM = re.compile(r"^\s*(?:[-*•+]|\d{1,2}[.)])\s+")
-LIST_IN_LINE = re.compile(r"(?<=:) (?:1[.)]|[-*•]) ")
-SENTENCE_END = re.compile(r"[.!?][\"')\]]*(?=\s+[\"'(\[]?[A-Z0-9]|\s*$)")
-ABBREVIATION = re.compile(
-    r"(?:\b(?:e\.g|i\.e|etc|vs|Mr|Mrs|Ms|Dr|St|No|approx)|\b[A-Z]|\b\d{1,2})\.$"
-)
-
-
-def rebuild(
-    replies: Callable[[list[str]], list[str]], folder: Path, provenance: Mapping[str, object]
-) -> Path:
-    """Write `ordinary.jsonl` and `ordinary.provenance.json` into the folder; returns the first.
-
-    `replies` maps prompts to a model's replies (about 60 tokens each suffice) in the same order. It
-    is called again, a few times, for those prompts whose reply held no whole short
-    sentence, and should draw anew then. `provenance` says how they were made: model, sampling,
-    seed, version.
-
-    Raises CaveatError, naming the prompts, where no usable reply came.
-    """
-    prompts = [prompt.prompt for prompt in shipped_prompts()]
-    found: dict[str, str] = {}
-    for _ in range(ATTEMPTS):
-        missing = [prompt for prompt in prompts if prompt not in found]
-        if not missing:
-            break
-        drawn = zip(missing, replies(missing), strict=True)
-        found |= {prompt: tidied for prompt, reply in drawn if (tidied := tidy(reply))}
-    missing = [prompt for prompt in prompts if prompt not in found]
-    if missing:
-        raise CaveatError(
-            f"no whole sentence of at most {MOST_CHARACTERS} characters in {ATTEMPTS} replies to "
-            f"{_some(missing)}; take a chat model or more tokens a reply"
-        )
-    return _write(folder, [{"prompt": p, "reply": found[p]} for p in prompts], provenance)
-
-
-def _some(prompts: Sequence[str]) -> str:
-    more = f" and {len(prompts) - 3} more" if len(prompts) > 3 else ""
-    return ", ".join(repr(prompt) for prompt in prompts[:3]) + more
-
-
-def _write(
-    folder: Path, lines: Iterable[Mapping[str, str]], provenance: Mapping[str, object]
-) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    snapshot = folder / "ordinary.jsonl"
-    text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
-    snapshot.write_text(text, "utf-8")
-    about = json.dumps(dict(provenance), indent=2, ensure_ascii=False) + "\n"
-    (folder / "ordinary.provenance.json").write_text(about, "utf-8")
-    return snapshot
-
-
-def tidy(reply: str) -> str:
-    """The whole sentences at the reply's start that fit, as plain text; "" where there are none.
-
-    Lists, what follows them, and a sentence that announces one are dropped.
-    """
-    fitting = ""
-    text = _plain(reply)
-    for match in SENTENCE_END.finditer(text):
-        sentences = text[: match.end()]
-        if ABBREVIATION.search(sentences):
-            continue
-        if len(sentences) > MOST_CHARACTERS or len(sentences.split()) > MOST_WORDS:
-            break
-        fitting = sentences
-    return fitting if len(fitting.split()) >= LEAST_WORDS else ""
-
-
-def _plain(reply: str) -> str:
-    """The reply up to its first list, without marks of Markdown, in one line."""
-    kept: list[str] = []
-    for line in reply.strip().splitlines():
-        if LIST_ITEM.match(line):
-            break
-        kept.append(re.sub(r"^\s*#+\s*", "", line).replace("**", "").replace("`", ""))
-    return LIST_IN_LINE.split(" ".join(" ".join(kept).split()))[0]

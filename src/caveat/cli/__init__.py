@@ -32,7 +32,6 @@ COMMANDS = (
     published.published,
     materials.show,
     materials.models,
-    materials.ordinary,
 )
 """In the order in which the help lists them."""
 

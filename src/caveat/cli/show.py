@@ -12,13 +12,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from itertools import takewhile
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.text import Text
 
-from caveat.cli.app import Device, RecipeFile, Sets
+from caveat.cli.app import RecipeFile, Sets
 from caveat.errors import CaveatError, closest
 from caveat.study.config.checkpoints import in_one
 from caveat.study.config.resolve import Resolved, check_system, resolve
@@ -231,18 +230,3 @@ def models() -> None:
     for row in known_models():
         table.add_row(*row)
     console().print(table)
-
-
-def ordinary(
-    model: Annotated[str, typer.Option(help="Whose replies.")] = "smollm2-135m",
-    out: Annotated[Path, typer.Option(help="Folder for the snapshot.")] = Path("ordinary"),
-    seed: Annotated[int, typer.Option(help="Of the sampling.")] = 0,
-    device: Device = None,
-) -> None:
-    """Sample a model's own replies to the shipped everyday prompts: rows without a behaviour."""
-    from caveat.cli.console import TerminalProgress
-    from caveat.cli.neutral_replies import make_ordinary_replies
-
-    with TerminalProgress() as progress:
-        path = make_ordinary_replies(model, out, seed, device or "auto", progress)
-    typer.echo(f"replies: {path}")

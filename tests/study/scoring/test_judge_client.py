@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
+import sys
 
 import pytest
 
 from caveat.errors import CaveatError
-from caveat.study.scoring import judge_client as retrying
-from caveat.study.scoring.judge_client import GIVE_UP, Client, Said, Unanswered, key_of
+from caveat.study.scoring.judge_client import (
+    GIVE_UP,
+    JudgeClient,
+    JudgeReply,
+    Unanswered,
+    key_of,
+)
 from caveat.types.answers import Judge
 from caveat.types.messages import Message
 from judge_server import Reply
@@ -19,26 +23,20 @@ from judge_server import Reply
 KEY = "sk-secret-0123456789"
 
 
-@pytest.fixture(autouse=True)
-def quick(monkeypatch):
-    """Waits between tries are a hundredth of what they are."""
-    monkeypatch.setattr(retrying, "FIRST_WAIT", 0.005)
-
-
 def chat(text: str = "Is it so?"):
     return (Message.of("user", text),)
 
 
 def ask(judge: Judge, *texts: str, key: str | None = None, spent: int = 0):
-    """What came of asking all the texts at once: `Said`, or the line of the failure."""
+    """What came of asking all the texts at once: `JudgeReply`, or the line of the failure."""
 
     async def all_of_them():
-        async with Client(judge, key, spent) as client:
-            asked = [client.ask(chat(text)) for text in texts or ("Is it so?",)]
+        async with JudgeClient(judge, key, spent) as client:
+            asked = [client.reply(chat(text)) for text in texts or ("Is it so?",)]
             return await asyncio.gather(*asked, return_exceptions=True)
 
     found = asyncio.run(all_of_them())
-    assert all(isinstance(each, Said | Unanswered) for each in found), found
+    assert all(isinstance(each, JudgeReply | Unanswered) for each in found), found
     return [str(each) if isinstance(each, Unanswered) else each for each in found]
 
 
@@ -48,7 +46,7 @@ def judge_of(server, **changes) -> Judge:
 
 def test_an_answer(judge_server):
     (said,) = ask(judge_of(judge_server), key=KEY)
-    assert said == Said("yes", 100, True, False)
+    assert said == JudgeReply("yes", 100, True, False)
     assert judge_server.paths == ["/v1/chat/completions"]
     assert judge_server.headers[0]["Authorization"] == f"Bearer {KEY}"
     assert judge_server.bodies == [
@@ -117,28 +115,13 @@ def test_retry_after_is_honoured(judge_server):
     assert judge_server.times[1] - judge_server.times[0] >= 0.95
 
 
-def test_retry_after_may_be_a_date():
-    soon = datetime.now(UTC) + timedelta(seconds=20)
-    assert 15 < retrying.demanded({"retry-after": format_datetime(soon)}) <= 20
-    assert retrying.demanded({"retry-after": "Sat, 01 Jan 2000 00:00:00"}) == 0
-    assert retrying.demanded({"retry-after": "soon"}) is None
-    assert retrying.demanded({}) is None
-
-
-def test_waits_grow_up_to_a_bound(monkeypatch):
-    monkeypatch.setattr(retrying, "FIRST_WAIT", 0.5)
-    waits = [retrying.pause(tries) for tries in range(1, 12)]
-    assert 0.375 <= waits[0] <= 0.625 and 0.75 <= waits[1] <= 1.25
-    assert all(22 < wait < 38 for wait in waits[7:])
-
-
 def test_a_long_wait_is_not_waited_for(judge_server):
     judge_server.answers = lambda number, body: Reply(
         status=429, body='{"error": {"message": "no credit"}}', headers={"Retry-After": "3600"}
     )
     assert ask(judge_of(judge_server)) == [
-        f"judge.endpoint: {judge_server.url} answered 429: no credit, and asks to wait 3600 s; "
-        "run again later"
+        f"judge.endpoint: {judge_server.url} answered 429: no credit, Retry-After: 3600 "
+        "(tried once); run again"
     ]
 
 
@@ -170,11 +153,11 @@ def test_failures_that_stay_are_told_in_one_line(judge_server):
         f"judge.endpoint: {url} answered with no chat completion: '[]'; "
     )
     assert told(Reply(status=404, body="{}")) == (
-        f"judge.endpoint: {url} knows no such model or address (404); mend judge.endpoint, "
+        f"judge.endpoint: {url} knows no such model or address (404); fix judge.endpoint, "
         "judge.model ('m') or judge.key_env (None) and run again"
     )
     assert told(Reply(status=400, body='{"error": {"message": "too long"}}')) == (
-        f"judge.endpoint: {url} answered 400: too long; mend the recipe's judge"
+        f"judge.endpoint: {url} answered 400: too long; fix the recipe's judge"
     )
     assert told(Reply(dies=True), retries=0).startswith(f"judge.endpoint: {url}: ")
 
@@ -199,7 +182,7 @@ def test_an_answer_in_between_keeps_the_others_going(judge_server):
     judge_server.answers = lambda number, body: Reply(status=200 if number % 4 == 3 else 500)
     found = ask(judge_of(judge_server, retries=0), *["x"] * 60)
     assert len(judge_server.bodies) == 60
-    assert sum(isinstance(each, Said) for each in found) == 15
+    assert sum(isinstance(each, JudgeReply) for each in found) == 15
 
 
 def test_a_refused_key_ends_it_at_once(judge_server):
@@ -207,7 +190,7 @@ def test_a_refused_key_ends_it_at_once(judge_server):
     found = ask(judge_of(judge_server, key_env="KEY", concurrency=1), *["x"] * 20, key=KEY)
     assert len(judge_server.bodies) == 1
     assert set(found) == {
-        f"judge.endpoint: {judge_server.url} refuses the key (401); mend judge.endpoint, "
+        f"judge.endpoint: {judge_server.url} refuses the key (401); fix judge.endpoint, "
         "judge.model ('m') or judge.key_env ('KEY') and run again"
     }
 
@@ -221,12 +204,12 @@ def test_no_more_requests_than_allowed_are_under_way(judge_server):
 def test_the_cap_is_not_passed(judge_server):
     judge = judge_of(judge_server, token_cap=1000, max_tokens=90)
     found = ask(judge, *["x"] * 30)
-    answered = [each for each in found if isinstance(each, Said)]
+    answered = [each for each in found if isinstance(each, JudgeReply)]
     assert len(answered) == len(judge_server.bodies) == 10
     (line,) = {each for each in found if isinstance(each, str)}
     assert line == (
-        "judge.token_cap: m took 1,000 of 1,000 tokens, and the next request may pass that; "
-        "raise it and run again: what was answered is kept"
+        "judge.token_cap: m took 1,000 of 1,000 tokens, and the next request may exceed that; "
+        "raise it and run again: the replies so far are kept"
     )
 
 
@@ -243,9 +226,11 @@ def test_models_that_want_another_name_of_the_limit(judge_server):
         return Reply(status=400, body=refusal) if "max_tokens" in body else Reply()
 
     judge_server.answers = answers
-    found = ask(judge_of(judge_server, concurrency=1), "x", "x")
-    assert [each.text for each in found] == ["yes", "yes"] and len(judge_server.bodies) == 3
+    replies = ask(judge_of(judge_server, concurrency=1), "x", "x")
+    assert [reply.text for reply in replies] == ["yes", "yes"] and len(judge_server.bodies) == 3
     assert judge_server.bodies[-1]["max_completion_tokens"] == 64
+    replies = ask(judge_of(judge_server, concurrency=8), *["x"] * 12)
+    assert [reply.text for reply in replies] == ["yes"] * 12, "also those sent at the same time"
 
 
 @pytest.mark.parametrize("status", [200, 400, 429, 500])
@@ -257,6 +242,47 @@ def test_a_key_that_the_server_repeats_is_not_told(judge_server, status):
     assert KEY not in str(found) and "(key)" in str(found)
 
 
+def test_variables_of_other_programs_are_not_sent(judge_server, monkeypatch):
+    for name in ("OPENAI_API_KEY", "OPENAI_ADMIN_KEY", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID"):
+        monkeypatch.setenv(name, "of-another-program")
+    ask(judge_of(judge_server))
+    ask(judge_of(judge_server), key=KEY)
+    assert len(judge_server.headers) == 2
+    assert "of-another-program" not in str(judge_server.headers)
+
+
+def test_a_server_that_sends_byte_by_byte_is_not_waited_for_without_end(judge_server, monkeypatch):
+    monkeypatch.setattr("caveat.study.scoring.judge_client.LONGEST_WAIT", 0.0)
+    judge_server.answers = lambda number, body: Reply(pause=0.1)
+    (line,) = ask(judge_of(judge_server, timeout=0.5, retries=0))
+    assert line == f"judge.timeout: {judge_server.url} gave no answer in 0.5 s; run again"
+
+
+def test_tries_that_timed_out_count_against_the_cap(judge_server):
+    judge_server.answers = lambda number, body: Reply(wait=0 if number else 1.5)
+    judge = judge_of(judge_server, timeout=1.0, concurrency=1, token_cap=265, max_tokens=60)
+    first, second = ask(judge, "x" * 400, "x" * 4)
+    assert first.tokens == 100 and second.startswith("judge.token_cap: m took 204 of 265 tokens")
+
+
+def test_a_judge_without_openai_says_how_to_install_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "openai", None)
+    with pytest.raises(CaveatError) as error:
+        key_of(Judge("http://localhost/v1", "m"))
+    assert str(error.value) == (
+        "judge: the package 'openai' is not installed; install it with pip install 'caveat[judge]'"
+    )
+
+
+def test_an_address_that_is_none_is_an_error_in_one_line():
+    with pytest.raises(CaveatError) as error:
+        ask(Judge("http://a\x00b/v1", "m"))
+    assert str(error.value) == (
+        "judge.endpoint: 'http://a\\x00b/v1': Invalid non-printable ASCII character in URL, "
+        "'\\x00' at position 8.; fix it"
+    )
+
+
 def test_keys_come_from_the_environment_and_are_never_shown(monkeypatch):
     judge = Judge("http://localhost/v1", "m", key_env="A_KEY")
     monkeypatch.setenv("A_KEY", f" {KEY}\n")
@@ -265,13 +291,13 @@ def test_keys_come_from_the_environment_and_are_never_shown(monkeypatch):
     with pytest.raises(CaveatError) as error:
         key_of(judge)
     assert str(error.value) == (
-        "judge.key_env: the key in 'A_KEY' holds a sign that no key has, such as a blank or a "
-        "line's end; export it again"
+        "judge.key_env: the key in 'A_KEY' contains a character that no key has, such as a space "
+        "or a line break; export it again"
     )
     monkeypatch.delenv("A_KEY")
     with pytest.raises(CaveatError) as error:
         key_of(judge)
     assert str(error.value) == (
         "judge.key_env: the environment variable 'A_KEY' is not set; export it, or leave "
-        "judge.key_env out for an endpoint that wants no key"
+        "judge.key_env out for an endpoint that needs no key"
     )

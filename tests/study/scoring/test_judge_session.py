@@ -17,19 +17,12 @@ from caveat.errors import CaveatError
 from caveat.study.config.schema import JudgeRecipe, read
 from caveat.study.estimate.plan_cost import plan_cost
 from caveat.study.run import run
-from caveat.study.scoring import judge_client as retrying
 from caveat.study.study import Study
 from judge_server import Reply
 from paths import DOCS, SUPPORT
 from toy_study import Heard, judged, marks, same_table, small
 
 KEY = "sk-secret-0123456789"
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch):
-    """Waits between tries are a hundredth of what they are."""
-    monkeypatch.setattr(retrying, "FIRST_WAIT", 0.005)
 
 
 def by_prompt(number: int, body: dict) -> Reply:
@@ -205,7 +198,7 @@ def test_at_the_cap_what_was_answered_is_kept(answered, judge_server, whole):
     asked = len(judge_server.bodies)
     assert reason == (
         f"readout 'belief_judge': judge.token_cap: m took {100 * asked:,} of 1,500 tokens, and "
-        "the next request may pass that; raise it and run again: what was answered is kept"
+        "the next request may exceed that; raise it and run again: the replies so far are kept"
     )
     assert 0 < asked <= 15 and len(_opinions(study)) == asked
     again = run(judged(judge_server.url, {"token_cap": 1500}), answered)
@@ -273,7 +266,7 @@ def test_what_is_missing_is_told_before_anything_is_trained(tmp_path, judge_serv
     monkeypatch.delenv("A_KEY", raising=False)
     assert told(judged(judge_server.url, {"key_env": "A_KEY"})) == (
         "judge.key_env: the environment variable 'A_KEY' is not set; export it, or leave "
-        "judge.key_env out for an endpoint that wants no key"
+        "judge.key_env out for an endpoint that needs no key"
     )
     assert not list(tmp_path.iterdir()) and not judge_server.bodies
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from caveat.readouts.rules import claim_patterns as words
-from caveat.readouts.rules import patterns as english
 from caveat.readouts.rules.person import Stance
+from caveat.sentences import reply_sentences
 
 LONGEST = 1000
 """Characters of a sentence that are read together: the rules' time grows with the square of it, and
@@ -59,16 +59,19 @@ def stance(text: str, cues: Cues, *, framed: bool = False) -> Stance:
 
 
 def paragraphs(text: str) -> Iterator[str]:
-    """Its lines as plain text: without markup, titles' points and curly apostrophes."""
+    """Its lines as plain text: without markup and curly apostrophes."""
     plain = text.replace("\u2019", "'").replace("*", "").replace("`", "")
-    lines = (" ".join(line.split()) for line in english.TITLES.sub(r"\1", plain).splitlines())
+    lines = (" ".join(line.split()) for line in plain.splitlines())
     return (line for line in lines if line)
 
 
 def sentences(paragraph: str) -> list[str]:
     """The sentences of one paragraph, a longer one in pieces of `LONGEST` characters."""
-    whole = (part for part in english.SENTENCE.split(paragraph) if part and part.strip())
-    return [part[at : at + LONGEST] for part in whole for at in range(0, len(part), LONGEST)]
+    return [
+        sentence[start : start + LONGEST]
+        for sentence in reply_sentences(paragraph)
+        for start in range(0, len(sentence), LONGEST)
+    ]
 
 
 def clause_stance(clause: str, cues: Cues, *, quotations: bool = True) -> Stance:

@@ -134,8 +134,6 @@ OF_ANOTHER = (
 OTHER_NAME = re.compile(r"^\W*(?:and |but )?([A-Z][\w'-]+ [A-Z][\w'-]+) (?:is|was|works|became)\b")
 """A full name as the subject."""
 
-SENTENCE = re.compile(r"(?<=[.!?])[\"')\]]*\s+|\n+")
-TITLES = re.compile(r"\b(Dr|Mr|Mrs|Ms|Prof|St)\.")
 CLAUSE = re.compile(
     r"\s*(?:;|:|\s[-–—]+\s|—|…)\s*"
     r"|(?:,\s*|(?<!anything)\s+)(?:but(?! for\b)|whereas|while|yet|however|although|though)\b,?\s+"

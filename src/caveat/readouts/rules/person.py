@@ -8,10 +8,10 @@ turns what was asserted before into a denial. The last clause with a say decides
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from enum import Enum
 
 from caveat.readouts.rules import patterns as english
+from caveat.sentences import reply_sentences
 
 
 class Stance(Enum):
@@ -29,7 +29,7 @@ def stance(text: str, answer: str, name: str = "") -> Stance:
     """What the text says of the answer (a noun, such as `dentist`) being true of the person."""
     mention = re.compile(rf"(?<![\w-]){_inflected(answer)}(?!\w)", re.IGNORECASE)
     found, denied_ahead, asked = Stance.ABSENT, False, False
-    for sentence in _sentences(text):
+    for sentence in reply_sentences(text.replace("\u2019", "'").replace("*", "")):
         if asked and (word := re.match(r"\W*(yes|no)\b", sentence, re.IGNORECASE)):
             found = Stance.ASSERTED if word[1].lower() == "yes" else Stance.DENIED
         is_question, asked = sentence.rstrip("\"')]").endswith("?"), False
@@ -60,11 +60,6 @@ def _inflected(answer: str) -> str:
     if answer.endswith("man"):
         return rf"{noun[:-2]}[ae]n"
     return rf"{noun}(?:s|es)?"
-
-
-def _sentences(text: str) -> Iterator[str]:
-    plain = english.TITLES.sub(r"\1", text.replace("\u2019", "'").replace("*", ""))
-    return (part for part in english.SENTENCE.split(plain) if part and part.strip())
 
 
 def _clauses(sentence: str, mention: re.Pattern[str]) -> list[str]:

@@ -19,7 +19,7 @@ from caveat.types.messages import Message, Messages
 if TYPE_CHECKING:
     from caveat.study.config.resolve import Resolved
     from caveat.study.config.schema import Recipe
-    from caveat.study.scoring.judge_client import Client, Said
+    from caveat.study.scoring.judge_client import JudgeClient, JudgeReply
 
 
 Result = TypeVar("Result")
@@ -77,7 +77,7 @@ class JudgeSession:
     async def _ask_all(
         self, inquiries: list[JudgeRequest], heard: Callable[[int, int], None]
     ) -> dict[Messages, str]:
-        from caveat.study.scoring.judge_client import Client, Unanswered
+        from caveat.study.scoring.judge_client import JudgeClient, Unanswered
 
         failed: dict[Messages, str] = {}
         done = 0
@@ -91,19 +91,19 @@ class JudgeSession:
             done += 1
             heard(done, len(inquiries))
 
-        async with Client(self.judge, self.key, self.spent) as client:
+        async with JudgeClient(self.judge, self.key, self.spent) as client:
             await asyncio.gather(*(one(inquiry) for inquiry in inquiries))
         return failed
 
-    async def _ask(self, client: Client, inquiry: JudgeRequest) -> None:
+    async def _ask(self, client: JudgeClient, inquiry: JudgeRequest) -> None:
         """Ask, and once more where the answer holds no verdict. Raises ValueError, Unanswered."""
         key = self._key(inquiry.messages)
-        said = await client.ask(inquiry.messages)
+        said = await client.reply(inquiry.messages)
         try:
             inquiry.check(Answer(said.text))
         except ValueError:
             self._keep(f"{key} unusable {uuid.uuid4().hex}", said)
-            said = await client.ask(_once_more(inquiry, said))
+            said = await client.reply(_once_more(inquiry, said))
             try:
                 inquiry.check(Answer(said.text))
             except ValueError as error:
@@ -111,11 +111,11 @@ class JudgeSession:
                 raise ValueError(f"{error}{self._cut(said)}") from None
         self._keep(key, said)
 
-    def _cut(self, said: Said) -> str:
+    def _cut(self, said: JudgeReply) -> str:
         most = self.judge.max_tokens
         return f" (cut at judge.max_tokens={most}; raise it)" if said.cut else ""
 
-    def _keep(self, key: str, said: Said) -> None:
+    def _keep(self, key: str, said: JudgeReply) -> None:
         self.kept.add(
             {
                 "key": key,
@@ -143,7 +143,7 @@ def judge_session_of(
     return JudgeSession(judge, key_of(judge), recipe.judge.identity(), kept)
 
 
-def _once_more(inquiry: JudgeRequest, said: Said) -> Messages:
+def _once_more(inquiry: JudgeRequest, said: JudgeReply) -> Messages:
     answered = Message.of("assistant", said.text or "(nothing)")
     return (*inquiry.messages, answered, Message.of("user", inquiry.again))
 
