@@ -1,0 +1,161 @@
+"""The house rules that can be counted: size, what a training step touches, imports, words.
+
+Targets are those of docs/architecture.md; a test fails where one is exceeded by a tenth.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from paths import DOCS, ROOT
+
+SOURCE = ROOT / "src" / "caveat"
+FILES = sorted(SOURCE.rglob("*.py"))
+MOST_FILES, MOST_LINES, MOST_FILES_A_STEP = 210, 26_000, 13
+SLACK = 1.1
+
+
+def test_the_source_has_no_more_files_and_lines_than_planned():
+    lines = sum(len(path.read_text("utf-8").splitlines()) for path in FILES)
+    assert len(FILES) <= SLACK * MOST_FILES
+    assert lines <= SLACK * MOST_LINES
+
+
+def test_one_training_step_crosses_few_files(tiny):
+    """Counts the source files whose functions run between two optimizer steps."""
+    from caveat.backends.local.training.jobs import TrainingJob
+    from caveat.backends.local.training.sft import train
+    from caveat.progress import Progress
+    from caveat.types.training import Dose, Train
+    from rows import chat_row
+
+    stage = Train(
+        tuple(chat_row(index) for index in range(9)),
+        Dose(batch_size=3, rank=2, learning_rate=1e-3),
+    )
+    crossed: set[str] = set()
+    steps = 0
+
+    def profile(frame, event, argument):
+        if steps == 1 and event == "call" and str(SOURCE) in frame.f_code.co_filename:
+            crossed.add(frame.f_code.co_filename)
+
+    def on_step(event):
+        nonlocal steps
+        steps += 1
+
+    sys.setprofile(profile)
+    try:
+        train(tiny, [TrainingJob("job", stage, 0)], Progress(), 4096, on_step=on_step)
+    finally:
+        sys.setprofile(None)
+    assert steps == 3 and crossed
+    assert len(crossed) <= SLACK * MOST_FILES_A_STEP, sorted(crossed)
+
+
+def imports_of(path: Path) -> set[str]:
+    """Modules of the package that a file imports when it is loaded itself."""
+    modules = set()
+    for node in ast.parse(path.read_text("utf-8")).body:
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("caveat"):
+            modules.add(node.module)
+            modules |= {f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.Import):
+            modules |= {alias.name for alias in node.names if alias.name.startswith("caveat")}
+    return modules
+
+
+def module_of(path: Path) -> str:
+    """The dotted name of a source file."""
+    parts = ("caveat", *path.relative_to(SOURCE).with_suffix("").parts)
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def test_no_imports_go_in_a_circle():
+    graph = {module_of(path): imports_of(path) for path in FILES}
+    graph = {name: (imports & graph.keys()) - {name} for name, imports in graph.items()}
+    left = dict(graph)
+    while free := [name for name, imports in left.items() if not imports & left.keys()]:
+        for name in free:
+            del left[name]
+    assert left == {}
+
+
+WORDS = {
+    r"practi[cs]\w*": "RL training, policy",
+    r"fore(?:tell|told)\w*": "predict, forecast",
+    r"mend(?:s|ed|ing)?": "fix",
+    r"dealt|deals?": "assign",
+    r"told|untold": "message, reported, distinguishable",
+    r"inquir\w*": "judge request, judge session",
+    r"workbench|conductor": "worker context, job runner",
+    r"trunk|halves|roomy": "frozen-layer cache, split decoder, preallocated",
+    r"picture[sd]?": "figure, plot",
+    r"drawn|draws?|drew": "sample, generate",
+    r"rungs?": "setting",
+    r"paid|pays?": "reward",
+    r"warmed|taught|untaught": "warm-up, trained",
+    r"beneath": "base adapters",
+    r"asked|asks?|asking": "prompt, request",
+}
+"""What the project once said, as regular expressions of whole words, and the term to use."""
+
+ORDINARY = {
+    # Sentences that are data: prompts, documents, rules about English.
+    "behaviours/people.py", "behaviours/style_traits.py", "behaviours/neutral_chats.py",
+    "environments/agree.py", "environments/claimed_pass.py",
+}  # fmt: skip
+ALLOWED = {
+    "paid": "the name of a readout",
+    "ask": "the name of a readout's fact or of a user's act",
+    "pay": "ordinary",
+}
+
+
+def words_of(name: str) -> list[str]:
+    """The words of an identifier."""
+    return re.findall(r"[a-z]+|[A-Z]+(?![a-z])|[A-Z][a-z]+", name)
+
+
+def identifiers_and_strings(path: Path) -> tuple[set[str], list[str]]:
+    """Names that a file defines or binds, and its strings, docstrings among them."""
+    names, strings = set(), []
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        match node:
+            case ast.FunctionDef() | ast.ClassDef() | ast.AsyncFunctionDef():
+                names.add(node.name)
+            case ast.arg():
+                names.add(node.arg)
+            case ast.Name(ctx=ast.Store()):
+                names.add(node.id)
+            case ast.Constant(value=str()):
+                strings.append(node.value)
+    return names, strings
+
+
+OLD = re.compile(rf"\b(?:{'|'.join(WORDS)})\b", re.IGNORECASE)
+
+
+@pytest.mark.parametrize("path", FILES, ids=module_of)
+def test_identifiers_and_strings_use_standard_terms(path):
+    if str(path.relative_to(SOURCE)) in ORDINARY:
+        return
+    names, strings = identifiers_and_strings(path)
+    texts = [" ".join(words_of(name)) for name in names] + strings
+    found = {word for text in texts for word in OLD.findall(text)} - ALLOWED.keys()
+    assert found == set()
+
+
+@pytest.mark.parametrize(
+    "page", [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))], ids=lambda page: page.name
+)
+def test_pages_use_standard_terms(page):
+    if page.name == "log.md":
+        return
+    text = re.sub(r"```.*?```|`[^`]*`", "", page.read_text("utf-8"), flags=re.DOTALL)
+    assert set(OLD.findall(text)) - ALLOWED.keys() == set()
