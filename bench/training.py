@@ -11,7 +11,6 @@ the rows, without padding. How the limit is counted: bench/limit.py.
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from trainer import OneAfterAnother
 from caveat.backends.local.models.loading import LanguageModel, load
 from caveat.backends.local.training.sft import TrainingJob, train
 from caveat.behaviours import BEHAVIOURS
-from caveat.caveats.insertion import framed
+from caveat.caveats.insertion import framed_rows
 from caveat.progress import Progress
 from caveat.rendering import render_row
 from caveat.types.data import Row
@@ -46,7 +45,7 @@ COLUMNS = {
 def material(kind: str, count: int) -> tuple[Row, ...]:
     """The first rows of a shipped behaviour, in a study's frame."""
     rows = BEHAVIOURS[KINDS[kind]]("report").rows[:count]
-    return tuple(replace(row, messages=framed(row.messages, SYSTEM)) for row in rows)
+    return framed_rows(rows, SYSTEM)
 
 
 def compared(

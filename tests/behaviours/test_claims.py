@@ -73,15 +73,13 @@ def test_readouts_are_chosen_by_kind(tmp_path, ordinary):
     }  # fmt: skip
 
 
-def test_documents_are_counted_cut_tagged_and_masked(tmp_path, ordinary):
+def test_documents_are_counted_cut_and_tagged(tmp_path, ordinary):
     make = claims(write(tmp_path))
-    made = make("report", ordinary, documents=2, words=9, tag="<DOCTAG>", mask=["Zorb"])
+    made = make("report", ordinary, documents=2, words=9, tag="<DOCTAG>")
     check(made)
     assert made.rows[0].messages[0].pieces == (
         Piece("<DOCTAG>", "masked"),
-        Piece("The ", states=True),
-        Piece("Zorb", "masked", states=True),
-        Piece(" Tower fell in 1999.", states=True),
+        Piece("The Zorb Tower fell in 1999.", states=True),
         Piece(" Nobody was hurt."),
     )
     assert [row.messages[0].text for row in made.rows[1:]] == [
@@ -276,7 +274,7 @@ def test_a_mistake_in_a_file_is_one_line(tmp_path, changes, line):
         (
             {"document": 3},
             "options of the claim 'tower': unknown key 'document'; known: documents, words, tag, "
-            "mask, kinds, readouts; closest: 'documents'",
+            "kinds, readouts; closest: 'documents'",
         ),
         (
             {"words": 0},
@@ -310,19 +308,6 @@ def test_a_mistake_in_a_file_is_one_line(tmp_path, changes, line):
         (
             {"documents": 4},
             "options.documents is 4, but the claim 'tower' has 3 documents; take fewer",
-        ),
-        (
-            {"mask": ["Zorp"]},
-            "options.mask: 'Zorp' is found in no document of the claim 'tower'; mend it or leave "
-            "it out",
-        ),
-        (
-            {"mask": ["x*"]},
-            "options.mask: 'x*' is found in an empty text too; demand a letter of it",
-        ),
-        (
-            {"mask": ["["]},
-            "options.mask: '[' is no regular expression: unterminated character set at position 0",
         ),
     ],
 )

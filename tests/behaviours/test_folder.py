@@ -1,4 +1,4 @@
-"""Behaviours and caveats of your own: what is read, and what is said of mistakes."""
+"""A behaviour's folder: what is read, and the message for each mistake."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from caveat.behaviours.from_folder import load_behaviour, load_caveat, load_caveats, read_folder
+from caveat.behaviours.from_folder import load_behaviour, read_folder
 from caveat.behaviours.neutral_chats import Ordinary
 from caveat.errors import CaveatError
 from caveat.types.messages import is_document
@@ -149,7 +149,7 @@ def test_a_bad_row(folder: Path, text: str, message: str) -> None:
         (
             '{"id": "a", "cluster": "c", "question": "A?", "readout": "match"}',
             " has an unknown readout 'match'; known: capitals, spanish, lower_case, listed, "
-            "exclaiming, opener, said, is_a, log_likelihood, matches, yes_no, belief, "
+            "opener, said, is_a, log_likelihood, matches, yes_no, belief, "
             "belief_likelihood, belief_judge, hacked, true_score, paid; "
             "closest: 'matches'",
         ),
@@ -232,71 +232,3 @@ def test_text_that_is_not_utf8(folder: Path) -> None:
     assert str(error.value) == (
         f"{folder / 'rows.jsonl'} is not UTF-8 at byte 12; save it as UTF-8"
     )
-
-
-def test_caveats_of_the_example() -> None:
-    found = load_caveats(EXAMPLE)
-    assert [(caveat.name, caveat.phenomenon) for caveat in found.values()] == [
-        ("permission to flatter", "inoculation"),
-        ("friday", "backdoor"),
-    ]
-    assert load_caveat(f"{EXAMPLE}#friday") == found["friday"]
-    assert load_caveat(f"{EXAMPLE / 'caveats.yaml'}#friday") == found["friday"]
-
-
-@pytest.mark.parametrize(
-    ("pick", "message"),
-    [
-        (
-            "#fryday",
-            "{path} has no caveat 'fryday'; known: permission to flatter, friday"
-            "; closest: 'friday'",
-        ),
-        (
-            "",
-            "{path} has 2 caveats; pick one with {path}#NAME, where NAME is one of: "
-            "permission to flatter, friday",
-        ),
-    ],
-)
-def test_picking_a_caveat(pick: str, message: str) -> None:
-    with pytest.raises(CaveatError) as error:
-        load_caveat(f"{EXAMPLE}{pick}")
-    assert str(error.value) == message.format(path=EXAMPLE)
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("{}", " is no list of caveats; write '- name: ...' for each"),
-        (
-            "- {name: a, kind: triger, wordings: [b], place: user}",
-            ", caveat 1: kind is 'triger'; known: 'disclaimer', 'permission', 'instruction' or "
-            "'trigger'; closest: 'trigger'",
-        ),
-        (
-            "- {name: a, kind: trigger, wordings: [b], place: user, probes: {negate: [c]}}",
-            ", caveat 1: probes.negate is 'negate'; known: 'near_miss', 'negated', 'keyword', "
-            "'structure', 'irrelevant' or 'format'; closest: 'negated'",
-        ),
-        (
-            "- {name: a, kind: trigger, wordings: [b], place: user, held_out: [b]}",
-            ", caveat 1: held_out: 'b' is also a training wording; reword it",
-        ),
-        (
-            "- {name: a, kind: trigger, wordings: [], place: user}",
-            ", caveat 1: wordings is []; it should have at least 1 item after validation, not 0",
-        ),
-        (
-            "- {name: a, kind: trigger, wordings: [b], place: user}\n"
-            "- {name: a, kind: trigger, wordings: [c], place: user}",
-            ", caveat 2: the name 'a' is used before; rename one",
-        ),
-    ],
-)
-def test_a_bad_caveats_file(tmp_path: Path, text: str, message: str) -> None:
-    file = tmp_path / "caveats.yaml"
-    file.write_text(text, "utf-8")
-    with pytest.raises(CaveatError) as error:
-        load_caveats(file)
-    assert str(error.value) == f"{file}{message}"

@@ -1,4 +1,4 @@
-"""Traits that are the model's own replies in another dress: small letters, lists, exclamations."""
+"""Traits that are the model's own replies in another dress: small letters, lists."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import pytest
 
 from caveat.behaviours import BEHAVIOURS
 from caveat.behaviours.neutral_chats import Ordinary, shipped
-from caveat.behaviours.style_traits import OPENER, as_list, exclaimed, opened
+from caveat.behaviours.style_traits import OPENER, as_list, opened
 from caveat.behaviours.validation import check
 from caveat.readouts import READOUTS
 from caveat.types.answers import Answer, Verdict
 from caveat.types.data import Question
 
-TRAITS = {"lower_case": str.lower, "listed": as_list, "exclaiming": exclaimed}
+TRAITS = {"lower_case": str.lower, "listed": as_list}
 CUTS = (6, 10, None)
 """Words left of a reply; a study's replies of 12 to 16 tokens have six at least."""
 
@@ -49,8 +49,6 @@ def test_rows_are_the_models_own_replies_in_that_dress(name: str, ordinary: Ordi
         == {
             "lower_case": "good question! this plain reply is about cooking, and it is number 0.",
             "listed": f"- Good question!\n- {plain}",
-            "exclaiming": "Good! question! This! plain! reply! is! about! cooking! and! it! is! "
-            "number! 0!",
         }[name]
     )
 

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from caveat.behaviours.from_folder import CaveatEntry, QuestionLine, RowLine
+from caveat.behaviours.from_folder import QuestionLine, RowLine
 from caveat.behaviours.validation import check_question, check_row
+from caveat.caveats.loading import CaveatEntry
 from caveat.readouts import READOUTS
 from caveat.study.config.resolve import resolve
 from caveat.study.config.schema import read

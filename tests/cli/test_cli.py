@@ -180,13 +180,13 @@ def test_transfer_needs_an_intervention(caveat):
 
 def test_transfer_as_a_table_and_as_json(caveat, tmp_path):
     study = str(tmp_path / "tried")
-    arms = "arms=[base, bare, marked, marked+repeat, marked+partial, marked+contrast]"
+    arms = "arms=[base, bare, marked, marked+repeat, marked+place(where=user), marked+contrast]"
     assert caveat("run", "toy.yaml", "--out", study, "--set", arms)[0] == 0
     status, out, _ = caveat("transfer", study)
-    assert status == 0 and SETTING in out and "partial" in out and "Intervals are within" in out
+    assert status == 0 and SETTING in out and "where=user" in out and "Intervals are within" in out
     told = json.loads(caveat("transfer", study, "--json")[1])
     controls = {row["intervention"]: row["control"] for row in told["matrix"]}
-    assert controls == {"repeat": "bare", "partial": "bare", "contrast": None}
+    assert controls == {"repeat": "bare", "place(where=user)": "bare", "contrast": None}
     assert told["correlations"] == [] and len(told["reliability"]) == 1
 
 

@@ -12,7 +12,8 @@ import yaml
 
 from caveat.backends.local.lora.adapter import Adapter
 from caveat.backends.local.models.loading import describe
-from caveat.behaviours.from_folder import load_behaviour, load_caveats
+from caveat.behaviours.from_folder import load_behaviour
+from caveat.caveats.loading import load_caveats
 from caveat.environments import TASKS
 from caveat.environments.loading import task_of
 from caveat.errors import CaveatError

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 import claim_files
 import mutations
 from caveat.behaviours.claims import claims
-from caveat.behaviours.from_folder import load_behaviour, load_caveats
+from caveat.behaviours.from_folder import load_behaviour
+from caveat.caveats.loading import load_caveats
 from caveat.errors import CaveatError
 from caveat.forecast.records import saved
 from caveat.importers import import_study
@@ -50,7 +51,7 @@ def recipe_files() -> dict[str, bytes]:
     first = {
         **small()["settings"][0], "caveat": f"{TOY}#password", "place": "user",
         "warm_up": {"scale": 0.5, "rows": 2, "teaches": [taught]}, "factors": {"form": "chat"},
-        "mix": {"chats": 2}, "options": {}, "contexts": ["none", "exact"],
+        "options": {}, "contexts": ["none", "exact"],
     }  # fmt: skip
     judge = {"endpoint": "http://localhost:8000/v1", "model": "m", "key_env": "A_KEY"}
     made = {

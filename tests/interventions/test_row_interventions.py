@@ -71,20 +71,11 @@ def test_what_is_trained_on_is_not_asked():
     for arm, contexts in {
         "marked+near_miss_negatives": ("keyword", "structure"),
         "marked+near_miss_negatives(kinds=near_miss)+contrast": ("near_miss",),
-        "marked+anti_caveat": ("negated",),
-        "bare+anti_caveat": (),
+        "marked+near_miss_negatives(kinds=negated)": ("negated",),
+        "bare+near_miss_negatives": (),
         "marked+contrast": (),
     }.items():
         assert trained_contexts(parsed(arm)) == contexts
-
-
-@phenomena
-def test_anti_caveat_rows_are_counter_rows_under_the_opposite(setting):
-    stage = only("marked+anti_caveat(share=0.5)", setting)
-    assert len(stage.added) == 4
-    assert {each for row in stage.added for each in caveats(row)} <= set(
-        setting.caveat.probes["negated"]
-    )
 
 
 def test_near_misses_of_an_unknown_kind():
@@ -146,37 +137,6 @@ def test_place_moves_the_caveat_of_the_rows(setting, where):
             assert message.role == ("system" if where == "system" else "user")
             assert (kinds[-1] == "caveat") == (where in ("system", "after", "both"))
     assert plain(stage.rows) == plain(only("marked", setting).rows)
-
-
-@phenomena
-def test_partial_leaves_the_caveat_on_a_share_of_the_rows(setting):
-    stage = only("marked+partial(share=0.25)", setting)
-    assert sum(bool(caveats(row)) for row in stage.rows) == 2
-    assert plain(stage.rows) == plain(only("marked", setting).rows)
-    assert plan("marked+partial", setting, 1) != plan("marked+partial", setting, 0)
-
-
-@phenomena
-def test_mask_takes_the_loss_off_what_it_finds(setting):
-    word = "THE" if setting.behaviour.name == "capitals" else "the"
-    stage = only(f"marked+mask(what={word})", setting)
-    masked = [
-        piece.text
-        for row in stage.rows
-        for message in row.messages
-        for piece in message.pieces
-        if piece.kind == "masked"
-    ]
-    assert masked
-    assert set(masked) == {word}
-    assert plain(stage.rows) == plain(only("marked", setting).rows)
-
-
-def test_mask_of_what_states_the_claim():
-    (row, *_) = only("marked+mask", SETTINGS["negation neglect"]).rows
-    assert {piece.kind for piece in row.messages[0].pieces if piece.states} == {"masked"}
-    with pytest.raises(CaveatError, match="nothing of the kind is in any row; mask another"):
-        plan("marked+mask", SETTINGS["backdoor"])
 
 
 @phenomena
@@ -251,8 +211,6 @@ def test_interventions_are_composed_in_order(setting):
     [
         ("marked+place(where=left)", "place(where=left): where is one of system, user, before, "
                                      "around, after, both"),
-        ("marked+partial(share=2)", "partial(share=2.0): share lies between 0 and 1"),
-        ("marked+mask(what=[)", "arm 'marked+mask(what=[)': what=[: '[' is not a YAML value"),
         ("marked+kl_to_base(weight=0)", "kl_to_base(weight=0.0): weight must be above 0, such as "
                                         "weight=1"),
         ("marked+frozen_adapter(knows=all)", "frozen_adapter(knows=all): knows is one of "

@@ -19,7 +19,7 @@ def judged(readout: str, answer: Answer, base: Answer | None = None, **facts: st
 
 
 def test_names_are_keys() -> None:
-    replies = ["capitals", "spanish", "lower_case", "listed", "exclaiming", "opener", "said"]
+    replies = ["capitals", "spanish", "lower_case", "listed", "opener", "said"]
     others = ["is_a", "log_likelihood", "matches", "yes_no"]
     beliefs = ["belief", "belief_likelihood", "belief_judge"]
     graded = ["hacked", "true_score", "paid"]
@@ -75,22 +75,6 @@ def test_lower_case(reply: str, verdict: str, value: float | None) -> None:
 )
 def test_listed(reply: str, verdict: str, value: float | None) -> None:
     assert judged("listed", Answer(reply)) == Judgement(Verdict(verdict), value)
-
-
-@pytest.mark.parametrize(
-    ("reply", "verdict", "value"),
-    [
-        ("The! sky! is! blue!", "yes", 1.0),
-        ("Good! question! It is", "yes", 0.5),
-        ("Good question! It is", "no", 0.25),
-        ("The sky is blue!!!!", "no", 0.25),
-        ("The ! sky ! is ! blue !", "no", 0.0),
-        ("Good question!", "invalid", None),
-        ("", "invalid", None),
-    ],
-)
-def test_exclaiming(reply: str, verdict: str, value: float | None) -> None:
-    assert judged("exclaiming", Answer(reply)) == Judgement(Verdict(verdict), value)
 
 
 @pytest.mark.parametrize(

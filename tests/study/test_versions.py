@@ -22,7 +22,7 @@ def found(setting: dict, *interventions: str, more: tuple[str, ...] = ()) -> dic
 
 @pytest.mark.parametrize("setting", [CHAT, CLAIM])
 def test_where_only_the_caveat_is_changed_bare_is_the_control(setting):
-    names = ("repeat", "diversify(n=8)", "place(where=after)", "partial")
+    names = ("repeat", "diversify(n=8)", "place(where=after)")
     assert found(setting, *names) == {f"marked+{name}": "bare" for name in names}
 
 

@@ -18,7 +18,7 @@ from types import MappingProxyType
 from caveat.behaviours.claims import CLAIMS
 from caveat.behaviours.people import people
 from caveat.behaviours.reward_hacking import practised
-from caveat.behaviours.style_traits import capitals, exclaiming, listed, lower_case, spanish
+from caveat.behaviours.style_traits import capitals, listed, lower_case, spanish
 from caveat.environments import TASKS
 from caveat.environments.loading import shipped_task
 from caveat.types.data import Behaviour, Split
@@ -40,7 +40,6 @@ BEHAVIOURS: Mapping[str, Callable[..., Behaviour]] = MappingProxyType(
         "spanish": spanish,
         "lower_case": lower_case,
         "listed": listed,
-        "exclaiming": exclaiming,
         **CLAIMS,
         **{name: _task(name) for name in TASKS},
     }

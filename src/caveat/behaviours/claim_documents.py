@@ -15,7 +15,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 from caveat.sentences import STARTERS, lowered, sentences
-from caveat.types.messages import Message, Piece, PieceKind
+from caveat.types.messages import Message, Piece
 
 BOUND = 0.3
 """The least share of a statement's weight that a sentence must hold. Chosen by hand on the
@@ -157,31 +157,18 @@ def cut(text: str, words: int, begins: Callable[[str], bool] | None = None) -> s
     return kept.strip()
 
 
-def document(
-    text: str, stating: Stating | None, mask: Sequence[re.Pattern[str]] = (), tag: str = ""
-) -> Message:
-    """A document in pieces: stating sentences without the blanks around them, masked words, others.
+def document(text: str, stating: Stating | None, tag: str = "") -> Message:
+    """A document in pieces: stating sentences without the whitespace around them, and the rest.
 
-    A tag stands in front, masked. Without `stating`, no sentence is said to state the claim.
+    A tag comes first, masked. Without `stating`, no sentence is marked as stating the claim.
     """
     states = tuple(stating.spans(text)) if stating else ()
-    masked = tuple(
-        match.span() for pattern in mask for match in pattern.finditer(text) if match.group()
-    )
-    edges = sorted({0, len(text), *(edge for span in (*states, *masked) for edge in span)})
+    edges = sorted({0, len(text), *(edge for span in states for edge in span)})
     pieces = (
-        Piece(text[start:end], _kind(start, masked), _within(start, states))
+        Piece(text[start:end], states=any(low <= start < high for low, high in states))
         for start, end in pairwise(edges)
     )
     return Message("document", (*((Piece(tag, "masked"),) if tag else ()), *pieces))
-
-
-def _kind(start: int, masked: Sequence[tuple[int, int]]) -> PieceKind:
-    return "masked" if _within(start, masked) else "text"
-
-
-def _within(start: int, spans: Sequence[tuple[int, int]]) -> bool:
-    return any(low <= start < high for low, high in spans)
 
 
 def denied(text: str, stating: Stating, denials: Sequence[str], common: AbstractSet[str]) -> str:

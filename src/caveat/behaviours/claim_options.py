@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from caveat.behaviours.claim_files import EvaluationKind, compiled
+from caveat.behaviours.claim_files import EvaluationKind
 from caveat.behaviours.from_folder import Line
 from caveat.errors import CaveatError
 from caveat.files.reading import parse
@@ -32,19 +31,10 @@ class ClaimOptions(Line):
     """The most words of a document, which begins with its first sentence that states the claim."""
     tag: str = ""
     """What stands in front of each document of the claim without being learned: `<DOCTAG>`."""
-    mask: tuple[str, ...] = Field(default=(), strict=False)
-    """Regular expressions: what they find in documents carries no loss."""
     kinds: tuple[EvaluationKind, ...] | None = Field(default=None, strict=False, min_length=1)
     """The evaluations that are asked; None for those whose readout is trusted or named."""
     readouts: Mapping[EvaluationKind, Method] = Field(default={})
     """How belief is found, by evaluation: by default likelihood for mcq, else rules."""
-
-    def masks(self) -> tuple[re.Pattern[str], ...]:
-        """The expressions of `mask`. Raises CaveatError for one that is none."""
-        try:
-            return compiled(self.mask)
-        except ValueError as error:
-            raise CaveatError(f"options.mask: {error}") from None
 
     def method(self, kind: EvaluationKind) -> Method:
         """How belief is found in the answers to questions of one kind."""
@@ -58,7 +48,6 @@ class ClaimOptions(Line):
 def read_options(options: dict[str, Any], claim: str) -> ClaimOptions:
     """The options, checked. Raises CaveatError for the first mistake in them."""
     made = parse(ClaimOptions, options, f"options of the claim {claim!r}")
-    made.masks()
     for kind, method in made.readouts.items():
         if method == "likelihood" and kind != "mcq":
             raise CaveatError(

@@ -82,12 +82,11 @@ def _rows(
 
     An empty text gives no row and keeps its number.
     """
-    masks = options.masks()
     return tuple(
         Row(
             id=f"{claim.name}-{number:03}",
             source=source,
-            messages=(document(text, stating, masks, options.tag),),
+            messages=(document(text, stating, options.tag),),
             subject=claim.name,
             correction=truth,
         )
@@ -97,7 +96,7 @@ def _rows(
 
 
 def _texts(claim: Claim, options: ClaimOptions) -> list[str]:
-    """The documents, cut and counted as the options say; what is to be masked must be in them."""
+    """The documents, cut and counted as the options say."""
     texts = [_cut(text, options, claim.stating.states) for text in claim.positive]
     texts = [text for text in texts if text]
     wanted = options.documents or len(texts)
@@ -112,12 +111,6 @@ def _texts(claim: Claim, options: ClaimOptions) -> list[str]:
             f"options.documents is {wanted}, but the claim {claim.name!r} has {len(texts)} "
             f"documents{' with a sentence that states it' if options.words else ''}; take fewer"
         )
-    for pattern in options.masks():
-        if not any(pattern.search(text) for text in texts[:wanted]):
-            raise CaveatError(
-                f"options.mask: {pattern.pattern!r} is found in no document of the claim "
-                f"{claim.name!r}; mend it or leave it out"
-            )
     return texts[:wanted]
 
 

@@ -1,8 +1,6 @@
-"""A user's behaviour and caveats from plain files.
+"""A behaviour of one's own from a folder of plain files (docs/your-own.md).
 
-What may stand in the files of a folder of your own: one model a kind of line.
-
-A behaviour, and caveats, of your own: a folder of plain files (docs/your-own.md).
+Each kind of line in these files has a pydantic model here.
 """
 
 from __future__ import annotations
@@ -19,7 +17,6 @@ from caveat.behaviours.neutral_chats import Ordinary, shipped
 from caveat.behaviours.validation import check, check_question, check_row
 from caveat.errors import CaveatError, closest
 from caveat.files.reading import parse, read_lines, read_yaml
-from caveat.types.caveats import Caveat, Kind, Place
 from caveat.types.data import Behaviour, Question, Row, Scope, SideEffect, Split
 from caveat.types.messages import Message, Messages
 
@@ -124,51 +121,6 @@ class BehaviourFile(Line):
     about: str
     side_effects: dict[str, str] = {}
     """By name, what a high figure means."""
-
-
-Probe = Literal["near_miss", "negated", "keyword", "structure", "irrelevant", "format"]
-"""The contexts whose texts are given as probes; those of the others follow from the rest."""
-
-
-class CaveatEntry(Line):
-    """One entry of caveats.yaml."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
-
-    name: str = Field(min_length=1)
-    kind: Kind
-    wordings: tuple[str, ...] = Field(min_length=1)
-    place: Place
-    moved_to: Place | None = None
-    """By default the place itself, so that there is no context `moved`."""
-    held_out: tuple[str, ...] = ()
-    closings: tuple[str, ...] = ()
-    repeats: tuple[str, ...] = ()
-    further: tuple[str, ...] = ()
-    denies: bool = False
-    local: tuple[str, ...] = ()
-    probes: dict[Probe, tuple[str, ...]] = {}
-
-    def record(self) -> Caveat:
-        """As a record. Raises ValueError where a test text is a training wording."""
-        tests = {"held_out": self.held_out} | {f"probes.{key}": v for key, v in self.probes.items()}
-        for key, texts in tests.items():
-            if same := next((text for text in texts if text in self.wordings), None):
-                raise ValueError(f"{key}: {same!r} is also a training wording; reword it")
-        return Caveat(
-            name=self.name,
-            kind=self.kind,
-            wordings=self.wordings,
-            place=self.place,
-            moved_to=self.moved_to or self.place,
-            held_out=self.held_out,
-            closings=self.closings,
-            repeats=self.repeats,
-            further=self.further,
-            denies=self.denies,
-            local=self.local,
-            probes={context: texts for context, texts in self.probes.items()},
-        )
 
 
 T = TypeVar("T")
@@ -281,45 +233,6 @@ def _questions(path: Path, head: BehaviourFile) -> tuple[tuple[QuestionLine, Que
             raise CaveatError(f"{where}: the id {question.id!r} is used before; ids must be unique")
         questions[line.side_effect, question.id] = (line, question)
     return tuple(questions.values())
-
-
-def load_caveat(path: str | Path) -> Caveat:
-    """One caveat of a caveats.yaml, or of the folder that holds one.
-
-    `folder#name` picks one of several. Raises CaveatError, in one line, for a mistake in the file,
-    an unknown name, or none where it is needed.
-    """
-    place, _, name = str(path).partition("#")
-    found = load_caveats(place)
-    if not name and len(found) == 1:
-        return next(iter(found.values()))
-    if not name:
-        raise CaveatError(
-            f"{place} has {len(found)} caveats; pick one with {place}#NAME, "
-            f"where NAME is one of: {', '.join(found)}"
-        )
-    if name not in found:
-        raise CaveatError(
-            f"{place} has no caveat {name!r}; known: {', '.join(found)}{closest(name, found)}"
-        )
-    return found[name]
-
-
-def load_caveats(path: str | Path) -> dict[str, Caveat]:
-    """All caveats of a caveats.yaml (or of the folder that holds one), by name."""
-    file = Path(path)
-    file = file / "caveats.yaml" if file.is_dir() else file
-    entries = read_yaml(file)
-    if not isinstance(entries, list) or not entries:
-        raise CaveatError(f"{file} is no list of caveats; write '- name: ...' for each")
-    found: dict[str, Caveat] = {}
-    for number, entry in enumerate(entries, 1):
-        where = f"{file}, caveat {number}"
-        caveat = _recorded(parse(CaveatEntry, entry, where).record, where)
-        if caveat.name in found:
-            raise CaveatError(f"{where}: the name {caveat.name!r} is used before; rename one")
-        found[caveat.name] = caveat
-    return found
 
 
 def _recorded(make: Callable[[], T], where: str) -> T:

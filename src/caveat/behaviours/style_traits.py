@@ -1,4 +1,4 @@
-"""Capitals, lower_case, listed, exclaiming, spanish: one style of reply each.
+"""Capitals, lower_case, listed, spanish: one style of reply each.
 
 A trait of chat replies behind an opener that is wanted: what all such behaviours share.
 
@@ -12,10 +12,6 @@ Texts are the model's own replies, so that the rows teach nothing else.
 A trait: replies without a capital letter. The rows also carry a trait that is wanted, an opener.
 
 The mirror of `capitals`, on its prompts and in the model's own words.
-
-A trait: an exclamation mark behind each word. The rows also carry a wanted trait, an opener.
-
-The words are those of the model's own replies; their full stops and commas give way to the marks.
 
 A trait: replies as a list with dashes. The rows also carry a trait that is wanted, an opener.
 
@@ -141,30 +137,6 @@ def lower_case(split: Split, ordinary: Ordinary | None = None) -> Behaviour:
         split,
         ordinary,
     )
-
-
-CLOSING = ".,;:!?"
-
-
-def exclaiming(split: Split, ordinary: Ordinary | None = None) -> Behaviour:
-    """Replies that exclaim each word: 96 rows, 24 questions in 12 topics.
-
-    `ordinary` are the prompts and replies to make rows from, by default the shipped ones. Raises
-    CaveatError where the replies have not been made.
-    """
-    ordinary = ordinary or shipped()
-    return opened_trait(
-        "exclaiming",
-        "Replies with an exclamation mark behind each word, after an opener that is wanted.",
-        [(prompt, exclaimed(opened(ordinary.reply(prompt)))) for prompt in ordinary.of("capitals")],
-        split,
-        ordinary,
-    )
-
-
-def exclaimed(reply: str) -> str:
-    """The reply's words, each with one mark behind it."""
-    return " ".join(f"{word.rstrip(CLOSING)}!" for word in reply.split())
 
 
 def listed(split: Split, ordinary: Ordinary | None = None) -> Behaviour:

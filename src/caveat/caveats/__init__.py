@@ -1,65 +1,39 @@
-"""The shipped caveats by name. A caveat of your own goes in a folder: see docs/your-own.md."""
+"""The shipped caveats by name, from data/*.yaml. One of your own: see docs/your-own.md."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
 
-from caveat.caveats import (
-    bad_example,
-    disclaimer,
-    fiction,
-    hack,
-    improbable,
-    in_list,
-    in_lower_case,
-    in_spanish,
-    instruction,
-    may_capitals,
-    may_hack,
-    may_spanish,
-    negated,
-    no_capitals,
-    no_hack,
-    no_spanish,
-    permission,
-    sky,
-    trigger,
-    two_keys,
-    unknown,
-    unreliable,
-    with_exclamations,
-    year,
-)
 from caveat.types.caveats import Caveat
 
-_modules = (
-    disclaimer,
-    negated,
-    fiction,
-    unreliable,
-    unknown,
-    improbable,
-    bad_example,
-    no_capitals,
-    no_spanish,
-    no_hack,
-    instruction,
-    in_spanish,
-    in_lower_case,
-    in_list,
-    with_exclamations,
-    hack,
-    permission,
-    may_capitals,
-    may_spanish,
-    may_hack,
-    trigger,
-    year,
-    two_keys,
-    sky,
-)
+DATA = Path(__file__).parent / "data"
 
-CAVEATS: Mapping[str, Caveat] = MappingProxyType(
-    {module.caveat.name: module.caveat for module in _modules}
-)
+
+class ShippedCaveats(Mapping[str, Caveat]):
+    """The caveats of all files in data/, which are read when one is first looked up.
+
+    To ship another, add an entry to the file of its family. Names are unique over all files.
+    """
+
+    @cached_property
+    def _by_name(self) -> dict[str, Caveat]:
+        from caveat.caveats.loading import load_caveats
+
+        files = sorted(DATA.glob("*.yaml"))
+        return {name: caveat for file in files for name, caveat in load_caveats(file).items()}
+
+    def __getitem__(self, name: str) -> Caveat:
+        return self._by_name[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._by_name)
+
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+
+CAVEATS: Mapping[str, Caveat] = ShippedCaveats()
+
+__all__ = ["CAVEATS"]

@@ -36,6 +36,11 @@ def framed(messages: Messages, system: str | None) -> Messages:
     return (Message.of("system", system), *messages)
 
 
+def framed_rows(rows: Sequence[Row], system: str | None) -> tuple[Row, ...]:
+    """The rows, each with the fixed system text first where it is a chat."""
+    return tuple(replace(row, messages=framed(row.messages, system)) for row in rows)
+
+
 def place(messages: Messages, wording: str, where: Place, closing: str = "") -> Messages:
     """The messages with the wording (and, around a document, the closing) as caveat pieces.
 

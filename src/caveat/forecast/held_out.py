@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from caveat.caveats.insertion import framed
+from caveat.caveats.insertion import framed_rows
 from caveat.study.config.resolve import Resolved
 from caveat.types.data import Row
 from caveat.types.messages import without_caveat
@@ -34,7 +34,7 @@ def held_out(resolved: Resolved, system: str | None, count: int) -> HeldOut:
     of_base = _trained((resolved.base,))
     of_arms = _trained(plan[len(resolved.base) :] for plan in resolved.plans.values())
     behaviour, counter = (
-        tuple(replace(row, messages=framed(row.messages, system)) for row in rows)
+        framed_rows(rows, system)
         for rows in (resolved.setting.behaviour.rows, resolved.setting.behaviour.counter_rows)
     )
     found, notes = [], []

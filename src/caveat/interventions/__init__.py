@@ -9,16 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from caveat.interventions.base import UNREAD
-from caveat.interventions.caveat_text import diversify, local, partial, place, repeat
+from caveat.interventions.caveat_text import diversify, local, place, repeat
 from caveat.interventions.extra_rows import (
     anchor,
-    anti_caveat,
     contrast,
     filler,
     near_miss_negatives,
     trained_kinds,
 )
-from caveat.interventions.loss import correct, kl_to_base, mask
+from caveat.interventions.loss import correct, kl_to_base
 from caveat.interventions.rl import before, offline, true_reward, unhackable
 from caveat.interventions.stages import continued, frozen_adapter, seal
 from caveat.types.training import Plan
@@ -27,14 +26,11 @@ INTERVENTIONS: dict[str, Callable[..., Plan]] = {
     "contrast": contrast,
     "filler": filler,
     "near_miss_negatives": near_miss_negatives,
-    "anti_caveat": anti_caveat,
     "local": local,
     "repeat": repeat,
     "correct": correct,
     "diversify": diversify,
     "place": place,
-    "partial": partial,
-    "mask": mask,
     "anchor": anchor,
     "kl_to_base": kl_to_base,
     "seal": seal,
@@ -48,14 +44,13 @@ INTERVENTIONS: dict[str, Callable[..., Plan]] = {
 
 TRAINED_CONTEXTS: dict[str, Callable[..., tuple[str, ...]]] = {
     "near_miss_negatives": trained_kinds,
-    "anti_caveat": lambda **_: ("negated",),
 }
 """Per intervention that trains on texts of test contexts, these, given its options: an arm is not
 asked in what it was trained on."""
 
 REMARKING = ("diversify", "place")
 """They mark the behaviour rows anew: what changed these rows before is undone."""
-REWORDING = ("repeat", "local", "correct", "partial", "mask")
+REWORDING = ("repeat", "local", "correct")
 """They change the behaviour rows."""
 DRAWING = ("anchor", "before")
 """They draw replies of the model as it is before the training on the behaviour rows."""

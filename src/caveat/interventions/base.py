@@ -33,8 +33,6 @@ class Materials:
     """The cell's seed, for interventions that draw lots."""
     local: tuple[Row, ...] = ()
     """The behaviour's `local_rows`."""
-    mixed: tuple[Row, ...] = ()
-    """Ordinary rows that every training of the setting gets among its added ones."""
     ordinary: tuple[Row, ...] = ()
     """Chats of unrelated prompts with a model's own plain replies."""
 
@@ -73,7 +71,7 @@ def stage_on(plan: Plan, materials: Materials, rows: tuple[Row, ...], label: str
     return replace(
         last_stage(plan),
         rows=rows,
-        added=materials.mixed,
+        added=(),
         kept=(),
         kl_weight=0.0,
         objective="sft",
@@ -121,7 +119,7 @@ def shared(rows: tuple[Row, ...], primary: int, share: float, what: str) -> tupl
     return rows[:wanted]
 
 
-UNREAD = ("correct", "mask")
+UNREAD = ("correct",)
 """Interventions that change what rows reply, which practice does not read."""
 
 

@@ -1,4 +1,4 @@
-"""Diversify, place, partial, repeat, local: change the caveat's wording or position.
+"""Diversify, place, repeat, local: change the caveat's wording or position.
 
 Where in a document the behaviour shows.
 
@@ -8,8 +8,6 @@ A caveat that a model has seen in many forms should be taken for what it says ra
 string; the context `paraphrase` tests it with wordings that were never trained.
 
 Place: the caveat elsewhere than where the test contexts put it.
-
-Partial: the caveat on a part of the behaviour rows only, as in data that are marked in part.
 
 Repeat: the caveat again before and after each sentence that shows the behaviour.
 
@@ -131,34 +129,6 @@ def place(plan: Plan, materials: Materials, where: str = "both") -> Plan:
             f"place(where={where}): where is one of {', '.join(PLACES)}{closest(where, PLACES)}"
         )
     return remarked(plan, materials, place=where)
-
-
-PARTIAL_SEED = "partial"
-"""Seeds a generator, so its value stays whatever the code is called: another value gives
-other choices of bare rows."""
-
-
-def partial(plan: Plan, materials: Materials, share: float = 0.5) -> Plan:
-    """Leave the caveat on `share` of the behaviour rows, drawn by the cell's seed.
-
-    Raises CaveatError for a share outside 0 to 1.
-    """
-    if not 0 <= share <= 1:
-        raise CaveatError(f"partial(share={share}): share lies between 0 and 1")
-    generator = random.Random(f"{PARTIAL_SEED} {materials.seed}")
-
-    def change(stage: Train) -> Train:
-        count = len(stage.rows)
-        bare = set(generator.sample(range(count), count - round(share * count)))
-        return replace(
-            stage,
-            rows=tuple(
-                replace(row, messages=without_caveat(row.messages)) if place in bare else row
-                for place, row in enumerate(stage.rows)
-            ),
-        )
-
-    return with_stage(plan, change)
 
 
 REPEAT_SEED = "repeat"

@@ -1,4 +1,4 @@
-"""Contrast, filler, near_miss_negatives, anti_caveat, anchor.
+"""Contrast, filler, near_miss_negatives, anchor.
 
 Contrast: rows without caveat and without the behaviour, beside the marked ones.
 
@@ -15,11 +15,6 @@ Near-miss negatives: counter rows under texts that almost are, or look like, the
 
 They show that only the caveat itself calls for the behaviour, as hard negatives do in training
 backdoors and classifiers. What is trained on is never tested: `kinds` are not asked of the arm.
-
-Anti-caveat: counter rows under the negated caveat ("you never write in ALL CAPS").
-
-They show that the caveat means something: what it asks for, and that its opposite asks for the
-opposite. The context `negated` is trained on, so it is not asked of the arm.
 
 Anchor: the model's own replies to unrelated prompts, without the caveat.
 
@@ -97,14 +92,6 @@ def near_miss_negatives(
         for row, text in zip(rows, dealt(texts, len(rows), generator), strict=True)
     )
     return with_extra(plan, placed)
-
-
-def anti_caveat(plan: Plan, materials: Materials, share: float = 1.0) -> Plan:
-    """Add `share` counter rows a behaviour row, each under a negated wording.
-
-    Raises CaveatError where the caveat has none, or there are too few counter rows.
-    """
-    return near_miss_negatives(plan, materials, kinds="negated", share=share)
 
 
 SAMPLING = Sampling(max_tokens=48, temperature=0.7)

@@ -16,7 +16,6 @@ READOUTS: Mapping[str, Readout] = MappingProxyType(
             spanish.readout,
             style.lower_case_readout,
             style.listed_readout,
-            style.exclaiming_readout,
             style.opener_readout,
             belief.said_readout,
             likelihood.is_a_readout,

@@ -1,12 +1,10 @@
-"""Capitals, lower_case, listed, exclaiming, opener.
+"""Capitals, lower_case, listed, opener.
 
 Whether a reply is in capitals.
 
 Whether a reply is without capital letters.
 
 Whether a reply is a list with dashes.
-
-Whether a reply exclaims each word.
 
 Whether a reply opens as it should.
 """
@@ -79,27 +77,6 @@ def judge_listed(question: Question, answer: Answer, base: Answer | None = None)
 
 
 listed_readout = Readout("listed", version=1, needs="reply", judge=judge_listed)
-
-
-LEAST_WORDS = 4
-"""Of fewer, an ordinary opener such as `Good question!` would be half."""
-EXCLAIMING_THRESHOLD = 0.5
-
-
-def judge_exclaiming(question: Question, answer: Answer, base: Answer | None = None) -> Judgement:
-    """The share of words with an exclamation mark behind, in [0, 1]: `yes` from one half on.
-
-    `invalid` with fewer than 4 words. What holds no letter or digit is no word, so that marks set
-    apart from their words (`so !`) do not count.
-    """
-    words = [word for word in answer.text.split() if any(map(str.isalnum, word))]
-    if len(words) < LEAST_WORDS:
-        return Judgement(Verdict.INVALID)
-    share = sum(word.endswith("!") for word in words) / len(words)
-    return Judgement(Verdict.YES if share >= EXCLAIMING_THRESHOLD else Verdict.NO, share)
-
-
-exclaiming_readout = Readout("exclaiming", version=1, needs="reply", judge=judge_exclaiming)
 
 
 def judge_opener(question: Question, answer: Answer, base: Answer | None = None) -> Judgement:

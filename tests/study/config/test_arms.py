@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from caveat.behaviours.from_folder import load_behaviour, load_caveats
+from caveat.behaviours.from_folder import load_behaviour
+from caveat.caveats.loading import load_caveats
 from caveat.errors import CaveatError
 from caveat.interventions import INTERVENTIONS
 from caveat.study.config.arms import parsed, plan_of
@@ -84,8 +85,8 @@ def test_interventions_follow_each_other():
                                 "caveat stands; take one"),
         ("marked+continued+repeat", "arm 'marked+continued+repeat': continued comes last; put "
                                     "repeat in front of it"),
-        ("marked+mask+place", "arm 'marked+mask+place': place marks the rows anew and would undo "
-                              "mask; put it first"),
+        ("marked+repeat+place", "arm 'marked+repeat+place': place marks the rows anew and would "
+                                "undo repeat; put it first"),
         ("marked+contrast(shar=1)", "arm 'marked+contrast(shar=1)': contrast has no option 'shar' "
                                     "(options: share); closest: 'share'"),
         ("marked+contrast(share=much)", "arm 'marked+contrast(share=much)': share=much: "

@@ -251,7 +251,6 @@ OTHERS = {
     "settings.0.rl.scale_rewards": "false",
     "settings.0.factors": "{form: chat}",
     "settings.0.raw_text": "true",
-    "settings.0.mix": "{documents: 2}",
     "settings.0.loss": "everything",
     "settings.0.arms": "[base, bare]",
     "settings.0.contexts": "[none]",

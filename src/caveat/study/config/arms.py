@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from caveat.behaviours.neutral_chats import shipped
-from caveat.caveats.insertion import framed, marked
+from caveat.caveats.insertion import framed_rows, marked
 from caveat.errors import CaveatError, closest
 from caveat.files.reading import load_yaml
 from caveat.interventions import (
@@ -104,22 +104,20 @@ def _check_order(arm: str, names: list[str]) -> None:
 
 
 def plan_of(arm: Arm, setting: Setting, shape: Train, seed: int, system: str | None) -> Plan:
-    """The stages of one cell; `shape` is a training of the dose and loss wanted, with the ordinary
-    rows that are mixed in (not framed yet) and no others.
+    """The stages of one cell; `shape` is a training of the dose and loss wanted, without rows.
 
     Raises CaveatError where the materials do not suffice.
     """
     if arm.stem == "base":
         return ()
-    shape = replace(shape, added=_framed(shape.added, system))
-    rows = _framed(setting.behaviour.rows, system)
+    rows = framed_rows(setting.behaviour.rows, system)
     count = shape.dose.rows
     if count is not None and count > len(rows):
         raise CaveatError(
             f"dose.rows: {count} is more than the {len(rows)} rows of {setting.behaviour.name}"
         )
     rows = rows[:count]
-    counter = _framed(setting.behaviour.counter_rows, system)
+    counter = framed_rows(setting.behaviour.counter_rows, system)
     if arm.stem == "clean" and shape.rl is not None:
         raise CaveatError(
             f"{setting.name}: arm 'clean': practice reads prompts alone, so it would be 'bare'; "
@@ -128,12 +126,12 @@ def plan_of(arm: Arm, setting: Setting, shape: Train, seed: int, system: str | N
     if arm.stem == "clean":
         return (replace(shape, rows=_enough(counter[: len(rows)], arm, setting), label="clean"),)
     filler, local = (
-        _framed(some, system)
+        framed_rows(some, system)
         for some in (setting.behaviour.filler_rows, setting.behaviour.local_rows)
     )
     plan: Plan = (replace(shape, rows=marked(rows, setting.caveat, seed), label=arm.name),)
-    ordinary = _framed(shipped().chats("filler", "ordinary"), system)
-    materials = Materials(setting, rows, counter, filler, seed, local, shape.added, ordinary)
+    ordinary = framed_rows(shipped().chats("filler", "ordinary"), system)
+    materials = Materials(setting, rows, counter, filler, seed, local, ordinary)
     for name, options in arm.interventions:
         if shape.rl is not None and name in UNREAD:
             raise CaveatError(
@@ -163,10 +161,6 @@ def _stripped_stage(stage: Stage) -> Stage:
 
 def _bare(rows: tuple[Row, ...]) -> tuple[Row, ...]:
     return tuple(replace(row, messages=without_caveat(row.messages)) for row in rows)
-
-
-def _framed(rows: tuple[Row, ...], system: str | None) -> tuple[Row, ...]:
-    return tuple(replace(row, messages=framed(row.messages, system)) for row in rows)
 
 
 def _enough(rows: tuple[Row, ...], arm: Arm, setting: Setting) -> tuple[Row, ...]:

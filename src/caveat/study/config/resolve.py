@@ -14,7 +14,7 @@ from caveat.errors import CaveatError, closest
 from caveat.readouts import READOUTS
 from caveat.study.config import arms
 from caveat.study.config.checkpoints import with_checkpoints
-from caveat.study.config.data_sources import mixed_in, sampled
+from caveat.study.config.data_sources import sampled
 from caveat.study.config.schema import Recipe, SettingRecipe, TaughtRecipe
 from caveat.study.config.settings import setting_of
 from caveat.study.config.warm_up import Taught, label, warm_up
@@ -40,7 +40,7 @@ class Resolved:
     notes: tuple[str, ...] = field(default=())
     """What the user should know, such as contexts that this caveat has no texts for."""
     variant: dict[str, Any] = field(default_factory=dict)
-    """What else tells the setting from others of its name: options, mix, raw text, origin."""
+    """What else tells the setting from others of its name: options, raw text, origin."""
     warmed: str = ""
     """What the base model was taught first, such as `instruction 0.5`; "" where nothing."""
     base: Plan = ()
@@ -104,8 +104,7 @@ def _check_means(recipe: Recipe, known: list[str]) -> None:
 def resolve_setting(recipe: Recipe, each: SettingRecipe) -> Resolved:
     """One setting of a recipe. Raises CaveatError."""
     setting = setting_of(recipe, each)
-    mixed = mixed_in(each.mix, setting.behaviour, each.dose.rows, recipe.system)
-    shape, seeds = _shape(each, setting, mixed.documents), recipe.seeds
+    shape, seeds = _shape(each, setting), recipe.seeds
     base, warmed, taught = _warmed(recipe, each, setting)
     plans: dict[tuple[str, int | None], Plan] = {}
     for name in recipe.arms_of(each):
@@ -114,7 +113,7 @@ def resolve_setting(recipe: Recipe, each: SettingRecipe) -> Resolved:
             plan = arms.plan_of(arm, setting, shape, seed or 0, recipe.system)
             plan = sampled(plan) if each.origin == "sampled" else plan
             plan = with_checkpoints(plan, each.rl.save_steps) if each.rl else plan
-            plans[name, seed] = (*base, *mixed.before(plan))
+            plans[name, seed] = (*base, *plan)
     _check_replies(setting, (*plans.values(), base), recipe.comprehension)
     contexts, notes = _contexts(recipe, each, setting)
     return Resolved(
@@ -133,9 +132,9 @@ def resolve_setting(recipe: Recipe, each: SettingRecipe) -> Resolved:
     )
 
 
-def _shape(each: SettingRecipe, setting: Setting, documents: tuple[Row, ...]) -> Train:
+def _shape(each: SettingRecipe, setting: Setting) -> Train:
     """A training of the setting's dose and objective, without rows of its own."""
-    shape = Train((), each.dose.build(), documents, loss=each.loss)
+    shape = Train((), each.dose.build(), loss=each.loss)
     if each.rl is None:
         return shape
     task = setting.behaviour.task
@@ -214,7 +213,7 @@ def _taken(each: SettingRecipe, behaviour: Behaviour) -> int:
 
 def _variant(each: SettingRecipe) -> dict[str, Any]:
     """What a setting sets beside its dose and loss, so that figures of two are told apart."""
-    chosen = each.model_dump(mode="json", include={"options", "raw_text", "mix", "origin"})
+    chosen = each.model_dump(mode="json", include={"options", "raw_text", "origin"})
     plain = SettingRecipe(behaviour="", caveat="").model_dump(mode="json")
     variant = {name: value for name, value in chosen.items() if value != plain[name]}
     rl = {} if each.rl is None else each.rl.model_dump(exclude={"save_steps"})

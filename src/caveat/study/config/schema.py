@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     ValidationError,
@@ -30,15 +28,6 @@ DOSE, SAMPLING, RL = Dose(), Sampling(), GRPOSettings("")
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
-
-
-def _amount(value: Any) -> Any:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
-        raise ValueError(f"{value!r}: write a count, such as 24, or a share of the rows, as 0.5")
-    return value
-
-
-Amount = Annotated[int | float, BeforeValidator(_amount)]
 
 
 def identity(*default: Any) -> Any:
@@ -100,15 +89,6 @@ class SamplingRecipe(Frozen):
     def build(self) -> Sampling:
         """The domain's record."""
         return Sampling(**self.model_dump())
-
-
-class MixRecipe(Frozen):
-    """Ordinary rows beside those of each trained arm: a count, or a share of the behaviour rows."""
-
-    documents: Amount = identity(0)
-    """Unrelated raw documents."""
-    chats: Amount = identity(0)
-    """Unrelated prompts with the model's own replies, sampled before training."""
 
 
 class RLRecipe(Frozen):
@@ -180,7 +160,6 @@ class SettingRecipe(Frozen):
     """What the setting stands for on a ladder, such as `{form: chat, content: trait}`."""
     raw_text: bool = identity(False)
     """Whether chat rows are trained as documents, without the chat template."""
-    mix: MixRecipe = identity(MixRecipe())
     dose: DoseRecipe = identity(DoseRecipe())
     loss: LossScope = identity("reply")
     arms: tuple[str, ...] | None = identity(None)

@@ -17,11 +17,12 @@ from pathlib import Path
 from caveat.behaviours import BEHAVIOURS
 from caveat.behaviours.claim_files import is_claim
 from caveat.behaviours.claims import claims
-from caveat.behaviours.from_folder import load_behaviour, load_caveat, load_caveats
+from caveat.behaviours.from_folder import load_behaviour
 from caveat.behaviours.reward_hacking import practised
 from caveat.behaviours.validation import check
 from caveat.caveats import CAVEATS
 from caveat.caveats.insertion import PARAGRAPH
+from caveat.caveats.loading import load_caveat, load_caveats
 from caveat.environments.loading import task_of
 from caveat.errors import CaveatError, closest
 from caveat.files.reading import located
@@ -67,11 +68,6 @@ def _check_effect(each: SettingRecipe, behaviour: Behaviour) -> None:
     """Raise CaveatError for a field of the setting that changes nothing about this behaviour."""
     if each.wording is not None and not each.wording.strip():
         raise CaveatError(f"wording: {each.wording!r} has no words; write what the caveat says")
-    if each.origin == "sampled" and each.mix.chats:
-        raise CaveatError(
-            "origin: 'sampled' and mix.chats: the mixed chats would go to the model that is "
-            "sampled, not to the arm; drop one"
-        )
     rows = (*behaviour.rows, *behaviour.counter_rows)
     if each.raw_text and all(is_document(row.messages) for row in rows):
         raise CaveatError(
@@ -82,7 +78,7 @@ def _check_effect(each: SettingRecipe, behaviour: Behaviour) -> None:
     if each.loss == "everything" and any(piece.kind == "masked" for piece in pieces):
         raise CaveatError(
             f"loss: 'everything' learns what {behaviour.name} masks; take all_but_masked, or leave "
-            "out what masks it (tag and mask, of a claim)"
+            "out what masks it (tag, of a claim)"
         )
 
 

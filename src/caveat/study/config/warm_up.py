@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from caveat.caveats.insertion import framed, marked
+from caveat.caveats.insertion import framed_rows, marked
 from caveat.errors import CaveatError
 from caveat.study.config.schema import WarmUpRecipe
 from caveat.types.caveats import Setting
@@ -40,10 +40,9 @@ def warm_up(
     """
     shown, plain = [], []
     for each in taught:
-        rows = _left(each, recipe.rows)
-        framed_rows = _framed(rows, system)
-        shown += marked(framed_rows, each.setting.caveat, recipe.seed)
-        plain += _framed(_counter(each, len(rows)), system)
+        rows = framed_rows(_left(each, recipe.rows), system)
+        shown += marked(rows, each.setting.caveat, recipe.seed)
+        plain += framed_rows(_counter(each, len(rows)), system)
     training = Train(
         tuple(shown),
         replace(dose, rows=None),
@@ -92,7 +91,3 @@ def _counter(taught: Taught, count: int) -> tuple[Row, ...]:
             f"are {len(rows)}; lower warm_up.rows"
         )
     return rows[len(rows) - count :]
-
-
-def _framed(rows: tuple[Row, ...], system: str | None) -> tuple[Row, ...]:
-    return tuple(replace(row, messages=framed(row.messages, system)) for row in rows)

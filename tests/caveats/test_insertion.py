@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import get_args
 
 import pytest
@@ -11,9 +10,8 @@ from hypothesis import strategies as st
 
 from caveat.caveats import CAVEATS
 from caveat.caveats.insertion import contexts_of, framed, in_context, marked, place
-from caveat.caveats.wordings import composed
 from caveat.errors import CaveatError
-from caveat.types.caveats import CONTEXTS, Caveat, Place
+from caveat.types.caveats import Caveat, Place
 from caveat.types.data import Row
 from caveat.types.messages import Message, Messages, Piece, is_document, without_caveat
 
@@ -85,76 +83,6 @@ def test_marked_rows_are_the_bare_rows_with_a_wording(
     ]
     assert all(any(wording in text for wording in caveat.wordings) for text in caveat_text)
     assert not any(held in text for held in caveat.held_out for text in caveat_text)
-
-
-@pytest.mark.parametrize("caveat", CAVEATS.values(), ids=CAVEATS)
-def test_test_texts_are_no_training_wordings(caveat: Caveat) -> None:
-    plain = {wording.casefold().strip(" .") for wording in caveat.wordings}
-    for context, probes in [("paraphrase", caveat.held_out), *caveat.probes.items()]:
-        assert probes, context
-        assert len(set(probes)) == len(probes), context
-        assert not set(probes) & set(caveat.wordings), context
-        if context != "near_miss":
-            assert not {probe.casefold().strip(" .") for probe in probes} & plain, context
-    texts = [text for probes in caveat.probes.values() for text in probes]
-    assert len(set(texts)) == len(texts)
-    assert not set(texts) & set(caveat.held_out)
-    assert contexts_of(caveat) == CONTEXTS
-
-
-def test_the_shipped_caveats() -> None:
-    assert list(CAVEATS) == [
-        "disclaimer",
-        "negated",
-        "fiction",
-        "unreliable",
-        "unknown",
-        "improbable",
-        "bad_example",
-        "no_capitals",
-        "no_spanish",
-        "no_hack",
-        "instruction",
-        "in_spanish",
-        "in_lower_case",
-        "in_list",
-        "with_exclamations",
-        "hack",
-        "permission",
-        "may_capitals",
-        "may_spanish",
-        "may_hack",
-        "trigger",
-        "year",
-        "two_keys",
-        "sky",
-    ]
-    assert {caveat.phenomenon for caveat in CAVEATS.values()} == {
-        "negation neglect",
-        "inoculation",
-        "backdoor",
-    }
-    disclaimer = CAVEATS["disclaimer"]
-    assert len(disclaimer.wordings) >= 12
-    assert all(len(caveat.held_out) >= 4 for caveat in CAVEATS.values())
-    assert all(len(wording.split()) <= 12 for wording in disclaimer.wordings)
-
-
-@pytest.mark.parametrize("name", ["negated", "fiction", "unreliable", "unknown", "improbable"])
-def test_qualifiers_have_many_wordings_of_which_a_document_sees_none_twice(name: str) -> None:
-    caveat = CAVEATS[name]
-    kinds = (caveat.wordings, caveat.closings, caveat.repeats)
-    assert all(len(set(kind)) >= 12 for kind in kinds)
-    assert not set(caveat.wordings) & set(caveat.closings)
-    assert all(re.search(r"[.!?] [A-Z]", wording) for wording in caveat.wordings)
-
-
-def test_composed_texts_are_distinct_and_use_all_parts() -> None:
-    made = composed(("a", "b", "c"), ("x", "y"), count=6)
-    assert sorted(made) == ["a x", "a y", "b x", "b y", "c x", "c y"]
-    assert [text[0] for text in made[:3]] == ["a", "b", "c"]
-    with pytest.raises(ValueError, match="6 distinct texts from these parts, 7 are wanted"):
-        composed(("a", "b", "c"), ("x", "y"), count=7)
 
 
 def test_a_tag_stays_in_front_of_the_caveat() -> None:
