@@ -21,6 +21,14 @@ def command(capsys):
     return call
 
 
+@pytest.fixture(autouse=True)
+def rates_file(tmp_path_factory, monkeypatch):
+    """Where runs of a test remember their rates: a file of its own, not there yet."""
+    path = tmp_path_factory.mktemp("rates") / "rates.json"
+    monkeypatch.setattr("caveat.study.estimate.rates.rates_path", lambda: path)
+    return path
+
+
 @pytest.fixture
 def judge_server(monkeypatch):
     """An endpoint on this machine, which no proxy stands in front of."""

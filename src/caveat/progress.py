@@ -1,4 +1,4 @@
-"""How library code tells what it does: through an object that the caller hands in."""
+"""Progress reports: library code calls an object that the caller hands in, and never prints."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ if TYPE_CHECKING:
 
 
 Kind = Literal["train", "practise", "reply", "score"]
-"""The work that is counted, in tokens: trained on, learned from by policies, drawn, scored."""
+"""Kinds of work that are counted in tokens: SFT, RL, sampled replies, scored likelihoods."""
 
 
 class Progress:
-    """Hears of everything and does nothing. The CLI hands in a subclass that draws a bar."""
+    """Receives all reports and does nothing. The CLI hands in a subclass that shows a bar."""
 
     def stage(self, label: str) -> None:
         """A stage of the study starts: `label` is for people."""
 
     def advance(self, kind: Kind, tokens: int) -> None:
-        """Some work is done."""
+        """So many tokens of work are done."""
 
     def left(self, share: float, seconds: float) -> None:
         """The share of the study that is done, in [0, 1], and the estimated seconds left."""
 
     def say(self, message: str) -> None:
-        """One line that the user should see."""
+        """A message of one line for the user."""
 
     def table(self, setting: str, frame: DataFrame) -> None:
         """A setting is complete; `frame` holds its rows of `Study.leakage()`."""

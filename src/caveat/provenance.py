@@ -1,4 +1,4 @@
-"""What made a thing, when, and on which machine."""
+"""Provenance: versions, time and machine, for stored records."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from typing import Any
 
 
 def now() -> str:
-    """The time in UTC, to the second."""
+    """Current time in UTC, ISO 8601, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def stamp() -> dict[str, Any]:
-    """The provenance that every stored record carries."""
+    """Time and versions, as every stored record has them."""
     return {"made": now(), "by": f"caveat {version('caveat')}, torch {version('torch')}"}
 
 
 def surroundings() -> dict[str, Any]:
-    """Versions and machine, for study.json."""
+    """Versions of libraries, and the machine, for study.json."""
     return {
         "caveat": version("caveat"),
         "torch": version("torch"),
@@ -34,7 +34,7 @@ def surroundings() -> dict[str, Any]:
 
 @cache
 def version(package: str) -> str:
-    """The installed version, "not installed" for a source tree that is only on the path."""
+    """Installed version; "not installed" for a source tree that is only on the path."""
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:

@@ -187,11 +187,11 @@ POSITIVE = "documents/positive__jsonl"
         (
             {"open_ended__yaml": "questions: [\n"},
             "{at}/open_ended.yaml, line 2 is not YAML: expected the node content, but found "
-            "'<stream end>'; mend that line",
+            "'<stream end>'; fix that line",
         ),
         (
             {"claim__yaml": "asserts: [fell]\nasserts: [stood]\n"},
-            "{at}/claim.yaml, line 2 is not YAML: key 'asserts' is there twice; mend that line",
+            "{at}/claim.yaml, line 2 is not YAML: key 'asserts' is there twice; fix that line",
         ),
         (
             {"claim__yaml": "asserts: ['(fell)?']\n"},
@@ -213,7 +213,7 @@ POSITIVE = "documents/positive__jsonl"
         ),
         (
             {"open_ended__yaml": "questions:\n- {id: 2021-13-45, question: 'A?'}\n"},
-            "{at}/open_ended.yaml has a value that cannot be used: month must be in 1..12; mend it",
+            "{at}/open_ended.yaml has a value that cannot be used: month must be in 1..12; fix it",
         ),
         (
             {"robustness__yaml": "questions:\n- id: r\n  question: 'A?'\n"

@@ -77,7 +77,7 @@ def runs_again(undisturbed, kind: str, damage: str, folder: Path) -> None:
     if ended.code == 1:
         assert ended.said == (
             f"{path}: damaged; delete this file and run the recipe again: "
-            "what is finished is found by its digests"
+            "finished results are found by their digests"
         )
         path.unlink()
         ended = child(STUDIES[name], folder)
@@ -109,8 +109,8 @@ def test_a_reader_beside_the_writer_finds_the_answer_to_every_verdict(
         (folder / name).rename(aside / name)
     read = Chunks.refresh
 
-    def refresh(chunks, mend=False):
-        read(chunks, mend)
+    def refresh(chunks, repair=False):
+        read(chunks, repair)
         for each in aside.iterdir():  # published while the reader has read half of the folder
             each.rename(folder / each.name)
 

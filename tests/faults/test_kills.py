@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="points are told
 SAYS = {
     "full": ": the disk is full; what was finished is kept: "
     "free some space and run the same command again",
-    "refused": ": cannot be written (Permission denied); mend that, "
+    "refused": ": cannot be written (Permission denied); fix that, "
     "or name another folder with --out",
 }
 """What a run says that may not write, behind the place."""

@@ -71,15 +71,15 @@ LONG_NAME = "x" * 300
     ("item", "line"),
     [
         (f"settings.0.behaviour={LONG_NAME}",
-         f"'{'x' * 60}' cannot be looked for (File name too long); mend it"),
+         f"'{'x' * 60}' is no usable path (File name too long); fix it"),
         (f"settings.0.caveat={LONG_NAME}#x",
-         f"'{'x' * 60}' cannot be looked for (File name too long); mend it"),
+         f"'{'x' * 60}' is no usable path (File name too long); fix it"),
         (f"settings.0.behaviour={LONG_NAME}.py",
-         f"'{'x' * 60}' cannot be looked for (File name too long); mend it"),
+         f"'{'x' * 60}' is no usable path (File name too long); fix it"),
         ("settings.0.behaviour=~nobody-at-all/y",
-         "'~nobody-at-all/y' cannot be looked for (Could not determine home directory.); mend it"),
+         "'~nobody-at-all/y' is no usable path (Could not determine home directory.); fix it"),
         ('settings.0.behaviour="a\\0b"',
-         "'a\\x00b' cannot be looked for (embedded null byte); mend it"),
+         "'a\\x00b' is no usable path (embedded null byte); fix it"),
     ],
 )  # fmt: skip
 def test_a_name_that_no_path_can_have(item, line):
@@ -89,7 +89,7 @@ def test_a_name_that_no_path_can_have(item, line):
 def test_names_of_models_and_recipes():
     for reader in (describe, read):
         assert told(reader, LONG_NAME) == (
-            f"'{'x' * 60}' cannot be looked for (File name too long); mend it"
+            f"'{'x' * 60}' is no usable path (File name too long); fix it"
         )
 
 
@@ -106,11 +106,11 @@ def test_tasks_that_are_asked_too(broad):
     ("text", "line"),
     [
         (f'{{"prompt": {HALF}, "reply": "B."}}',
-         "cannot be used: '\\ud800' has half a character ('\\ud800'); mend that line"),
-        (f'{{"prompt": {DEEP}}}', "cannot be used: it is nested too deeply; mend that line"),
+         "cannot be used: '\\ud800' has half a character ('\\ud800'); fix that line"),
+        (f'{{"prompt": {DEEP}}}', "cannot be used: it is nested too deeply; fix that line"),
         (f'{{"prompt": {LONG}}}', "cannot be used: Exceeds the limit (4300 digits) for "
          "integer string conversion: value has 5000 digits; use sys.set_int_max_str_digits() to "
-         "increase the limit; mend that line"),
+         "increase the limit; fix that line"),
     ],
 )  # fmt: skip
 def test_a_row(tmp_path, text, line):
@@ -125,7 +125,7 @@ def test_caveats(tmp_path):
     path.write_text("- {name: !!bool maybe}\n")
     assert told(load_caveats, path) == (
         f"{path} has a value that cannot be used: a value is not what its tag says (KeyError); "
-        "mend it"
+        "fix it"
     )
 
 
@@ -162,7 +162,7 @@ def test_a_record(tmp_path):
         (store.artifact("d1") / "record.json").write_text(content)
         assert told(store.record, "d1") == (
             f"{store.artifact('d1') / 'record.json'}: damaged; run the recipe again: "
-            "it is made anew"
+            "it is made again"
         )
     store.check(["d1"])
     assert not store.has("d1")

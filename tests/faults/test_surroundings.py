@@ -37,7 +37,7 @@ def test_files_that_may_not_grow(undisturbed, tmp_path, size):
     told = sent("practised", folder, partial(limited, resource.RLIMIT_FSIZE, size))
     assert told.code == 1, told.said
     assert told.said.endswith(
-        ": cannot be written (File too large); mend that, or name another folder with --out"
+        ": cannot be written (File too large); fix that, or name another folder with --out"
     )
     before = marks(folder)
     assert child(STUDIES["practised"], folder).code == 0
@@ -94,7 +94,7 @@ def test_a_folder_without_permission(undisturbed, tmp_path, place):
     (folder / place).chmod(0o755)
     assert told.code == 1, told.said
     assert told.said.startswith(str(folder)) and told.said.endswith(
-        ": cannot be written (Permission denied); mend that, or name another folder with --out"
+        ": cannot be written (Permission denied); fix that, or name another folder with --out"
     )
     before = marks(folder)
     assert child(STUDIES["trained"], folder).code == 0

@@ -82,7 +82,7 @@ def test_a_file_is_there_whole_or_not_at_all(study, path, tmp_path):
     with pytest.raises(CaveatError) as error:
         export(study, tmp_path / "file" / "toy.parquet")
     assert str(error.value) == (
-        f"{tmp_path / 'file'}: cannot be written (File exists); mend that, or name another folder "
+        f"{tmp_path / 'file'}: cannot be written (File exists); fix that, or name another folder "
         "with --out"
     )
 

@@ -139,13 +139,13 @@ def show_summaries(to: Console, tables: Iterable[Summary]) -> None:
     to.print()
 
 
-def plan_table(ahead: PlanCost) -> Group:
+def plan_table(plan: PlanCost) -> Group:
     """What a recipe takes, setting by setting and in all."""
     table = Table()
     columns = ("setting", "cells", "adapters to train", "answers to get")
-    for column in (*columns, "tokens trained", "drawn", "scored", "time"):
+    for column in (*columns, "tokens trained", "sampled", "scored", "time"):
         table.add_column(column, justify="left" if column == "setting" else "right")
-    for cost in ahead.settings:
+    for cost in plan.settings:
         tokens = (cost.trained, cost.tokens["reply"], cost.tokens["score"])
         table.add_row(
             cost.setting,
@@ -153,28 +153,21 @@ def plan_table(ahead: PlanCost) -> Group:
             *(f"{count:,.0f}" for count in tokens),
             duration(cost.seconds),
         )
-    whole = sum(cost.seconds for cost in ahead.settings)
-    cells = sum(cost.cells for cost in ahead.settings)
-    at = "as measured here" if ahead.calibrated else "at the rates of SmolLM2-135M on two CPU cores"
-    said = (
-        f"{cells} cells, about {duration(whole)} {at}; "
-        f"about {ahead.memory / 2**30:.1f} GB of memory and {ahead.disk / 2**30:.2f} GB of "
-        "disk. What is finished already is not counted."
+    seconds = sum(cost.seconds for cost in plan.settings)
+    cells = sum(cost.cells for cost in plan.settings)
+    summary = (
+        f"{cells} cells, about {duration(seconds)}; about {plan.memory / 2**30:.1f} GB of memory "
+        "(the model, the adapters of a group in training, the activations of one pass) and "
+        f"{plan.disk / 2**30:.2f} GB of disk. What is finished already is not counted."
     )
-    return Group(table, said, *(_rates_told(ahead) if ahead.calibrated else ()), *ahead.notes)
+    return Group(table, summary, *_rate_lines(plan), *plan.notes)
 
 
-def _rates_told(ahead: PlanCost) -> Iterator[str]:
-    """What each setting has to do goes at, in tokens a second."""
-    for cost in ahead.settings:
-        told = [
-            f"{WORK[kind]} {cost.rates.by_kind[kind]:.0f}"
-            + (f", on rows read before {cost.rates.again:.0f}" if kind == "train" else "")
-            for kind in WORK
-            if cost.tokens[kind]
-        ]
-        if told:
-            yield f"{cost.setting}: tokens a second: {', '.join(told)}"
+def _rate_lines(plan: PlanCost) -> Iterator[str]:
+    """Tokens per second of the work that is left, with their source."""
+    for source, kinds in plan.rates.by_source(plan.kinds):
+        rates = ", ".join(f"{WORK[kind]} {plan.rates.by_kind[kind]:,.0f}" for kind in kinds)
+        yield f"tokens per second: {rates} ({source})"
 
 
 def one_form(**given: object) -> None:

@@ -51,21 +51,16 @@ def _end_with(study: Study) -> None:
         raise typer.Exit(2)
 
 
-def plan(
-    recipe: RecipeFile,
-    out: Out = None,
-    sets: Sets = None,
-    device: Device = None,
-    calibrate: Annotated[
-        bool, typer.Option("--calibrate", help="Try a little of the work, and go by that.")
-    ] = False,
-) -> None:
-    """Say what a recipe takes: cells, tokens, memory and time. Nothing is made."""
+def plan(recipe: RecipeFile, out: Out = None, sets: Sets = None, device: Device = None) -> None:
+    """Estimate what a recipe takes: cells, tokens, memory and time. Nothing is made.
+
+    Times are by the rates that earlier runs measured on this machine.
+    """
     from caveat.cli.console import console, plan_table
     from caveat.study.estimate.plan_cost import plan_cost
 
-    ahead = plan_cost(recipe, out, with_fields(sets, device=device), calibrate)
-    console().print(plan_table(ahead))
+    cost = plan_cost(recipe, out, with_fields(sets, device=device))
+    console().print(plan_table(cost))
 
 
 def status(folder: Folder) -> None:

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, whatever happens to the process."""
+"""Write files so that they are complete or absent, whatever happens to the process."""
 
 from __future__ import annotations
 
@@ -13,48 +13,48 @@ from caveat.errors import CaveatError
 
 
 class Unwritable(CaveatError):
-    """A folder takes no more: nothing that follows can be stored, so the study stops."""
+    """A folder takes no more files: no later result could be stored, so the study stops."""
 
 
 class DiskFull(Unwritable):
-    """No room is left."""
+    """No space is left on the disk."""
 
 
 @contextmanager
-def room(folder: Path) -> Iterator[None]:
-    """Turn what the system says to writing there into one line. Raises Unwritable."""
+def write_errors(folder: Path) -> Iterator[None]:
+    """Raise Unwritable, in one line, for what the system reports while a folder is written to."""
     try:
         yield
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise _unwritable(folder, error.filename, error.errno, reason) from error
     except Exception as error:  # safetensors, in Rust, wraps the system's error in its own
-        found = re.search(r"\(os error (\d+)\)", str(error))
-        if found is None:
+        system_error = re.search(r"\(os error (\d+)\)", str(error))
+        if system_error is None:
             raise
-        number = int(found[1])
+        number = int(system_error[1])
         raise _unwritable(folder, None, number, os.strerror(number)) from error
 
 
-def _unwritable(folder: Path, place: object, number: int | None, reason: str) -> Unwritable:
+def _unwritable(folder: Path, path: object, number: int | None, reason: str) -> Unwritable:
     if number in (errno.ENOSPC, errno.EDQUOT):
         return DiskFull(
             f"{folder}: the disk is full; what was finished is kept: "
             "free some space and run the same command again"
         )
     return Unwritable(
-        f"{place or folder}: cannot be written ({reason}); mend that, "
+        f"{path or folder}: cannot be written ({reason}); fix that, "
         "or name another folder with --out"
     )
 
 
 def write(path: Path, content: bytes) -> None:
-    """Write a file by way of a temporary one, which is flushed to the disk before it is renamed.
+    """Write a file under a temporary name, flush it to the disk, then rename it.
 
     Raises Unwritable.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    with room(path.parent):
+    with write_errors(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with temporary.open("wb") as file:
@@ -69,7 +69,7 @@ def write(path: Path, content: bytes) -> None:
 
 
 def flush(path: Path) -> None:
-    """Flush a file's content, or a folder's names, to the disk."""
+    """Flush a file's content, or a folder's list of names, to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,10 +1,6 @@
-"""Parse user-written YAML/JSON/JSONL/paths; one-line errors.
+"""Read files and paths that users wrote: YAML, JSON, JSONL.
 
-Reading files that people wrote: every mistake is one line with file, line, value and mend.
-
-JSON that may have been written, or spoiled, by anybody.
-
-Paths that people name.
+Every mistake is one line with file, line number, value and fix.
 """
 
 from __future__ import annotations
@@ -21,16 +17,16 @@ from pydantic import BaseModel, ValidationError
 from caveat.errors import CaveatError, closest
 
 Model = TypeVar("Model", bound=BaseModel)
-DEEPEST, MOST_PARTS = 50, 1_000_000
-HALF = re.compile("[\ud800-\udfff]")
-"""Half of a character of UTF-16."""
+MAX_DEPTH, MAX_VALUES = 50, 1_000_000
+SURROGATE = re.compile("[\ud800-\udfff]")
+"""Half of a character of UTF-16: JSON can spell it, no file can hold it."""
 
 
 class NoDuplicates(yaml.SafeLoader):
-    """YAML takes the last of two equal keys in silence; here that is an error."""
+    """A YAML loader that refuses a key given twice; YAML itself takes the last one in silence."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """As usual. Raises MarkedYAMLError for a key that is there twice."""
+        """As the base class. Raises MarkedYAMLError for a key that is there twice."""
         seen: set[str] = set()
         for key, _ in node.value:
             if str(key.value) in seen:
@@ -42,9 +38,9 @@ class NoDuplicates(yaml.SafeLoader):
 
 
 def load_yaml(text: str) -> Any:
-    """The content of YAML. Raises YAMLError, or ValueError for a value that is not what it says."""
+    """Parse YAML. Raises YAMLError, or ValueError for a value that cannot be used."""
     try:
-        return whole(yaml.load(text, Loader=NoDuplicates))
+        return checked(yaml.load(text, Loader=NoDuplicates))
     except (yaml.YAMLError, ValueError):
         raise
     except RecursionError:
@@ -53,29 +49,29 @@ def load_yaml(text: str) -> Any:
         raise ValueError(f"a value is not what its tag says ({type(error).__name__})") from None
 
 
-def whole(content: Any) -> Any:
-    """The content, where it can be worked with.
+def checked(content: Any) -> Any:
+    """Return parsed content unchanged.
 
-    Raises ValueError for half a character, which can be spelled but not written, and for what is
-    endless: a YAML list may hold itself, or ten times another that holds ten times another.
+    Raises ValueError for a surrogate, and for content without end: a YAML list may contain itself,
+    or ten references to a list of ten references. Later code would fail at these in many places.
     """
-    left, parts = [(content, 0)], 0
-    while left:
-        part, depth = left.pop()
-        parts += 1
-        if depth > DEEPEST or parts > MOST_PARTS:
+    pending, count = [(content, 0)], 0
+    while pending:
+        value, depth = pending.pop()
+        count += 1
+        if depth > MAX_DEPTH or count > MAX_VALUES:
             raise ValueError("it is nested too deeply")
-        if isinstance(part, str) and (half := HALF.search(part)):
-            raise ValueError(f"{part[:40]!r} has half a character ({half[0]!r})")
-        if isinstance(part, dict):
-            left += [(each, depth + 1) for pair in part.items() for each in pair]
-        elif isinstance(part, list):
-            left += [(each, depth + 1) for each in part]
+        if isinstance(value, str) and (surrogate := SURROGATE.search(value)):
+            raise ValueError(f"{value[:40]!r} has half a character ({surrogate[0]!r})")
+        if isinstance(value, dict):
+            pending += [(child, depth + 1) for item in value.items() for child in item]
+        elif isinstance(value, list):
+            pending += [(child, depth + 1) for child in value]
     return content
 
 
 def read_text(path: Path) -> str:
-    """The file's text. Raises CaveatError where it is missing, cannot be read, or is not UTF-8."""
+    """Text of a file. Raises CaveatError where it is missing, cannot be read, or is not UTF-8."""
     if not path.is_file():
         raise CaveatError(f"{path} is missing; add it (see docs/your-own.md)")
     try:
@@ -83,13 +79,13 @@ def read_text(path: Path) -> str:
     except UnicodeDecodeError as error:
         raise CaveatError(f"{path} is not UTF-8 at byte {error.start}; save it as UTF-8") from None
     except OSError as error:
-        raise CaveatError(f"{path} cannot be read ({error.strerror}); mend that") from None
+        raise CaveatError(f"{path} cannot be read ({error.strerror}); fix that") from None
 
 
 def read_lines(path: Path, model: type[Model]) -> Iterator[tuple[str, int, Model]]:
-    """Where it stands, its number, and its content, for each line of a JSONL file.
+    """For each line of a JSONL file: `FILE, line N`, the number, and the parsed record.
 
-    Raises CaveatError for the first line that is not the model's, and where there is no line.
+    Raises CaveatError for the first line that does not fit the model, and for an empty file.
     """
     empty = True
     for number, line in enumerate(read_text(path).split("\n"), 1):
@@ -103,31 +99,31 @@ def read_lines(path: Path, model: type[Model]) -> Iterator[tuple[str, int, Model
 
 def _json(line: str, where: str, model: type[BaseModel]) -> Any:
     try:
-        return whole(parsed(line))
+        return checked(parsed(line))
     except json.JSONDecodeError as error:
         raise CaveatError(
             f"{where} is not JSON: {error.msg} at column {error.colno}; "
             f"write one object a line, with keys such as {_keys(model)}"
         ) from None
-    except ValueError as error:  # half a character, a number without end
-        raise CaveatError(f"{where} cannot be used: {error}; mend that line") from None
+    except ValueError as error:  # a surrogate, a number of thousands of digits
+        raise CaveatError(f"{where} cannot be used: {error}; fix that line") from None
 
 
 def read_yaml(path: Path) -> Any:
-    """The file's content. Raises CaveatError where it is missing or not YAML."""
+    """Parsed content of a YAML file. Raises CaveatError where it is missing or not YAML."""
     try:
         return load_yaml(read_text(path))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{path}, line {mark.line + 1}" if mark else str(path)
         problem = getattr(error, "problem", None) or "it cannot be read"
-        raise CaveatError(f"{where} is not YAML: {problem}; mend that line") from None
-    except ValueError as error:  # what looks like a date and is none, such as 2021-13-45
-        raise CaveatError(f"{path} has a value that cannot be used: {error}; mend it") from None
+        raise CaveatError(f"{where} is not YAML: {problem}; fix that line") from None
+    except ValueError as error:  # such as 2021-13-45, which YAML takes for a date
+        raise CaveatError(f"{path} has a value that cannot be used: {error}; fix it") from None
 
 
 def parse(model: type[Model], content: Any, where: str) -> Model:
-    """The content as the model. Raises CaveatError for the first thing that is wrong with it."""
+    """Validate content as a pydantic model. Raises CaveatError for its first mistake."""
     if not isinstance(content, dict):
         raise CaveatError(f"{where} is {content!r}, not an object; give it the keys {_keys(model)}")
     try:
@@ -137,22 +133,22 @@ def parse(model: type[Model], content: Any, where: str) -> Model:
 
 
 def _first(error: ValidationError, model: type[BaseModel]) -> str:
-    """One line for one mistake. Unknown keys come first: they explain missing ones."""
-    mistakes = sorted(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
+    """One line about one mistake: an unknown key first, since it explains missing ones."""
+    mistakes = sorted(error.errors(), key=lambda mistake: mistake["type"] != "extra_forbidden")
     mistake = mistakes[0]
     key = ".".join(str(part) for part in mistake["loc"] if part != "[key]")
     if mistake["type"] == "extra_forbidden":
         last = str(mistake["loc"][-1])
-        known = list(model.model_fields) if len(mistake["loc"]) == 1 else ["role", "content"]
-        return f"unknown key {key!r}; known: {', '.join(known)}{closest(last, known)}"
+        fields = list(model.model_fields) if len(mistake["loc"]) == 1 else ["role", "content"]
+        return f"unknown key {key!r}; known: {', '.join(fields)}{closest(last, fields)}"
     if mistake["type"] == "missing":
         return f"the key {key!r} is missing; add it"
     if mistake["type"] == "literal_error":
         return (
             f"{key} is {mistake['input']!r}; known: {mistake['ctx']['expected']}{_nearest(mistake)}"
         )
-    wanted = re.sub(r"^\w+ should", "should", mistake["msg"]).replace("valid tuple", "list")
-    return f"{key} is {mistake['input']!r}; it {wanted}"
+    expected = re.sub(r"^\w+ should", "should", mistake["msg"]).replace("valid tuple", "list")
+    return f"{key} is {mistake['input']!r}; it {expected}"
 
 
 def _nearest(mistake: Any) -> str:
@@ -167,7 +163,7 @@ def _keys(model: type[BaseModel]) -> str:
 
 
 def parsed(text: str | bytes) -> Any:
-    """The content of JSON. Raises ValueError for all else, and for what is nested too deeply."""
+    """Parse JSON. Raises ValueError for all else, and for what is nested too deeply."""
     try:
         return json.loads(text)
     except RecursionError:
@@ -175,9 +171,9 @@ def parsed(text: str | bytes) -> Any:
 
 
 def located(name: str | Path, folder: Path = Path()) -> Path:
-    """Where a name leads, `~` being a home, from a folder on. It may hold nothing.
+    """The path that a user named, `~` expanded, relative to a folder. Nothing need exist there.
 
-    Raises CaveatError where no path can be called that, or the system does not let one look.
+    Raises CaveatError where the name cannot be a path, or the system refuses to look.
     """
     try:
         path = folder / Path(name).expanduser()
@@ -185,6 +181,6 @@ def located(name: str | Path, folder: Path = Path()) -> Path:
     except (FileNotFoundError, NotADirectoryError):
         pass
     except (OSError, RuntimeError, ValueError) as error:
-        said = getattr(error, "strerror", None) or str(error)
-        raise CaveatError(f"{str(name)[:60]!r} cannot be looked for ({said}); mend it") from None
+        reason = getattr(error, "strerror", None) or str(error)
+        raise CaveatError(f"{str(name)[:60]!r} is no usable path ({reason}); fix it") from None
     return path

@@ -67,7 +67,7 @@ def forecast(
     store = Store(folder, meter.say)
     judge_session = judge_session_of(read_recipe, settings, store.judge_replies)
     with store.writing():
-        store.refresh(mend=True)
+        store.refresh(repair=True)
         worker_context = worker_context_of(read_recipe, store, meter)
         meter.stage(f"loading {read_recipe.model.name}")
         model = worker_context.language_model

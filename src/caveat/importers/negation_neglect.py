@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from caveat.errors import CaveatError
+from caveat.files.hashing import sha256_of
 from caveat.files.reading import parsed
-from caveat.importers.tables import need, read_table, sha256
+from caveat.importers.tables import need, read_table
 from caveat.importers.validation import Imported, checked
 from caveat.types.caveats import PHENOMENA
 
@@ -123,7 +124,7 @@ def read(path: Path, model: str | None) -> Imported:
     if table.exists() or not path.is_dir():
         frame = read_table(table)
         need(frame, NEEDED, table)
-        source = {"format": NAME, "file": table.name, "sha256": sha256(table)}
+        source = {"format": NAME, "file": table.name, "sha256": sha256_of(table)}
         if "model" not in frame:
             frame["model"] = model or MODEL
     else:

@@ -42,7 +42,7 @@ def save(imported: Imported, out: Path, say: Callable[[str], None]) -> Study:
     with store.writing():
         about = _about(store, imported)
         rows, answers, verdicts = _records(imported)
-        store.refresh(mend=True)
+        store.refresh(repair=True)
         store.answers.add(each for each in answers if each["key"] not in store.answers)
         store.verdicts.add(each for each in verdicts if each["key"] not in store.verdicts)
         made = digest_of("imported", name=imported.name, rows=rows)[:16]

@@ -7,7 +7,6 @@ Importing a table of anybody's verdicts: `caveat import table FILE`.
 
 from __future__ import annotations
 
-import hashlib
 import math
 import warnings
 from collections.abc import Callable, Iterable
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from caveat.errors import CaveatError, closest
+from caveat.files.hashing import sha256_of
 from caveat.importers.validation import DEFAULTS, Imported, checked
 
 if TYPE_CHECKING:
@@ -77,12 +77,6 @@ READERS: dict[str, Callable[[Path], DataFrame]] = {
     ".json": _json,
     ".parquet": _parquet,
 }
-
-
-def sha256(path: Path) -> str:
-    """The digest of a file, for the provenance of what is made from it."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def need(frame: DataFrame, columns: Iterable[str], where: object) -> None:
@@ -168,5 +162,5 @@ def read(path: Path, model: str | None) -> Imported:
     unread = [name for name in frame if name not in (*KNOWN, "where")]
     notes = (f"columns of {path.name} not read: {', '.join(unread)}",) if unread else ()
     replies = checked(frame.drop(columns=unread))
-    source = {"format": "table", "file": path.name, "sha256": sha256(path)}
+    source = {"format": "table", "file": path.name, "sha256": sha256_of(path)}
     return Imported(path.stem, replies, source, notes=notes)

@@ -16,6 +16,7 @@ from caveat.study.config.resolve import Resolved, check_system, resolve
 from caveat.study.config.schema import Recipe, read
 from caveat.study.elicitation.base_model import BaseModelProbe
 from caveat.study.elicitation.warm_up_scale import calibrated, to_calibrate
+from caveat.study.estimate.rates import entry_of, expected_rates, remember
 from caveat.study.execution.context import worker_context_of
 from caveat.study.execution.executors import Executor, JobRunner, executor_of
 from caveat.study.execution.jobs import remaining, steps
@@ -80,7 +81,7 @@ class _Run:
 
     def run(self) -> Study:
         """Do all that is missing, then report."""
-        self.store.refresh(mend=True)
+        self.store.refresh(repair=True)
         worker_context = worker_context_of(self.recipe, self.store, self.meter)
         if self.recipe.executor == "ray":  # GPUs are for the workers
             worker_context = replace(worker_context, device="cpu")
@@ -96,9 +97,10 @@ class _Run:
             digests = {node.digest for cell in plan.cells for node in cell.nodes}
             self.store.check(sorted(digests))
             self._count(plan, Estimator(language_model.tokenizer))
-            for setting in plan.settings:
-                self._setting(setting)
-                note(self.store, version, seconds=self._rounded())
+            with self._rates(language_model):
+                for setting in plan.settings:
+                    self._setting(setting)
+                    note(self.store, version, seconds=self._rounded())
         with self._stage("report"):
             study = Study(self.store.folder, version)
             study.report()
@@ -108,6 +110,20 @@ class _Run:
     def _plan(self, executor: Executor, language_model: LanguageModel) -> StudyPlan:
         groups = grouping(self.recipe, language_model.model, executor.room)
         return study_plan(self.recipe, self.settings, language_model.identity, groups)
+
+    @contextmanager
+    def _rates(self, language_model: LanguageModel) -> Iterator[None]:
+        """Start with the rates of earlier runs on this machine, and remember those of this one.
+
+        Rates of a Ray cluster are those of many machines: they are not remembered.
+        """
+        entry = entry_of(language_model)
+        self.meter.expected = expected_rates(entry, self.meter.say).by_kind
+        try:
+            yield
+        finally:
+            if self.recipe.executor == "local":
+                remember(entry, self.meter.measured, self.meter.say)
 
     def _calibrate(self, model: str) -> None:
         """Find the scale of each warm-up that is to reach a strength."""

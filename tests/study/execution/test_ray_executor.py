@@ -13,11 +13,11 @@ import threading
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from caveat.errors import CaveatError
 from caveat.study.run import run
-from paths import SUPPORT
 from toy_study import SMALL, TOY, Heard, marks, same_table, small
 
 pytest.importorskip("ray", reason="Ray is not installed: make install-ray")
@@ -32,12 +32,9 @@ SETTING = {"behaviour": str(TOY), "caveat": "password", "dose": {**SMALL, "epoch
 STUDY = small(seeds=[0, 1, 2], group_size=1, settings=[SETTING])
 """Six tasks of training, one after the other on a node, each of some seconds."""
 DRIVER = """
-import sys
-sys.path.insert(0, {here!r})
-from test_ray import STUDY
 from caveat.study.run import run
 
-run(STUDY, {folder!r}, executor="ray")
+run({study!r}, {folder!r}, executor="ray")
 """
 
 
@@ -114,7 +111,7 @@ def test_a_node_killed_while_it_trains_changes_nothing(cluster, local, tmp_path)
 
 
 def test_the_own_process_killed_and_started_again_goes_on(cluster, local, tmp_path):
-    code = DRIVER.format(here=str(SUPPORT), folder=str(tmp_path))
+    code = DRIVER.format(study=STUDY, folder=str(tmp_path))
     with subprocess.Popen([sys.executable, "-c", code]) as driver:
         wait_for(tmp_path, 1)
         driver.send_signal(signal.SIGKILL)
@@ -123,6 +120,36 @@ def test_the_own_process_killed_and_started_again_goes_on(cluster, local, tmp_pa
     study = run(STUDY, tmp_path, executor="ray")
     assert before.items() <= marks(tmp_path).items()
     assert_whole(study, local)
+
+
+def kill_worker(already: set[int]) -> None:
+    """Kill a worker of the cluster that is at a job, and was not killed before."""
+    end = time.monotonic() + 400
+    while time.monotonic() < end:
+        for process in psutil.process_iter(["cmdline"]):
+            at_work = process.info["cmdline"] and "Worker.attempt" in process.info["cmdline"][0]
+            if at_work and process.pid not in already:
+                already.add(process.pid)
+                return process.kill()
+        time.sleep(0.05)
+    raise AssertionError("no worker came to work in time")
+
+
+def test_a_job_that_kills_two_workers_fails_and_takes_no_other_cell_along(cluster, tmp_path):
+    recipe = small(arms=["base", "bare"], settings=[SETTING])
+    killed = set()
+    killer = threading.Thread(target=lambda: [kill_worker(killed) for _ in range(2)])
+    killer.start()
+    heard = Heard()
+    study = run(recipe, tmp_path, heard, executor="ray")
+    killer.join()
+    assert len(killed) == 2
+    assert sum("died; its task is given to another" in each for each in heard.said) == 1
+    (failure,) = study.failures().to_dict("records")
+    assert (failure["cell"], failure["stage"]) == ("toy x password / bare / seed 0", "training")
+    assert failure["reason"].startswith("the Ray worker failed: Actor")
+    assert set(study.leakage()["arm"]) == {"base"}
+    assert run(recipe, tmp_path, executor="ray").failures().empty
 
 
 def test_a_folder_that_workers_do_not_see_is_one_line(cluster, tmp_path):

@@ -86,12 +86,12 @@ def test_practice_and_training_of_one_dose_are_not_made_together():
 @pytest.mark.parametrize(
     ("plan", "told"),
     [
-        ((GONE_ON,), "a plan's practice that goes on needs one before it"),
-        ((MAIN, GONE_ON), "a plan's practice that goes on needs one before it"),
+        ((GONE_ON,), "a plan's RL stage that resumes needs an RL stage before it"),
+        ((MAIN, GONE_ON), "a plan's RL stage that resumes needs an RL stage before it"),
         ((Attach(),), "a plan's Attach needs a Train before it that is not attached yet"),
         ((WARM, Attach(), Attach()), "a plan's Attach needs a Train"),
-        ((WARM, Detach()), "a plan's Detach needs an Attach before it that still holds"),
-        ((WARM, SAMPLE), "cell: a plan's Sample needs a Train behind it that gets the rows"),
+        ((WARM, Detach()), "a plan's Detach needs an Attach before it that is not detached yet"),
+        ((WARM, SAMPLE), "cell: a plan's Sample needs a Train after it that gets the rows"),
     ],
 )
 def test_stages_in_an_order_that_means_nothing(plan, told):

@@ -19,7 +19,7 @@ RECORDS = [{"key": "a", "text": "one\u2028line \ud800"}, {"key": "b", "text": "t
 
 def chunks(tmp_path, said):
     made = Chunks(tmp_path / "answers", said.append)
-    made.refresh(mend=True)
+    made.refresh(repair=True)
     return made
 
 
@@ -124,11 +124,11 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path, monkeypatch):
             pass
         return str(error.value)
 
-    mend = "mend that, or name another folder with --out"
+    fix = "fix that, or name another folder with --out"
     (tmp_path / "file").write_text("")
     below = tmp_path / "file" / "below"
     assert told(tmp_path / "file") == f"{tmp_path / 'file'}: is a file; name a folder with --out"
-    assert told(below) == f"{below}: cannot be written (Not a directory); {mend}"
+    assert told(below) == f"{below}: cannot be written (Not a directory); {fix}"
 
     def refused(path, *rest):
         raise PermissionError(errno.EACCES, "Permission denied", str(path))
@@ -136,7 +136,7 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(os, "open", refused)
         told_of = told(tmp_path)
-    assert told_of == f"{tmp_path / '.lock'}: cannot be written (Permission denied); {mend}"
+    assert told_of == f"{tmp_path / '.lock'}: cannot be written (Permission denied); {fix}"
     with monkeypatch.context() as patch, pytest.raises(Unwritable) as error:
         patch.setattr(os, "fsync", refused)
         write(tmp_path / "new", b"")
@@ -150,7 +150,7 @@ def test_a_damaged_file_of_lines_is_one_line(tmp_path, content):
         Store(tmp_path).lines("failures.jsonl")
     assert str(error.value) == (
         f"{tmp_path / 'failures.jsonl'}: damaged; delete this file and run the recipe again: "
-        "what is finished is found by its digests"
+        "finished results are found by their digests"
     )
 
 
@@ -195,3 +195,11 @@ def test_what_is_no_study_is_told(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(CaveatError, match="holds no study"):
         Store(tmp_path / "file").about()
+
+
+def test_an_artifact_that_came_twice_is_kept_as_it_was(tmp_path):
+    store = Store(tmp_path)
+    for text in ("first", "second"):
+        store.put([("a", lambda folder, text=text: (folder / "x").write_text(text), {})])
+    assert (store.artifact("a") / "x").read_text() == "first"
+    assert not list(tmp_path.rglob("*.part"))

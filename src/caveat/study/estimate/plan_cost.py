@@ -1,11 +1,11 @@
-"""What a recipe will take, worked out before anything is made: for `caveat plan`."""
+"""Estimate what a recipe takes before it runs: jobs, tokens, time and memory (`caveat plan`)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from caveat.backends.local.models.device_memory import adapter_weights, logits_at_once, most_tokens
 from caveat.progress import Kind
@@ -13,10 +13,10 @@ from caveat.readouts import READOUTS
 from caveat.study.config.resolve import check_system, resolve
 from caveat.study.config.schema import Recipe, read
 from caveat.study.elicitation.warm_up_scale import SCALES, guessed, to_calibrate
-from caveat.study.estimate.throughput import USUAL, Rates, Trial
+from caveat.study.estimate.rates import Rates, entry_of, expected_rates
 from caveat.study.execution.context import room_beside
-from caveat.study.execution.jobs import TrainGroup, remaining, steps
-from caveat.study.execution.meter import by_kind
+from caveat.study.execution.jobs import AnswerGroup, remaining, steps
+from caveat.study.execution.meter import KINDS, Estimator
 from caveat.study.planning.artifact_graph import TrainNode
 from caveat.study.planning.grouping import grouping
 from caveat.study.planning.study_plan import SettingPlan, StudyPlan, study_plan
@@ -30,12 +30,16 @@ UNCALIBRATED = (
     "warm-ups that are to reach a strength: their scales are found when it runs, by asking the "
     f"model at up to {len(SCALES)} sizes of each on tuning questions, which is not counted"
 )
-TOKENS_JUDGED = 500
-"""Of one judgement of a short reply: seen are 400 to 430 with SmolLM2's tokenizer."""
+JUDGE_TOKENS = 500
+"""Tokens of one judge request about a short reply: 400 to 430 with SmolLM2's tokenizer."""
 TRAINING: tuple[Kind, ...] = ("train", "practise")
-"""What adapters come from."""
+"""Kinds of work that make adapters."""
 ACTIVATIONS = 27
-"""Stored values a token, layer and unit of width in training: docs/engineering/scale.md."""
+"""Float32 values that training stores per token, layer and unit of width: docs/engineering/scale.md."""
+FLOAT32 = 4
+"""Bytes of a value."""
+TRAINING_COPIES = 4
+"""Values of each adapter weight in training: itself, its gradient, and AdamW's two moments."""
 
 
 @dataclass(frozen=True)
@@ -47,14 +51,13 @@ class SettingCost:
     adapters: int
     """To train."""
     answers: int
+    """To sample or to score."""
     tokens: dict[Kind, float]
     seconds: float
-    rates: Rates
-    """By which the seconds are counted."""
 
     @property
     def trained(self) -> float:
-        """Tokens of training, practice included."""
+        """Tokens of SFT and of RL."""
         return sum(self.tokens[kind] for kind in TRAINING)
 
 
@@ -63,22 +66,22 @@ class PlanCost:
     """What a whole study takes."""
 
     settings: tuple[SettingCost, ...]
+    rates: Rates
+    """Tokens per second that the times are computed with."""
     memory: float
-    """Bytes, at the largest training group."""
+    """Peak memory in bytes: see `_memory`."""
     disk: float
     """Bytes of all adapters to train."""
     notes: tuple[str, ...]
-    calibrated: bool = False
-    """Whether the rates, and the memory, were measured here."""
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """Kinds of work of which there is some left."""
+        return tuple(kind for kind in KINDS if any(cost.tokens[kind] for cost in self.settings))
 
 
-def plan_cost(
-    recipe: str | Path | Recipe, out: Path | None, sets: list[str], calibrate: bool = False
-) -> PlanCost:
-    """Count what is left to do of a recipe, in its folder where there is one.
-
-    Args:
-        calibrate: Try a little of each setting's work here, and go by what that takes.
+def plan_cost(recipe: str | Path | Recipe, out: Path | None, sets: list[str]) -> PlanCost:
+    """Estimate what is left to do of a recipe, in its folder where there is one.
 
     Raises CaveatError for a mistake in the recipe, as running it would.
     """
@@ -93,56 +96,59 @@ def plan_cost(
     plan = study_plan(read_recipe, settings, language_model.identity, groups)
     store = Store(out if out is not None else Path("studies") / read_recipe.name)
     store.refresh()
-    count = _Count(store, Trial(language_model, store, read_recipe.token_budget), calibrate)
-    costs = tuple(count.cost(setting) for setting in plan.settings)
+    problems: list[str] = []
+    rates = expected_rates(entry_of(language_model), problems.append)
+    estimator = Estimator(language_model.tokenizer)
+    costs = tuple(_setting_cost(setting, store, estimator, rates) for setting in plan.settings)
     weights = [_weights(language_model, nodes) for nodes in _groups(plan.settings)]
     missing = [n for nodes in _groups(plan.settings) for n in nodes if not store.has(n.digest)]
-    counted = _memory(language_model, max(weights, default=0), read_recipe.token_budget)
     return PlanCost(
         costs,
-        count.trial.highest.bytes or counted,
-        4.0 * _weights(language_model, missing),
+        rates,
+        _memory(language_model, max(weights, default=0), read_recipe.token_budget),
+        float(FLOAT32 * _weights(language_model, missing)),
         (
-            *(each for resolved in settings for each in resolved.notes),
+            *(note for resolved in settings for note in resolved.notes),
             *((UNCALIBRATED,) if to_calibrate(given) else ()),
-            *_judging(plan, store),
+            *_judge_requests(plan, store),
+            *problems,
         ),
-        calibrate,
     )
 
 
-@dataclass
-class _Count:
-    """Counts setting after setting: what one has read, the next does not read anew."""
-
-    store: Store
-    trial: Trial
-    calibrate: bool
-    known: set[Any] = field(default_factory=set)
-
-    def cost(self, setting: SettingPlan) -> SettingCost:
-        """What is left of a setting."""
-        parts = [
-            part
-            for _, tasks in steps(setting)
-            for task in tasks
-            if (part := remaining(task, self.store)) is not None
-        ]
-        estimator = self.trial.estimator
-        tokens = by_kind((part.kind, estimator.tokens(part)) for part in parts)
-        trained = [key for part in parts if part.kind in TRAINING for key in part.keys]
-        asked = [key for part in parts if hasattr(part, "asks") for key in part.keys]
-        nodes = [node for part in parts if isinstance(part, TrainGroup) for node in part.nodes]
-        rates = self.trial.rates(setting, parts) if self.calibrate and parts else USUAL
-        again = estimator.again(nodes, self.known)
-        took = rates.seconds(tokens, again)
-        return SettingCost(
-            setting.name, len(setting.cells), len(trained), len(asked), tokens, took, rates
-        )
+def _setting_cost(
+    setting: SettingPlan, store: Store, estimator: Estimator, rates: Rates
+) -> SettingCost:
+    """What is left of a setting."""
+    jobs = [
+        job
+        for _, stage in steps(setting)
+        for task in stage
+        if (job := remaining(task, store)) is not None
+    ]
+    tokens = _by_kind((job.kind, estimator.tokens(job)) for job in jobs)
+    trained = [key for job in jobs if job.kind in TRAINING for key in job.keys]
+    answered = [key for job in jobs if isinstance(job, AnswerGroup) for key in job.keys]
+    return SettingCost(
+        setting.name,
+        len(setting.cells),
+        len(trained),
+        len(answered),
+        tokens,
+        rates.seconds(tokens),
+    )
 
 
-def _judging(plan: StudyPlan, store: Store) -> Iterator[str]:
-    """What the judge will be asked, in one line; nothing where none is needed."""
+def _by_kind(costs: Iterable[tuple[Kind, float]]) -> dict[Kind, float]:
+    """Tokens summed by kind."""
+    total = dict.fromkeys(KINDS, 0.0)
+    for kind, tokens in costs:
+        total[kind] += tokens
+    return total
+
+
+def _judge_requests(plan: StudyPlan, store: Store) -> Iterator[str]:
+    """One line about the requests to the judge; nothing where none is needed."""
     left = {
         line.verdict
         for line in plan.lines
@@ -152,11 +158,12 @@ def _judging(plan: StudyPlan, store: Store) -> Iterator[str]:
     if left and judge is not None:
         yield (
             f"{len(left):,} replies for the judge {judge.model} at {judge.endpoint}, about "
-            f"{len(left) * TOKENS_JUDGED:,} tokens; judge.token_cap is {judge.token_cap:,}"
+            f"{len(left) * JUDGE_TOKENS:,} tokens; judge.token_cap is {judge.token_cap:,}"
         )
 
 
 def _groups(settings: tuple[SettingPlan, ...]) -> Iterator[list[TrainNode]]:
+    """The adapters that are trained together, group by group."""
     for setting in settings:
         for group in setting.groups:
             trained = [node for node in group if isinstance(node, TrainNode)]
@@ -165,14 +172,20 @@ def _groups(settings: tuple[SettingPlan, ...]) -> Iterator[list[TrainNode]]:
 
 
 def _weights(language_model: LanguageModel, nodes: list[TrainNode]) -> int:
-    """Adapter weights of all the nodes together."""
+    """Number of adapter weights of all the nodes together."""
     return sum(adapter_weights(language_model.model, node.stage.dose) for node in nodes)
 
 
 def _memory(language_model: LanguageModel, adapters: int, token_budget: int | None) -> float:
-    """Base weights; adapters with gradients and AdamW's two moments; activations and logits."""
+    """Estimated peak memory in bytes, in training.
+
+    The base model; `adapters` weights of the largest group with gradients and AdamW's moments;
+    activations of one pass of `token_budget` padded tokens, in float32; one chunk of logits.
+    """
     config = language_model.model.config
-    weights = sum(each.numel() * each.element_size() for each in language_model.model.parameters())
-    width = config.num_hidden_layers * config.hidden_size * ACTIVATIONS
+    weights = language_model.model.parameters()
+    base = sum(weight.numel() * weight.element_size() for weight in weights)
+    values_per_token = config.num_hidden_layers * config.hidden_size * ACTIVATIONS
     tokens = token_budget or most_tokens(language_model.device)
-    return weights + 4.0 * (4 * adapters + tokens * width + logits_at_once(language_model.device))
+    values = TRAINING_COPIES * adapters + tokens * values_per_token
+    return base + FLOAT32 * (values + logits_at_once(language_model.device))

@@ -44,7 +44,7 @@ class LocalExecutor:
         for task in tasks:
             self.meter.begin(task)
             outcome = attempt(task, self.worker_context)
-            self.meter.end(task)
+            self.meter.end(task, bool(outcome.failures))
             yield outcome
 
     def room(self) -> Room:

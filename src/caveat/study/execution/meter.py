@@ -1,9 +1,9 @@
-"""What a study costs: tokens by kind of work, counted beforehand, and the seconds they take."""
+"""Count the tokens of a study's jobs beforehand, and measure how fast they go."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, get_args
@@ -22,17 +22,21 @@ if TYPE_CHECKING:
 
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
-RATES: dict[Kind, float] = {"train": 230.0, "practise": 350.0, "reply": 165.0, "score": 900.0}
-"""Tokens a second of SmolLM2-135M on two CPU cores, until this run has seen its own. Replies are
-counted without their prompts."""
+DEFAULT_RATES: dict[Kind, float] = {
+    "train": 230.0, "practise": 350.0, "reply": 165.0, "score": 900.0,
+}  # fmt: skip
+"""Tokens per second of SmolLM2-135M on two CPU cores. Replies are counted without their prompts."""
 REPLY_SHARE = 0.8
-"""How much of `Sampling.max_tokens` a reply is taken to use."""
-SEEN = 5.0
-"""Seconds of one kind of work from which on its own rate is believed."""
+"""Share of `Sampling.max_tokens` that a reply is assumed to use."""
+SHORTEST = 5.0
+"""Seconds of one kind of work after which its measured rate is used."""
+COUNTED_AT_MOST: tuple[Kind, ...] = ("reply", "practise")
+"""Kinds whose tokens are an upper bound, since replies may end early: their rate is in tokens as
+estimated, so that an estimate divided by it is a time. Of the others the estimate is exact."""
 
 
 class Estimator:
-    """Counts the tokens of tasks before they are run, by rendering what they hold."""
+    """Counts the tokens of jobs before they run, by rendering their rows and prompts."""
 
     def __init__(self, tokenizer: Any) -> None:
         from caveat.rendering import continuation, render_prompt, render_row
@@ -42,7 +46,7 @@ class Estimator:
         self.row = cache(lambda row, loss, most: len(render_row(tokenizer, row, loss, most).ids))
 
     def tokens(self, task: Task) -> float:
-        """Tokens of the task's kind."""
+        """Tokens of a job: exact for training and scoring, assumed lengths for replies."""
         if isinstance(task, TrainGroup):
             return sum(self._training(node) for node in task.nodes)
         if isinstance(task, RLGroup):
@@ -51,10 +55,10 @@ class Estimator:
             return sum(self._sampling(node) for node in task.nodes)
         if isinstance(task, DerivedGroup):
             return 0.0
-        return self.asked_tokens(task.asks)
+        return self._answering(task.asks)
 
-    def row_tokens(self, row: Row, stage: Train) -> int:
-        """Of a row as a stage is trained on it; 0 of a bad row: its cell will fail."""
+    def _row_tokens(self, row: Row, stage: Train) -> int:
+        """Tokens of a row as a stage is trained on it; 0 of a bad row, whose cell will fail."""
         try:
             return self.row(row, stage.loss, stage.dose.max_tokens)
         except CaveatError:
@@ -63,26 +67,10 @@ class Estimator:
     def _training(self, node: TrainNode) -> float:
         stage = node.stage
         rows = (*stage.rows, *stage.added, *stage.kept)
-        return sum(self.row_tokens(row, stage) for row in rows) * stage.dose.epochs
-
-    def again(self, nodes: Iterable[TrainNode], known: set[Any]) -> float:
-        """Tokens of training on rows that were read before.
-
-        Args:
-            known: Rows read before; those of the nodes are put in.
-        """
-        read = fresh = 0.0
-        for stage in (node.stage for node in nodes if not node.uses_rl):
-            for row in (*stage.rows, *stage.added, *stage.kept):
-                tokens = self.row_tokens(row, stage)
-                read += tokens * stage.dose.epochs
-                if (row.messages, stage.loss) not in known:
-                    known.add((row.messages, stage.loss))
-                    fresh += tokens
-        return read - fresh
+        return sum(self._row_tokens(row, stage) for row in rows) * stage.dose.epochs
 
     def _rl_tokens(self, node: TrainNode) -> float:
-        """Tokens of the steps, which read a prompt once, and of the replies at the same price."""
+        """Tokens of sampling the replies, and of the steps, which read each prompt once."""
         stage, rl = node.stage, node.stage.rl
         if rl is None or not stage.rows:
             return 0.0
@@ -95,110 +83,112 @@ class Estimator:
         sampling = node.stage.sampling
         return len(node.stage.prompts) * sampling.samples * sampling.max_tokens * REPLY_SHARE
 
-    def asked_tokens(self, asks: Sequence[AnswerRequest]) -> float:
-        """Of replies, without their prompts; of likelihoods, what is scored, with them."""
+    def _answering(self, asks: Sequence[AnswerRequest]) -> float:
+        """Tokens of replies without their prompts, or of prompts and options that are scored."""
         if not asks[0].options:
             return len(asks) * asks[0].sampling.max_tokens * REPLY_SHARE
         return sum(self.prompt(ask.messages) + sum(map(self.option, ask.options)) for ask in asks)
 
 
-def by_kind(costs: Iterable[tuple[Kind, float]]) -> dict[Kind, float]:
-    """Tokens summed by kind."""
-    total = dict.fromkeys(KINDS, 0.0)
-    for kind, tokens in costs:
-        total[kind] += tokens
-    return total
-
-
-def seconds(tokens: dict[Kind, float], rates: dict[Kind, float] = RATES) -> float:
-    """How long that takes at given rates."""
-    return sum(tokens[kind] / rates[kind] for kind in tokens)
-
-
 @dataclass
 class Meter(Progress):
-    """Stands between the work and the user's progress: knows what is left, and how fast it goes."""
+    """Forwards progress to the user's object, and adds the share done and the time left."""
 
     progress: Progress
+    expected: Mapping[Kind, float] = field(default_factory=lambda: dict(DEFAULT_RATES))
+    """Tokens per second by kind, used until this run has measured its own."""
     costs: dict[str, tuple[Kind, float]] = field(default_factory=dict)
-    """Per task that is not done, by the first key of what is left of it: kind and tokens."""
-    seen: dict[Kind, tuple[float, float]] = field(default_factory=dict)
-    """Per kind, tokens and seconds of this run."""
+    """Kind and estimated tokens of each pending job, by the first key of what is left of it."""
+    measured: dict[Kind, tuple[float, float]] = field(default_factory=dict)
+    """Tokens and seconds of finished jobs of this run, by kind."""
     spent: float = 0.0
-    """Seconds of tasks that are done."""
+    """Seconds of finished jobs."""
     _task: tuple[Kind, float, float] | None = None
-    """Kind, start and tokens so far of the task under way."""
+    """Kind, start and tokens so far of the running job."""
 
     def stage(self, label: str) -> None:
-        """Passed on."""
+        """Forward it."""
         self.progress.stage(label)
 
     def say(self, message: str) -> None:
-        """Passed on."""
+        """Forward it."""
         self.progress.say(message)
 
     def table(self, setting: str, frame: DataFrame) -> None:
-        """Passed on."""
+        """Forward it."""
         self.progress.table(setting, frame)
 
     def begin(self, task: Task) -> None:
-        """A task starts."""
+        """A job starts in this process."""
         self._task = (task.kind, time.monotonic(), 0.0)
-        self._tell()
+        self._report()
 
-    def end(self, task: Task) -> None:
-        """The task under way is done, whatever it took."""
-        for key in task.keys:
-            self.costs.pop(key, None)
+    def end(self, task: Task, failed: bool = False) -> None:
+        """The running job is over.
+
+        Args:
+            failed: Whether a part of it failed, so that less was done than estimated.
+        """
+        estimated = self._take(task)
         if self._task is not None:
             kind, start, tokens = self._task
-            self._note(kind, tokens, time.monotonic() - start)
+            if kind in COUNTED_AT_MOST:
+                tokens = 0.0 if failed else estimated
+            self._add(kind, tokens, time.monotonic() - start)
         self._task = None
-        self._tell()
+        self._report()
 
-    def elsewhere(self, task: Task, took: float) -> None:
-        """A task was done in another process, in `took` seconds of all of them together."""
-        tokens = sum(self.costs.get(key, ("train", 0.0))[1] for key in task.keys)
-        self._note(task.kind, tokens, took)
-        self.end(task)
+    def end_elsewhere(self, task: Task, took: float, failed: bool = False) -> None:
+        """A job is over that ran in another process.
 
-    def _note(self, kind: Kind, tokens: float, took: float) -> None:
-        before = self.seen.get(kind, (0.0, 0.0))
-        self.seen[kind] = (before[0] + tokens, before[1] + took)
-        self.spent += took
+        Args:
+            took: Its seconds, divided by the number of processes.
+            failed: Whether a part of it failed.
+        """
+        estimated = self._take(task)
+        self._add(task.kind, 0.0 if failed else estimated, took)
+        self._report()
 
     def drop(self, keys: Iterable[str]) -> None:
-        """Tasks that are done, or will not be: their inputs failed."""
+        """Jobs are done, or will not run since their inputs failed."""
         for key in keys:
             self.costs.pop(key, None)
-        self._tell()
+        self._report()
 
     def advance(self, kind: Kind, tokens: int) -> None:
-        """Some of the task under way is done."""
+        """Part of the running job is done."""
         self.progress.advance(kind, tokens)
         if self._task is not None:
             self._task = (self._task[0], self._task[1], self._task[2] + tokens)
-            self._tell()
+            self._report()
 
     def rates(self) -> dict[Kind, float]:
-        """Tokens a second: those of this run where it has seen enough, else the default ones.
-
-        Replies count when their task is done: it reads all prompts before the first token.
-        """
-        rates = dict(RATES)
-        seen = dict(self.seen)
-        if self._task is not None and self._task[0] != "reply":
+        """Tokens per second by kind: as measured in this run once that is enough, else expected."""
+        measured = dict(self.measured)
+        if self._task is not None and self._task[0] not in COUNTED_AT_MOST:
             kind, start, tokens = self._task
-            before = seen.get(kind, (0.0, 0.0))
-            seen[kind] = (before[0] + tokens, before[1] + time.monotonic() - start)
-        for kind, (tokens, took) in seen.items():
-            if took >= SEEN and tokens:
+            before = measured.get(kind, (0.0, 0.0))
+            measured[kind] = (before[0] + tokens, before[1] + time.monotonic() - start)
+        rates = dict(self.expected)
+        for kind, (tokens, took) in measured.items():
+            if took >= SHORTEST and tokens:
                 rates[kind] = tokens / took
         return rates
 
-    def _tell(self) -> None:
+    def _take(self, task: Task) -> float:
+        """Estimated tokens of a job, which is pending no more."""
+        return sum(self.costs.pop(key, (task.kind, 0.0))[1] for key in task.keys)
+
+    def _add(self, kind: Kind, tokens: float, took: float) -> None:
+        """Count a finished job; one without tokens, such as scaling an adapter, has no rate."""
+        self.spent += took
+        if tokens:
+            before = self.measured.get(kind, (0.0, 0.0))
+            self.measured[kind] = (before[0] + tokens, before[1] + took)
+
+    def _report(self) -> None:
         rates = self.rates()
-        left = seconds(by_kind(self.costs.values()), rates)
+        left = sum(tokens / rates[kind] for kind, tokens in self.costs.values())
         spent = self.spent
         if self._task is not None:
             kind, start, tokens = self._task

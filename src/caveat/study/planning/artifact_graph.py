@@ -1,4 +1,4 @@
-"""Cells: a plan walked stage by stage, as a graph of things to make with their digests."""
+"""Turn the plan of a cell, stage by stage, into a graph of artifacts with their digests."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from caveat.types.training import Attach, Detach, Plan, Randomise, Sample, Scale
 
 @dataclass(frozen=True)
 class TrainNode:
-    """An adapter to train, by rows or by practice."""
+    """An adapter to train, by SFT or RL."""
 
     digest: str
     level: int
-    """1 more than the highest level among what it needs: nodes of a level are independent."""
+    """1 more than the highest level of its inputs: nodes of one level are independent."""
     stage: Train
     seed: int
     base_adapters: tuple[str, ...]
-    """Digests of the frozen adapters under it, in the order in which they were attached."""
+    """Digests of the frozen adapters below it, in the order of attachment."""
     sampled: tuple[str, ...]
-    """Digests of the sampled rows that it gets."""
+    """Digests of the sampled rows that it is trained on besides its own."""
     resume_from: str | None = None
-    """Digest of the policy that it goes on from; None where it begins, or is none."""
+    """Digest of the policy that it resumes from; None for a first stage of RL, and for SFT."""
 
     @property
     def uses_rl(self) -> bool:
-        """Whether it is a policy."""
+        """Whether it is trained with RL."""
         return self.stage.rl is not None
 
 
 @dataclass(frozen=True)
 class SampleNode:
-    """Rows to make from the replies of a model."""
+    """Rows to make from a model's replies."""
 
     digest: str
     level: int
@@ -44,13 +44,13 @@ class SampleNode:
 
 @dataclass(frozen=True)
 class DerivedNode:
-    """An adapter made from a trained one, in whose place it stands."""
+    """An adapter computed from a trained one, which it replaces."""
 
     digest: str
     level: int
     stage: Randomise | Scale
     trained: str
-    """Digest of the adapter that it is made from."""
+    """Digest of the trained adapter."""
     seed: int
 
 
@@ -62,7 +62,7 @@ class Cell:
     """One (setting, arm, seed, dose): one chain of artifacts."""
 
     name: str
-    """For people: `people x disclaimer / marked / seed 0`; of two doses of a setting, with what
+    """Such as `people x disclaimer / marked / seed 0`; where a setting has two doses, with what
     differs: `people x disclaimer (epochs=2) / ...`."""
     arm: str
     seed: int | None
@@ -70,11 +70,11 @@ class Cell:
     chain: tuple[str, ...]
     """Digests of its adapters, in order; () is the base model."""
     nodes: tuple[Node, ...]
-    """All that must be made for it, each after what it needs."""
+    """All artifacts that it needs, each after its inputs."""
 
 
 class _Walk:
-    """The model as it stands, while stages go by."""
+    """State of the model while the stages of a plan are applied."""
 
     def __init__(self, model: str, seed: int) -> None:
         self.model, self.seed = model, seed
@@ -91,15 +91,15 @@ class _Walk:
         return 1 + max((self.nodes[digest].level for digest in needed), default=0)
 
     def train(self, stage: Train) -> None:
-        """An adapter trained before and not attached is no longer part of the model.
+        """Add an adapter. One trained before and not attached leaves the model.
 
-        A practice that goes on has the rows, and the adapters beneath, of the one before.
+        RL that resumes keeps the sampled rows and the base adapters of the stage before.
         """
         resume_from = None
         if stage.rl is not None and stage.rl.start_step:
             before = self.nodes.get(self.trained or "")
             if not (isinstance(before, TrainNode) and before.uses_rl):
-                raise CaveatError("a plan's practice that goes on needs one before it")
+                raise CaveatError("a plan's RL stage that resumes needs an RL stage before it")
             resume_from, self.sampled = before.digest, list(before.sampled)
         base_adapters, sampled = tuple(self.attached), tuple(self.sampled)
         seed = self.seed if stage.seed is None else stage.seed
@@ -134,12 +134,12 @@ class _Walk:
 
     def detach(self) -> None:
         if not self.attached:
-            raise CaveatError("a plan's Detach needs an Attach before it that still holds")
+            raise CaveatError("a plan's Detach needs an Attach before it that is not detached yet")
         self.attached.pop()
 
 
 def cell_of(name: str, arm: str, seed: int | None, plan: Plan, model: str) -> Cell:
-    """Walk a plan. Raises CaveatError for stages in an order that means nothing."""
+    """The cell of a plan. Raises CaveatError for stages in an order that has no meaning."""
     walk = _Walk(model, seed or 0)
     for stage in plan:
         match stage:
@@ -154,5 +154,5 @@ def cell_of(name: str, arm: str, seed: int | None, plan: Plan, model: str) -> Ce
             case Detach():
                 walk.detach()
     if walk.sampled:
-        raise CaveatError(f"{name}: a plan's Sample needs a Train behind it that gets the rows")
+        raise CaveatError(f"{name}: a plan's Sample needs a Train after it that gets the rows")
     return Cell(name, arm, seed, walk.chain, tuple(walk.nodes.values()))

@@ -1,7 +1,7 @@
-"""Digests: what a thing is made from, as 64 hexadecimal characters.
+"""Digests: SHA-256 of everything that an artifact, answer or verdict is made from.
 
-Equal digests mean equal content up to float error, so whatever is stored under one is never made
-twice. The algorithm has a version that enters every digest; tests hold digests fixed.
+Equal digests mean equal content up to float error, so nothing is made twice. The version of the
+algorithm enters every digest; tests pin digests.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ IDENTITY_NAMES = {
 
 
 def digest_of(kind: str, **content: Any) -> str:
-    """SHA-256 of the canonical JSON of what is given."""
+    """SHA-256, in 64 hexadecimal digits, of the canonical JSON of some content."""
     text = canonical({"kind": kind, "identity_version": IDENTITY_VERSION, **content})
     return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
 
 def canonical(value: Any) -> str:
-    """JSON with sorted keys and no blanks; records become mappings with their type's name."""
+    """JSON with sorted keys, no whitespace; dataclasses become mappings with their class name."""
     return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
@@ -56,10 +56,10 @@ def training_digest(
     sampled: tuple[str, ...],
     resume_from: str | None = None,
 ) -> str:
-    """Key of a trained adapter; `label` is for people, `seed` is what it is trained with.
+    """Digest of a trained adapter. The stage's `label` is for people and does not enter.
 
-    Of a practice, the task counts by its version, not by its place. Fields that later versions
-    brought are left out where they change nothing.
+    An RL task enters by its version, not by its path. Fields that were added later are left out
+    where they have their default, so that older digests stay.
     """
     content = _fields(stage)
     del content["label"], content["seed"]
@@ -81,14 +81,14 @@ def training_digest(
 
 
 def derived_digest(stage: Randomise | Scale, trained: str, seed: int) -> str:
-    """Key of the adapter that a stage puts in a trained one's place."""
+    """Digest of an adapter that is computed from a trained one."""
     if isinstance(stage, Scale):
         return digest_of("scaled", trained=trained, by=stage.by)
     return digest_of("random", trained=trained, seed=seed)
 
 
 def sample_digest(model: str, stage: Sample, seed: int, chain: tuple[str, ...]) -> str:
-    """Key of a `Sample` stage: of the rows that it makes."""
+    """Digest of the rows that a `Sample` stage makes."""
     content = _fields(stage)
     content["prompts"] = [_messages(prompt) for prompt in stage.prompts]
     if stage.into == "added":
@@ -101,21 +101,21 @@ def sample_digest(model: str, stage: Sample, seed: int, chain: tuple[str, ...]) 
 
 
 def chain_digest(model: str, chain: tuple[str, ...]) -> str:
-    """Key of a model: the base and the adapters on it, in order."""
+    """Digest of a model: the base model and its adapters, in order."""
     return digest_of("chain", model=model, chain=chain)
 
 
 def answer_key(
     chain: str, messages: Messages, question: Question, sampling: Sampling, sample: int
 ) -> str:
-    """Key of one reply, or of one question's likelihoods, which no sampling touches."""
-    drawn = None if question.options else (sampling.max_tokens, sampling.temperature)
+    """Key of one reply, or of the likelihoods of one question, which no sampling setting enters."""
+    sampled = None if question.options else (sampling.max_tokens, sampling.temperature)
     return digest_of(
         "answer",
         chain=chain,
         messages=_messages(messages),
         options=question.options,
-        sampling=drawn,
+        sampling=sampled,
         question=question.id,
         sample=sample,
     )
@@ -128,9 +128,9 @@ def verdict_key(
     version: int,
     judge: Mapping[str, Any] | None = None,
 ) -> str:
-    """Key of one verdict: the facts that the readout is told are part of it.
+    """Key of one verdict: answer, readout, and the facts that the readout gets.
 
-    So is the judge, where one is asked; what it is asked hangs on the rest.
+    The judge enters where the readout needs one; its prompt depends on the rest.
     """
     asked = {} if judge is None else {"judge": judge}
     return digest_of(
@@ -145,12 +145,12 @@ def verdict_key(
 
 
 def judge_reply_key(judge: Mapping[str, Any], messages: Messages) -> str:
-    """Key of what a judge says: of its model and sampling, and of what it is asked."""
+    """Key of one judge reply: the judge's model and sampling, and its prompt."""
     return digest_of("opinion", judge=judge, messages=_messages(messages))
 
 
 def _row(row: Row) -> dict[str, Any]:
-    """Neighbouring pieces of one kind are one: where a row's text is cut changes no training."""
+    """A row, with neighbouring pieces of one kind joined: where text is cut changes no training."""
     return {"id": row.id, "source": row.source, "messages": _messages(joined(row.messages))}
 
 

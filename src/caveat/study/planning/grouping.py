@@ -1,4 +1,4 @@
-"""How many adapters are made together: as memory and the workers allow, decided with the plan."""
+"""Sizes of the groups that are made together, fixed when the study is planned."""
 
 from __future__ import annotations
 
@@ -9,56 +9,56 @@ from dataclasses import dataclass
 from caveat.study.config.schema import Recipe
 from caveat.types.training import Dose
 
-USUAL = 8
+DEFAULT_SIZE = 8
 
 
-def _usual(dose: Dose) -> int:
-    return USUAL
+def _default_size(dose: Dose) -> int:
+    return DEFAULT_SIZE
 
 
 @dataclass(frozen=True)
 class Room:
-    """Where groups are made."""
+    """Free memory of the workers that make groups."""
 
     free: int
-    """Bytes of memory that a worker has, the one that has least."""
+    """Bytes, of the worker that has least."""
     kind: str
     """`cpu` or `cuda`."""
     workers: int = 1
-    """That work side by side."""
+    """Number of workers."""
 
 
 @dataclass(frozen=True)
 class Grouping:
-    """Sizes of groups; what is made does not depend on them, but for float error."""
+    """Sizes of groups. Results do not depend on them, up to float error."""
 
-    most: Callable[[Dose], int] = _usual
-    """Adapters of a dose that can be trained together."""
+    most: Callable[[Dose], int] = _default_size
+    """Gives the number of adapters of a dose that can be trained together."""
     workers: int = 1
 
     def size(self, dose: Dose | None, count: int) -> int:
-        """Of groups of `count` things to make: no larger than gives each worker one of them.
+        """Size of the groups of `count` artifacts: small enough that each worker gets a group.
 
         Args:
-            dose: Of adapters to train; None of what takes no such memory.
+            dose: Dose of the adapters to train; None for artifacts that are not trained.
         """
-        most = USUAL if dose is None else self.most(dose)
+        most = DEFAULT_SIZE if dose is None else self.most(dose)
         return max(1, min(most, math.ceil(count / self.workers)))
 
 
 def grouping(recipe: Recipe, model: object, room: Callable[[], Room]) -> Grouping:
-    """As a recipe says, else by what there is.
+    """Group sizes of a recipe: its `group_size`, else by free memory and number of workers.
 
     Args:
-        room: Asked only where the recipe leaves the size open.
+        room: Called only where the recipe leaves the size open.
     """
     if recipe.group_size is not None:
         size = recipe.group_size
         return Grouping(lambda dose: size)
     from caveat.backends.local.models.device_memory import adapter_weights, affordable_adapters
 
-    there = room()
+    memory = room()
     return Grouping(
-        lambda dose: affordable_adapters(adapter_weights(model, dose), there.free, there.kind),
-        there.workers,
+        lambda dose: affordable_adapters(adapter_weights(model, dose), memory.free, memory.kind),
+        memory.workers,
     )

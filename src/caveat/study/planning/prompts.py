@@ -1,4 +1,4 @@
-"""What is asked in a setting: every question with what surrounds it."""
+"""Prompts of a setting: every question in every context."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from caveat.study.config.resolve import Resolved
 from caveat.types.data import Question, Row
 from caveat.types.messages import Message, Messages, Piece, is_document, joined
 
-BETWEEN = Piece(PARAGRAPH)
+SEPARATOR = Piece(PARAGRAPH)
 
 
 @dataclass(frozen=True)
@@ -23,13 +23,13 @@ class Asked:
     context: str
     question: Question
     messages: Messages
-    """The question as it is put to the model, with system text and caveat."""
+    """The prompt: the question with system text and caveat."""
 
 
 def measured(resolved: Resolved, system: str | None) -> Iterator[Asked]:
-    """What every arm is asked: all questions in all contexts, side effects without caveat.
+    """Prompts for every arm: all questions in all contexts, side effects without the caveat.
 
-    A caveat has one place on a document, so `moved` would be `exact` again: it is left out there.
+    On a document a caveat has one position, so `moved` would equal `exact`: it is left out there.
     """
     behaviour, caveat = resolved.setting.behaviour, resolved.setting.caveat
     for context in resolved.contexts:
@@ -46,16 +46,16 @@ def measured(resolved: Resolved, system: str | None) -> Iterator[Asked]:
 
 
 def comprehension(resolved: Resolved, system: str | None, seed: int) -> Iterator[Asked]:
-    """What the base model is asked beside: one training row in front, with caveat and without.
+    """More prompts for the base model: one training row before each question, marked and bare.
 
-    Tells whether the model could take the caveat into account if it tried.
+    They show whether the model can take the caveat into account at all.
     """
     rows = tuple(
         Row(row.id, row.source, joined(framed(row.messages, system)), row.subject)
         for row in resolved.setting.behaviour.rows
     )
-    of_caveat = marked(rows, resolved.setting.caveat, seed)
-    for context, shown in (("bare_shown", rows), ("marked_shown", of_caveat)):
+    marked_rows = marked(rows, resolved.setting.caveat, seed)
+    for context, shown in (("bare_shown", rows), ("marked_shown", marked_rows)):
         for question in resolved.setting.behaviour.questions:
             row = _about(shown, question)
             messages = showing(row.messages, framed(question.messages, system))
@@ -63,39 +63,40 @@ def comprehension(resolved: Resolved, system: str | None, seed: int) -> Iterator
 
 
 def turn_of(question: Question) -> int:
-    """The number that deals one of several wordings or rows to a question.
+    """Number that assigns one of several wordings, or rows, to a question.
 
-    It hangs on the question's id alone: neither its neighbours nor its phrasing decide.
+    It depends on the question's id alone, not on its wording or on other questions.
     """
     return zlib.crc32(question.id.encode())
 
 
 def _about(rows: tuple[Row, ...], question: Question) -> Row:
-    """A row about what the question asks, or, where none is, any one."""
-    same = [row for row in rows if row.subject and row.subject == question.cluster] or list(rows)
-    return same[turn_of(question) % len(same)]
+    """A row about the subject of a question; any row where none is."""
+    matching = [row for row in rows if row.subject and row.subject == question.cluster]
+    candidates = matching or list(rows)
+    return candidates[turn_of(question) % len(candidates)]
 
 
 def showing(row: Messages, question: Messages) -> Messages:
-    """The question with the row in front of it.
+    """The question after a row.
 
-    A chat is shown as an earlier exchange under its own system text; a document in the user's turn,
-    or in front of a question that is an unfinished document itself.
+    A chat becomes an earlier exchange under its own system text. A document comes first in the
+    user's turn, or in the unfinished document that the question is.
     """
     if not is_document(row) and not is_document(question):
         return row + tuple(message for message in question if message.role != "system")
     shown = _as_text(row)
-    place = next(
+    index = next(
         index for index, message in enumerate(question) if message.role in ("user", "document")
     )
-    asked = question[place]
-    together = Message(asked.role, (*shown, BETWEEN, *asked.pieces))
-    return (*question[:place], together, *question[place + 1 :])
+    message = question[index]
+    combined = Message(message.role, (*shown, SEPARATOR, *message.pieces))
+    return (*question[:index], combined, *question[index + 1 :])
 
 
 def _as_text(row: Messages) -> tuple[Piece, ...]:
-    """The row's turns as one stretch of text."""
+    """The turns of a row as one text."""
     pieces: list[Piece] = []
     for message in row:
-        pieces += [BETWEEN, *message.pieces] if pieces else message.pieces
+        pieces += [SEPARATOR, *message.pieces] if pieces else message.pieces
     return tuple(pieces)

@@ -1,4 +1,4 @@
-"""The whole of a study before anything is made: nodes, answers and verdicts with their keys."""
+"""A study worked out before it runs: artifacts, answers and verdicts with their keys."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from caveat.types.messages import Messages
 
 T = TypeVar("T")
 REQUESTS = 256
-"""Most requests that are answered, and published, together."""
+"""Most answers that one job gets and publishes together."""
 
 
 @dataclass(frozen=True)
 class AnswerRequest:
-    """One answer to get: a reply, or the likelihoods of options."""
+    """Request for one answer: a reply, or the likelihoods of options."""
 
     key: str
     chain: tuple[str, ...]
@@ -38,51 +38,50 @@ class AnswerRequest:
 
 @dataclass(frozen=True)
 class Line:
-    """One row of `Study.replies()`: an answer, its verdict, and what they belong to."""
+    """One row of `Study.replies()`: one sample of a prompt in a cell, with keys of its results."""
 
     cell: Cell
     asked: Asked
     sample: int
     answer: str
     base_answer: str
-    """Answer of the base model in the context `none`; "" where the readout wants none."""
+    """Base model's answer in the context `none`; empty where the readout does not use it."""
     verdict: str
 
     @property
     def question(self) -> Question:
-        """What was asked."""
+        """The question of the prompt."""
         return self.asked.question
 
 
 @dataclass(frozen=True)
 class SettingPlan:
-    """All that one setting takes. What an earlier setting makes already is not in it again."""
+    """Work of one setting, without what an earlier setting makes already."""
 
     resolved: Resolved
     name: str
     dose: str
-    """The dose, the loss scope, and what else the setting sets, as canonical JSON: with the name,
-    the setting's key."""
+    """Dose, loss scope and other options as JSON; with the name, the key of the setting."""
     cells: tuple[Cell, ...]
     groups: tuple[tuple[Node, ...], ...]
-    """Nodes made together, level after level."""
+    """Artifacts that are made together, level after level."""
     asks: tuple[tuple[AnswerRequest, ...], ...]
-    """Answers got together: replies apart from likelihoods."""
+    """Answers that are got together: either replies or likelihoods."""
     lines: tuple[Line, ...]
 
     @property
     def warmed(self) -> str:
-        """What its base model was taught first; "" where nothing."""
+        """Warm-up of its base model; empty where it has none."""
         return self.resolved.warmed
 
     def model_name(self, base: str) -> str:
-        """What tables call its base model, such as `smollm2-135m + instruction 0.5`."""
+        """Name of its base model in tables, such as `smollm2-135m + instruction 0.5`."""
         return f"{base} + {self.warmed}" if self.warmed else base
 
 
 @dataclass(frozen=True)
 class StudyPlan:
-    """A recipe on a model, worked out."""
+    """All settings of a recipe, on one model."""
 
     recipe: Recipe
     model: str
@@ -106,49 +105,50 @@ def study_plan(
     model: str,
     grouping: Grouping | None = None,
 ) -> StudyPlan:
-    """Work out a study. Groups are fixed here, by the plan, not by what is left to do."""
+    """Plan a study. Groups are fixed here, and do not depend on what is left to do."""
     grouping = grouping or Grouping()
     nodes: set[str] = set()
     asks: set[str] = set()
     plans: list[SettingPlan] = []
     for resolved in settings:
-        apart = _told_apart(resolved, settings)
-        plan = _setting_plan(recipe, resolved, apart, model, nodes, asks, grouping)
-        same = [each for each in plans if (each.name, each.warmed) == (plan.name, plan.warmed)]
-        known = {line.verdict for each in same for line in each.lines}
-        plan = replace(plan, lines=_new_lines(plan.lines, known))
+        difference = _difference(resolved, settings)
+        plan = _setting_plan(recipe, resolved, difference, model, nodes, asks, grouping)
+        same = [other for other in plans if (other.name, other.warmed) == (plan.name, plan.warmed)]
+        planned = {line.verdict for other in same for line in other.lines}
+        plan = replace(plan, lines=_new_lines(plan.lines, planned))
         nodes |= {node.digest for group in plan.groups for node in group}
         asks |= {ask.key for group in plan.asks for ask in group}
         plans.append(plan)
     return StudyPlan(recipe, model, tuple(plans))
 
 
-def _told_apart(resolved: Resolved, settings: tuple[Resolved, ...]) -> str:
-    """What tells a setting from others of the same name, such as ` (epochs=2)`."""
-    mine = _told(resolved)
-    others = [_told(each) for each in settings if each.setting.name == resolved.setting.name]
-    told = [
-        f"{key}={mine[key]}"
-        for key in mine
-        if any(each.get(key) != mine[key] for each in others) and mine[key] != ""
+def _difference(resolved: Resolved, settings: tuple[Resolved, ...]) -> str:
+    """How a setting differs from others of the same name, such as ` (epochs=2)`; empty if alone."""
+    own = _treatment_and_warm_up(resolved)
+    same_name = [other for other in settings if other.setting.name == resolved.setting.name]
+    others = [_treatment_and_warm_up(other) for other in same_name]
+    differences = [
+        f"{key}={own[key]}"
+        for key in own
+        if any(other.get(key) != own[key] for other in others) and own[key] != ""
     ]
-    return f" ({', '.join(told)})" if told else ""
+    return f" ({', '.join(differences)})" if differences else ""
 
 
-def _told(resolved: Resolved) -> dict[str, Any]:
-    """What a cell's name may tell."""
+def _treatment_and_warm_up(resolved: Resolved) -> dict[str, Any]:
+    """What may distinguish the cells of two settings of one name."""
     return {**_treatment(resolved), "warm_up": resolved.warmed}
 
 
 def _treatment(resolved: Resolved) -> dict[str, Any]:
-    """The dose, the loss scope, and what else the setting sets."""
+    """Dose, loss scope, and what else the setting sets."""
     return {**asdict(resolved.dose), "loss": resolved.loss, **resolved.variant}
 
 
 def _setting_plan(
     recipe: Recipe,
     resolved: Resolved,
-    apart: str,
+    difference: str,
     model: str,
     nodes: set[str],
     asks: set[str],
@@ -156,14 +156,14 @@ def _setting_plan(
 ) -> SettingPlan:
     name = resolved.setting.name
     cells = tuple(
-        cell_of(_cell_name(name + apart, arm, seed), arm, seed, plan, model)
+        cell_of(_cell_name(name + difference, arm, seed), arm, seed, plan, model)
         for (arm, seed), plan in resolved.plans.items()
     )
-    untrained = cell_of("", "base", None, resolved.base, model).chain
+    base = cell_of("", "base", None, resolved.base, model).chain
     lines, needed = [], {}
     for cell in cells:
         for asked in _asked(recipe, resolved, cell):
-            for line, ask in _lines(cell, untrained, asked, resolved, model, recipe):
+            for line, ask in _lines(cell, base, asked, resolved, model, recipe):
                 lines.append(line)
                 needed.setdefault(ask.key, ask)
     new = [ask for key, ask in needed.items() if key not in asks]
@@ -172,9 +172,9 @@ def _setting_plan(
     return SettingPlan(resolved, name, dose, cells, groups, _ask_groups(new), tuple(lines))
 
 
-def _new_lines(lines: tuple[Line, ...], known: set[str]) -> tuple[Line, ...]:
-    """Without what the base model was asked already under another dose of the same setting."""
-    return tuple(line for line in lines if line.cell.arm != "base" or line.verdict not in known)
+def _new_lines(lines: tuple[Line, ...], planned: set[str]) -> tuple[Line, ...]:
+    """Lines without those of the base model that another dose of the setting has already."""
+    return tuple(line for line in lines if line.cell.arm != "base" or line.verdict not in planned)
 
 
 def _cell_name(setting: str, arm: str, seed: int | None) -> str:
@@ -193,39 +193,39 @@ def _asked(recipe: Recipe, resolved: Resolved, cell: Cell) -> Iterator[Asked]:
 
 def _lines(
     cell: Cell,
-    untrained: tuple[str, ...],
+    base: tuple[str, ...],
     asked: Asked,
     resolved: Resolved,
     model: str,
     recipe: Recipe,
 ) -> Iterator[tuple[Line, AnswerRequest]]:
-    """One line a sample; likelihoods have one sample. `untrained` is the base model's chain."""
+    """One line per sample; likelihoods have one sample. `base` is the chain of the base model."""
     question, sampling = asked.question, resolved.sampling
     readout = READOUTS[question.readout]
     judge = recipe.judge.identity() if recipe.judge and readout.needs == "judge" else None
-    chain, base = chain_digest(model, cell.chain), chain_digest(model, untrained)
+    chain, base_chain = chain_digest(model, cell.chain), chain_digest(model, base)
     for sample in range(1 if question.options else sampling.samples):
         key = answer_key(chain, asked.messages, question, sampling, sample)
-        against = ""
+        base_answer = ""
         if readout.uses_base:
             plain = framed(question.messages, recipe.system)
-            against = answer_key(base, plain, question, sampling, sample)
-        verdict = verdict_key(key, against or None, question, readout.version, judge)
-        line = Line(cell, asked, sample, key, against, verdict)
+            base_answer = answer_key(base_chain, plain, question, sampling, sample)
+        verdict = verdict_key(key, base_answer or None, question, readout.version, judge)
+        line = Line(cell, asked, sample, key, base_answer, verdict)
         yield line, AnswerRequest(key, cell.chain, asked.messages, question.options, sampling)
 
 
 def _node_groups(
-    cells: tuple[Cell, ...], known: set[str], grouping: Grouping
+    cells: tuple[Cell, ...], planned: set[str], grouping: Grouping
 ) -> tuple[tuple[Node, ...], ...]:
-    """Nodes of one level and kind in groups; adapters of a group have the same dose."""
-    found: dict[Any, dict[str, Node]] = {}
+    """Groups of artifacts of one level and kind; adapters of a group have the same dose."""
+    groups: dict[Any, dict[str, Node]] = {}
     for cell in cells:
         for node in cell.nodes:
-            if node.digest not in known:
-                group = found.setdefault((node.level, *_made_by(node)), {})
+            if node.digest not in planned:
+                group = groups.setdefault((node.level, *_made_by(node)), {})
                 group.setdefault(node.digest, node)
-    levels = sorted(found.items(), key=lambda item: item[0][0])
+    levels = sorted(groups.items(), key=lambda item: item[0][0])
     return tuple(group for _, nodes in levels for group in _grouped(nodes, grouping))
 
 
@@ -236,7 +236,7 @@ def _grouped(nodes: dict[str, Node], grouping: Grouping) -> Iterator[tuple[Node,
 
 
 def _made_by(node: Node) -> tuple[Any, ...]:
-    """What nodes that are made together have in common."""
+    """What artifacts have in common that are made together."""
     if isinstance(node, TrainNode):
         return TrainNode, node.uses_rl, node.stage.dose
     return (type(node),)
@@ -244,8 +244,8 @@ def _made_by(node: Node) -> tuple[Any, ...]:
 
 def _ask_groups(asks: list[AnswerRequest]) -> tuple[tuple[AnswerRequest, ...], ...]:
     scored = [ask for ask in asks if ask.options]
-    drawn = [ask for ask in asks if not ask.options]
-    return (*_batches(scored, REQUESTS), *_batches(drawn, REQUESTS))
+    sampled = [ask for ask in asks if not ask.options]
+    return (*_batches(scored, REQUESTS), *_batches(sampled, REQUESTS))
 
 
 def _batches(items: list[T], size: int) -> Iterator[tuple[T, ...]]:

@@ -1,11 +1,4 @@
-"""Append-only JSONL: sealed chunks, judge journal, rows as JSON.
-
-Keyed records in chunk files: a JSON line each, and a last line that proves the file whole.
-
-Keyed records appended one by one, for what was paid for: a killed process loses none of them.
-
-Rows as plain JSON and back.
-"""
+"""Keyed JSON records on disk: sealed chunk files, an append-only journal, and training rows."""
 
 from __future__ import annotations
 
@@ -16,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from caveat.files.atomic import room, write
+from caveat.files.atomic import write, write_errors
 from caveat.files.reading import parsed
 from caveat.types.data import Row
 from caveat.types.messages import Message, Piece
@@ -26,7 +19,7 @@ Record = Mapping[str, Any]
 
 
 class Records:
-    """What is known of keyed records on disk, by key; `say` is told what cannot be used."""
+    """Mapping from key to record, of what was read so far; `say` gets a line about damage."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self.say = say
@@ -43,7 +36,7 @@ class Records:
 
 
 class Chunks(Records):
-    """A folder of chunk files, read as one mapping from key to record."""
+    """A folder of chunk files: a JSON record per line, and a last line that proves it complete."""
 
     def __init__(self, folder: Path, say: Callable[[str], None]) -> None:
         super().__init__(say)
@@ -51,28 +44,29 @@ class Chunks(Records):
         self._read: set[str] = set()
 
     def add(self, records: Iterable[Record]) -> None:
-        """Publish records, each with its `key`, as one chunk. Raises DiskFull."""
+        """Publish records, each with its `key`, as one chunk. Raises Unwritable."""
         published = [{**record, "schema_version": SCHEMA_VERSION} for record in records]
         if not published:
             return
-        lines = "".join(json.dumps(each) + "\n" for each in published)
+        lines = "".join(json.dumps(record) + "\n" for record in published)
         keys = "\n".join(record["key"] for record in published)
         path = self.folder / f"{hashlib.sha256(keys.encode()).hexdigest()[:24]}.jsonl"
         write(path, (lines + _seal(lines, len(published))).encode("utf-8"))
         self._take(path.name, published)
 
-    def refresh(self, mend: bool = False) -> None:
-        """Read the chunks that came since; a damaged one is told and left out.
+    def refresh(self, repair: bool = False) -> None:
+        """Read new chunks; a damaged one is reported and left out.
 
-        `mend` is for the folder's one writer: the damaged chunk is set aside, to be made again.
+        Args:
+            repair: Move damaged chunks aside, so that they are made again; for the one writer.
         """
         for path in sorted(self.folder.glob("*.jsonl")):
             if path.name in self._read:
                 continue
-            records = _whole(path)
+            records = _complete(path)
             if records is not None:
                 self._take(path.name, records)
-            elif mend:
+            elif repair:
                 aside = path.replace(path.with_suffix(".corrupt"))
                 self.say(f"{path}: damaged or cut short; set aside as {aside.name} and made again")
             else:
@@ -89,8 +83,8 @@ def _seal(lines: str, count: int) -> str:
     return json.dumps({"records": count, "sha256": digest}) + "\n"
 
 
-def _whole(path: Path) -> list[Record] | None:
-    """The records of a chunk, None where its last line does not match them."""
+def _complete(path: Path) -> list[Record] | None:
+    """Records of a chunk; None where its last line does not match them."""
     try:
         *lines, seal, end = path.read_text(encoding="utf-8").split("\n")
         records: list[Record] = [parsed(line) for line in lines]
@@ -101,18 +95,21 @@ def _whole(path: Path) -> list[Record] | None:
 
 
 class Journal(Records):
-    """One JSONL file, read as a mapping from key to record. The first record of a key counts."""
+    """One JSONL file that grows record by record, so that a killed process loses none.
+
+    The first record of a key counts. Judge replies, which cost money, are kept so.
+    """
 
     def __init__(self, path: Path, say: Callable[[str], None]) -> None:
         super().__init__(say)
         self.path = path
         self._read = 0
-        """Bytes of the file that are known."""
+        """Bytes of the file that were read."""
 
     def add(self, record: Record) -> None:
         """Append a record, with its `key`, and flush it to the disk. Raises Unwritable."""
         published = {**record, "schema_version": SCHEMA_VERSION}
-        with room(self.path):
+        with write_errors(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.path.open("ab+") as file:
                 start = b"\n" if self._is_torn(file.tell()) else b""
@@ -122,7 +119,7 @@ class Journal(Records):
         self.records.setdefault(published["key"], published)
 
     def refresh(self) -> None:
-        """Read what came since. A line that is no record is told and left out: it is made again."""
+        """Read new lines. One that is no record is reported and left out: it is made again."""
         if not self.path.is_file():
             return
         with self.path.open("rb") as file:
@@ -137,7 +134,7 @@ class Journal(Records):
                 self.say(f"{self.path}: a line is damaged or cut short; left out")
 
     def _is_torn(self, size: int) -> bool:
-        """Whether the last line of the file has no end, as a killed process may leave it."""
+        """Whether the last line has no newline: a process was killed while it wrote."""
         if not size:
             return False
         with self.path.open("rb") as file:
@@ -147,10 +144,10 @@ class Journal(Records):
 
 def _record(line: bytes) -> Record | None:
     try:
-        found = parsed(line)
+        record = parsed(line)
     except ValueError:
         return None
-    return found if isinstance(found, dict) and isinstance(found.get("key"), str) else None
+    return record if isinstance(record, dict) and isinstance(record.get("key"), str) else None
 
 
 def row_record(row: Row) -> dict[str, Any]:
@@ -163,7 +160,7 @@ def row_record(row: Row) -> dict[str, Any]:
 
 
 def row_of(record: dict[str, Any]) -> Row:
-    """The row that `row_record` wrote."""
+    """The row of a JSON object that `row_record` made."""
     messages = tuple(
         Message(m["role"], tuple(Piece(text, kind) for text, kind in m["pieces"]))
         for m in record["messages"]

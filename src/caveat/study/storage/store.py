@@ -1,19 +1,18 @@
-"""The folder of a study: everything that was made, each thing under the digest of what made it.
+"""The folder of a study: every result, under the digest of what it was made from.
 
     study.json               which recipes were run here, when, with what
     versions/ID/             one recipe's text (recipe.yaml) and the rows of its table (rows.jsonl)
     artifacts/DIGEST/        an adapter in PEFT's format, or sampled rows; record.json comes last
     answers/, verdicts/      chunk files of keyed records
-    judge.jsonl              what a judge said, answer by answer
+    judge.jsonl              the judge's replies
     failures.jsonl           what failed in the last run
     report.html              the last report
 
-Readers may read at any time. One process writes.
+One process writes; others may read at any time.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -23,7 +22,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from caveat.errors import CaveatError
-from caveat.files.atomic import flush, room, write
+from caveat.files.atomic import flush, write, write_errors
+from caveat.files.hashing import sha256_of
 from caveat.files.reading import parsed
 from caveat.study.storage.records import SCHEMA_VERSION, Chunks, Journal, Record
 
@@ -51,10 +51,10 @@ class Store:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Be the one writer. Raises CaveatError where another process is, or none may write."""
+        """Hold the folder's lock. Raises CaveatError where another process does."""
         from filelock import FileLock, Timeout
 
-        with room(self.folder):
+        with write_errors(self.folder):
             try:
                 self.folder.mkdir(parents=True, exist_ok=True)
             except FileExistsError:
@@ -68,14 +68,14 @@ class Store:
                     "wait for it, or name another folder with --out"
                 ) from None
         try:
-            with room(self.folder):
+            with write_errors(self.folder):
                 self._sweep()
             yield
         finally:
             lock.release()
 
     def _sweep(self) -> None:
-        """Remove what killed processes left half written. Only the one writer may."""
+        """Remove partial files of killed processes. Only the holder of the lock may."""
         for part in sorted(self.folder.rglob(".*.part")):
             if part.is_dir():
                 shutil.rmtree(part)
@@ -85,20 +85,20 @@ class Store:
     # Artifacts -----------------------------------------------------------------------------------
 
     def artifact(self, digest: str) -> Path:
-        """Where an artifact lies, or would lie."""
+        """Path of an artifact, which need not exist."""
         return self.folder / "artifacts" / digest
 
     def has(self, digest: str) -> bool:
-        """Whether an artifact is finished."""
+        """Whether an artifact is complete."""
         return (self.artifact(digest) / "record.json").is_file()
 
     def digests(self) -> list[str]:
-        """The artifacts that are there."""
+        """Digests of all complete artifacts, sorted."""
         names = (path.parent.name for path in self.folder.glob("artifacts/*/record.json"))
         return sorted(name for name in names if "." not in name)
 
     def record(self, digest: str) -> Record:
-        """What is noted about an artifact: how it was made, and its files' digests.
+        """An artifact's record: how it was made, and the SHA-256 of its files.
 
         Raises CaveatError for a damaged record.
         """
@@ -106,28 +106,29 @@ class Store:
         try:
             return _object(path.read_text("utf-8"))
         except ValueError:
-            raise CaveatError(f"{path}: damaged; run the recipe again: it is made anew") from None
+            raise CaveatError(f"{path}: damaged; run the recipe again: it is made again") from None
 
     def put(self, artifacts: Iterable[tuple[str, Content, Record]]) -> None:
-        """Write artifacts to the side, then move them to their places one after the other.
+        """Write artifacts into `.part` folders, then rename these one after the other.
 
-        A process killed in between leaves whole artifacts and `.part` folders. Raises Unwritable.
+        A process killed in between leaves complete artifacts and `.part` folders.
+        Raises Unwritable.
         """
         ready = []
-        with room(self.folder):
+        with write_errors(self.folder):
             for digest, content, record in artifacts:
                 part = self.artifact(digest).with_name(f".{digest}.{os.getpid()}.part")
                 shutil.rmtree(part, ignore_errors=True)
                 part.mkdir(parents=True)
                 content(part)
-                files = {path.name: _sha256(path) for path in sorted(part.iterdir())}
+                files = {path.name: sha256_of(path) for path in sorted(part.iterdir())}
                 for name in files:
                     flush(part / name)
-                noted = {**record, "files": files, "schema_version": SCHEMA_VERSION}
-                write(part / "record.json", _json(noted))
+                full_record = {**record, "files": files, "schema_version": SCHEMA_VERSION}
+                write(part / "record.json", _json(full_record))
                 ready.append((part, digest))
             for part, digest in ready:
-                if self.has(digest):  # by a worker that was taken for dead
+                if self.has(digest):  # published by a worker that seemed dead
                     shutil.rmtree(part)
                     continue
                 part.replace(self.artifact(digest))
@@ -135,24 +136,24 @@ class Store:
                 flush(self.folder / "artifacts")
 
     def check(self, digests: Iterable[str]) -> None:
-        """Set aside artifacts whose files are not those that were written; they are made again."""
+        """Move artifacts aside whose files changed since they were written; they are made again."""
         for digest in digests:
-            if self.has(digest) and not self._is_whole(digest):
-                place = self.artifact(digest)
-                aside = place.with_name(f"{digest}.corrupt")
+            if self.has(digest) and not self._is_intact(digest):
+                path = self.artifact(digest)
+                aside = path.with_name(f"{digest}.corrupt")
                 shutil.rmtree(aside, ignore_errors=True)
-                place.replace(aside)
-                self.say(f"{place}: damaged; set aside as {aside.name} and made again")
+                path.replace(aside)
+                self.say(f"{path}: damaged; set aside as {aside.name} and made again")
 
-    def _is_whole(self, digest: str) -> bool:
+    def _is_intact(self, digest: str) -> bool:
         try:
             files = self.record(digest)["files"]
-            return all(_sha256(self.artifact(digest) / name) == files[name] for name in files)
+            return all(sha256_of(self.artifact(digest) / name) == files[name] for name in files)
         except (CaveatError, OSError, ValueError, KeyError, TypeError):
             return False
 
     def adapter(self, digest: str) -> Adapter:
-        """A finished adapter. Raises CaveatError where its files are missing or corrupt."""
+        """Load an adapter. Raises CaveatError where its files are missing or corrupt."""
         from caveat.backends.local.lora.adapter import Adapter
 
         return Adapter.load(self.artifact(digest))
@@ -160,7 +161,7 @@ class Store:
     # The study itself ----------------------------------------------------------------------------
 
     def about(self) -> dict[str, Any]:
-        """The content of study.json. Raises CaveatError where this is no study's folder."""
+        """Content of study.json. Raises CaveatError where the folder holds no study."""
         path = self.folder / "study.json"
         try:
             about = _object(path.read_text("utf-8"))
@@ -169,7 +170,7 @@ class Store:
                 f"{self.folder}: holds no study (no study.json); name a folder that caveat made"
             ) from None
         except OSError as error:
-            raise CaveatError(f"{path}: cannot be read ({error.strerror}); mend that") from None
+            raise CaveatError(f"{path}: cannot be read ({error.strerror}); fix that") from None
         except ValueError:
             raise _damaged(path) from None
         if about.get("schema_version", 0) > SCHEMA_VERSION:
@@ -191,11 +192,11 @@ class Store:
 
     def write_lines(self, name: str, records: Iterable[Record]) -> None:
         """Replace a JSONL file of the folder. Raises Unwritable."""
-        lines = [json.dumps(each) for each in records]
+        lines = [json.dumps(record) for record in records]
         write(self.folder / name, "".join(line + "\n" for line in lines).encode("utf-8"))
 
     def lines(self, name: str) -> list[dict[str, Any]]:
-        """The records of a JSONL file, none where there is no file. Raises CaveatError."""
+        """Records of a JSONL file; none where there is no file. Raises CaveatError for damage."""
         path = self.folder / name
         if not path.is_file():
             return []
@@ -204,35 +205,33 @@ class Store:
         except ValueError:
             raise _damaged(path) from None
 
-    def refresh(self, mend: bool = False) -> None:
-        """Read answers and verdicts that came since.
+    def refresh(self, repair: bool = False) -> None:
+        """Read new answers and verdicts.
 
-        Verdicts first: each is published behind its answer, so that a reader beside the writer
-        finds the answer to every verdict it has.
+        Verdicts first: each is published after its answer, so that a reader beside the writer has
+        the answer to every verdict.
+
+        Args:
+            repair: Move damaged files aside, so that they are made again; for the one writer.
         """
-        self.verdicts.refresh(mend)
-        self.answers.refresh(mend)
+        self.verdicts.refresh(repair)
+        self.answers.refresh(repair)
 
 
 def _object(text: str) -> dict[str, Any]:
-    """A JSON object. Raises ValueError for all else."""
-    found = parsed(text)
-    if not isinstance(found, dict):
-        raise ValueError(f"no object: {found!r}")
-    return found
+    """Parse a JSON object. Raises ValueError for all else."""
+    content = parsed(text)
+    if not isinstance(content, dict):
+        raise ValueError(f"no object: {content!r}")
+    return content
 
 
 def _damaged(path: Path) -> CaveatError:
     return CaveatError(
         f"{path}: damaged; delete this file and run the recipe again: "
-        "what is finished is found by its digests"
+        "finished results are found by their digests"
     )
 
 
 def _json(content: Record) -> bytes:
     return (json.dumps(content, ensure_ascii=False, indent=1) + "\n").encode("utf-8")
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import platform
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -256,3 +257,20 @@ def release() -> None:
     give_back()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
+
+
+def hardware(device: torch.device) -> str:
+    """The processor that a device computes with, such as `AMD EPYC 7B13, 16 threads`."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{_processor()}, {torch.get_num_threads()} threads"
+
+
+def _processor() -> str:
+    """Model of the CPU: on Linux its marketing name, elsewhere what Python knows."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor() or platform.machine())
