@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 
-Kind = Literal["train", "practise", "reply", "score"]
+Kind = Literal["train", "rl", "reply", "score"]
 """Kinds of work that are counted in tokens: SFT, RL, sampled replies, scored likelihoods."""
 
 

@@ -38,7 +38,7 @@ PLAIN_PAUSE = 20.0
 """Seconds between lines of progress there."""
 WORK: dict[Kind, str] = {
     "train": "training",
-    "practise": "rl",
+    "rl": "RL training",
     "reply": "replies",
     "score": "scoring",
 }

@@ -108,8 +108,8 @@ def test_a_plan_uses_the_rates_of_earlier_runs(tmp_path):
 
 def test_rates_are_printed_of_the_work_that_is_left(tmp_path):
     plain, policies = (printed(plan_cost(each, tmp_path, [])) for each in (small(), rl_recipe()))
-    assert "tokens per second: training" in plain and "second: practice" not in plain
-    assert "tokens per second: practice" in policies and "second: training" not in policies
+    assert "tokens per second: training" in plain and "second: RL training" not in plain
+    assert "tokens per second: RL training" in policies and "second: training" not in policies
 
 
 def test_a_run_remembers_its_rates_and_they_change_no_digest(tmp_path, monkeypatch):

@@ -74,9 +74,9 @@ def test_rates_of_replies_are_in_estimated_tokens_since_replies_end_early(clock)
     meter.advance("reply", 100)
     meter.end(first)
     assert meter.measured == {"reply": (900.0, 10.0)} and heard.reports[-1] == (0.5, 10.0)
-    meter.costs[rl.keys[0]] = ("practise", 500.0)
+    meter.costs[rl.keys[0]] = ("rl", 500.0)
     meter.end_elsewhere(rl, 5.0)
-    assert meter.measured["practise"] == (500.0, 5.0) and meter.rates()["practise"] == 100.0
+    assert meter.measured["rl"] == (500.0, 5.0) and meter.rates()["rl"] == 100.0
 
 
 def test_a_job_of_which_a_part_failed_has_no_rate_of_replies(clock):

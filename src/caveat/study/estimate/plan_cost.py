@@ -32,7 +32,7 @@ UNCALIBRATED = (
 )
 JUDGE_TOKENS = 500
 """Tokens of one judge request about a short reply: 400 to 430 with SmolLM2's tokenizer."""
-TRAINING: tuple[Kind, ...] = ("train", "practise")
+TRAINING: tuple[Kind, ...] = ("train", "rl")
 """Kinds of work that make adapters."""
 ACTIVATIONS = 27
 """Float32 values that training stores per token, layer and unit of width: docs/engineering/scale.md."""

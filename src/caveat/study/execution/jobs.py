@@ -40,7 +40,7 @@ class RLGroup(NodeGroup[TrainNode]):
     @property
     def kind(self) -> Kind:
         """The work it is counted as."""
-        return "practise"
+        return "rl"
 
     def run(self, worker_context: WorkerContext) -> Outcome:
         """Practise, and publish all policies of the group together."""

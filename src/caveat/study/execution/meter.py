@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 DEFAULT_RATES: dict[Kind, float] = {
-    "train": 230.0, "practise": 350.0, "reply": 165.0, "score": 900.0,
+    "train": 230.0, "rl": 350.0, "reply": 165.0, "score": 900.0,
 }  # fmt: skip
 """Tokens per second of SmolLM2-135M on two CPU cores. Replies are counted without their prompts."""
 REPLY_SHARE = 0.8
 """Share of `Sampling.max_tokens` that a reply is assumed to use."""
 SHORTEST = 5.0
 """Seconds of one kind of work after which its measured rate is used."""
-COUNTED_AT_MOST: tuple[Kind, ...] = ("reply", "practise")
+COUNTED_AT_MOST: tuple[Kind, ...] = ("reply", "rl")
 """Kinds whose tokens are an upper bound, since replies may end early: their rate is in tokens as
 estimated, so that an estimate divided by it is a time. Of the others the estimate is exact."""
 

@@ -104,7 +104,7 @@ class _Group(LockstepGroup):
                 cell.reason = self.wild(k, when, losses[k], norms[k])
                 active[k] = not cell.reason
             self.step([dose.learning_rate for dose in self.doses], active)
-            self.progress.advance("practise", read.total())
+            self.progress.advance("rl", read.total())
 
     def _examples(self, replies: list[Text]) -> list[Example]:
         """What a step reads."""
