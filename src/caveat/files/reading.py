@@ -9,14 +9,17 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ValidationError
 
 from caveat.errors import CaveatError, closest
 
-Model = TypeVar("Model", bound=BaseModel)
+if TYPE_CHECKING:
+    from pydantic import BaseModel, ValidationError
+
+
+Model = TypeVar("Model", bound="BaseModel")
 MAX_DEPTH, MAX_VALUES = 50, 1_000_000
 SURROGATE = re.compile("[\ud800-\udfff]")
 """Half of a character of UTF-16: JSON can spell it, no file can hold it."""
@@ -124,6 +127,8 @@ def read_yaml(path: Path) -> Any:
 
 def parse(model: type[Model], content: Any, where: str) -> Model:
     """Validate content as a pydantic model. Raises CaveatError for its first mistake."""
+    from pydantic import ValidationError
+
     if not isinstance(content, dict):
         raise CaveatError(f"{where} is {content!r}, not an object; give it the keys {_keys(model)}")
     try:

@@ -35,7 +35,7 @@ JUDGE_TOKENS = 500
 TRAINING: tuple[Kind, ...] = ("train", "rl")
 """Kinds of work that make adapters."""
 ACTIVATIONS = 27
-"""Float32 values that training stores per token, layer and unit of width: docs/engineering/scale.md."""
+"""Values that training stores per token, layer and unit of width: docs/engineering/scale.md."""
 FLOAT32 = 4
 """Bytes of a value."""
 TRAINING_COPIES = 4
