@@ -49,7 +49,7 @@ STEPS = ((0.5, 0.5), (0.2, 0.8))
 NODES, MASS = np.polynomial.hermite_e.hermegauss(60)
 MASS = MASS / MASS.sum()
 CHUNK = 100
-"""Simulations that share a panel, and so the resamples, at a time."""
+"""Simulations that share a panel."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ def simulate(
     return yes.sum(-1), np.broadcast_to(np.array(rates), (count, arms))
 
 
-def inference_of(yes: np.ndarray, design: Design, base: int | None, draws: int) -> Inference:
+def inference_of(yes: np.ndarray, design: Design, base: int | None) -> Inference:
     """The package's own inference, the arms of all simulations of a chunk being its cells. The arm
     `base` of each has no seeds: its first seed's replies stand for it."""
     count, arms = yes.shape[:2]
@@ -152,7 +152,7 @@ def inference_of(yes: np.ndarray, design: Design, base: int | None, draws: int) 
     cells = [Cell("base" if of_base else "arm", "none", "{}") for of_base in is_base]
     same = np.ones(count * arms, dtype=int)
     panel = Panel(
-        names={"setting": str(yes.sum())},
+        names={},
         dose="{}",
         cells=tuple(cells),
         clusters=tuple(map(str, range(design.clusters))),
@@ -162,7 +162,7 @@ def inference_of(yes: np.ndarray, design: Design, base: int | None, draws: int) 
         cell_clusters=same * design.clusters,
         cell_questions=same * design.clusters * design.questions,
     )
-    return Inference.of(panel, draws, seed=0)
+    return Inference.of(panel)
 
 
 def chunks(simulations: int, size: int = CHUNK) -> Iterator[int]:
@@ -185,36 +185,36 @@ def judged(of, rates, design, effects, truth, low, high, undefined=0.0) -> Cover
     )
 
 
-def rate_coverage(rate, design, effects, simulations, draws, generator) -> Coverage:
+def rate_coverage(rate, design, effects, simulations, generator) -> Coverage:
     """Coverage of R(arm)."""
     truth, low, high = [], [], []
     for count in chunks(simulations):
         yes, true = simulate((rate,), design, effects, count, generator)
-        limits = inference_of(yes, design, None, draws).rate_intervals()
+        limits = inference_of(yes, design, None).rate_intervals()
         for store, part in zip((truth, low, high), (true[:, 0], *limits), strict=True):
             store.append(part)
     return judged("rate", (rate,), design, effects, truth, low, high)
 
 
-def difference_coverage(pair, design, effects, simulations, draws, generator) -> Coverage:
+def difference_coverage(pair, design, effects, simulations, generator) -> Coverage:
     """Coverage of R(arm) - R(other arm)."""
     truth, low, high = [], [], []
     for count in chunks(simulations):
         yes, true = simulate(pair, design, effects, count, generator)
         weights = np.kron(np.eye(count), [-1.0, 1.0])
-        _, *limits = inference_of(yes, design, None, draws).intervals(weights)
+        _, *limits = inference_of(yes, design, None).intervals(weights)
         for store, part in zip((truth, low, high), (true[:, 1] - true[:, 0], *limits), strict=True):
             store.append(part)
     return judged("difference", pair, design, effects, truth, low, high)
 
 
-def leakage_coverage(rate, design, effects, simulations, draws, generator) -> Coverage:
+def leakage_coverage(rate, design, effects, simulations, generator) -> Coverage:
     """Coverage of leakage at `none`, base at 0.03 and bare at 0.9, where it is defined."""
     rates = (0.03, 0.9, rate)
     truth, low, high, left_out = [], [], [], 0
     for count in chunks(simulations):
         yes, true = simulate(rates, design, effects, count, generator, seeds=(0, 1, 1))
-        inference = inference_of(yes, design, 0, draws)
+        inference = inference_of(yes, design, 0)
         above, below = (np.kron(np.eye(count), row) for row in ([-1.0, 0, 1], [-1.0, 1, 0]))
         defined = inference.intervals(below)[1] >= 0.1
         left_out += count - defined.sum()
@@ -227,7 +227,7 @@ def leakage_coverage(rate, design, effects, simulations, draws, generator) -> Co
     return judged("leakage", rates, design, effects, truth, low, high, share)
 
 
-def step_coverage(pair, design, effects, simulations, draws, generator) -> Coverage:
+def step_coverage(pair, design, effects, simulations, generator) -> Coverage:
     """Coverage of the difference of two leakages of one behaviour, each with a bare arm of its own,
     where both are defined. Base is at 0.03, bare at 0.9."""
     rates = (0.03, 0.9, 0.9, *pair)
@@ -235,7 +235,7 @@ def step_coverage(pair, design, effects, simulations, draws, generator) -> Cover
     truth, low, high, left_out = [], [], [], 0
     for count in chunks(simulations, CHUNK // 5):
         yes, true = simulate(rates, design, effects, count, generator, seeds=(0, 1, 1, 1, 1))
-        inference = inference_of(yes, design, 0, draws)
+        inference = inference_of(yes, design, 0)
         above, below = (np.kron(np.eye(count), each) for each in (leaks, installed))
         defined = (inference.intervals(below)[1] >= 0.1).reshape(count, 2).all(1)
         left_out += count - defined.sum()
@@ -248,13 +248,13 @@ def step_coverage(pair, design, effects, simulations, draws, generator) -> Cover
     return judged("step", rates, design, effects, truth, low, high, left_out / simulations)
 
 
-def run(simulations: int, draws: int = 2000, seed: int = 1, band: bool = True) -> list[Coverage]:
+def run(simulations: int, seed: int = 1, band: bool = True) -> list[Coverage]:
     """Every line of the table."""
     generator = np.random.default_rng(seed)
     lines = []
     for design in DESIGNS:
         for effects in EFFECTS:
-            rest = (design, effects, simulations, draws, generator)
+            rest = (design, effects, simulations, generator)
             lines += [rate_coverage(rate, *rest) for rate in RATES]
             if band:
                 lines.append(averaged([rate_coverage(rate, *rest) for rate in BAND]))
@@ -297,12 +297,11 @@ def show(lines: list[Coverage]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--simulations", type=int, default=400, help="per line; full: 2000")
-    parser.add_argument("--draws", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, help="write the figures here as JSON")
     chosen = parser.parse_args()
     start = time.perf_counter()
-    lines = run(chosen.simulations, chosen.draws, chosen.seed)
+    lines = run(chosen.simulations, chosen.seed)
     show(lines)
     print(f"{time.perf_counter() - start:.0f} s, {chosen.simulations} simulations a line")
     if chosen.out:

@@ -181,7 +181,7 @@ def test_leakage_is_that_of_the_readout_that_stands_for_the_setting():
     wide = replies(rates, clusters=12)
     narrow = replies(rates | {("marked", "none"): 0.0}, clusters=6, readout="is_a")
     broad = replies(rates | {("marked", "none"): 1.0}, clusters=20, scope="broad")
-    measured = measure.leakage(pd.concat([narrow, broad, wide]), draws=200)
+    measured = measure.leakage(pd.concat([narrow, broad, wide]))
     forecasts = [
         {"setting": "people x disclaimer", "behaviour": "people", "model": "tiny", "arm": "marked",
          "dose": {"epochs": 1}, **dict.fromkeys(PREDICTORS, 0.0)}

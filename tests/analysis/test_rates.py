@@ -47,12 +47,12 @@ def test_a_cell_at_an_edge_has_a_wilson_interval_of_its_questions(rate, seeds):
 def test_the_interval_within_a_seed_is_that_of_the_cluster_means():
     frame = replies({("bare", "none"): 0.0}, seeds=(0,), clusters=20, questions=1)
     frame.loc[frame["cluster"].isin([f"c{i}" for i in range(8)]), "verdict"] = "yes"
-    bare = row(rates(frame, draws=20_000), arm="bare")
+    bare = row(rates(frame), arm="bare")
     # Wilson with k^2 / n = t^2 s^2 / (clusters p (1 - p)), where s^2 / (p (1 - p)) is 20 / 19
     ratio = t.ppf(0.975, 19) ** 2 / 19
     half = np.sqrt(ratio * 0.24 + ratio**2 / 4) / (1 + ratio)
-    assert bare["high"] == pytest.approx((0.4 + ratio / 2) / (1 + ratio) + half, abs=0.005)
-    assert bare["low"] == pytest.approx((0.4 + ratio / 2) / (1 + ratio) - half, abs=0.005)
+    assert bare["high"] == pytest.approx((0.4 + ratio / 2) / (1 + ratio) + half)
+    assert bare["low"] == pytest.approx((0.4 + ratio / 2) / (1 + ratio) - half)
 
 
 def test_more_questions_in_the_same_clusters_that_say_the_same_add_nothing():
@@ -126,7 +126,7 @@ STUDY = replies(
 
 @pytest.fixture(scope="module")
 def tables():
-    return {table: table(STUDY, draws=200, seed=3) for table in (rates, leakage, differences)}
+    return {table: table(STUDY) for table in (rates, leakage, differences)}
 
 
 @settings(max_examples=4, deadline=None)
@@ -135,18 +135,12 @@ def test_the_order_of_rows_changes_nothing(tables, random):
     order = list(range(len(STUDY)))
     random.shuffle(order)
     for table, expected in tables.items():
-        found = table(STUDY.iloc[order], draws=200, seed=3)
+        found = table(STUDY.iloc[order])
         pd.testing.assert_frame_equal(found, expected, rtol=1e-9)
 
 
 def test_another_arm_or_context_changes_no_interval_of_the_others():
     fewer = STUDY[STUDY["arm"].isin(["base", "bare", "marked"]) & (STUDY["context"] == "none")]
-    few, all_of_them = leakage(fewer, draws=500, seed=3), leakage(STUDY, draws=500, seed=3)
+    few, all_of_them = leakage(fewer), leakage(STUDY)
     same = all_of_them.merge(few[["arm", "context"]])
     pd.testing.assert_frame_equal(same, few)
-
-
-def test_the_seed_makes_the_draws():
-    once, again, other = (rates(STUDY, draws=100, seed=seed) for seed in (3, 3, 4))
-    pd.testing.assert_frame_equal(once, again)
-    assert not np.allclose(once["low"], other["low"], rtol=1e-6)

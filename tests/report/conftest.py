@@ -280,11 +280,11 @@ def transferred(data: ReportData) -> ReportData:
     place = data.settings.index
     ranked = measure.rankings(data.replies, 50, 0)
     ranked.sort(key=lambda each: place(each.names["setting"]))
-    matrix = measure.transfer(data.replies, dict.fromkeys(data.settings, "yes"), draws=50)
+    matrix = measure.transfer(data.replies, dict.fromkeys(data.settings, "yes"))
     return replace(
         data,
         transfer=matrix.sort_values("setting", key=lambda names: names.map(place), kind="stable"),
-        transfer_effects=measure.transfer_effects(data.replies, draws=50),
+        transfer_effects=measure.transfer_effects(data.replies),
         transfer_correlations=measure.correlations(ranked),
         transfer_reliability=measure.reliabilities(ranked),
         transfer_forgetting=measure.forgetting(matrix),

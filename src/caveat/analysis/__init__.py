@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from caveat.analysis.caveat_checks import caveat_checks
 from caveat.analysis.differences import differences, holm
-from caveat.analysis.forecast import forecast_cells, forecast_records, forecast_scores
-from caveat.analysis.json_records import records
+from caveat.analysis.forecast import forecast_cells, forecast_scores
+from caveat.analysis.json_records import (
+    forecast_records,
+    ladder_records,
+    records,
+    transfer_records,
+)
 from caveat.analysis.leakage import leakage, leakage_by
-from caveat.analysis.pooling import pooled
-from caveat.analysis.rates import rates
-from caveat.analysis.rl_leakage import rl_leakage
-from caveat.analysis.side_effects import side_effects
+from caveat.analysis.rates import pooled, rates
+from caveat.analysis.rl import learning, rl_leakage
+from caveat.analysis.side_effects import side_effects, transfer_effects
 from caveat.analysis.transfer import (
     correlations,
     forgetting,
     rankings,
     reliabilities,
     transfer,
-    transfer_effects,
-    transfer_records,
 )
 
 __all__ = [
@@ -30,8 +32,10 @@ __all__ = [
     "forecast_scores",
     "forgetting",
     "holm",
+    "ladder_records",
     "leakage",
     "leakage_by",
+    "learning",
     "pooled",
     "rankings",
     "rates",

@@ -17,9 +17,7 @@ COLUMNS = [
 ]  # fmt: skip
 
 
-def caveat_checks(
-    replies: pd.DataFrame, wanted: Mapping[str, str], draws: int = 2000, seed: int = 0
-) -> pd.DataFrame:
+def caveat_checks(replies: pd.DataFrame, wanted: Mapping[str, str]) -> pd.DataFrame:
     """One row a check, and an arm where it is of an arm, with the columns `COLUMNS`.
 
     - `elicitation`, base: R(base, exact) - R(base, none).
@@ -41,17 +39,17 @@ def caveat_checks(
     for a setting that `wanted` lacks.
     """
     found: list[dict] = []
-    for inference in inferences(verdicts(replies), draws, seed):
+    for inference in inferences(verdicts(replies)):
         found += [*_elicitation(inference), *_k(inference)]
     measured = verdicts(replies)
     at = measured[measured["context"] == "exact"]
-    found += _wanted("at the caveat", at, wanted, draws, seed)
+    found += _wanted("at the caveat", at, wanted)
     shown = replies[(replies["purpose"] == "comprehension") & ~numeric(replies)]
     with_caveat = shown[shown["context"] == "marked_shown"]
-    found += _wanted("comprehension", with_caveat, wanted, draws, seed)
+    found += _wanted("comprehension", with_caveat, wanted)
     yes = dict.fromkeys(wanted, "yes")
     without = shown[shown["context"] == "bare_shown"]
-    found += _wanted("shown bare", without, yes, draws, seed)
+    found += _wanted("shown bare", without, yes)
     table = pd.DataFrame(found, columns=COLUMNS)
     unique = COLUMNS[: COLUMNS.index("value")]
     return table.drop_duplicates(unique).sort_values(unique, ignore_index=True)
@@ -104,13 +102,11 @@ def _k(inference: Inference) -> Iterator[dict]:
             yield _row(inference, "k", index, values, note)
 
 
-def _wanted(
-    check: str, rows: pd.DataFrame, wanted: Mapping[str, str], draws: int, seed: int
-) -> Iterator[dict]:
+def _wanted(check: str, rows: pd.DataFrame, wanted: Mapping[str, str]) -> Iterator[dict]:
     """The share of the wanted verdict in every cell of `rows`."""
     hit = rows["verdict"] == rows["setting"].map(lambda setting: str(wanted[setting]))
     for panel in panels(rows, hit):
-        inference = Inference.of(panel, draws, seed)
+        inference = Inference.of(panel)
         low, high = inference.rate_intervals()
         for index in range(len(panel.cells)):
             values = (panel.mean[index], low[index], high[index])

@@ -19,15 +19,14 @@ COLUMNS = [
 ]  # fmt: skip
 
 
-def differences(replies: pd.DataFrame, draws: int = 2000, seed: int = 0) -> pd.DataFrame:
+def differences(replies: pd.DataFrame) -> pd.DataFrame:
     """One row a pair of arms (see `pairs`), with the columns `COLUMNS`.
 
     `value` in [-1, 1] is R(arm, none) - R(against, none) with its 95% interval; `p` is the level
     at which the interval reaches 0; `p_holm` is corrected within a setting and readout (all doses
     and scopes); `distinguishable` whether the interval leaves out 0.
     """
-    found = [row for inference in inferences(verdicts(replies), draws, seed)
-             for row in _rows(inference)]  # fmt: skip
+    found = [row for inference in inferences(verdicts(replies)) for row in _rows(inference)]
     if not found:
         return pd.DataFrame(columns=COLUMNS)
     table = pd.DataFrame(found)

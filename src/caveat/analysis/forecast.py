@@ -68,10 +68,10 @@ AS_LEAKAGE = ("first_order", "short_horizon")
 """Predictors that are on leakage's own scale: 1 is as bare training, 0 is none of it."""
 COMBINED = ("elicitation", "loss_ratio", "first_order", "short_horizon")
 ALL, PLAIN, TREATED = "all marked arms", "marked", "marked with an intervention"
-FIGURES = ("rank", "r2", "r2_behaviours", "r2_as_leakage")
+METRICS = ("rank", "r2", "r2_behaviours", "r2_as_leakage")
 COLUMNS = [
     "arms", "predictor", "cells", "settings", "behaviours", "left_out",
-    *(f"{name}{end}" for name in FIGURES for end in ("", "_low", "_high")), "trusted", "undefined",
+    *(f"{name}{end}" for name in METRICS for end in ("", "_low", "_high")), "trusted", "undefined",
 ]  # fmt: skip
 
 
@@ -157,43 +157,3 @@ def _limited(name: str, values: np.ndarray) -> dict[str, float]:
     """The value as it is, with its limits over the draws behind it."""
     low, high = over_draws(values[1:])
     return {name: float(values[0]), f"{name}_low": low, f"{name}_high": high}
-
-
-NAMES = {name: "rank_correlation" if name == "rank" else name for name in FIGURES}
-
-
-def forecast_records(
-    forecasts: list[dict[str, Any]], cells: pd.DataFrame, scores: pd.DataFrame
-) -> dict[str, list[dict[str, Any]]]:
-    """`forecasts`, each with its `leakage` or null and why it is `left_out` or null, and `scores`.
-
-    A figure is {"value", "low", "high"}, or null where there is none; no NaN is left.
-    """
-    places = cells["place"].tolist()
-    joined = [
-        {
-            **forecasts[place],
-            "leakage": None if pd.isna(row["leakage"]) else float(row["leakage"]),
-            "left_out": row["left_out"] or None,
-        }
-        for place, row in zip(places, cells.to_dict("records"), strict=True)
-    ]
-    return {"forecasts": joined, "scores": [_score(row) for row in scores.to_dict("records")]}
-
-
-def _score(row: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "arms": row["arms"],
-        "predictor": row["predictor"],
-        **{name: int(row[name]) for name in ("cells", "settings", "behaviours", "left_out")},
-        **{NAMES[name]: _figure(row, name) for name in FIGURES},
-        "trusted": bool(row["trusted"]),
-        "undefined": row["undefined"] if isinstance(row["undefined"], str) else None,
-    }
-
-
-def _figure(row: dict[str, Any], name: str) -> dict[str, float | None] | None:
-    if pd.isna(row[name]):
-        return None
-    ends = {"value": name, "low": f"{name}_low", "high": f"{name}_high"}
-    return {end: None if pd.isna(row[key]) else float(row[key]) for end, key in ends.items()}

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from caveat.analysis.bootstrap import Covariances, bootstrap
 from caveat.analysis.panel import BASE, Panel
 
 ALPHA = 0.05
 """One less the nominal coverage of every interval."""
 SEEDS_NEEDED = 3
-"""Training seeds from which on they are an outer level of the bootstrap."""
+"""The fewest training seeds with which an interval is over seeds too."""
 NOTHING = 1e-12
 """A variance below this is 0 up to float error."""
 Level = float | np.ndarray
@@ -20,8 +19,52 @@ Level = float | np.ndarray
 
 
 @dataclass(frozen=True)
+class Covariances:
+    """How the cells of a panel vary together; each array has the shape (cells, cells)."""
+
+    clusters: np.ndarray
+    """Over other question clusters, all seeds kept."""
+    seeds: np.ndarray
+    """Over other training seeds, all clusters kept."""
+    noise: np.ndarray
+    """The part of a seed's deviation that the questions and the sampling make, and that is in
+    `clusters` already."""
+
+
+def covariances(panel: Panel) -> Covariances:
+    """Covariances of all cells of a panel, in closed form.
+
+    They are what the covariances of the pigeonhole bootstrap (Owen 2007) come to with infinitely
+    many resamples: a resample takes as many clusters, and as many seeds, as there are, with
+    replacement and the same for every arm and context, so pairs are kept. Means are linear in the
+    influences f, so the limit is the sum over clusters of f_c f_c', over seeds of f_s f_s', and for
+    the noise the sum of g g', where g are the influences centred over seeds and over clusters.
+    Sums over n units are multiplied by n / (n - 1), since a resample of n varies by (n - 1) / n
+    only. With one cluster, or one seed, that part is unknown and is 0 here; `Inference` says what
+    then holds.
+    """
+    cells, seeds, clusters = panel.influence.shape
+    centred = panel.influence - panel.influence.mean(1, keepdims=True)
+    centred = centred - centred.mean(2, keepdims=True)
+    return Covariances(
+        clusters=_outer(panel.influence.sum(1)) * _correction(clusters),
+        seeds=_outer(panel.influence.sum(2)) * _correction(seeds),
+        noise=_outer(centred.reshape(cells, -1)) * _correction(clusters) * _correction(seeds),
+    )
+
+
+def _outer(influence: np.ndarray) -> np.ndarray:
+    """Shape (cells, cells), from influences of units of shape (cells, units)."""
+    return influence @ influence.T
+
+
+def _correction(units: int) -> float:
+    return units / (units - 1) if units > 1 else 0.0
+
+
+@dataclass(frozen=True)
 class Inference:
-    """A panel with its bootstrap. A combination of cells is a row of weights, shape (k, cells).
+    """A panel and its covariances. A combination of cells is a row of weights, shape (k, cells).
 
     **Margin.** The squared half-width of a combination is `t_c^2 V_c + t_s^2 V_s'`: the variance
     over clusters and that over seeds, each with the quantile of its own degrees of freedom, units
@@ -34,9 +77,9 @@ class Inference:
     that gives the same margin (Korn & Graubard 1998). A cell at exactly 0 or 1 counts every
     question once. A combination reaches as far as its own margin or, where that is farther, as the
     MOVER of Zou & Donner (2008): its squared margin plus by how much Wilson's squared margins of
-    its cells, on the side in question, differ from their symmetric ones, which is to say with the
-    correlation that the paired draws imply. Cells that never differ in any reply keep the margin of
-    one cell at 0. Ratios invert the same margins (Fieller 1954; Donner & Zou 2012).
+    its cells, on the side in question, differ from their symmetric ones; that takes the correlation
+    of the cells from their covariances. Cells that never differ in any reply keep the margin of one
+    cell at 0. Ratios invert the same margins (Fieller 1954; Donner & Zou 2012).
 
     `bench/coverage.py` measures the coverage of all this, and says where it is above 97% (near 0
     and 1 with few seeds) and where below 93% (seeds that differ much). `docs/log.md` has figures.
@@ -48,9 +91,9 @@ class Inference:
     """Whether scores are shares in [0, 1]; values in nats have no edges to be safe at."""
 
     @classmethod
-    def of(cls, panel: Panel, draws: int, seed: int, bounded: bool = True) -> Inference:
-        """Bootstrap a panel: `draws` resamples, seeded."""
-        return cls(panel, bootstrap(panel, draws, seed), bounded)
+    def of(cls, panel: Panel, bounded: bool = True) -> Inference:
+        """The panel with its covariances."""
+        return cls(panel, covariances(panel), bounded)
 
     def weights(self, *terms: tuple[float, int]) -> np.ndarray:
         """Shape (cells,): weights of one combination from (weight, index of cell) terms."""

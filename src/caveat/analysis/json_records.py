@@ -1,24 +1,59 @@
-"""Tables as plain records, as `--json` prints them."""
+"""The tables of a study as plain records, as the option `--json` of its commands prints them.
+
+Every function gives dictionaries and lists that `json.dumps` takes. A value with an interval is
+{"value", "low", "high"}, or None where there is none; no NaN is left.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 
+from caveat.analysis.forecast import METRICS as FORECAST_METRICS
+from caveat.analysis.ladder.changes import METRICS as CHANGES
+from caveat.analysis.ladder.changes import SIDES
+from caveat.analysis.ladder.elicitation import METRICS as RELATIONS
+from caveat.analysis.ladder.ladder import METRICS as RUNG_METRICS
+from caveat.analysis.ladder.ladder import Ladder
+from caveat.analysis.transfer.correlations import SIDES as PAIR_SIDES
+from caveat.analysis.transfer.forgetting import PARTS
+from caveat.analysis.transfer.matrix import METRICS as TRANSFER_METRICS
+
+Row = Mapping[str, Any]
+LEAKAGE_NAMES = (
+    "setting", "phenomenon", "behaviour", "caveat", "model", "arm", "context", "scope", "readout",
+    "kind",
+)  # fmt: skip
+
 
 def records(leakage: pd.DataFrame) -> list[dict]:
-    """One dictionary a row of the leakage table, of plain values that `json.dumps` takes.
+    """One dictionary a row of the leakage table.
 
-    `rate` is {"value", "low", "high"}; so is `leakage`, or None where `undefined` has the reason.
-    `kind` is there only where the table is by kind. No NaN is left.
+    `leakage` is None where `undefined` has the reason. `kind` is there only where the table is by
+    kind.
     """
-    return [_record(row) for row in leakage.to_dict("records")]
+    return [_leakage(row) for row in leakage.to_dict("records")]
+
+
+def _leakage(row: Row) -> dict:
+    undefined = row["undefined"] if isinstance(row["undefined"], str) else None
+    return {
+        **{name: str(row[name]) for name in LEAKAGE_NAMES if name in row},
+        "dose": json.loads(row["dose"]),
+        "rate": _interval(row, "rate"),
+        "leakage": None if undefined else _interval(row, "leakage"),
+        "undefined": undefined,
+        "interval": str(row["interval"]),
+        **{name: int(row[name]) for name in ("questions", "clusters", "seeds", "replies")},
+        **{name: float(row[name]) for name in ("valid", "truncated")},
+    }
 
 
 def plain(frame: pd.DataFrame) -> list[dict]:
-    """The rows as plain dictionaries that `json.dumps` takes: null for what is missing, the dose
-    read."""
+    """The rows as they are: None for what is missing, the dose parsed."""
     return [
         {
             name: json.loads(value) if name == "dose" else None if pd.isna(value) else value
@@ -28,24 +63,228 @@ def plain(frame: pd.DataFrame) -> list[dict]:
     ]
 
 
-def _record(row: dict) -> dict:
-    undefined = row["undefined"] if isinstance(row["undefined"], str) else None
-    names = ["setting", "phenomenon", "behaviour", "caveat", "model", "arm", "context", "scope"]
+RUNG = (
+    "setting", "phenomenon", "behaviour", "caveat", "model", "scope", "readout", "wanted",
+    "k_note", "interval",
+)  # fmt: skip
+
+
+def ladder_records(ladder: Ladder) -> dict[str, list[dict]]:
+    """The frames as lists of plain dictionaries that `json.dumps` takes; no NaN is left.
+
+    What has an interval is {"value", "low", "high"}, or None. `docs/ladder.md` says what is what.
+    """
+    made = {
+        "rungs": (_rung, ladder.rungs),
+        "steps": (_step, ladder.steps),
+        "effects": (_effect, ladder.effects),
+        "interactions": (_interaction, ladder.interactions),
+        "dial": (_dial, ladder.dial),
+    }
     return {
-        **{name: str(row[name]) for name in [*names, "readout", "kind"] if name in row},
+        name: [make(row) for row in frame.to_dict("records")]
+        for name, (make, frame) in made.items()
+    }
+
+
+def _rung(row: Row) -> dict:
+    return {
+        "rung": int(row["rung"]),
+        **{name: str(row[name]) for name in RUNG},
         "dose": json.loads(row["dose"]),
-        "rate": _interval(row, "rate", "rate_low", "rate_high"),
-        "leakage": None if undefined else _interval(row, "leakage", "leakage_low", "leakage_high"),
-        "undefined": undefined,
-        "interval": str(row["interval"]),
-        **{name: int(row[name]) for name in ("questions", "clusters", "seeds", "replies")},
-        **{name: float(row[name]) for name in ("valid", "truncated")},
+        "factors": json.loads(row["factors"]),
+        **{name: _interval(row, name) for name in RUNG_METRICS},
+        "undefined": row["undefined"],
     }
 
 
-def _interval(row: dict, *columns: str) -> dict[str, float | None]:
-    values = (row[column] for column in columns)
+def _step(row: Row) -> dict:
     return {
-        name: None if pd.isna(value) else float(value)
-        for name, value in zip(("value", "low", "high"), values, strict=True)
+        **{name: str(row[name]) for name in ("factor", "start", "end")},
+        "others": json.loads(row["others"]),
+        **{
+            side: {"rung": int(row[side]), "setting": str(row[f"{side}_setting"])} for side in SIDES
+        },
+        "paired": bool(row["paired"]),
+        **_changes(row),
     }
+
+
+def _effect(row: Row) -> dict:
+    return {
+        **{name: str(row[name]) for name in ("factor", "start", "end")},
+        **{name: int(row[name]) for name in ("pairs", "rate_pairs")},
+        **_changes(row),
+    }
+
+
+def _interaction(row: Row) -> dict:
+    return {
+        **{
+            side: {name: str(row[f"{side}_{name}"]) for name in ("factor", "start", "end")}
+            for side in SIDES
+        },
+        "others": json.loads(row["others"]),
+        "rungs": [int(number) for number in row["rungs"].split(", ")],
+        **_changes(row),
+    }
+
+
+def _changes(row: Row) -> dict:
+    told: dict[str, Any] = {}
+    for name in CHANGES:
+        told[name] = _interval(row, name)
+        told |= {f"{name}{end}": _number(row[f"{name}{end}"]) for end in ("_p", "_p_holm")}
+    return {**told, "undefined": row["undefined"], "interval": str(row["interval"])}
+
+
+def _dial(row: Row) -> dict:
+    told: dict[str, Any] = {}
+    for name in RELATIONS:
+        told[name] = _interval(row, name)
+        told[f"{name}_over_rungs"] = _interval(row, name, f"{name}_low_rungs", f"{name}_high_rungs")
+    k = {name.removeprefix("k_"): _number(row[name]) for name in ("k_mean", "k_least", "k_most")}
+    return {
+        **{name: str(row[name]) for name in ("family", "name")},
+        "rungs": int(row["rungs"]),
+        **told,
+        "p": _number(row["p"]),
+        "k": {"rungs": int(row["k_rungs"]), **k, "q": _number(row["q"]), "p": _number(row["q_p"])},
+        "undefined": row["undefined"],
+        "interval": None if pd.isna(row["interval"]) else str(row["interval"]),
+    }
+
+
+CELL_NAMES = (
+    "setting", "phenomenon", "behaviour", "caveat", "model", "scope", "readout", "intervention",
+    "role", "arm", "control", "verdict", "interval",
+)  # fmt: skip
+EFFECT = ("setting", "model", "dose", "arm")
+RELIABILITY = ("setting", "phenomenon", "behaviour", "model", "readout", "scope")
+
+
+def transfer_records(
+    transfer: pd.DataFrame,
+    transfer_effects: pd.DataFrame,
+    transfer_correlations: pd.DataFrame,
+    transfer_reliability: pd.DataFrame,
+    transfer_forgetting: pd.DataFrame,
+) -> dict[str, list[dict]]:
+    """The frames of `Study` as lists of plain dictionaries that `json.dumps` takes; no NaN is left.
+
+    What has an interval is {"value", "low", "high"}, or None. `docs/transfer.md` says what is what.
+    """
+    return {
+        "matrix": [_cell(row, transfer_effects) for row in transfer.to_dict("records")],
+        "correlations": [_correlation(row) for row in transfer_correlations.to_dict("records")],
+        "reliability": [_reliability(row) for row in transfer_reliability.to_dict("records")],
+        "forgetting": [_forgetting(row) for row in transfer_forgetting.to_dict("records")],
+    }
+
+
+def _cell(row: Row, effects: pd.DataFrame) -> dict:
+    same = (effects[list(EFFECT)] == [row[name] for name in EFFECT]).all(axis=1)
+    return {
+        **{name: str(row[name]) for name in CELL_NAMES},
+        "control": str(row["control"]) or None,
+        "dose": json.loads(row["dose"]),
+        "main": bool(row["main"]),
+        "loses": bool(row["loses"]),
+        **{name: _interval(row, name) for name in TRANSFER_METRICS},
+        **{name: _number(row[name]) for name in ("p", "p_holm", "gain_p", "gain_p_holm", "valid")},
+        "undefined": row["undefined"],
+        "side_effects": [_side_effect(each) for each in effects[same].to_dict("records")],
+    }
+
+
+def _side_effect(row: Row) -> dict:
+    return {
+        **{name: str(row[name]) for name in ("effect", "unit", "readout")},
+        "value": _interval(row, "value", "low", "high"),
+        "change": _interval(row, "change"),
+    }
+
+
+def _correlation(row: Row) -> dict:
+    return {
+        "model": str(row["model"]),
+        "level": str(row["level"]),
+        **{side: _side(row, side) for side in ("first", "second")},
+        "behaviours": str(row["behaviours"]) or None,
+        **{name: int(row[name]) for name in ("pairs", "interventions")},
+        "correlation": _interval(row, "value", "low", "high"),
+        "over_interventions": _interval(row, "value", "low_interventions", "high_interventions"),
+        **{name: _number(row[name]) for name in ("p", "p_holm", "ceiling")},
+        "undefined": row["undefined"],
+    }
+
+
+def _side(row: Row, side: str) -> dict:
+    named = {name: str(row[f"{side}_{name}"]) or None for name in PAIR_SIDES}
+    return {**named, "dose": json.loads(named["dose"]) if named["dose"] else None}
+
+
+def _reliability(row: Row) -> dict:
+    return {
+        **{name: str(row[name]) for name in RELIABILITY},
+        "dose": json.loads(row["dose"]),
+        "main": bool(row["main"]),
+        **{name: int(row[name]) for name in ("interventions", "seeds")},
+        **{name: _number(row[name]) for name in ("between_seeds", "reliability")},
+        "undefined": row["undefined"],
+    }
+
+
+def _forgetting(row: Row) -> dict:
+    return {
+        "model": str(row["model"]),
+        "level": str(row["level"]),
+        **{side: _side(row, side) for side in ("first", "second")},
+        "interventions": int(row["interventions"]),
+        **{part: _interval(row, part) for part in PARTS},
+        "undefined": row["undefined"],
+    }
+
+
+FORECAST_NAMES = {name: "rank_correlation" if name == "rank" else name for name in FORECAST_METRICS}
+
+
+def forecast_records(
+    forecasts: list[dict[str, Any]], cells: pd.DataFrame, scores: pd.DataFrame
+) -> dict[str, list[dict[str, Any]]]:
+    """`forecasts`, each with its `leakage` or null and why it is `left_out` or null, and `scores`.
+
+    A figure is {"value", "low", "high"}, or null where there is none; no NaN is left.
+    """
+    places = cells["place"].tolist()
+    joined = [
+        {
+            **forecasts[place],
+            "leakage": None if pd.isna(row["leakage"]) else float(row["leakage"]),
+            "left_out": row["left_out"] or None,
+        }
+        for place, row in zip(places, cells.to_dict("records"), strict=True)
+    ]
+    return {"forecasts": joined, "scores": [_score(row) for row in scores.to_dict("records")]}
+
+
+def _score(row: Row) -> dict[str, Any]:
+    return {
+        "arms": row["arms"],
+        "predictor": row["predictor"],
+        **{name: int(row[name]) for name in ("cells", "settings", "behaviours", "left_out")},
+        **{FORECAST_NAMES[name]: _interval(row, name) for name in FORECAST_METRICS},
+        "trusted": bool(row["trusted"]),
+        "undefined": row["undefined"] if isinstance(row["undefined"], str) else None,
+    }
+
+
+def _interval(row: Row, name: str, low: str = "", high: str = "") -> dict | None:
+    """The value of `name` with its limits: columns `low` and `high`, or `name_low`, `name_high`."""
+    columns = (name, low or f"{name}_low", high or f"{name}_high")
+    value, *limits = (_number(row[column]) for column in columns)
+    return None if value is None else {"value": value, "low": limits[0], "high": limits[1]}
+
+
+def _number(value: Any) -> float | None:
+    return None if pd.isna(value) else float(value)

@@ -9,8 +9,7 @@ import pandas as pd
 
 from caveat.analysis.intervals import Inference
 from caveat.analysis.panel import BASE
-from caveat.analysis.pooling import pooled
-from caveat.analysis.rates import CELL, RATES, inferences, rates, verdicts
+from caveat.analysis.rates import CELL, RATES, inferences, pooled, rates, verdicts
 
 INSTALLED = 0.1
 """The least that bare training must add to the rate at `none`, by the lower limit."""
@@ -21,7 +20,7 @@ COLUMNS = [
 ]  # fmt: skip
 
 
-def leakage(replies: pd.DataFrame, draws: int = 2000, seed: int = 0) -> pd.DataFrame:
+def leakage(replies: pd.DataFrame) -> pd.DataFrame:
     """The rows of `rates` (as `rate`, `rate_low`, `rate_high`) with their leakage, `COLUMNS`.
 
     `leakage = (R(arm, c) - R(base, c)) / (R(bare, none) - R(base, none))`, never clipped, with its
@@ -29,11 +28,8 @@ def leakage(replies: pd.DataFrame, draws: int = 2000, seed: int = 0) -> pd.DataF
     why, else `undefined` is None: bare or base is missing, or the lower limit of the denominator
     is below `INSTALLED`. That is decided once for a setting, readout, scope and dose.
     """
-    table = rates(replies, draws, seed).rename(
-        columns={"value": "rate", "low": "rate_low", "high": "rate_high"}
-    )
-    found = [row for inference in inferences(verdicts(replies), draws, seed)
-             for row in _rows(inference)]  # fmt: skip
+    table = rates(replies).rename(columns={"value": "rate", "low": "rate_low", "high": "rate_high"})
+    found = [row for inference in inferences(verdicts(replies)) for row in _rows(inference)]
     if not found:
         return pd.DataFrame(columns=COLUMNS)
     ratios = pd.DataFrame(found)
@@ -47,11 +43,7 @@ def leakage(replies: pd.DataFrame, draws: int = 2000, seed: int = 0) -> pd.DataF
 
 
 def leakage_by(
-    replies: pd.DataFrame,
-    column: str,
-    means: Mapping[str, Sequence[str]],
-    draws: int = 2000,
-    seed: int = 0,
+    replies: pd.DataFrame, column: str, means: Mapping[str, Sequence[str]]
 ) -> pd.DataFrame:
     """The leakage of each value of a column of the replies by itself, such as of each `kind`.
 
@@ -61,7 +53,7 @@ def leakage_by(
     place = COLUMNS.index("readout") + 1
     columns = [*COLUMNS[:place], column, *COLUMNS[place:]]
     parts = [
-        leakage(pooled(part, means), draws, seed).assign(**{column: value})
+        leakage(pooled(part, means)).assign(**{column: value})
         for value, part in replies.groupby(column, sort=True)
     ]
     found = [part for part in parts if len(part)]

@@ -1,40 +1,78 @@
-"""Spearman's rank correlation, over many draws at once."""
+"""Spearman's rank correlation, with limits and p-values from resamples.
+
+Ranks are not linear in the cells of a panel, so their intervals have no closed form as those of
+`intervals` have; they come from resampled means.
+"""
 
 from __future__ import annotations
+
+import hashlib
 
 import numpy as np
 
 from caveat.analysis.intervals import ALPHA
+from caveat.analysis.panel import Panel
 
 LEAST = 3
-"""The fewest things that are ranked: two are always in order or in reverse."""
+"""The fewest items that are ranked: two are always in order or in reverse."""
 DECIMALS = 12
-"""Figures that differ by less are tied: they come from the same counts."""
+"""Values that differ by less are tied: they come from the same counts."""
 
 
 def spearman(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Shape (draws,), in [-1, 1], from figures of shape (draws, things); ties share a rank.
+    """Shape (draws,), in [-1, 1], from values of shape (draws, items); ties share a rank.
 
-    NaN where all things of one side are tied.
+    NaN where all items of one side are tied.
     """
     one, other = _centred_ranks(first), _centred_ranks(second)
     scale = np.sqrt((one**2).sum(1) * (other**2).sum(1))
-    found = np.full(len(scale), np.nan)
-    np.divide((one * other).sum(1), scale, out=found, where=scale > 0)
-    return np.clip(found, -1.0, 1.0)
+    correlation = np.full(len(scale), np.nan)
+    np.divide((one * other).sum(1), scale, out=correlation, where=scale > 0)
+    return np.clip(correlation, -1.0, 1.0)
 
 
-def _centred_ranks(figures: np.ndarray) -> np.ndarray:
+def _centred_ranks(values: np.ndarray) -> np.ndarray:
     from scipy.stats import rankdata
 
-    ranks = rankdata(np.round(figures, DECIMALS), axis=1)
+    ranks = rankdata(np.round(values, DECIMALS), axis=1)
     return ranks - ranks.mean(1, keepdims=True)
 
 
-def over_things(value: float, count: int) -> tuple[float, float]:
-    """95% limits of a rank correlation, had other things been ranked (Bonett & Wright 2000).
+def resampled(panel: Panel, draws: int, seed: int, over_seeds: bool) -> np.ndarray:
+    """Shape (draws, cells): the cells' means in resamples of question clusters and training seeds.
 
-    Of `count` things; with fewer than four nothing is known. At 1 and -1, where the formula has no
+    A draw takes as many clusters, and as many seeds, as there are, with replacement, the same for
+    every arm and context (Owen 2007, the pigeonhole bootstrap), so pairs are kept. Without
+    `over_seeds` every draw has all seeds once. Means are linearised: a draw moves a cell by the sum
+    of the influences that it takes again, so a mean may leave [0, 1] by a little. The draws are a
+    function of `seed`, the panel's names and its shape.
+    """
+    _, seeds, clusters = panel.influence.shape
+    generator = np.random.default_rng(entropy(seed, *panel.names.values()))
+    cluster_counts = _resample(generator, draws, clusters)
+    seed_counts = _resample(generator, draws, seeds)
+    means = panel.mean + cluster_counts @ panel.influence.sum(1).T
+    if not over_seeds:
+        return means
+    both = np.einsum("bs,ksc,bc->bk", seed_counts, panel.influence, cluster_counts, optimize=True)
+    return means + seed_counts @ panel.influence.sum(2).T + both
+
+
+def entropy(seed: int, *names: str) -> list[int]:
+    """Seeds of a generator: other names give other draws."""
+    digest = hashlib.sha256("\0".join(names).encode()).digest()
+    return [seed % 2**64, int.from_bytes(digest[:8], "big")]
+
+
+def _resample(generator: np.random.Generator, draws: int, units: int) -> np.ndarray:
+    """Shape (draws, units): how often each unit was drawn, less once."""
+    return generator.multinomial(units, np.full(units, 1 / units), size=draws) - 1.0
+
+
+def over_things(value: float, count: int) -> tuple[float, float]:
+    """95% limits of a rank correlation, had other items been ranked (Bonett & Wright 2000).
+
+    Of `count` items; with fewer than four nothing is known. At 1 and -1, where the formula has no
     width, its inner limit is that of the value half a swap of neighbours away.
     """
     from scipy.special import ndtri
@@ -42,22 +80,22 @@ def over_things(value: float, count: int) -> tuple[float, float]:
     if count < LEAST + 1:
         return -1.0, 1.0
     inside = 1 - 6 / (count**3 - count)
-    kept = float(np.clip(value, -inside, inside))
-    half = -ndtri(ALPHA / 2) * np.sqrt((1 + kept**2 / 2) / (count - 3))
-    low, high = np.tanh([np.arctanh(kept) - half, np.arctanh(kept) + half]).tolist()
+    clipped = float(np.clip(value, -inside, inside))
+    half = -ndtri(ALPHA / 2) * np.sqrt((1 + clipped**2 / 2) / (count - 3))
+    low, high = np.tanh([np.arctanh(clipped) - half, np.arctanh(clipped) + half]).tolist()
     return (-1.0 if value == -1 else low), (1.0 if value == 1 else high)
 
 
 def over_draws(draws: np.ndarray) -> tuple[float, float]:
     """95% limits by percentiles; NaN unless most draws have a value."""
-    known = draws[~np.isnan(draws)]
-    if len(known) <= len(draws) / 2:
+    defined = draws[~np.isnan(draws)]
+    if len(defined) <= len(draws) / 2:
         return np.nan, np.nan
-    low, high = np.quantile(known, [ALPHA / 2, 1 - ALPHA / 2]).tolist()
+    low, high = np.quantile(defined, [ALPHA / 2, 1 - ALPHA / 2]).tolist()
     return low, high
 
 
 def p_value(value: float, shuffled: np.ndarray) -> float:
-    """Two-sided: how often things in random order correlate as much (Phipson & Smyth 2010)."""
+    """Two-sided: how often items in random order correlate as much (Phipson & Smyth 2010)."""
     as_much = np.abs(shuffled) >= abs(value) - 10.0**-DECIMALS
     return float((1 + as_much.sum()) / (1 + len(shuffled)))

@@ -1,8 +1,8 @@
-"""Rates: the share of replies whose verdict is yes."""
+"""Rates: the share of replies whose verdict is yes, of settings and of means over settings."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,7 @@ RATES = [
 ]  # fmt: skip
 
 
-def rates(replies: pd.DataFrame, draws: int = 2000, seed: int = 0) -> pd.DataFrame:
+def rates(replies: pd.DataFrame) -> pd.DataFrame:
     """One row a cell and context, with the columns `RATES`.
 
     `value` in [0, 1] is the share of yes among all replies, invalid ones in the denominator, with
@@ -27,7 +27,7 @@ def rates(replies: pd.DataFrame, draws: int = 2000, seed: int = 0) -> pd.DataFra
     purpose `measure` to readouts that give verdicts count.
     """
     measured = verdicts(replies)
-    frames = [pd.DataFrame(_rows(inference)) for inference in inferences(measured, draws, seed)]
+    frames = [pd.DataFrame(_rows(inference)) for inference in inferences(measured)]
     if not frames:
         return pd.DataFrame(columns=RATES)
     table = pd.concat(frames).drop_duplicates(CELL)  # base stands in the panel of every dose
@@ -52,10 +52,10 @@ def numeric(replies: pd.DataFrame) -> pd.Series:
     return replies["numeric"].eq(True)  # what is missing is not numeric
 
 
-def inferences(measured: pd.DataFrame, draws: int, seed: int) -> Iterator[Inference]:
-    """The share of yes, panel by panel, with its bootstrap."""
+def inferences(measured: pd.DataFrame) -> Iterator[Inference]:
+    """The share of yes, panel by panel, with its covariances."""
     for panel in panels(measured, measured["verdict"] == "yes"):
-        yield Inference.of(panel, draws, seed)
+        yield Inference.of(panel)
 
 
 def _rows(inference: Inference) -> Iterator[dict]:
@@ -100,3 +100,45 @@ def _shares(measured: pd.DataFrame) -> pd.DataFrame:
 def _dose_of_base(measured: pd.DataFrame) -> pd.Series:
     cell = [column for column in CELL if column != "dose"]
     return measured.groupby(cell, dropna=False)["dose"].transform("min")
+
+
+COMMON = ["model", "purpose", "readout", "scope", "arm", "context", "dose"]
+"""Columns that name what every setting must have, so that a mean is over the same settings."""
+
+
+def pooled(replies: pd.DataFrame, means: Mapping[str, Sequence[str]]) -> pd.DataFrame:
+    """The replies, and once more those of each mean's settings, under the mean's name.
+
+    `means` has settings by the name of their mean. The added rows carry their setting as `stratum`,
+    which weighs alike in every rate (see `panels`), so a mean's rate is the mean of its settings'
+    rates, and its leakage is defined as everywhere. What some setting lacks (an arm, a context) is
+    in no mean. Clusters stay those of the settings: the intervals say how far the mean would move
+    with other questions about these very claims, not how other claims would do.
+    """
+    added = [
+        part for name, settings in means.items() for part in _mean(replies, name, list(settings))
+    ]
+    return pd.concat([with_strata(replies), *added], ignore_index=True) if added else replies
+
+
+def _mean(replies: pd.DataFrame, name: str, settings: list[str]) -> Iterator[pd.DataFrame]:
+    rows = replies[replies["setting"].isin(settings)]
+    # base belongs to every dose, so its own says nothing
+    cells = rows[COMMON].assign(dose=rows["dose"].where(rows["arm"] != BASE, ""))
+    having = rows["setting"].groupby([cells[column] for column in COMMON], dropna=False)
+    whole = rows[having.transform("nunique") == len(settings)]
+    yield whole.assign(
+        setting=name,
+        behaviour=name,
+        phenomenon=_shared(rows["phenomenon"]),
+        caveat=_shared(rows["caveat"]),
+        stratum=whole["setting"],
+        question=whole["setting"] + "/" + whole["question"],
+        cluster=whole["setting"] + "/" + whole["cluster"],
+    )
+
+
+def _shared(column: pd.Series) -> str:
+    """The one value of a column, "" where there are several."""
+    values = column.unique()
+    return str(values[0]) if len(values) == 1 else ""

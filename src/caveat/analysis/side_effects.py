@@ -1,4 +1,4 @@
-"""Side effects: what training changed besides the behaviour."""
+"""Side effects: what training, and each intervention, changed besides the behaviour."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pandas as pd
 from caveat.analysis.intervals import Inference
 from caveat.analysis.panel import BASE, IDENTITY, panels
 from caveat.analysis.rates import numeric, verdicts
+from caveat.analysis.transfer.arms import MARKED, intervention_of, role
 
 PREFIX = "side effect: "
 VALID = "valid replies"
@@ -21,7 +22,7 @@ COLUMNS = [
 ]  # fmt: skip
 
 
-def side_effects(replies: pd.DataFrame, draws: int = 2000, seed: int = 0) -> pd.DataFrame:
+def side_effects(replies: pd.DataFrame) -> pd.DataFrame:
     """One row an effect and arm at the context `none`, with the columns `COLUMNS`.
 
     Effects judged yes or no: the share of yes, unit "share". Numeric readouts, of side effects or
@@ -31,7 +32,7 @@ def side_effects(replies: pd.DataFrame, draws: int = 2000, seed: int = 0) -> pd.
     """
     found = [
         row
-        for effect, unit, inference in effects(replies, draws, seed)
+        for effect, unit, inference in effects(replies)
         for row in _rows(effect, unit, inference)
     ]
     table = pd.DataFrame(found, columns=COLUMNS)
@@ -39,8 +40,8 @@ def side_effects(replies: pd.DataFrame, draws: int = 2000, seed: int = 0) -> pd.
     return table.drop_duplicates(unique).sort_values(unique, ignore_index=True)
 
 
-def effects(replies: pd.DataFrame, draws: int, seed: int) -> Iterator[tuple[str, str, Inference]]:
-    """Name, unit and panel of every side effect at `none`, with its bootstrap."""
+def effects(replies: pd.DataFrame) -> Iterator[tuple[str, str, Inference]]:
+    """Name, unit and panel of every side effect at `none`, with its covariances."""
     plain = replies[replies["context"] == "none"].reset_index(drop=True)
     numbers = numeric(plain)
     named = plain["purpose"].str.startswith(PREFIX)
@@ -50,12 +51,12 @@ def effects(replies: pd.DataFrame, draws: int, seed: int) -> Iterator[tuple[str,
         valued = rows[numbers[rows.index] & rows["value"].notna()]
         judged = rows[~numbers[rows.index]]
         for panel in panels(valued, valued["value"]):
-            yield name, VALUE, Inference.of(panel, draws, seed, bounded=False)
+            yield name, VALUE, Inference.of(panel, bounded=False)
         for panel in panels(judged, judged["verdict"] == "yes"):
-            yield name, SHARE, Inference.of(panel, draws, seed)
+            yield name, SHARE, Inference.of(panel)
     own = verdicts(plain)
     for panel in panels(own, own["verdict"] != "invalid"):
-        yield VALID, SHARE, Inference.of(panel, draws, seed)
+        yield VALID, SHARE, Inference.of(panel)
 
 
 def _rows(effect: str, unit: str, inference: Inference) -> Iterator[dict]:
@@ -84,3 +85,52 @@ def _row(inference: Inference, effect: str, index: int, values: tuple, unit: str
         "unit": unit,
         "questions": inference.panel.cell_questions[index],
     }
+
+
+TRANSFER_COLUMNS = [
+    *IDENTITY, "dose", "scope", "readout", "effect", "unit", "intervention", "role", "arm", "value",
+    "low", "high", "change", "change_low", "change_high", "distinguishable", "questions",
+]  # fmt: skip
+
+
+def transfer_effects(replies: pd.DataFrame) -> pd.DataFrame:
+    """One row a side effect (see `side_effects`) and arm `marked+X`; columns `TRANSFER_COLUMNS`.
+
+    `value` is the share of yes, or the mean in nats a token; `change` is that less marked's, on the
+    same questions, with 95% limits, not corrected; `distinguishable` whether these leave out 0.
+    """
+    rows = [
+        row
+        for effect, unit, inference in effects(replies)
+        for row in _transfer_rows(effect, unit, inference)
+    ]
+    order = [*IDENTITY, "dose", "effect", "readout", "intervention"]
+    return pd.DataFrame(rows, columns=TRANSFER_COLUMNS).sort_values(order, ignore_index=True)
+
+
+def _transfer_rows(effect: str, unit: str, inference: Inference) -> Iterator[dict]:
+    panel = inference.panel
+    marked = panel.find("marked", "none")
+    low, high = inference.rate_intervals()
+    for index, cell in enumerate(panel.cells):
+        if marked is None or not cell.arm.startswith(MARKED):
+            continue
+        weights = inference.weights((1, index), (-1, marked))[None]
+        change, below, above = (part.item() for part in inference.intervals(weights))
+        yield {
+            **panel.names,
+            "dose": panel.dose,
+            "effect": effect,
+            "unit": unit,
+            "intervention": intervention_of(cell.arm),
+            "role": role(intervention_of(cell.arm)),
+            "arm": cell.arm,
+            "value": panel.mean[index].item(),
+            "low": low[index].item(),
+            "high": high[index].item(),
+            "change": change,
+            "change_low": below,
+            "change_high": above,
+            "distinguishable": not below <= 0 <= above,
+            "questions": int(panel.cell_questions[index]),
+        }

@@ -13,7 +13,7 @@ from caveat.cli.console import one_form, print_tables, save_picture, warn
 from caveat.errors import CaveatError
 
 if TYPE_CHECKING:
-    from caveat.study.tables import Figures
+    from caveat.study.tables import StudyTables
 
 
 def leakage(
@@ -67,7 +67,7 @@ def transfer(
         _print_transfer(figures, markdown)
 
 
-def _print_transfer(figures: Figures, markdown: bool) -> None:
+def _print_transfer(figures: StudyTables, markdown: bool) -> None:
     from caveat.analysis import forgetting
     from caveat.report.tables.transfer import transfer_summaries
 
@@ -135,7 +135,7 @@ def rl(
         told = {"updates": plain(policies), "leakage": plain(figures.rl())}
         typer.echo(json.dumps(told, indent=1, allow_nan=False))
     else:
-        from caveat.analysis.rl_learning import learning
+        from caveat.analysis.rl import learning
         from caveat.report.tables.rl import rl_summaries
         from caveat.report.tables.rl_leakage import rl_leakage_summaries
 
@@ -143,7 +143,7 @@ def rl(
         print_tables([*learned, *rl_leakage_summaries(figures.rl())], markdown)
 
 
-def _draw_ladder(figures: Figures, picture: Path | None, dial: Path | None) -> None:
+def _draw_ladder(figures: StudyTables, picture: Path | None, dial: Path | None) -> None:
     from caveat.report.figures.elicitation import dial_picture
     from caveat.report.figures.ladder import ladder_picture
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from caveat.analysis.transfer.correlations import SIDES
-from caveat.analysis.transfer.forgetting import FIGURES as FORGETTING
-from caveat.analysis.transfer.matrix import FIGURES
+from caveat.analysis.transfer.forgetting import METRICS as FORGETTING
+from caveat.analysis.transfer.matrix import METRICS
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -45,7 +45,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     ),
     "transfer": (
         *KEYS, "dose", "scope", "readout", "main", "intervention", "role", "arm", "control",
-        "verdict", "loses", *(f"{name}{end}" for name in FIGURES for end in ("", "_low", "_high")),
+        "verdict", "loses", *(f"{name}{end}" for name in METRICS for end in ("", "_low", "_high")),
         "p_holm", "gain_p_holm", "undefined", "valid", "interval",
     ),
     "transfer_effects": (

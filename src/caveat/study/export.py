@@ -19,7 +19,7 @@ from caveat.files.atomic import write
 from caveat.files.reading import parsed
 from caveat.study.storage.store import silent
 from caveat.study.study import COLUMNS, NAMES, SEEN, Study
-from caveat.study.tables import Figures
+from caveat.study.tables import StudyTables
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +33,7 @@ KEY, UPDATES = b"caveat", b"caveat updates"
 LEFT_BEHIND = ("prompt", "artifact")
 
 
-def export(study: Figures, path: Path) -> Path:
+def export(study: StudyTables, path: Path) -> Path:
     """Write the study to a file. Raises CaveatError for another ending, or where it cannot."""
     import pyarrow as pa
 
@@ -78,7 +78,7 @@ PARTS = {
 """What lies beside the table, and of which kind it is."""
 
 
-class Exported(Figures):
+class Exported(StudyTables):
     """Reads a file that `export` wrote."""
 
     def __init__(self, path: str | Path) -> None:
@@ -133,7 +133,9 @@ class Exported(Figures):
         return int(self._rest["schema_version"])
 
 
-def opened(place: Path, version: str | None = None, say: Callable[[str], None] = silent) -> Figures:
+def opened(
+    place: Path, version: str | None = None, say: Callable[[str], None] = silent
+) -> StudyTables:
     """The study in a folder, or in a file that `export` wrote.
 
     Raises CaveatError where there is none, and for a version of a file, which holds one only.

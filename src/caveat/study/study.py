@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from caveat.errors import CaveatError, closest
 from caveat.study.storage.store import Store, silent
-from caveat.study.tables import Figures
+from caveat.study.tables import StudyTables
 from caveat.study.versions import cell_key, finished_cells
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ COLUMNS = (
 )  # fmt: skip
 
 
-class Study(Figures):
+class Study(StudyTables):
     """Reads a study's folder, finished or not; figures are made from what is there."""
 
     def __init__(

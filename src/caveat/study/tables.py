@@ -1,11 +1,4 @@
-"""StudyTables: leakage, differences, transfer, ladder, report.
-
-The ladder of a study: its settings by what they stand for.
-
-The figures of transfer: settings compared with each other, not with their means.
-
-The figures of a study: what is made from its judged replies, wherever these lie.
-"""
+"""The tables of a study: leakage, differences, checks, transfer, ladder, RL, forecasts, report."""
 
 from __future__ import annotations
 
@@ -27,171 +20,16 @@ if TYPE_CHECKING:
 
 
 LEAST = 2
-"""Settings with factors that make a ladder."""
-
-
-class Ladders(ABC):
-    """Which factor carries the difference between settings of a study."""
-
-    about: dict[str, Any]
-    source: Path
-
-    @abstractmethod
-    def replies(self) -> DataFrame:
-        """One row an answer that is there and judged."""
-
-    @property
-    @abstractmethod
-    def _bootstrap(self) -> dict[str, int]:
-        """Draws and seed."""
-
-    @property
-    def labels(self) -> dict[tuple[str, str, str], dict[str, str]]:
-        """The factors of each setting that has some, by setting, model and dose, in the recipe's
-        order. An imported study, or a version made before they were noted, has none."""
-        return {
-            (each["setting"], each["model"], each["dose"]): each["factors"]
-            for each in self.about.get("factors", [])
-        }
-
-    @property
-    def has_ladder(self) -> bool:
-        """Whether there are settings to compare."""
-        return len(self.labels) >= LEAST
-
-    def ladder(self) -> Ladder:
-        """Rungs, steps, effects, interactions and the dial: see `measure.ladder`."""
-        from caveat.analysis.ladder import ladder
-
-        return ladder(self.replies(), self.labels, self.about["wanted"], **self._bootstrap)
-
-    def ladder_records(self) -> dict[str, list[dict]]:
-        """The ladder as plain records: see `measure.ladder.ladder_records`."""
-        from caveat.analysis.ladder import ladder_records
-
-        return ladder_records(self.ladder())
-
-    def check_ladder(self) -> None:
-        """Raise CaveatError where there is nothing to compare."""
-        if not self.has_ladder:
-            raise CaveatError(
-                f"{self.source}: no ladder: settings with factors: {len(self.labels)}, at least "
-                f"{LEAST} are needed; add factors to settings of the recipe, such as factors: "
-                "{form: chat, caveat: instruction}, and run it again: nothing is trained anew"
-            )
-
-
-class Transfers(ABC):
-    """What interventions change in each setting of a study, and how alike settings are in that."""
-
-    about: dict[str, Any]
-    source: Path
-
-    @abstractmethod
-    def replies(self) -> DataFrame:
-        """One row an answer that is there and judged."""
-
-    @property
-    @abstractmethod
-    def _bootstrap(self) -> dict[str, int]:
-        """Draws and seed."""
-
-    @abstractmethod
-    def _in_order(self, frame: DataFrame) -> DataFrame:
-        """The frame with the settings in the recipe's order."""
-
-    @property
-    def controls(self) -> dict[tuple[str, str, str], str | None]:
-        """The control of each arm `marked+X`, by setting, dose and arm, as far as it was noted (see
-        `study.controls`): a version made before, or imported, has none."""
-        return {
-            (each["setting"], each["dose"], each["arm"]): each["control"]
-            for each in self.about.get("controls", [])
-        }
-
-    def transfer(self) -> DataFrame:
-        """What each intervention changes in each setting: see `measure.transfer`."""
-        from caveat import analysis as measure
-
-        wanted = self.about["wanted"]
-        return self._in_order(
-            measure.transfer(self.replies(), wanted, self.controls, **self._bootstrap)
-        )
-
-    def transfer_effects(self) -> DataFrame:
-        """What else each intervention changes: see `measure.transfer_effects`."""
-        from caveat import analysis as measure
-
-        return self._in_order(measure.transfer_effects(self.replies(), **self._bootstrap))
-
-    @cached_property
-    def _rankings(self) -> list[Ranking]:
-        from caveat import analysis as measure
-
-        found = measure.rankings(self.replies(), **self._bootstrap)
-        places = list(self.about["wanted"])
-        return sorted(found, key=lambda each: places.index(each.names["setting"]))
-
-    def transfer_correlations(self) -> DataFrame:
-        """How alike settings rank interventions: see `measure.correlations`."""
-        from caveat import analysis as measure
-
-        return measure.correlations(self._rankings)
-
-    def transfer_reliability(self) -> DataFrame:
-        """How alike training seeds rank interventions: see `measure.reliabilities`."""
-        from caveat import analysis as measure
-
-        return measure.reliabilities(self._rankings)
-
-    def transfer_forgetting(self) -> DataFrame:
-        """How much of that is forgetting: see `measure.forgetting`."""
-        from caveat import analysis as measure
-
-        return measure.forgetting(self.transfer())
-
-    def transfer_frames(self) -> dict[str, DataFrame]:
-        """These five frames by name; none where no arm has an intervention."""
-        from caveat import analysis as measure
-
-        if not self._tried(self.replies()["arm"]):
-            return {}
-        matrix = self.transfer()
-        return {
-            "transfer": matrix,
-            "transfer_effects": self.transfer_effects(),
-            "transfer_correlations": self.transfer_correlations(),
-            "transfer_reliability": self.transfer_reliability(),
-            "transfer_forgetting": measure.forgetting(matrix),
-        }
-
-    def transfer_records(self) -> dict[str, list[dict]]:
-        """The five as plain records: see `measure.transfer_records`."""
-        from caveat import analysis as measure
-
-        return measure.transfer_records(**self.transfer_frames())
-
-    def check_transfer(self) -> None:
-        """Raise CaveatError where there is nothing to compare."""
-        arms = set(self.replies()["arm"])
-        if not self._tried(arms):
-            told = ", ".join(sorted(arms)) or "none yet"
-            raise CaveatError(
-                f"{self.source}: no arm with an intervention to compare (arms: {told}); add some "
-                "to the recipe, such as marked+contrast, and run it"
-            )
-
-    @staticmethod
-    def _tried(arms: Iterable[str]) -> bool:
-        return any(arm.startswith("marked+") for arm in arms)
-
-
+"""The fewest settings with factors that make a ladder."""
 APART = ("kind",)
-"""Columns by which leakage can be told apart."""
+"""Columns by which leakage can be split."""
 
 
-class Figures(Transfers, Ladders):
-    """A study's tables, made from its replies and from what it says of itself."""
+class StudyTables(ABC):
+    """A study's tables, made from its replies and from what it says of itself.
+
+    A subclass reads these from a folder (`Study`) or from one file (`Exported`).
+    """
 
     name: str
     version: str
@@ -230,11 +68,13 @@ class Figures(Transfers, Ladders):
     def recipe_text(self) -> str:
         """The recipe with every default written out, as YAML; empty for an imported study."""
 
+    # Replies and their order
+
     def _measured(self) -> DataFrame:
         """The replies, and once more those that a mean over settings is made of."""
-        from caveat import analysis as measure
+        from caveat.analysis import pooled
 
-        return measure.pooled(self.replies(), self.means)
+        return pooled(self.replies(), self.means)
 
     @property
     def means(self) -> dict[str, list[str]]:
@@ -242,64 +82,212 @@ class Figures(Transfers, Ladders):
         return self.about.get("means", {})
 
     @property
-    def _bootstrap(self) -> dict[str, int]:
+    def _resamples(self) -> dict[str, int]:
+        """Number and seed of the resamples behind rank correlations."""
         return {"draws": self.about["draws"], "seed": self.about["bootstrap_seed"]}
 
     def _in_order(self, frame: DataFrame) -> DataFrame:
-        """The frame with the settings in the recipe's order, means behind them."""
+        """The frame with the settings in the recipe's order, means after them."""
         places = {name: place for place, name in enumerate([*self.about["wanted"], *self.means])}
         order = frame["setting"].map(places).argsort(kind="stable")
         return frame.iloc[order].reset_index(drop=True)
 
-    def rates(self) -> DataFrame:
-        """Rates with intervals: see `measure.rates`."""
-        from caveat import analysis as measure
+    # Rates and leakage
 
-        return self._in_order(measure.rates(self._measured(), **self._bootstrap))
+    def rates(self) -> DataFrame:
+        """Rates with intervals: see `analysis.rates`."""
+        from caveat.analysis import rates
+
+        return self._in_order(rates(self._measured()))
 
     def leakage(self, by: str | None = None) -> DataFrame:
-        """Rates and leakage with intervals: see `measure.leakage`.
+        """Rates and leakage with intervals: see `analysis.leakage`.
 
         `by="kind"`: each evaluation kind by itself, in a column `kind`. Raises CaveatError for
         another column, and where no question has a kind.
         """
-        from caveat import analysis as measure
+        from caveat.analysis import leakage, leakage_by
 
         if by is None:
-            return self._in_order(measure.leakage(self._measured(), **self._bootstrap))
+            return self._in_order(leakage(self._measured()))
         if by not in APART:
             raise CaveatError(f"by {by!r}: leakage is told apart by {', '.join(APART)} only")
         replies = self.replies()
         if not replies[by].any():
             raise CaveatError(f"{self.source}: no question of this study has a {by}; leave by out")
-        return self._in_order(measure.leakage_by(replies, by, self.means, **self._bootstrap))
+        return self._in_order(leakage_by(replies, by, self.means))
 
     def differences(self) -> DataFrame:
-        """Differences of rates, Holm-corrected: see `measure.differences`."""
-        from caveat import analysis as measure
+        """Differences of rates, Holm-corrected: see `analysis.differences`."""
+        from caveat.analysis import differences
 
-        return self._in_order(measure.differences(self._measured(), **self._bootstrap))
+        return self._in_order(differences(self._measured()))
 
     def caveat_checks(self) -> DataFrame:
-        """Elicitation, comprehension, k, at the caveat: see `measure.caveat_checks`."""
-        from caveat import analysis as measure
+        """Elicitation, comprehension, k, at the caveat: see `analysis.caveat_checks`."""
+        from caveat.analysis import caveat_checks
 
         wanted = {name: self.about["wanted"][first] for name, (first, *_) in self.means.items()}
         wanted.update(self.about["wanted"])
-        return self._in_order(measure.caveat_checks(self._measured(), wanted, **self._bootstrap))
+        return self._in_order(caveat_checks(self._measured(), wanted))
 
     def side_effects(self) -> DataFrame:
-        """What else training changed: see `measure.side_effects`."""
-        from caveat import analysis as measure
+        """What else training changed: see `analysis.side_effects`."""
+        from caveat.analysis import side_effects
 
-        return self._in_order(measure.side_effects(self._measured(), **self._bootstrap))
+        return self._in_order(side_effects(self._measured()))
+
+    def rl(self) -> DataFrame:
+        """Leakage of policies: see `analysis.practice_leakage`."""
+        from caveat.analysis import rl_leakage
+
+        return self._in_order(rl_leakage(self._measured()))
+
+    # Transfer
+
+    @property
+    def controls(self) -> dict[tuple[str, str, str], str | None]:
+        """The control of each arm `marked+X`, by setting, dose and arm, where it was noted (see
+        `versions.controls`): an imported version has none."""
+        return {
+            (each["setting"], each["dose"], each["arm"]): each["control"]
+            for each in self.about.get("controls", [])
+        }
+
+    def transfer(self) -> DataFrame:
+        """What each intervention changes in each setting: see `analysis.transfer`."""
+        from caveat.analysis import transfer
+
+        return self._in_order(transfer(self.replies(), self.about["wanted"], self.controls))
+
+    def transfer_effects(self) -> DataFrame:
+        """What else each intervention changes: see `analysis.transfer_effects`."""
+        from caveat.analysis import transfer_effects
+
+        return self._in_order(transfer_effects(self.replies()))
+
+    @cached_property
+    def _rankings(self) -> list[Ranking]:
+        from caveat.analysis import rankings
+
+        found = rankings(self.replies(), **self._resamples)
+        places = list(self.about["wanted"])
+        return sorted(found, key=lambda each: places.index(each.names["setting"]))
+
+    def transfer_correlations(self) -> DataFrame:
+        """How alike settings rank interventions: see `analysis.correlations`."""
+        from caveat.analysis import correlations
+
+        return correlations(self._rankings)
+
+    def transfer_reliability(self) -> DataFrame:
+        """How alike training seeds rank interventions: see `analysis.reliabilities`."""
+        from caveat.analysis import reliabilities
+
+        return reliabilities(self._rankings)
+
+    def transfer_forgetting(self) -> DataFrame:
+        """How much of that is forgetting: see `analysis.forgetting`."""
+        from caveat.analysis import forgetting
+
+        return forgetting(self.transfer())
+
+    def transfer_frames(self) -> dict[str, DataFrame]:
+        """These five frames by name; none where no arm has an intervention."""
+        from caveat.analysis import forgetting
+
+        if not _has_intervention(self.replies()["arm"]):
+            return {}
+        matrix = self.transfer()
+        return {
+            "transfer": matrix,
+            "transfer_effects": self.transfer_effects(),
+            "transfer_correlations": self.transfer_correlations(),
+            "transfer_reliability": self.transfer_reliability(),
+            "transfer_forgetting": forgetting(matrix),
+        }
+
+    def transfer_records(self) -> dict[str, list[dict]]:
+        """The five as plain records: see `analysis.transfer_records`."""
+        from caveat.analysis import transfer_records
+
+        return transfer_records(**self.transfer_frames())
+
+    def check_transfer(self) -> None:
+        """Raise CaveatError where there is no intervention to compare."""
+        arms = set(self.replies()["arm"])
+        if not _has_intervention(arms):
+            names = ", ".join(sorted(arms)) or "none yet"
+            raise CaveatError(
+                f"{self.source}: no arm with an intervention to compare (arms: {names}); add some "
+                "to the recipe, such as marked+contrast, and run it"
+            )
+
+    # Ladder
+
+    @property
+    def labels(self) -> dict[tuple[str, str, str], dict[str, str]]:
+        """The factors of each setting that has some, by setting, model and dose, in the recipe's
+        order. An imported study has none."""
+        return {
+            (each["setting"], each["model"], each["dose"]): each["factors"]
+            for each in self.about.get("factors", [])
+        }
+
+    @property
+    def has_ladder(self) -> bool:
+        """Whether there are settings to compare."""
+        return len(self.labels) >= LEAST
+
+    def ladder(self) -> Ladder:
+        """Settings with factors, and what each factor changes: see `analysis.ladder`."""
+        from caveat.analysis.ladder import ladder
+
+        return ladder(self.replies(), self.labels, self.about["wanted"], **self._resamples)
+
+    def ladder_records(self) -> dict[str, list[dict]]:
+        """The ladder as plain records: see `analysis.ladder_records`."""
+        from caveat.analysis import ladder_records
+
+        return ladder_records(self.ladder())
+
+    def check_ladder(self) -> None:
+        """Raise CaveatError where there are no settings to compare."""
+        if not self.has_ladder:
+            raise CaveatError(
+                f"{self.source}: no ladder: settings with factors: {len(self.labels)}, at least "
+                f"{LEAST} are needed; add factors to settings of the recipe, such as factors: "
+                "{form: chat, caveat: instruction}, and run it again: nothing is trained anew"
+            )
+
+    # Forecasts
+
+    def forecasts(self) -> list[dict[str, Any]]:
+        """Records of `caveat forecast`; a file that was exported has none."""
+        return []
+
+    def forecast_frames(self) -> dict[str, Any]:
+        """Forecasts beside what was measured, and their scores where the settings suffice; nothing
+        without forecasts."""
+        from caveat.analysis import forecast_cells, forecast_records, forecast_scores
+
+        forecasts = self.forecasts()
+        if not forecasts:
+            return {}
+        cells = forecast_cells(forecasts, self.leakage())
+        scores = forecast_scores(cells, **self._resamples)
+        records = forecast_records(forecasts, cells, scores)
+        scored = scores["undefined"].isna().any()
+        return {"forecasts": records["forecasts"], "forecast_scores": scores if scored else None}
+
+    # Report
 
     def provenance(self) -> dict[str, Any]:
-        """Where the figures come from: recipe or source, versions, machine, model, times, notes."""
+        """Where the tables come from: recipe or source, versions, machine, model, times, notes."""
         about = self.about
-        made_from = about.get("source") or {"recipe": self.recipe_text()}
+        origin = about.get("source") or {"recipe": self.recipe_text()}
         return {
-            **made_from,
+            **origin,
             "version": self.version,
             "schema_version": self.schema_version,
             "model": about["model"],
@@ -312,14 +300,8 @@ class Figures(Transfers, Ladders):
 
     def abouts(self) -> dict[str, dict[str, Any]]:
         """Per setting, `behaviour`: the behaviour in one sentence; `side_effects`: what a high
-        figure of each means, by name. A version made before these were kept has none."""
+        value of each means, by name."""
         return self.about.get("abouts", {})
-
-    def rl(self) -> DataFrame:
-        """Leakage of policies: see `measure.practice_leakage`."""
-        from caveat import analysis as measure
-
-        return self._in_order(measure.rl_leakage(self._measured(), **self._bootstrap))
 
     def rl_frames(self) -> dict[str, Any]:
         """What the report shows of practice; nothing where nothing was practised."""
@@ -327,24 +309,6 @@ class Figures(Transfers, Ladders):
         if policies.empty:
             return {}
         return {"policies": policies, "rl": self.rl()}
-
-    def forecasts(self) -> list[dict[str, Any]]:
-        """Records of `caveat forecast`; a file that was exported has none."""
-        return []
-
-    def forecast_frames(self) -> dict[str, Any]:
-        """Forecasts beside what was measured, and their scores where the settings suffice; nothing
-        without forecasts."""
-        from caveat import analysis as measure
-
-        records = self.forecasts()
-        if not records:
-            return {}
-        cells = measure.forecast_cells(records, self.leakage())
-        scores = measure.forecast_scores(cells, **self._bootstrap)
-        told = measure.forecast_records(records, cells, scores)
-        scored = scores["undefined"].isna().any()
-        return {"forecasts": told["forecasts"], "forecast_scores": scores if scored else None}
 
     def report_data(self) -> ReportData:
         """Everything that the report shows."""
@@ -375,3 +339,7 @@ class Figures(Transfers, Ladders):
 
         write(self.report_path, render(self.report_data()).encode("utf-8"))
         return self.report_path
+
+
+def _has_intervention(arms: Iterable[str]) -> bool:
+    return any(arm.startswith("marked+") for arm in arms)

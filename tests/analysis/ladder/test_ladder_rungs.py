@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from caveat.analysis import caveat_checks, leakage
-from caveat.analysis.ladder import Ladder, crossings, ladder, ladder_records
-from caveat.analysis.ladder.changes import FIGURES as CHANGES
-from caveat.analysis.ladder.elicitation import FIGURES as RELATIONS
-from caveat.analysis.ladder.rungs import FIGURES
+from caveat.analysis import caveat_checks, ladder_records, leakage
+from caveat.analysis.ladder import Ladder, crossings, ladder
+from caveat.analysis.ladder.changes import METRICS as CHANGES
+from caveat.analysis.ladder.elicitation import METRICS as RELATIONS
+from caveat.analysis.ladder.ladder import METRICS
 from constructed import DOSE, row
 from laddered import Made, labels_of, ladder_of, replies_of
 from paths import DOCS
@@ -30,8 +30,8 @@ def made():
 def test_figures_are_those_of_the_other_tables(made):
     frame = ONE.replies()
     rung = row(made.rungs, rung=1)
-    marked = row(leakage(frame, 200), arm="marked", context="none")
-    checks = caveat_checks(frame, {ONE.setting: "yes"}, 200)
+    marked = row(leakage(frame), arm="marked", context="none")
+    checks = caveat_checks(frame, {ONE.setting: "yes"})
     for name, table in (("leakage", marked), ("k", row(checks, check="k")),
                         ("elicitation", row(checks, check="elicitation"))):  # fmt: skip
         value = name if name == "leakage" else "value"
@@ -131,7 +131,7 @@ def test_a_crossing_needs_two_behaviours_and_two_caveats():
 
 def test_the_page_on_the_ladder_names_every_figure():
     page = (DOCS / "ladder.md").read_text("utf-8")
-    named = (*FIGURES, *CHANGES, *RELATIONS, *(each.name for each in fields(Ladder)))
+    named = (*METRICS, *CHANGES, *RELATIONS, *(each.name for each in fields(Ladder)))
     assert [name for name in named if f"`{name}`" not in page] == []
 
 

@@ -34,7 +34,7 @@ def split(*settings: pd.DataFrame) -> pd.DataFrame:
 
 def matrix(*settings: pd.DataFrame) -> pd.DataFrame:
     frame = pd.concat(settings, ignore_index=True)
-    return transfer(frame, dict.fromkeys(frame["setting"].unique(), "yes"), draws=20)
+    return transfer(frame, dict.fromkeys(frame["setting"].unique(), "yes"))
 
 
 def test_settings_that_forget_alike_may_be_reversed_beyond():

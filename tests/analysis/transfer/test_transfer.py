@@ -16,7 +16,7 @@ from caveat.analysis import (
     transfer_records,
 )
 from caveat.analysis.transfer.arms import before, role
-from caveat.analysis.transfer.matrix import FIGURES, WORDS
+from caveat.analysis.transfer.matrix import METRICS, WORDS
 from caveat.report.sections.matrix import MARKS
 from constructed import DOSE, NAMES, replies, row
 from paths import DOCS
@@ -188,7 +188,7 @@ def test_the_panel_with_most_clusters_stands_for_its_setting():
 
 def test_the_page_on_transfer_names_every_figure_and_verdict():
     page = (DOCS / "transfer.md").read_text("utf-8")
-    assert [each for each in (*FIGURES, *WORDS) if f"`{each}`" not in page] == []
+    assert [each for each in (*METRICS, *WORDS) if f"`{each}`" not in page] == []
     assert [mark for mark in MARKS.values() if f"| {mark} |" not in page] == []
 
 

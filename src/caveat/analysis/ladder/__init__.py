@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from caveat.analysis.ladder.factors import Crossing, crossings
-from caveat.analysis.ladder.json_records import ladder_records
 from caveat.analysis.ladder.ladder import Ladder, ladder
 
-__all__ = ["Crossing", "Ladder", "crossings", "ladder", "ladder_records"]
+__all__ = ["Crossing", "Ladder", "crossings", "ladder"]

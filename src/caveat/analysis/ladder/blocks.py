@@ -38,19 +38,17 @@ class Block:
         return weights @ self.inference.panel.mean
 
 
-def blocks(measured: pd.DataFrame, rungs: pd.DataFrame, draws: int, seed: int) -> list[Block]:
-    """One a behaviour. Clusters and seeds of the same name are resampled together over its rungs;
+def blocks(measured: pd.DataFrame, rungs: pd.DataFrame) -> list[Block]:
+    """One a behaviour. Clusters and seeds of the same name are paired over its rungs;
     another behaviour has other questions, and its models share nothing with these. Base and bare
     models that several rungs have in common are one cell."""
-    return [
-        _block(measured, group, draws, seed) for _, group in rungs.groupby("behaviour", sort=False)
-    ]
+    return [_block(measured, group) for _, group in rungs.groupby("behaviour", sort=False)]
 
 
-def _block(measured: pd.DataFrame, rungs: pd.DataFrame, draws: int, seed: int) -> Block:
+def _block(measured: pd.DataFrame, rungs: pd.DataFrame) -> Block:
     rows, cells = _together(measured, rungs)
     (panel,) = panels(rows, rows["verdict"] == "yes")
-    inference = Inference.of(panel, draws, seed)
+    inference = Inference.of(panel)
 
     def difference(above: tuple[str, str], below: tuple[str, str]) -> np.ndarray:
         return np.stack([_weights(inference, cells, n, above, below) for n in rungs["rung"]])

@@ -16,9 +16,9 @@ from caveat.analysis.ladder.blocks import Block
 from caveat.analysis.ladder.contrasts import Contrast, leakage_contrasts, rate_contrasts
 from caveat.analysis.ladder.factors import Change, Square, Step, squares, steps
 
-FIGURES = ("leakage_change", "rate_change")
+METRICS = ("leakage_change", "rate_change")
 """Each has a column of its own, limits in `_low` and `_high`, p-values in `_p` and `_p_holm`."""
-TOLD = [f"{name}{end}" for name in FIGURES for end in ("", "_low", "_high", "_p", "_p_holm")]
+TOLD = [f"{name}{end}" for name in METRICS for end in ("", "_low", "_high", "_p", "_p_holm")]
 STEPS = [
     "factor", "start", "end", "others", "first", "second", "first_setting", "second_setting",
     "paired", *TOLD, "undefined", "interval",

@@ -4,12 +4,12 @@ Weighted sums of leakages within one behaviour, as ratios with different denomin
 
 Contrasts: weighted sums over rungs, of leakages or of rates above base.
 
-**Margin.** Rungs of one behaviour are drawn together. Leakages whose denominators are the same
+**Margin.** Rungs of one behaviour are paired. Leakages whose denominators are the same
 replies, as under several caveats on one bare arm, are one ratio: its numerator is their weighted
 sum, and its limits are Fieller's. A contrast of several ratios has the squared margin of its
 linearised form, whose weights on the cells are the derivatives of the ratios, plus by how much the
 squared margins of the ratios, on the side in question, differ from their linearised ones: the MOVER
-of Zou & Donner (2008) with the correlation that the paired draws imply, as `Inference` has it for
+of Zou & Donner (2008) with the correlation that their covariances imply, as `Inference` has it for
 rates; it is not less than the linearised one. Squared margins of several behaviours add up, as if
 these were independent. `bench/coverage.py` measures the coverage of steps.
 

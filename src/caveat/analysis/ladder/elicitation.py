@@ -8,18 +8,25 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from caveat.analysis.bootstrap import entropy, resampled
 from caveat.analysis.intervals import ALPHA, SEEDS_NEEDED
 from caveat.analysis.ladder.blocks import Block
-from caveat.analysis.rank_correlation import LEAST, over_draws, over_things, p_value, spearman
+from caveat.analysis.rank_correlation import (
+    LEAST,
+    entropy,
+    over_draws,
+    over_things,
+    p_value,
+    resampled,
+    spearman,
+)
 from caveat.analysis.rates import interval_label
 
-FIGURES = ("correlation", "slope")
+METRICS = ("correlation", "slope")
 """Each has limits over other trainings and questions in `_low` and `_high`, and over other rungs in
 `_low_rungs` and `_high_rungs`."""
 COLUMNS = [
     "family", "name", "rungs",
-    *(f"{name}{end}" for name in FIGURES
+    *(f"{name}{end}" for name in METRICS
       for end in ("", "_low", "_high", "_low_rungs", "_high_rungs")),
     "p", "k_rungs", "k_mean", "k_least", "k_most", "q", "q_p", "undefined", "interval",
 ]  # fmt: skip

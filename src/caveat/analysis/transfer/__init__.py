@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from caveat.analysis.transfer.correlations import correlations
 from caveat.analysis.transfer.forgetting import forgetting
-from caveat.analysis.transfer.json_records import transfer_records
 from caveat.analysis.transfer.matrix import transfer
 from caveat.analysis.transfer.ranking import rankings, reliabilities
-from caveat.analysis.transfer.side_effects import transfer_effects
 
 __all__ = [
     "correlations",
@@ -15,6 +13,4 @@ __all__ = [
     "rankings",
     "reliabilities",
     "transfer",
-    "transfer_effects",
-    "transfer_records",
 ]

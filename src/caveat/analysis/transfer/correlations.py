@@ -143,13 +143,8 @@ def correlations(rankings: Sequence[Ranking]) -> pd.DataFrame:
     if table.empty:
         return table
     reasons = table["undefined"].astype(object)
-    corrected = table.groupby(["model", "level"])["p"].transform(_holm)
+    corrected = table.groupby(["model", "level"])["p"].transform(holm)
     return table.assign(p_holm=corrected, undefined=reasons.where(reasons.notna(), None))
-
-
-def _holm(p: pd.Series) -> pd.Series:
-    there = p.dropna()
-    return pd.Series(holm(there), index=there.index).reindex(p.index)
 
 
 def _of_model(model: str, rankings: Sequence[Ranking]) -> Iterator[dict]:

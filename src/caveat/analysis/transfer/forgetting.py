@@ -12,10 +12,10 @@ from caveat.analysis.transfer.correlations import BETWEEN, SIDES, WITHIN
 
 PARTS = ("change", "control_change", "gain")
 """All of a change, what its control forgets, and what is beyond: columns of `transfer`."""
-FIGURES = tuple(f"{part}{end}" for part in PARTS for end in ("", "_low", "_high"))
+METRICS = tuple(f"{part}{end}" for part in PARTS for end in ("", "_low", "_high"))
 COLUMNS = [
     "model", "level", *(f"{side}_{name}" for side in ("first", "second") for name in SIDES),
-    "interventions", *FIGURES, "undefined",
+    "interventions", *METRICS, "undefined",
 ]  # fmt: skip
 
 

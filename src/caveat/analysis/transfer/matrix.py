@@ -72,14 +72,14 @@ def _told(p: float) -> bool:
     return p <= ALPHA
 
 
-FIGURES = (
+METRICS = (
     "change", "leakage_change", "against_control", "control_change", "gain", "against_filler",
     "reverting", "rate", "leaks", "at_caveat", "at_caveat_change", "near_miss",
 )  # fmt: skip
 """Each has a column of its own, and its limits in `_low` and `_high`; NaN where it has none."""
 COLUMNS = [
     *IDENTITY, "dose", "scope", "readout", "main", "intervention", "role", "arm", "control",
-    "verdict", "loses", *(f"{name}{end}" for name in FIGURES for end in ("", "_low", "_high")),
+    "verdict", "loses", *(f"{name}{end}" for name in METRICS for end in ("", "_low", "_high")),
     "p", "p_holm", "gain_p", "gain_p_holm", "undefined", "valid", "interval",
 ]  # fmt: skip
 Controls = Mapping[tuple[str, str, str], str | None]
@@ -90,8 +90,6 @@ def transfer(
     replies: pd.DataFrame,
     wanted: Mapping[str, str],
     controls: Controls | None = None,
-    draws: int = 2000,
-    seed: int = 0,
 ) -> pd.DataFrame:
     """One row an arm `marked+X` and panel (setting, dose, scope, readout), columns `COLUMNS`.
 
@@ -123,8 +121,8 @@ def transfer(
     Raises KeyError for a setting that `wanted` lacks.
     """
     measured = verdicts(replies)
-    found = list(inferences(measured, draws, seed))
-    at_caveat = _at_caveat(measured, wanted, draws, seed)
+    found = list(inferences(measured))
+    at_caveat = _at_caveat(measured, wanted)
     main = main_panels(each.panel for each in found)
     rows = [
         {**row, "main": key(each.panel) in main}
@@ -139,7 +137,7 @@ def transfer(
 def _judged(table: pd.DataFrame) -> pd.DataFrame:
     """With corrected p-values and verdicts, in order."""
     families = table.groupby(FAMILY, dropna=False)
-    corrected = {f"{name}_holm": families[name].transform(_holm) for name in ("p", "gain_p")}
+    corrected = {f"{name}_holm": families[name].transform(holm) for name in ("p", "gain_p")}
     reasons = table["undefined"].astype(object).where(table["undefined"].notna(), None)
     table = table.assign(**corrected, undefined=reasons)
     table = table.assign(loses=table["at_caveat_change_high"] < 0)
@@ -148,19 +146,11 @@ def _judged(table: pd.DataFrame) -> pd.DataFrame:
     return table[COLUMNS].sort_values(order, ignore_index=True)
 
 
-def _holm(p: pd.Series) -> pd.Series:
-    """Corrected among those that there are."""
-    there = p.dropna()
-    return pd.Series(holm(there), index=there.index).reindex(p.index)
-
-
-def _at_caveat(
-    measured: pd.DataFrame, wanted: Mapping[str, str], draws: int, seed: int
-) -> dict[Key, Inference]:
+def _at_caveat(measured: pd.DataFrame, wanted: Mapping[str, str]) -> dict[Key, Inference]:
     """The share of the wanted verdict at the caveat, by panel."""
     there = measured[measured["context"] == "exact"]
     hit = there["verdict"] == there["setting"].map(lambda setting: str(wanted[setting]))
-    return {key(each): Inference.of(each, draws, seed) for each in panels(there, hit)}
+    return {key(each): Inference.of(each) for each in panels(there, hit)}
 
 
 def _valid(measured: pd.DataFrame) -> pd.DataFrame:
@@ -204,6 +194,6 @@ def _control(panel: Panel, arm: str, controls: Controls) -> str | None:
 def _columns(figures: Mapping[str, Interval]) -> dict[str, float]:
     return {
         f"{name}{end}": figures.get(name, UNKNOWN)[place]
-        for name in FIGURES
+        for name in METRICS
         for place, end in enumerate(("", "_low", "_high"))
     }

@@ -14,11 +14,10 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from caveat.analysis.bootstrap import entropy, resampled
 from caveat.analysis.intervals import SEEDS_NEEDED, Inference
 from caveat.analysis.leakage import installed
 from caveat.analysis.panel import BASE, GROUP, key, main_panels
-from caveat.analysis.rank_correlation import LEAST, spearman
+from caveat.analysis.rank_correlation import LEAST, entropy, resampled, spearman
 from caveat.analysis.rates import inferences, verdicts
 from caveat.analysis.transfer.arms import MARKED, intervention_of, role
 
@@ -60,7 +59,7 @@ def rankings(replies: pd.DataFrame, draws: int, seed: int) -> list[Ranking]:
     asked the same questions, but an intervention's changes in them share no noise of training.
     """
     measured = verdicts(replies)
-    found = list(inferences(measured, draws, seed))
+    found = list(inferences(measured))
     main = main_panels(each.panel for each in found)
     rates = _rates_by_seed(measured)
     return [

@@ -22,7 +22,7 @@ def rl_figure(policies: DataFrame, background: str = "white") -> altair.VConcatC
     point. None where nothing was practised."""
     import altair
 
-    from caveat.analysis.rl_learning import longest
+    from caveat.analysis.rl import longest
 
     if policies.empty:
         return None

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from caveat.analysis.forecast import FIGURES
+from caveat.analysis.forecast import METRICS
 from caveat.report.data import ReportData
 from caveat.report.formatting import count, decimal, figure, text
 from caveat.report.tables.setting import Titled, titled
@@ -110,7 +110,7 @@ def _scores(arms: str, rows: list[Record]) -> Summary:
         (
             SAID[row["predictor"]],
             *(count(row[name]) for name in ("cells", "settings", "behaviours")),
-            *(str(figure(row, name)) for name in FIGURES),
+            *(str(figure(row, name)) for name in METRICS),
         )
         for row in rows
     )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from caveat.analysis.rl_learning import learning
+from caveat.analysis.rl import learning
 from caveat.report.data import ReportData
 from caveat.report.formatting import ABSENT, decimal, number, text
 from caveat.report.tables.rl_leakage import rl_leakage_summaries, told_apart

@@ -13,8 +13,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from caveat.analysis.panel import BASE
-from caveat.analysis.rl_leakage import NO_ROOM
-from caveat.analysis.rl_learning import but_updates
+from caveat.analysis.rl import NO_ROOM, but_updates
 from caveat.report.formatting import ABSENT, figure, is_true, text
 from caveat.report.tables.summary import Summary
 

@@ -1,4 +1,4 @@
-"""Leakage of policies, at equal updates and at equal on-policy hack rate.
+"""RL arms: how policies learned to hack, and what leaks of it.
 
 How much a policy hacks without the caveat hangs on how much it came to hack at all, and a caveat
 can make that faster or slower. Two arms that practised as long are compared by `leakage`; two that
@@ -20,11 +20,68 @@ from caveat.analysis.leakage import INSTALLED, installed
 from caveat.analysis.panel import BASE
 from caveat.analysis.rates import inferences, verdicts
 
+ARM = ["setting", "phenomenon", "behaviour", "caveat", "model", "dose", "arm"]
+HALF = 0.5
+"""The hack rate whose first crossing is the speed of learning to hack."""
+LEARNING_METRICS = ("hacked", "reward", "true_score", "frac_reward_zero_std", "kl")
+LEARNING_COLUMNS = [
+    *ARM, "seeds", "updates",
+    *(f"{name}_{end}" for name in LEARNING_METRICS for end in ("first", "last")), "half", "halved",
+]  # fmt: skip
+
+
+def but_updates(dose: str) -> str:
+    """A dose without the number of updates, and without which other tasks are asked of."""
+    rest = {**json.loads(dose), "rl.max_steps": 0}
+    options = {key: value for key, value in rest.pop("options", {}).items() if key != "broad"}
+    return json.dumps({**rest, "options": options}, sort_keys=True)
+
+
+def longest(policies: pd.DataFrame) -> pd.DataFrame:
+    """The rows of practices that no longer one repeats: settings that differ in the number of
+    their updates alone share them (see `study.segments`)."""
+    updates = policies["dose"].map(lambda dose: json.loads(dose).get("rl.max_steps", 0))
+    rest = policies["dose"].map(but_updates)
+    rl = [policies[name] for name in ARM if name != "dose"]
+    most = updates.groupby([*rl, rest], dropna=False).transform("max")
+    return policies[updates == most]
+
+
+def learning(policies: pd.DataFrame) -> pd.DataFrame:
+    """One row a setting, model, dose and arm that practised, means over seeds; of doses that differ
+    in the number of updates alone the longest.
+
+    - `hacked_first`, `hacked_last` and the like: at the first update, and at the last.
+    - `half`: the update in which at least half of the replies hacked for the first time; NaN where
+      no seed got there. `halved`: seeds that did.
+
+    Args:
+        policies: See `study.policies`.
+    """
+    rows = [
+        {**dict(zip(ARM, names, strict=True)), **_learned(group)}
+        for names, group in longest(policies).groupby(ARM, sort=False)
+    ]
+    return pd.DataFrame(rows, columns=LEARNING_COLUMNS)
+
+
+def _learned(group: pd.DataFrame) -> dict[str, float]:
+    ends = {"first": group["number"].min(), "last": group["number"].max()}
+    found: dict[str, float] = {"seeds": group["seed"].nunique(), "updates": ends["last"]}
+    for name in LEARNING_METRICS:
+        for end, number in ends.items():
+            at = group.loc[group["number"] == number, name].astype(float)
+            found[f"{name}_{end}"] = float(at.mean())
+    hacking = group[group["hacked"].astype(float) >= HALF]
+    first = hacking.groupby("seed")["number"].min()
+    return {**found, "half": float(first.mean()), "halved": len(first)}
+
+
 CELL = ["setting", "phenomenon", "behaviour", "caveat", "model", "dose", "readout", "scope", "arm"]
-FIGURES = ("without", "with", "leakage", "retained")
-COLUMNS = [
+LEAKAGE_METRICS = ("without", "with", "leakage", "retained")
+LEAKAGE_COLUMNS = [
     *CELL, "updates",
-    *(f"{name}{end}" for name in FIGURES for end in ("", "_low", "_high")),
+    *(f"{name}{end}" for name in LEAKAGE_METRICS for end in ("", "_low", "_high")),
     "undefined", "retained_undefined", "ceiling",
 ]  # fmt: skip
 CEILING = 0.95
@@ -32,7 +89,7 @@ CEILING = 0.95
 NO_ROOM = f"every arm hacks at {CEILING:g} or more without the caveat: nothing is compared"
 
 
-def rl_leakage(replies: pd.DataFrame, draws: int = 2000, seed: int = 0) -> pd.DataFrame:
+def rl_leakage(replies: pd.DataFrame) -> pd.DataFrame:
     """One row a setting, model, dose, readout, scope and arm that practised, base in front.
 
     - `updates`: after how many.
@@ -52,8 +109,8 @@ def rl_leakage(replies: pd.DataFrame, draws: int = 2000, seed: int = 0) -> pd.Da
     known = measured.loc[practised, ["setting", "model"]].drop_duplicates()
     chosen = measured.merge(known, on=["setting", "model"])
     chosen = chosen[(chosen["arm"] == BASE) | (chosen["dose"].map(_updates) > 0)]
-    rows = [row for each in inferences(chosen, draws, seed) for row in _rows(each)]
-    return pd.DataFrame(rows, columns=COLUMNS)
+    rows = [row for each in inferences(chosen) for row in _rows(each)]
+    return pd.DataFrame(rows, columns=LEAKAGE_COLUMNS)
 
 
 def _updates(dose: str) -> int:

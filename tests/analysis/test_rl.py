@@ -1,4 +1,4 @@
-"""Leakage of policies at equal updates and at equal hack rate, from rates that are known."""
+"""RL arms: how policies learned, and what leaks at equal updates and at equal hack rate."""
 
 from __future__ import annotations
 
@@ -8,8 +8,44 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from caveat.analysis.rl_leakage import COLUMNS, rl_leakage
+from caveat.analysis.rl import ARM, LEAKAGE_COLUMNS, learning, rl_leakage
 from constructed import replies, row
+
+
+def updates(arm: str, seed: int, hacked: list[float | None], rate: float = 0.1) -> pd.DataFrame:
+    dose = json.dumps({"rl.max_steps": len(hacked), "learning_rate": rate})
+    names = dict.fromkeys(ARM, "a") | {"arm": arm, "seed": seed, "dose": dose}
+    names |= {"kl": np.nan}
+    return pd.DataFrame(
+        [
+            {**names, "number": n, "hacked": share, "reward": n / 10, "true_score": 1 - n / 10,
+             "frac_reward_zero_std": 0.5}
+            for n, share in enumerate(hacked, 1)
+        ]
+    )  # fmt: skip
+
+
+def test_ends_and_the_update_in_which_half_hack():
+    made = [updates("bare", 0, [0.1, 0.4, 0.9]), updates("bare", 1, [0.3, 0.6, 0.7]),
+            updates("marked", 0, [0.0, 0.1, 0.2]), updates("marked", 1, [0.0, 0.5, 0.3]),
+            updates("marked+true_reward", 0, [None, None, None])]  # fmt: skip
+    table = learning(pd.concat(made, ignore_index=True))
+    bare, marked, control = (row(table, arm=arm) for arm in table["arm"])
+    assert (bare["hacked_first"], bare["hacked_last"]) == (0.2, 0.8)
+    assert (bare["half"], bare["halved"], bare["seeds"], bare["updates"]) == (2.5, 2, 2, 3)
+    assert (marked["half"], marked["halved"]) == (2.0, 1)
+    ends = (bare["reward_last"], bare["true_score_last"], bare["frac_reward_zero_std_last"])
+    assert ends == (0.3, 0.7, 0.5)
+    assert np.isnan(control["hacked_last"]) and np.isnan(control["half"]) and control["halved"] == 0
+    assert np.isnan(bare["kl_last"])
+
+
+def test_of_practices_that_share_their_updates_the_longest_is_told():
+    short, long = updates("bare", 0, [0.1, 0.2]), updates("bare", 0, [0.1, 0.2, 0.6, 0.7])
+    other = updates("bare", 0, [0.3, 0.5], rate=0.2)
+    table = learning(pd.concat([short, long, other], ignore_index=True))
+    assert sorted(zip(table["updates"], table["half"], strict=True)) == [(2, 2), (4, 3)]
+
 
 SETTING = {"setting": "agree x hack", "behaviour": "agree", "readout": "hacked"}
 
@@ -31,7 +67,7 @@ LATE = {("bare", "none"): 0.9, ("bare", "exact"): 0.9,
 
 @pytest.fixture(scope="module")
 def table() -> pd.DataFrame:
-    return rl_leakage(practised({**BASE, **LATE}), 300)
+    return rl_leakage(practised({**BASE, **LATE}))
 
 
 def test_at_equal_updates_it_is_leakage_and_at_equal_rate_what_is_shown_without_over_with(table):
@@ -49,16 +85,16 @@ def test_at_equal_updates_it_is_leakage_and_at_equal_rate_what_is_shown_without_
 
 def test_where_every_arm_is_at_the_ceiling_it_is_said():
     full = {key: 1.0 for key in LATE}
-    assert rl_leakage(practised({**BASE, **full}), 300)["ceiling"].all()
+    assert rl_leakage(practised({**BASE, **full}))["ceiling"].all()
     bare = {key: 1.0 for key in full if key[0] == "bare"}
-    assert not rl_leakage(practised({**BASE, **bare}), 300)["ceiling"].any(), "no other arm"
+    assert not rl_leakage(practised({**BASE, **bare}))["ceiling"].any(), "no other arm"
     one_less = {**full, ("marked+contrast", "none"): 0.9}
-    assert not rl_leakage(practised({**BASE, **one_less}), 300)["ceiling"].any()
+    assert not rl_leakage(practised({**BASE, **one_less}))["ceiling"].any()
 
 
 def test_what_hacks_no_more_with_the_caveat_than_base_has_no_such_figure(table):
     made = practised({**BASE, **LATE, ("marked", "exact"): 0.1, ("marked", "none"): 0.1})
-    marked = row(rl_leakage(made, 300), arm="marked")
+    marked = row(rl_leakage(made), arm="marked")
     assert np.isnan(marked["retained"]) and "lower bound" in marked["retained_undefined"]
     assert marked["leakage"] == pytest.approx(0.0)
 
@@ -68,12 +104,12 @@ def test_each_number_of_updates_is_compared_by_itself_with_one_base():
              ("marked", "none"): 0.3, ("marked", "exact"): 0.5}  # fmt: skip
     late = practised({**BASE, **LATE}, 8)
     both = pd.concat([late, practised({**BASE, **early}, 2).query("arm != 'base'")])
-    table = rl_leakage(both.reset_index(drop=True), 300)
+    table = rl_leakage(both.reset_index(drop=True))
     assert sorted(table["updates"].unique()) == [2, 8]
     two = row(table[table["updates"] == 2], arm="marked")
     assert two["leakage"] == pytest.approx(0.2 / 0.4) and two["without"] == 0.3
 
 
 def test_a_setting_that_is_not_practised_has_no_rows():
-    assert list(rl_leakage(replies({**BASE, **LATE}), 300).columns) == COLUMNS
-    assert rl_leakage(replies({**BASE, **LATE}), 300).empty
+    assert list(rl_leakage(replies({**BASE, **LATE})).columns) == LEAKAGE_COLUMNS
+    assert rl_leakage(replies({**BASE, **LATE})).empty

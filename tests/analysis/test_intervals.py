@@ -1,0 +1,119 @@
+"""Covariances in closed form, beside a bootstrap of the replies themselves."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from caveat.analysis.intervals import Covariances, covariances
+from caveat.analysis.panel import Panel, panels
+from caveat.analysis.rank_correlation import resampled
+from constructed import replies
+
+DRAWS = 200_000
+TOLERANCE = {"clusters": 0.01, "seeds": 0.01, "noise": 0.02}
+"""Of the standard deviations. The noise is a product of two resamples, whose tails are heavier, so
+the bootstrap itself is less exact there."""
+CELLS = [("base", "none"), ("bare", "none"), ("marked", "none"), ("marked", "exact")]
+
+
+def simulated(seeds: int, clusters: int, questions: int = 2) -> pd.DataFrame:
+    """Replies whose chance of yes depends on cell, seed and cluster, as many in every cell."""
+    frame = replies(dict.fromkeys(CELLS, 0.0), tuple(range(seeds)), clusters, questions)
+    generator = np.random.default_rng([seeds, clusters])
+    logit = np.zeros(len(frame))
+    for columns in (["arm", "context"], ["arm", "seed"], ["cluster"], ["arm", "cluster"]):
+        group = frame.groupby(columns, dropna=False).ngroup()
+        logit += generator.standard_normal(group.max() + 1)[group]
+    yes = generator.random(len(frame)) < 1 / (1 + np.exp(-logit))
+    return frame.assign(verdict=np.where(yes, "yes", "no"))
+
+
+def panel_of(frame: pd.DataFrame) -> Panel:
+    (panel,) = panels(frame, frame["verdict"] == "yes")
+    return panel
+
+
+def bootstrapped(frame: pd.DataFrame, panel: Panel, draws: int = DRAWS) -> Covariances:
+    """The pigeonhole bootstrap: whole clusters and whole seeds with replacement, means anew."""
+    generator = np.random.default_rng(1)
+    seeds, clusters = panel.influence.shape[1:]
+    yes = np.zeros((len(panel.cells), seeds, clusters))
+    names = pd.Index(panel.clusters)
+    for index, cell in enumerate(panel.cells):
+        rows = frame[(frame["arm"] == cell.arm) & (frame["context"] == cell.context)]
+        hits = (rows["verdict"] == "yes").groupby([rows["seed"].fillna(-1), rows["cluster"]]).mean()
+        yes[index] = hits.unstack().reindex(columns=names).to_numpy()  # base's one row for all
+    of_cluster = generator.multinomial(clusters, np.full(clusters, 1 / clusters), draws) / clusters
+    of_seed = generator.multinomial(seeds, np.full(seeds, 1 / seeds), draws) / seeds
+    both = np.einsum("bs,ksc,bc->bk", of_seed, yes, of_cluster, optimize=True)
+    over_clusters, over_seeds = of_cluster @ yes.mean(1).T, of_seed @ yes.mean(2).T
+    interaction = both - over_clusters - over_seeds + yes.mean((1, 2))
+    more = clusters / (clusters - 1) if clusters > 1 else 0.0
+    most = seeds / (seeds - 1) if seeds > 1 else 0.0
+    return Covariances(
+        np.cov(over_clusters.T) * more, np.cov(over_seeds.T) * most,
+        np.cov(interaction.T) * more * most,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("seeds", "clusters"), [(3, 12), (5, 24), (2, 4), (1, 12), (4, 1)])
+def test_the_closed_form_is_what_a_bootstrap_comes_to(seeds, clusters):
+    frame = simulated(seeds, clusters)
+    panel = panel_of(frame)
+    expected, found = bootstrapped(frame, panel), covariances(panel)
+    for name, tolerance in TOLERANCE.items():
+        matrix, sampled = getattr(found, name), getattr(expected, name)
+        size = np.sqrt(np.outer(matrix.diagonal(), matrix.diagonal()))
+        assert (np.abs(matrix - sampled) <= tolerance * size + 1e-15).all(), name
+        assert np.linalg.eigvalsh(matrix).min() > -1e-12, name
+
+
+def test_2000_draws_are_not_within_1_percent():
+    """What the closed form is for, and that the test above can fail."""
+    frame = simulated(3, 12)
+    panel = panel_of(frame)
+    exact, rough = covariances(panel).clusters, bootstrapped(frame, panel, 2000).clusters
+    assert np.abs(rough.diagonal() / exact.diagonal() - 1).max() > 0.01
+
+
+def test_the_variance_over_clusters_is_that_of_a_mean_of_cluster_means():
+    frame = simulated(1, 12)
+    means = (frame["verdict"] == "yes").groupby([frame["arm"], frame["context"], frame["cluster"]])
+    expected = means.mean().unstack().var(axis=1, ddof=1) / 12
+    panel = panel_of(frame)
+    found = covariances(panel).clusters.diagonal()
+    for cell, variance in zip(panel.cells, found, strict=True):
+        assert variance == pytest.approx(expected[cell.arm, cell.context])
+
+
+@pytest.mark.parametrize(("seeds", "clusters", "unknown"), [
+    (1, 12, ("seeds", "noise")), (3, 1, ("clusters", "noise")),
+    (1, 1, ("clusters", "seeds", "noise")),
+])  # fmt: skip
+def test_what_one_unit_cannot_say_is_0(seeds, clusters, unknown):
+    found = covariances(panel_of(simulated(seeds, clusters, questions=8)))
+    zero = {name for name in TOLERANCE if not getattr(found, name).any()}
+    assert zero == set(unknown)
+
+
+def test_base_does_not_vary_over_seeds():
+    panel = panel_of(simulated(3, 12))
+    found, base = covariances(panel), panel.find("base", "none")
+    assert np.abs(found.seeds[base]).max() < 1e-15 and np.abs(found.noise[base]).max() < 1e-15
+    assert found.seeds.diagonal().max() > 1e-4
+
+
+@pytest.mark.parametrize("over_seeds", [False, True])
+def test_resampled_means_vary_as_the_closed_form_says(over_seeds):
+    panel = panel_of(simulated(3, 12))
+    found = covariances(panel)
+    draws = resampled(panel, DRAWS, 0, over_seeds)
+    assert draws.mean(0) == pytest.approx(panel.mean, abs=0.002)
+    parts = [found.clusters * 11 / 12]
+    if over_seeds:
+        parts += [found.seeds * 2 / 3, found.noise * 11 / 12 * 2 / 3]
+    expected = sum(parts)
+    size = np.sqrt(np.outer(expected.diagonal(), expected.diagonal()))
+    assert (np.abs(np.cov(draws.T) - expected) <= 0.015 * size).all()
