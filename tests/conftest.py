@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from caveat.cli import app
 from judge_server import JudgeServer
+from paths import SHARED_DATA
 
 
 @pytest.fixture
@@ -38,3 +41,11 @@ def judge_server(monkeypatch):
     server = JudgeServer()
     yield server
     server.close()
+
+
+@pytest.fixture(scope="session")
+def published_data() -> Path:
+    """The folder of outside data, which not every machine has."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip(f"{SHARED_DATA} is not here")
+    return SHARED_DATA

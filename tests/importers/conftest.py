@@ -1,4 +1,4 @@
-"""Verdicts as other projects write them, and the published ones where they are at hand."""
+"""Verdicts as other projects write them."""
 
 from __future__ import annotations
 
@@ -9,17 +9,6 @@ import pandas as pd
 import pytest
 
 from made_verdicts import CONDITIONS, EVALUATIONS
-from paths import SHARED_DATA
-
-DATA = SHARED_DATA
-
-
-@pytest.fixture(scope="session")
-def published_data() -> Path:
-    """The folder of outside data."""
-    if not DATA.is_dir():
-        pytest.skip(f"{DATA} is not here")
-    return DATA
 
 
 @pytest.fixture
