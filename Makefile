@@ -57,7 +57,7 @@ findings: install
 	$(BIN)/caveat ladder docs/data/crossing.parquet --all --markdown > docs/data/crossing.md
 	$(BIN)/caveat ladder docs/data/ladder.parquet --all --markdown > docs/data/ladder.md
 	$(BIN)/caveat ladder docs/data/dose.parquet --all --markdown > docs/data/dose.md
-	$(BIN)/caveat practice docs/data/rl.parquet --markdown > docs/data/rl.md
+	$(BIN)/caveat rl docs/data/rl.parquet --markdown > docs/data/rl.md
 	$(BIN)/caveat leakage docs/data/rl.parquet --markdown > docs/data/rl-leakage.md
 	$(BIN)/caveat forecast $(foreach each,$(FORETOLD),--from docs/data/forecast-$(each).json --against docs/data/$(each).parquet) --markdown > docs/data/forecast.md
 
