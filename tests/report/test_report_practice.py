@@ -33,7 +33,7 @@ def practised(make_data, at_ceiling: bool = False):
             for arm in ("bare", "marked") for number in (1, 2, 3, 4)
         ]
     )  # fmt: skip
-    return replace(data, policies=policies, rl=measure.rl_leakage(replies, 200))
+    return replace(data, policies=policies, rl=measure.rl_leakage(replies))
 
 
 def section(data) -> str:
