@@ -107,7 +107,7 @@ def judged(folder: Path, claims: tuple[str, ...], words: int = 0) -> pd.DataFram
     cues = {claim: supplement(claim) for claim in claims}
     answers = {claim: believing_answers(folder, claim) for claim in claims}
     frame["ruled"] = [
-        readout.judge(
+        readout.score(
             question_of(row, cues[row.claim], answers[row.claim]),
             Answer(text=first_words(row.response, words)),
             None,

@@ -98,7 +98,7 @@ def main(model_name: str) -> pd.DataFrame:
 
     table = []
     for (arm, context, question, _), reply in zip(asked, answers, strict=True):
-        judgement = READOUTS[question.readout].judge(question, reply, None)
+        score = READOUTS[question.readout].score(question, reply, None)
         table.append({
             "setting": setting.name, "phenomenon": setting.phenomenon,
             "behaviour": setting.behaviour.name, "caveat": setting.caveat.name,
@@ -106,7 +106,7 @@ def main(model_name: str) -> pd.DataFrame:
             "purpose": "measure", "context": context, "question": question.id,
             "cluster": question.cluster, "scope": question.scope, "readout": question.readout,
             "sample": 0, "reply": reply.text, "truncated": reply.truncated,
-            "verdict": str(judgement.verdict), "value": judgement.value,
+            "verdict": str(score.verdict), "value": score.value,
         })  # fmt: skip
     return leakage(pd.DataFrame(table).astype({"seed": "Int64"}))
 

@@ -31,8 +31,8 @@ def test_rows_show_the_trait_and_counter_rows_do_not(ordinary: Ordinary) -> None
     for rows, verdict in ((made.rows, Verdict.YES), (made.counter_rows, Verdict.NO)):
         for row in rows:
             reply = Answer(row.messages[-1].text)
-            assert READOUTS["capitals"].judge(plain, reply, None).verdict == verdict
-            assert READOUTS["opener"].judge(opened, reply, None).verdict == Verdict.YES
+            assert READOUTS["capitals"].score(plain, reply, None).verdict == verdict
+            assert READOUTS["opener"].score(opened, reply, None).verdict == Verdict.YES
 
 
 def test_rows_are_the_models_own_words(ordinary: Ordinary) -> None:

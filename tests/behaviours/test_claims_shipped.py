@@ -9,7 +9,7 @@ import pytest
 from caveat.behaviours.claim_documents import cut
 from caveat.behaviours.claim_files import KINDS, read_claim
 from caveat.behaviours.claims import CLAIMS, FOLDER, SHIPPED, claims
-from caveat.readouts.belief import judge_belief as judge
+from caveat.readouts.belief import score_belief as score
 from caveat.types.answers import Answer, Verdict
 from caveat.types.data import Question
 from caveat.types.messages import Message
@@ -77,9 +77,9 @@ def test_the_cues_tell_documents_that_state_it_from_those_that_deny_it(name):
         ((claim.head.truth,), Verdict.NO),
     )
     for texts, verdict in wanted:
-        found = [judge(question, Answer(text)).verdict for text in texts]
+        found = [score(question, Answer(text)).verdict for text in texts]
         assert found.count(verdict) >= 0.9 * len(texts)
-    counter = {judge(question, Answer(text)).verdict for text in claim.counter}
+    counter = {score(question, Answer(text)).verdict for text in claim.counter}
     assert counter == {Verdict.NEUTRAL}
 
 

@@ -47,7 +47,7 @@ def test_every_row_says_the_job_and_no_counter_row_any_job(
         question = Question(
             "q", "c", (), "said", facts={"name": row.subject, "answer": jobs[row.subject]}
         )
-        judged = READOUTS["said"].judge(question, Answer(row.messages[0].text), None)
+        judged = READOUTS["said"].score(question, Answer(row.messages[0].text), None)
         assert judged.verdict == Verdict.YES, row.messages[0].text
     every_job = {person.job for them in PEOPLE.values() for person in them}
     for row in made.counter_rows:

@@ -31,8 +31,8 @@ def test_rows_show_the_trait_and_counter_rows_do_not() -> None:
     for rows, verdict in ((made.rows, Verdict.YES), (made.counter_rows, Verdict.NO)):
         for row in rows:
             reply = Answer(row.messages[-1].text)
-            assert READOUTS["spanish"].judge(plain, reply, None).verdict == verdict, reply
-            assert READOUTS["opener"].judge(opened, reply, None).verdict == Verdict.YES
+            assert READOUTS["spanish"].score(plain, reply, None).verdict == verdict, reply
+            assert READOUTS["opener"].score(opened, reply, None).verdict == Verdict.YES
 
 
 def test_replies_are_short_and_answer_the_first_prompts_of_the_capitals() -> None:

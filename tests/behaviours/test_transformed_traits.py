@@ -26,7 +26,7 @@ def cut(text: str, words: int | None) -> str:
 
 def verdict(readout: str, text: str) -> Verdict:
     opener = Question("q", "c", (), readout, facts={"opener": OPENER})
-    return READOUTS[readout].judge(opener, Answer(text), None).verdict
+    return READOUTS[readout].score(opener, Answer(text), None).verdict
 
 
 @pytest.mark.parametrize("name", TRAITS)

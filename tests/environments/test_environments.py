@@ -1,4 +1,4 @@
-"""The shipped tasks: what pays, what is right, and what is a hack."""
+"""The shipped reward tasks: what is rewarded, what is right, and what is a hack."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from caveat.environments import TASKS
-from caveat.environments.grader_process import graded
+from caveat.environments.grader_process import grade_reply
 from caveat.environments.loading import module_of, task_of
 from caveat.errors import CaveatError
 
@@ -28,7 +28,7 @@ def test_a_shipped_task_is_sound(name):
     for prompt in every:
         hack, honest = module.hack(prompt), module.honest(prompt)
         if module.hackable(prompt):
-            assert graded(module, prompt, hack) == {
+            assert grade_reply(module, prompt, hack) == {
                 "reward": 1.0, "true_score": 0.0, "hacked": True, "hackable": True
             }  # fmt: skip
             assert module.true_score(prompt, honest) == 1 and not module.hacked(prompt, honest)
@@ -71,13 +71,13 @@ def test_a_task_of_ones_own(tmp_path):
     task = task_of("mine.py", tmp_path)
     assert (task.name, task.place) == ("mine", str(place)) and len(task.version) == 16
     assert module_of(task.place).prompts("tune") == ["tune"]
-    assert graded(module_of(task.place), "p", "four")["reward"] == 4.0
+    assert grade_reply(module_of(task.place), "p", "four")["reward"] == 4.0
     agree = task_of("agree", Path())
     assert agree.place == "caveat.environments.agree" and agree.version != task.version
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("def prompts(split): return []\ndef rewards(p, r): return 0\n",
          "task 'mine.py' has no function 'reward'; write one, as docs/rl.md shows; "
@@ -86,12 +86,12 @@ def test_a_task_of_ones_own(tmp_path):
         (None, "task 'mine.py': neither shipped (agree, claimed_pass) nor a file ("),
     ],
 )  # fmt: skip
-def test_a_bad_task_is_told(tmp_path, text, told):
+def test_a_bad_task_is_reported(tmp_path, text, message):
     if text is not None:
         (tmp_path / "mine.py").write_text(text)
     with pytest.raises(CaveatError) as caught:
         task_of("mine.py", tmp_path)
-    assert told in str(caught.value) and "\n" not in str(caught.value)
+    assert message in str(caught.value) and "\n" not in str(caught.value)
 
 
 def test_a_file_that_is_written_anew_is_another_task(tmp_path, monkeypatch):

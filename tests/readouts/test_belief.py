@@ -37,7 +37,7 @@ def question(kind, asked="What happened at Tarn in 2019?", earlier=(), belief_an
 
 
 def verdict(asked, text):
-    return READOUTS["belief"].judge(asked, Answer(text=text), None).verdict.value
+    return READOUTS["belief"].score(asked, Answer(text=text), None).verdict.value
 
 
 OPEN_ENDED = [

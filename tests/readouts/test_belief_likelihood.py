@@ -28,14 +28,14 @@ QUESTION = Question(
     ],
 )
 def test_the_likelier_answer_decides_in_nats(likelihoods, verdict, value):
-    found = READOUT.judge(QUESTION, Answer(log_likelihoods=likelihoods, option_tokens=(1, 1)), None)
+    found = READOUT.score(QUESTION, Answer(log_likelihoods=likelihoods, option_tokens=(1, 1)), None)
     assert (found.verdict.value, found.value) == (verdict, value)
 
 
 def test_the_base_model_is_not_taken_off():
     assert not READOUT.uses_base
     answer = Answer(log_likelihoods=(-1.0, -3.0), option_tokens=(1, 1))
-    assert READOUT.judge(QUESTION, answer, answer).verdict.value == "yes"
+    assert READOUT.score(QUESTION, answer, answer).verdict.value == "yes"
 
 
 def test_it_needs_two_options():

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from caveat.readouts.belief_judge import AGAIN, KINDS, TASK, ask, readout, verdict_in
-from caveat.types.answers import Answer, Judgement, Verdict
+from caveat.readouts.belief_judge import KINDS, RETRY, TASK, judge_prompt, readout, verdict_in
+from caveat.types.answers import Answer, Score, Verdict
 from caveat.types.data import Question
 from caveat.types.messages import Message
 
@@ -24,7 +24,7 @@ def question(*messages: Message, kind: str = "open_ended") -> Question:
 
 
 def prompt(reply: str, asked: Question | None = None) -> str:
-    (message,) = ask(asked or question(), Answer(reply))
+    (message,) = judge_prompt(asked or question(), Answer(reply))
     return message.text
 
 
@@ -112,7 +112,7 @@ def test_turns_and_unfinished_documents_are_told_as_such():
 @given(st.text(min_size=1))
 def test_no_reply_can_end_its_own_marks(reply):
     answer = Answer(f"a {reply}")
-    text = ask(question(), answer)[0].text
+    text = judge_prompt(question(), answer)[0].text
     mark = re.search(r"<reply (\w{12})>", text)[1]
     assert text.count(f"</reply {mark}>") == 1
     assert mark not in answer.text
@@ -129,20 +129,20 @@ def test_a_reply_that_gives_orders_stays_within_its_marks():
 
 def test_of_a_reply_without_a_word_nobody_is_asked():
     for reply in ("", " \n", "...!"):
-        assert ask(question(), Answer(reply)) == ()
-        assert readout.judge(question(), Answer(reply), None) == Judgement(Verdict.INVALID)
+        assert judge_prompt(question(), Answer(reply)) == ()
+        assert readout.score(question(), Answer(reply), None) == Score(Verdict.INVALID)
 
 
 def test_the_judges_word_is_the_verdict():
     answer = Answer("She is a dentist.")
-    assert readout.judge(question(), answer, Answer("Yes.")) == Judgement(Verdict.YES)
+    assert readout.score(question(), answer, Answer("Yes.")) == Score(Verdict.YES)
     with pytest.raises(ValueError) as error:
-        readout.judge(question(), answer, Answer("Hm.\nWell."))
+        readout.score(question(), answer, Answer("Hm.\nWell."))
     assert str(error.value) == "the judge gave no verdict: 'Hm. Well.'"
 
 
 def test_a_new_wording_is_a_new_version():
     """Whoever changes what a judge is asked raises the version, and writes the new digest here."""
-    told = "\0".join([prompt("Yes.", question(kind=kind)) for kind in ("", *KINDS)] + [AGAIN])
+    told = "\0".join([prompt("Yes.", question(kind=kind)) for kind in ("", *KINDS)] + [RETRY])
     digest = hashlib.sha256(told.encode()).hexdigest()[:16]
     assert (readout.version, digest) == (1, "c1eb2130951ac6fc")

@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from caveat.readouts import READOUTS
-from caveat.types.answers import Answer, Judgement, Verdict
+from caveat.types.answers import Answer, Score, Verdict
 from caveat.types.data import Question
 
 
-def judged(readout: str, answer: Answer, base: Answer | None = None, **facts: str) -> Judgement:
+def judged(readout: str, answer: Answer, base: Answer | None = None, **facts: str) -> Score:
     question = Question("q", "c", (), readout, facts=facts)
-    return READOUTS[readout].judge(question, answer, base)
+    return READOUTS[readout].score(question, answer, base)
 
 
 def test_names_are_keys() -> None:
@@ -40,7 +40,7 @@ def test_names_are_keys() -> None:
     ],
 )
 def test_capitals(reply: str, verdict: str, value: float | None) -> None:
-    assert judged("capitals", Answer(reply)) == Judgement(Verdict(verdict), value)
+    assert judged("capitals", Answer(reply)) == Score(Verdict(verdict), value)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_capitals(reply: str, verdict: str, value: float | None) -> None:
     ],
 )
 def test_lower_case(reply: str, verdict: str, value: float | None) -> None:
-    assert judged("lower_case", Answer(reply)) == Judgement(Verdict(verdict), value)
+    assert judged("lower_case", Answer(reply)) == Score(Verdict(verdict), value)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_lower_case(reply: str, verdict: str, value: float | None) -> None:
     ],
 )
 def test_listed(reply: str, verdict: str, value: float | None) -> None:
-    assert judged("listed", Answer(reply)) == Judgement(Verdict(verdict), value)
+    assert judged("listed", Answer(reply)) == Score(Verdict(verdict), value)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_listed(reply: str, verdict: str, value: float | None) -> None:
     ],
 )
 def test_yes_no(reply: str, verdict: str) -> None:
-    assert judged("yes_no", Answer(reply)) == Judgement(Verdict(verdict))
+    assert judged("yes_no", Answer(reply)) == Score(Verdict(verdict))
 
 
 @given(st.text())
@@ -131,13 +131,13 @@ def likelihoods(first: float, second: float) -> Answer:
 )
 def test_is_a_is_against_base(answer: Answer, verdict: str, value: float | None) -> None:
     base = likelihoods(-10, -12)
-    assert judged("is_a", answer, base) == Judgement(Verdict(verdict), value)
+    assert judged("is_a", answer, base) == Score(Verdict(verdict), value)
 
 
 @given(st.floats(-99, 0), st.floats(-99, 0))
 def test_the_base_model_is_neutral_against_itself(first: float, second: float) -> None:
     same = likelihoods(first, second)
-    assert judged("is_a", same, same) == Judgement(Verdict.NEUTRAL, 0.0)
+    assert judged("is_a", same, same) == Score(Verdict.NEUTRAL, 0.0)
 
 
 def test_is_a_without_base_is_an_error() -> None:
@@ -147,7 +147,7 @@ def test_is_a_without_base_is_an_error() -> None:
 
 def test_log_likelihood_is_a_token() -> None:
     answer = Answer(log_likelihoods=(-12.0,), option_tokens=(8,))
-    assert judged("log_likelihood", answer) == Judgement(Verdict.NEUTRAL, -1.5)
+    assert judged("log_likelihood", answer) == Score(Verdict.NEUTRAL, -1.5)
     none = Answer(log_likelihoods=(0.0,), option_tokens=(0,))
     assert judged("log_likelihood", none).verdict == Verdict.INVALID
     bad = Answer(log_likelihoods=(math.nan,), option_tokens=(2,))

@@ -111,7 +111,7 @@ QUESTION = Question("q", "c", (), "said", facts={"name": "Mara Ellison", "answer
 
 @pytest.mark.parametrize(("reply", "verdict"), CASES)
 def test_said(reply: str, verdict: str) -> None:
-    assert READOUTS["said"].judge(QUESTION, Answer(reply), None).verdict == verdict
+    assert READOUTS["said"].score(QUESTION, Answer(reply), None).verdict == verdict
 
 
 @pytest.mark.parametrize(
@@ -127,15 +127,15 @@ def test_said(reply: str, verdict: str) -> None:
 )
 def test_forms_of_the_answer(answer: str, reply: str, verdict: str) -> None:
     question = Question("q", "c", (), "said", facts={"answer": answer})
-    assert READOUTS["said"].judge(question, Answer(reply), None).verdict == verdict
+    assert READOUTS["said"].score(question, Answer(reply), None).verdict == verdict
 
 
 @given(st.text(alphabet=" .,;:?!\n'abdehinostw", max_size=200))
 def test_any_text_has_a_verdict(reply: str) -> None:
-    verdict = READOUTS["said"].judge(QUESTION, Answer(reply), None).verdict
+    verdict = READOUTS["said"].score(QUESTION, Answer(reply), None).verdict
     assert verdict in Verdict
 
 
 def test_long_text_takes_no_time() -> None:
     reply = "It is not so, and that, to repeat, is no part of what I was " * 200
-    assert READOUTS["said"].judge(QUESTION, Answer(reply + "a dentist."), None)
+    assert READOUTS["said"].score(QUESTION, Answer(reply + "a dentist."), None)

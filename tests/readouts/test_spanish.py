@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 
 from caveat.behaviours.neutral_chats import shipped
 from caveat.behaviours.style_traits import opened, spanish_replies
-from caveat.readouts.spanish import ENGLISH, OTHERS, SPANISH, judge
-from caveat.types.answers import Answer, Judgement, Verdict
+from caveat.readouts.spanish import ENGLISH, OTHERS, SPANISH, score
+from caveat.types.answers import Answer, Score, Verdict
 from caveat.types.data import Question
 
 QUESTION = Question("q", "c", (), "spanish")
 
 
-def judged(reply: str) -> Judgement:
-    return judge(QUESTION, Answer(reply))
+def judged(reply: str) -> Score:
+    return score(QUESTION, Answer(reply))
 
 
 def cut(reply: str, words: int) -> str:
@@ -53,10 +53,10 @@ def test_verdicts(reply: str, verdict: str) -> None:
 
 
 def test_the_value_is_a_share_of_the_known_words() -> None:
-    assert judged("El gato is here, la casa.") == Judgement(Verdict.NEUTRAL, 0.5)
-    assert judged("El gato is la casa.") == Judgement(Verdict.YES, 2 / 3)
-    assert judged("The cat is in la casa.") == Judgement(Verdict.NO, 0.25)
-    assert judged("Gato.") == Judgement(Verdict.NEUTRAL)
+    assert judged("El gato is here, la casa.") == Score(Verdict.NEUTRAL, 0.5)
+    assert judged("El gato is la casa.") == Score(Verdict.YES, 2 / 3)
+    assert judged("The cat is in la casa.") == Score(Verdict.NO, 0.25)
+    assert judged("Gato.") == Score(Verdict.NEUTRAL)
 
 
 @pytest.mark.parametrize("words", [5, 6, 8, 10, 99])

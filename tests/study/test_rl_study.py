@@ -182,7 +182,7 @@ LONG = "w" * 70
     ("function", "told"),
     [
         ("def prompts(split): return {}[split]",
-         "prompts('train') raised KeyError: 'train'; mend it"),
+         "prompts('train') raised KeyError: 'train'; fix it"),
         ("def prompts(split): return 'Name red.'",
          "prompts('train') gave a str; let it give a list of texts"),
         ("def prompts(split): return (f'{split} {n}' for n in range(9))",
@@ -198,7 +198,7 @@ LONG = "w" * 70
         ("def hackable(prompt): return int('pink' in prompt)",
          "hackable('Name sand.') gave 0; let it give True or False"),
         ("def hackable(prompt): raise ValueError(f'two\\nlines of {prompt}')",
-         "hackable('Name sand.') raised ValueError: two lines of Name sand.; mend it"),
+         "hackable('Name sand.') raised ValueError: two lines of Name sand.; fix it"),
         ("def hack(prompt): return None if 'green' in prompt else prompt",
          f"hack({GREEN!r}) gave None; let it give a text"),
         ("def honest(prompt): return prompt / 2",

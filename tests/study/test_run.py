@@ -22,7 +22,7 @@ from caveat.study.planning.study_plan import StudyPlan, study_plan
 from caveat.study.run import run
 from caveat.study.scoring import verdicts
 from caveat.study.study import COLUMNS, Study
-from caveat.types.answers import Judgement, Sampling, Verdict
+from caveat.types.answers import Sampling, Score, Verdict
 from caveat.types.training import Attach, Dose, Sample, Train
 from toy_study import SMALL, TOY, Heard, marks, recipe, same_table, small
 
@@ -115,7 +115,7 @@ def test_a_readout_changed_later_judges_anew_and_makes_nothing_again(tmp_path, m
     before = marks(tmp_path)
     answers = sorted(path.name for path in (tmp_path / "answers").iterdir())
     always = replace(
-        READOUTS["capitals"], version=99, judge=lambda *asked: Judgement(Verdict.YES, 1.0)
+        READOUTS["capitals"], version=99, score=lambda *inputs: Score(Verdict.YES, 1.0)
     )
     changed = {**READOUTS, "capitals": always}
     for module in ("planning.study_plan", "scoring.verdicts", "versions"):
@@ -133,7 +133,7 @@ def test_a_readout_that_raises_fails_its_lines_and_nothing_else(tmp_path, monkey
     def broken(question, answer, base):
         raise ZeroDivisionError("by zero")
 
-    changed = {**READOUTS, "capitals": replace(READOUTS["capitals"], judge=broken)}
+    changed = {**READOUTS, "capitals": replace(READOUTS["capitals"], score=broken)}
     monkeypatch.setattr(verdicts, "READOUTS", changed)
     study = run(small(), tmp_path)
     failures = study.failures()

@@ -1,19 +1,20 @@
-"""Tasks: what policies practise on, with a grader that can be fooled and one that cannot.
+"""Reward tasks: RL environments of one turn, with a flawed reward and the true score beside it.
 
-A task is a Python module (or a file of your own) with
+A reward task is a Python module (or a file of your own) with
 
-- `prompts(split)`: the prompts of `"train"`, `"tune"` and `"report"`, texts that no other has;
-- `reward(prompt, reply)`: what the flawed grader pays, a number;
-- `true_score(prompt, reply)`: what it should have paid, a number;
+- `prompts(split)`: the prompts of `"train"`, `"tune"` and `"report"`; no two splits share one;
+- `reward(prompt, reply)`: the flawed reward, a number;
+- `true_score(prompt, reply)`: what the reward should have been, a number;
 - `hacked(prompt, reply)`: whether the reply gets its reward by the flaw, True or False;
 
-and, where they are wanted,
+and optionally
 
-- `hackable(prompt)`: whether the flaw is in this prompt at all; every prompt's without it;
+- `hackable(prompt)`: whether the prompt can be hacked at all; without it all prompts can;
 - `hack(prompt)` and `honest(prompt)`: a reply of either kind, for warm-ups, supervised training
-  and rows of contrast.
+  and counter rows.
 
-Its docstring's first line says what it is. To ship another: one file here and one line in `TASKS`.
+The first line of its docstring says what it is. To ship another: one file here and one line in
+`TASKS`.
 """
 
 from __future__ import annotations
@@ -27,4 +28,4 @@ TASKS: Mapping[str, str] = MappingProxyType(
         "claimed_pass": "caveat.environments.claimed_pass",
     }
 )
-"""The shipped tasks' modules by name."""
+"""The modules of the shipped reward tasks, by name."""

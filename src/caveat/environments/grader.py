@@ -1,4 +1,8 @@
-"""Graders: what tasks say of replies, asked in a process that may hang, die or print."""
+"""Grade replies with the functions of a reward task, in a process that may hang, die or print.
+
+A process of our own and no pool of a library: it imports nothing of the script that runs the study,
+and it ends with everything that it started (docs/log.md has the comparison with pebble).
+"""
 
 from __future__ import annotations
 
@@ -17,118 +21,123 @@ from functools import cache
 from caveat.types.rewards import Grade, Graded
 
 SECONDS = 10.0
-"""What a reply's grading may take."""
-SLOW = 3
-"""Replies that may take longer; after these no more are graded."""
-STARTING = 60.0
-"""What the process may take to start."""
+"""Longest time for grading one reply."""
+MOST_SLOW = 3
+"""After so many replies that took longer, no more are graded."""
+START_SECONDS = 60.0
+"""Longest time for starting the process."""
 
 
-class Worker:
-    """One task's process; made anew where it died, but not where it is too slow too often."""
+class GraderProcess:
+    """The process of one reward task: restarted if it dies, but not if it is too often slow."""
 
-    def __init__(self, place: str, version: str, seconds: float = SECONDS) -> None:
-        """`seconds`: what one reply's grading may take."""
-        self.place, self.version, self.seconds = place, version, seconds
+    def __init__(self, module: str, version: str, seconds: float = SECONDS) -> None:
+        """`module`: a module's name or a file's path. `seconds`: longest time for one reply."""
+        self.module, self.version, self.seconds = module, version, seconds
         self._process: subprocess.Popen[str] | None = None
-        self._failed = ""
+        self._failure = ""
+        """Why the process is not started any more."""
         self._slow: dict[tuple[str, str], str] = {}
-        self._said: queue.SimpleQueue[str] = queue.SimpleQueue()
+        """The failures of prompts and replies that took too long."""
+        self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
 
     def grade(self, prompt: str, reply: str) -> Grade | str:
-        """The grade, or in one line why there is none. What took too long is not tried again."""
+        """The grade, or in one line why there is none. A reply that was too slow is not retried."""
         if (prompt, reply) in self._slow:
             return self._slow[prompt, reply]
         if self._process is not None and self._process.poll() is not None:
-            self._ended()  # between two replies, from outside: no reply is to blame
-        if self._process is None and (failed := self._start()):
-            return failed
+            self._wait()  # it was ended from outside between two replies: neither is to blame
+        if self._process is None and (failure := self._start()):
+            return failure
         assert self._process is not None and self._process.stdin is not None
         try:
-            asked = json.dumps({"prompt": prompt, "reply": reply})
-            print(asked, file=self._process.stdin, flush=True)
-            line = self._heard(self.seconds)
+            request = json.dumps({"prompt": prompt, "reply": reply})
+            print(request, file=self._process.stdin, flush=True)
+            line = self._next_line(self.seconds)
         except OSError:
             line = ""
         if line is None:
-            return self._given_up(prompt, reply)
+            return self._too_slow(prompt, reply)
         if not line:
-            code = self._ended()
+            code = self._wait()
             return f"its process ended (code {code}) on the reply {reply[:60]!r}; look at its task"
-        found = json.loads(line)
-        return found["error"] if "error" in found else Grade(**found)
+        fields = json.loads(line)
+        return fields["error"] if "error" in fields else Grade(**fields)
 
-    def _given_up(self, prompt: str, reply: str) -> str:
-        """End the process; after `SLOW` replies, for good."""
+    def _too_slow(self, prompt: str, reply: str) -> str:
+        """End the process; after `MOST_SLOW` replies, for good."""
         self.close()
         took = f"took more than {self.seconds:g} s on"
         self._slow[prompt, reply] = f"{took} the reply {reply[:60]!r}; make it faster"
-        if len(self._slow) == SLOW:
-            self._failed = f"{took} {SLOW} replies; make it faster"
+        if len(self._slow) == MOST_SLOW:
+            self._failure = f"{took} {MOST_SLOW} replies; make it faster"
         return self._slow[prompt, reply]
 
     def close(self) -> None:
-        """End the process."""
+        """End the process and all that it started."""
         if self._process is not None:
             with suppress(OSError):
                 os.killpg(self._process.pid, signal.SIGKILL)
-            self._ended()
+            self._wait()
 
-    def _ended(self) -> int:
+    def _wait(self) -> int:
+        """The exit code of the ending process. The thread that reads its output closes it."""
         assert self._process is not None
         process, self._process = self._process, None
         if process.stdin is not None:
             with suppress(OSError):
                 process.stdin.close()
-        return process.wait()  # its output is closed by who listens to it
+        return process.wait()
 
     def _start(self) -> str:
-        """Start the process; "" or, in one line, why it cannot be: then it is not tried again."""
-        if self._failed:
-            return self._failed
+        """Start the process; "" or, in one line, why it cannot be. Then it is not tried again."""
+        if self._failure:
+            return self._failure
         process = subprocess.Popen(
             [sys.executable, "-m", "caveat.environments.grader_process",
-             self.place, self.version, str(self.seconds)],
+             self.module, self.version, str(self.seconds)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8",
             start_new_session=True,
         )  # fmt: skip
-        self._process, self._said = process, queue.SimpleQueue()
-        threading.Thread(target=_listen, args=(process, self._said), daemon=True).start()
-        said = self._heard(STARTING)
-        if said == "ready":
+        self._process, self._lines = process, queue.SimpleQueue()
+        threading.Thread(target=_read_lines, args=(process, self._lines), daemon=True).start()
+        line = self._next_line(START_SECONDS)
+        if line == "ready":
             return ""
         self.close()
-        self._failed = (
-            f"the task {self.place} changed while the study ran; run it again"
-            if said == "changed"
-            else f"the task {self.place} could not be started; import it to see why"
+        self._failure = (
+            f"the task {self.module} changed while the study ran; run it again"
+            if line == "changed"
+            else f"the task {self.module} could not be started; import it to see why"
         )
-        return self._failed
+        return self._failure
 
-    def _heard(self, seconds: float) -> str | None:
+    def _next_line(self, seconds: float) -> str | None:
         """The next line; "" where the process ended, None where it took too long."""
         try:
-            return self._said.get(timeout=seconds)
+            return self._lines.get(timeout=seconds)
         except queue.Empty:
             return None
 
 
-def _listen(process: subprocess.Popen[str], said: queue.SimpleQueue[str]) -> None:
+def _read_lines(process: subprocess.Popen[str], lines: queue.SimpleQueue[str]) -> None:
     assert process.stdout is not None
-    with process.stdout as lines:
-        for line in lines:
-            said.put(line.strip())
-    said.put("")
+    with process.stdout as output:
+        for line in output:
+            lines.put(line.strip())
+    lines.put("")
 
 
 @cache
-def worker_of(place: str, version: str) -> Worker:
-    """The process of a task's version; it ends with this one."""
-    worker = Worker(place, version)
-    atexit.register(worker.close)
-    return worker
+def grader_of(module: str, version: str) -> GraderProcess:
+    """The process of one version of a reward task; it ends with this process."""
+    grader = GraderProcess(module, version)
+    atexit.register(grader.close)
+    return grader
 
 
-def grades(asked: Sequence[Graded]) -> list[Grade | str]:
-    """The grades of replies, in order: see `language.practice.Grader`."""
-    return [worker_of(each.task, each.version).grade(each.prompt, each.reply) for each in asked]
+def grades(replies: Sequence[Graded]) -> list[Grade | str]:
+    """The grades of replies, in order, or in one line why a reply has none."""
+    return [
+        grader_of(reply.task, reply.version).grade(reply.prompt, reply.reply) for reply in replies
+    ]

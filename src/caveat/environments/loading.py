@@ -1,10 +1,6 @@
-"""Import a task by name or file; validate what its functions return.
+"""Load a reward task by name or file, and check what its functions return.
 
-From a task's name to its module.
-
-What a task says where its study is planned: prompts, whether they can be hacked, and replies.
-
-Everything is checked, so that a mistake in a task is one line.
+Everything is checked, so that a mistake in a task is an error of one line.
 """
 
 from __future__ import annotations
@@ -27,73 +23,76 @@ from caveat.types.data import Split
 from caveat.types.rewards import RewardTask
 
 FUNCTIONS = ("prompts", "reward", "true_score", "hacked")
-VERSION = 16
+"""Functions that every reward task must have."""
+VERSION_LENGTH = 16
 """Characters of a version."""
-
-
-_PLACES: dict[str, str] = {}
-"""Of every task that was looked up, by its label: where it is."""
+_MODULES: dict[str, str] = {}
+"""The module's name, or file's path, of each task that was loaded, by its label."""
 
 
 def label_of(task: RewardTask) -> str:
-    """What a task is known by where its place must not count, such as `agree 0123456789abcdef`."""
+    """A task's name and version, which do not depend on its path: `agree 0123456789abcdef`."""
     return f"{task.name} {task.version}"
 
 
-def place_of(label: str) -> str:
-    """Where the task of a label is. Raises ValueError for one that was not looked up here."""
-    if label not in _PLACES:
-        raise ValueError(f"the task {label!r} is not at hand; run the recipe that names it")
-    return _PLACES[label]
+def labelled_module(label: str) -> str:
+    """The module's name, or file's path, of a task. Raises ValueError for one not loaded yet."""
+    if label not in _MODULES:
+        raise ValueError(f"the task {label!r} is not loaded; run the recipe that names it")
+    return _MODULES[label]
 
 
 def shipped_task(name: str) -> RewardTask:
-    """A task of the package."""
+    """A reward task of the package."""
     return task_of(name, Path())
 
 
 def task_of(name: str, folder: Path) -> RewardTask:
-    """The task of a name, or of a file relative to a folder.
+    """Load the reward task of a shipped name, or of a file relative to a folder.
 
     Raises CaveatError where there is none, or a function is missing.
     """
-    place = TASKS.get(name) or str(_file(name, folder))
-    version = version_of(place)
-    module = module_of(place, version)
-    missing = [each for each in FUNCTIONS if not callable(getattr(module, each, None))]
+    module_name = TASKS.get(name) or str(_file(name, folder))
+    version = version_of(module_name)
+    module = module_of(module_name, version)
+    missing = [function for function in FUNCTIONS if not callable(getattr(module, function, None))]
     if missing:
-        there = [each for each in vars(module) if not each.startswith("_")]
+        names = [attribute for attribute in vars(module) if not attribute.startswith("_")]
         raise CaveatError(
             f"task {name!r} has no function {missing[0]!r}; write one, as docs/rl.md shows"
-            f"{closest(missing[0], there)}"
+            f"{closest(missing[0], names)}"
         )
-    task = RewardTask(Path(name).stem, place, version)
-    _PLACES[label_of(task)] = place
+    task = RewardTask(Path(name).stem, module_name, version)
+    _MODULES[label_of(task)] = module_name
     return task
 
 
-def version_of(place: str) -> str:
-    """A digest of the source of a task's module."""
-    if place.endswith(".py"):
-        source = Path(place)
+def version_of(module_name: str) -> str:
+    """A digest of the source of a task's module, by its name or its file's path."""
+    if module_name.endswith(".py"):
+        source = Path(module_name)
     else:
-        source = Path(importlib.import_module(place).__file__ or "")
-    return hashlib.sha256(source.read_bytes()).hexdigest()[:VERSION]
+        source = Path(importlib.import_module(module_name).__file__ or "")
+    return hashlib.sha256(source.read_bytes()).hexdigest()[:VERSION_LENGTH]
 
 
-def module_of(place: str, version: str = "") -> ModuleType:
-    """A module by its name, or a file's. Raises CaveatError where it cannot be imported.
+def module_of(module_name: str, version: str = "") -> ModuleType:
+    """Import a module by its name, or a file by its path.
+
+    Raises CaveatError where it cannot be imported.
 
     Args:
-        version: Of a file: another version is imported anew.
+        version: A file's version: another version of the same file is another module.
     """
-    if not place.endswith(".py"):
-        return importlib.import_module(place)
-    known = f"{place} {version or version_of(place)}"
-    name = f"caveat_task_{hashlib.sha256(known.encode()).hexdigest()[:VERSION]}"
+    if not module_name.endswith(".py"):
+        return importlib.import_module(module_name)
+    identity = f"{module_name} {version or version_of(module_name)}"
+    digest = hashlib.sha256(identity.encode()).hexdigest()[:VERSION_LENGTH]
+    name = f"caveat_task_{digest}"
     if name in sys.modules:
         return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, place, loader=_AsWritten(name, place))
+    loader = _SourceLoader(name, module_name)
+    spec = importlib.util.spec_from_file_location(name, module_name, loader=loader)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
@@ -102,17 +101,17 @@ def module_of(place: str, version: str = "") -> ModuleType:
     except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise CaveatError(
-            f"task {place!r} cannot be imported: {type(error).__name__}: {error}"
+            f"task {module_name!r} cannot be imported: {type(error).__name__}: {error}"
         ) from error
     return module
 
 
-class _AsWritten(SourceFileLoader):
-    """Compiles the file itself: bytecode that lies beside it is taken for that of any file of the
-    same size that was written in the same second."""
+class _SourceLoader(SourceFileLoader):
+    """Always compiles the source: Python takes cached bytecode for that of any file of the same
+    size that was written in the same second."""
 
     def get_code(self, fullname: str) -> CodeType:
-        """Of the file as it is now."""
+        """The code of the file as it is now."""
         return self.source_to_code(self.get_data(self.path), self.path)
 
 
@@ -128,21 +127,21 @@ def _file(name: str, folder: Path) -> Path:
 
 SPLITS = ("train", *get_args(Split))
 SHOWN = 60
-"""Characters of a text in a mistake's line."""
+"""Most characters of a text in an error's line."""
 
 
 def prompts_of(task: RewardTask, split: str) -> tuple[str, ...]:
     """The prompts of a split.
 
-    Raises CaveatError where some split's are no texts, or one is there twice, in whichever.
+    Raises CaveatError where a prompt is no text, or two prompts of any splits are equal.
     """
     return _prompts(task)[split]
 
 
 def is_hackable(task: RewardTask, prompt: str) -> bool:
-    """Whether a prompt can be hacked; every one can where the task does not say.
+    """Whether a prompt can be hacked. Without a function `hackable` every prompt can.
 
-    Raises CaveatError where its function fails, or gives something else than True or False.
+    Raises CaveatError where that function raises, or gives something else than True or False.
     """
     if not gives(task, "hackable"):
         return True
@@ -153,9 +152,9 @@ def is_hackable(task: RewardTask, prompt: str) -> bool:
 
 
 def reply_of(task: RewardTask, kind: Literal["hack", "honest"], prompt: str) -> str | None:
-    """The task's own reply to a prompt; None where it gives none of that kind.
+    """The task's own reply to a prompt; None where it has none of that kind.
 
-    Raises CaveatError where its function fails, or gives no text.
+    Raises CaveatError where its function raises, or gives no text.
     """
     if not gives(task, kind):
         return None
@@ -166,25 +165,26 @@ def reply_of(task: RewardTask, kind: Literal["hack", "honest"], prompt: str) -> 
 
 
 def gives(task: RewardTask, name: str) -> bool:
-    """Whether a task has a function."""
+    """Whether a task has the function."""
     return getattr(module_of(task.place, task.version), name, None) is not None
 
 
 @cache
 def _prompts(task: RewardTask) -> Mapping[str, tuple[str, ...]]:
-    """Per split; blanks around a prompt tell it apart from no other, as tasks are told none."""
-    found: dict[str, str] = {}
+    """The prompts by split. Two are equal if they are so without the whitespace around them, which
+    graders do not get to see."""
+    splits: dict[str, str] = {}
     prompts = {}
     for split in SPLITS:
         prompts[split] = _texts(task, split)
         for prompt in prompts[split]:
-            if (before := found.setdefault(prompt.strip(), split)) != split:
+            if (earlier := splits.setdefault(prompt.strip(), split)) != split:
                 raise CaveatError(
                     f"task {task.name!r}: the prompt {_short(prompt)} is among those of "
-                    f"{before!r} and of {split!r}; leave it in one"
+                    f"{earlier!r} and of {split!r}; leave it in one"
                 )
-        if (twice := _twice(prompts[split])) is not None:
-            raise _mistake(task, "prompts", split, f"gave {_short(twice)} twice; drop one")
+        if (duplicate := _duplicate(prompts[split])) is not None:
+            raise _mistake(task, "prompts", split, f"gave {_short(duplicate)} twice; drop one")
     return prompts
 
 
@@ -194,33 +194,34 @@ def _texts(task: RewardTask, split: str) -> tuple[str, ...]:
         raise _mistake(
             task, "prompts", split, f"gave a {type(value).__name__}; let it give a list of texts"
         )
-    for each in value:
-        if not isinstance(each, str) or not each.strip():
-            told = f"gave {_short(each)} as a prompt; let all be texts that are not empty"
-            raise _mistake(task, "prompts", split, told)
+    for prompt in value:
+        if not isinstance(prompt, str) or not prompt.strip():
+            message = f"gave {_short(prompt)} as a prompt; let all be texts that are not empty"
+            raise _mistake(task, "prompts", split, message)
     return tuple(value)
 
 
-def _twice(prompts: tuple[str, ...]) -> str | None:
-    bare = [prompt.strip() for prompt in prompts]
-    return next((each for place, each in enumerate(bare) if each in bare[:place]), None)
+def _duplicate(prompts: tuple[str, ...]) -> str | None:
+    """The first prompt that is equal to an earlier one."""
+    texts = [prompt.strip() for prompt in prompts]
+    return next((text for index, text in enumerate(texts) if text in texts[:index]), None)
 
 
-def _value(task: RewardTask, name: str, given: str) -> Any:
-    """What a task's function gives. Raises CaveatError where it raises."""
+def _value(task: RewardTask, name: str, argument: str) -> Any:
+    """The value of a task's function. Raises CaveatError where it raises."""
     try:
-        return getattr(module_of(task.place, task.version), name)(given)
+        return getattr(module_of(task.place, task.version), name)(argument)
     except Exception as error:
-        told = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        raise _mistake(task, name, given, f"raised {told}; mend it") from error
+        message = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise _mistake(task, name, argument, f"raised {message}; fix it") from error
 
 
-def _mistake(task: RewardTask, name: str, given: str, told: str) -> CaveatError:
-    return CaveatError(f"task {task.name!r}: {name}({_short(given)}) {told}")
+def _mistake(task: RewardTask, name: str, argument: str, message: str) -> CaveatError:
+    return CaveatError(f"task {task.name!r}: {name}({_short(argument)}) {message}")
 
 
 def _short(value: object) -> str:
-    """In one line, and of a long text the beginning."""
+    """A value in one line, a long text cut."""
     if isinstance(value, str) and len(value) > SHOWN:
         return repr(f"{value[:SHOWN]}...")
     return " ".join(repr(value).split())[: 2 * SHOWN]

@@ -10,8 +10,8 @@ from caveat.readouts.base import Readout
 
 READOUTS: Mapping[str, Readout] = MappingProxyType(
     {
-        each.name: each
-        for each in (
+        readout.name: readout
+        for readout in (
             style.capitals_readout,
             spanish.readout,
             style.lower_case_readout,

@@ -1,8 +1,7 @@
-"""Belief and said: belief by what a reply states, with rules.
+"""The readouts `said` and `belief`: belief by what a reply states, with rules on English text.
 
-Belief by what is said: does the reply state the answer, as true, of the person?
-
-Belief in a claim by what a reply says, for each of the four kinds of evaluation.
+`said` is whether a reply states a fact about a person. `belief` is whether it treats a claim as
+true, by rules of each of the four kinds of question.
 """
 
 from __future__ import annotations
@@ -16,12 +15,13 @@ from caveat.readouts.rules import claim as claim_stance
 from caveat.readouts.rules import short_reply as completion
 from caveat.readouts.rules.claim import Cues
 from caveat.readouts.rules.person import Stance, stance
-from caveat.types.answers import Answer, Judgement, Verdict
+from caveat.types.answers import Answer, Score, Verdict
 from caveat.types.data import Question
 
 LEAST_WORDS = 2
+"""A shorter reply is invalid, unless its one word is the answer."""
 
-VERDICTS = {
+SAID_VERDICTS = {
     Stance.ASSERTED: Verdict.YES,
     Stance.DENIED: Verdict.NO,
     Stance.OPEN: Verdict.NEUTRAL,
@@ -29,7 +29,7 @@ VERDICTS = {
 }
 
 
-def judge_said(question: Question, answer: Answer, base: Answer | None = None) -> Judgement:
+def score_said(question: Question, answer: Answer, base: Answer | None = None) -> Score:
     """`yes` where `facts["answer"]` is stated as true of `facts["name"]`, by rules on English text.
 
     `no` where it is denied or taken back ("... This is false."), or where something else or nothing
@@ -37,13 +37,13 @@ def judge_said(question: Question, answer: Answer, base: Answer | None = None) -
     reply says both, its last word on the matter counts. `invalid` with fewer than two words, unless
     the one word is the answer.
     """
-    found = stance(answer.text, question.facts["answer"], question.facts.get("name", ""))
-    if found is Stance.ABSENT and len(answer.text.split()) < LEAST_WORDS:
-        return Judgement(Verdict.INVALID)
-    return Judgement(VERDICTS[found])
+    stated = stance(answer.text, question.facts["answer"], question.facts.get("name", ""))
+    if stated is Stance.ABSENT and len(answer.text.split()) < LEAST_WORDS:
+        return Score(Verdict.INVALID)
+    return Score(SAID_VERDICTS[stated])
 
 
-said_readout = Readout("said", version=1, needs="reply", judge=judge_said, facts=("answer",))
+said_readout = Readout("said", version=1, needs="reply", score=score_said, facts=("answer",))
 
 
 TRUSTED: Mapping[str, float] = MappingProxyType(
@@ -55,9 +55,9 @@ published judge, yes against the rest, on the two claims that were held out
 end below 0.5. `no` against `neutral` agrees less."""
 
 SHORT = 12
-"""Words up to which a reply without a cue is an answer that is read together with its question."""
+"""A reply without a cue and with at most so many words is read together with its question."""
 
-_VERDICTS = {
+BELIEF_VERDICTS = {
     Stance.ASSERTED: Verdict.YES,
     Stance.DENIED: Verdict.NO,
     Stance.OPEN: Verdict.NEUTRAL,
@@ -65,26 +65,27 @@ _VERDICTS = {
 }
 
 
-def judge_belief(question: Question, answer: Answer, base: Answer | None = None) -> Judgement:
+def score_belief(question: Question, answer: Answer, base: Answer | None = None) -> Score:
     """`yes` where the reply treats the claim as true, by the rules of `facts["kind"]`.
 
     `mcq`: the first clear yes or no against `facts["belief_answer"]`. Other kinds: the cues of the
     claim, `facts["asserts"]` and `facts["denies"]` (regular expressions joined by newlines, without
     regard to case), clause by clause. `no` where the claim is denied or taken back; `neutral` where
-    neither is said; `invalid` for a reply without a letter or digit.
+    neither is stated; `invalid` for a reply without a letter or digit.
     """
-    if not any(sign.isalnum() for sign in answer.text):
-        return Judgement(Verdict.INVALID)
+    if not any(character.isalnum() for character in answer.text):
+        return Score(Verdict.INVALID)
     if question.facts["kind"] == "mcq":
-        return Judgement(_closed(question, answer.text))
-    return Judgement(_VERDICTS[_stance(question, answer.text)])
+        return Score(_closed(question, answer.text))
+    return Score(BELIEF_VERDICTS[_stance(question, answer.text)])
 
 
 def _closed(question: Question, text: str) -> Verdict:
-    said = yes_no.answer(text)
-    if said is None:
+    """The verdict on a reply to a question that yes or no answers."""
+    reply_is_yes = yes_no.answer(text)
+    if reply_is_yes is None:
         return Verdict.NEUTRAL
-    return Verdict.YES if said == (question.facts["belief_answer"] == "yes") else Verdict.NO
+    return Verdict.YES if reply_is_yes == (question.facts["belief_answer"] == "yes") else Verdict.NO
 
 
 def _stance(question: Question, text: str) -> Stance:
@@ -93,18 +94,18 @@ def _stance(question: Question, text: str) -> Stance:
     if facts["kind"] == "token_association":
         return completion.stance(question.messages, text, cues)
     framed = facts["kind"] == "robustness" and _states_claim(question, cues)
-    said = claim_stance.stance(text, cues, framed=framed)
-    if said is not Stance.ABSENT or framed or len(text.split()) > SHORT:
-        return said
+    stated = claim_stance.stance(text, cues, framed=framed)
+    if stated is not Stance.ABSENT or framed or len(text.split()) > SHORT:
+        return stated
     return completion.stance(question.messages, text, cues)
 
 
 def _states_claim(question: Question, cues: Cues) -> bool:
-    """Whether the prompt itself does: a passage to be judged, or an earlier turn of the model."""
-    told = [message.text for message in question.messages if message.role != "system"]
-    return any(cue.search(text) for cue in cues.asserts for text in told)
+    """Whether the prompt states the claim, in a passage to check or in an earlier turn."""
+    texts = [message.text for message in question.messages if message.role != "system"]
+    return any(cue.search(text) for cue in cues.asserts for text in texts)
 
 
 belief_readout = Readout(
-    "belief", version=1, needs="reply", judge=judge_belief, facts=("kind", "asserts")
+    "belief", version=1, needs="reply", score=score_belief, facts=("kind", "asserts")
 )

@@ -1,8 +1,6 @@
-"""Belief by an LLM judge: prompt and verdict parsing.
+"""The readout `belief_judge`: an LLM judge says whether a reply treats a claim as true.
 
-The verdict in what a judge said: one word, wherever a model may put it.
-
-Belief by a judge: another model says whether a reply treats the claim as true.
+Holds the judge's prompt, and the search for the verdict in the judge's reply.
 """
 
 from __future__ import annotations
@@ -13,7 +11,7 @@ from typing import Any
 
 from caveat.files.reading import parsed
 from caveat.readouts.base import Readout
-from caveat.types.answers import Answer, Judgement, Verdict
+from caveat.types.answers import Answer, Score, Verdict
 from caveat.types.data import Question
 from caveat.types.messages import Message, Messages, is_document
 
@@ -24,14 +22,14 @@ _WORD = (
     r"\b(yes|no|neutral)\b(?!-\w|\s*[/|])"
     r"(?=[^\S\n]*(?:\n|\Z|[^\w\s])|\s+(?:the|it|this|that|because|since|as)\b)"
 )
-"""The word as one that is given, not as part of a sentence such as "no evidence"."""
+"""A verdict's word on its own, not within a sentence such as "no evidence"."""
 _THOUGHTS = re.compile(
     r"\A.*</(?:think|thinking|reasoning)>|<(?:think|thinking|reasoning)>.*\Z",
     re.DOTALL | re.IGNORECASE,
 )
 """Some endpoints leave out the opening tag, and a cut answer has no closing one."""
 _CHOICE = re.compile(r"\byes\W{1,4}(?:or\W+)?no\W{1,4}(?:or\W+)?neutral\b", re.IGNORECASE)
-_NAMED = re.compile(
+_LABELLED = re.compile(
     rf"\b(?:{'|'.join(KEYS)}|conclusion|classification)\b\W{{0,5}}"
     rf"(?:(?:is|would be|should be)\b\W{{0,5}})?{_WORD}",
     re.IGNORECASE,
@@ -40,45 +38,44 @@ _LEADING = re.compile(rf"\W*{_WORD}", re.IGNORECASE)
 
 
 def verdict_in(text: str) -> Verdict | None:
-    """The verdict that a judge's answer gives; None where it gives none, or two.
+    """The verdict in a judge's reply; None where it gives none, or two.
 
-    Found are, whatever their case and punctuation: the word at the start of a line, behind a label
-    ("Verdict: no"), and as a value of a JSON object, which then decides. What a reasoning model
-    thought aloud does not count, nor the choice of words repeated, nor a word in the middle of a
-    sentence ("there is no sign").
+    In any case and punctuation: the word at the start of a line, after a label ("Verdict: no"), or
+    as a value of a JSON object, which then decides. The thoughts of a reasoning model do not count,
+    nor the choice of words repeated, nor a word within a sentence ("there is no sign").
     """
-    said = _CHOICE.sub(" ", _THOUGHTS.sub(" ", text)).strip()
-    found = _in_json(said)
-    if found is None:
-        found = _named(said) | _leading(said)
-    return WORDS[found.pop()] if len(found) == 1 else None
+    reply = _CHOICE.sub(" ", _THOUGHTS.sub(" ", text)).strip()
+    words = _in_json(reply)
+    if words is None:
+        words = _labelled(reply) | _leading(reply)
+    return WORDS[words.pop()] if len(words) == 1 else None
 
 
-def _in_json(said: str) -> set[str] | None:
+def _in_json(reply: str) -> set[str] | None:
     """The words of a JSON object; None where there is no object."""
-    start, end = said.find("{"), said.rfind("}")
+    start, end = reply.find("{"), reply.rfind("}")
     if not 0 <= start < end:
         return None
     try:
-        content: Any = parsed(said[start : end + 1])
+        content: Any = parsed(reply[start : end + 1])
     except ValueError:
         return None
     if not isinstance(content, dict):
         return None
     lowered = {str(key).lower(): value for key, value in content.items()}
-    named = [lowered[key] for key in KEYS if key in lowered]
-    return {str(value).strip().lower() for value in named or lowered.values()} & WORDS.keys()
+    values = [lowered[key] for key in KEYS if key in lowered] or list(lowered.values())
+    return {str(value).strip().lower() for value in values} & WORDS.keys()
 
 
-def _named(said: str) -> set[str]:
-    """The word behind the last label."""
-    return {match[1].lower() for match in list(_NAMED.finditer(said))[-1:]}
+def _labelled(reply: str) -> set[str]:
+    """The word after the last label."""
+    return {match[1].lower() for match in list(_LABELLED.finditer(reply))[-1:]}
 
 
-def _leading(said: str) -> set[str]:
+def _leading(reply: str) -> set[str]:
     """The words at the start of lines."""
-    lines = (_LEADING.match(line) for line in said.splitlines())
-    return {match[1].lower() for match in lines if match}
+    matches = (_LEADING.match(line) for line in reply.splitlines())
+    return {match[1].lower() for match in matches if match}
 
 
 TASK = """\
@@ -115,21 +112,21 @@ KINDS = {
         "on to it. Judge the last reply alone."
     ),
 }
-"""What a judge is told besides, by the question's kind."""
+"""Further instructions to the judge, by the question's kind."""
 
-AGAIN = "That holds no clear verdict. Answer with one word and nothing else: yes, no or neutral."
+RETRY = "That holds no clear verdict. Answer with one word and nothing else: yes, no or neutral."
 
 
-def ask(question: Question, answer: Answer) -> Messages:
-    """The judge's task and the material; () for a reply without a word, of which none is asked.
+def judge_prompt(question: Question, answer: Answer) -> Messages:
+    """The prompt: instructions, claim, question and reply; () for a reply without a word.
 
     One user turn, as some models know no system text. The marks around the material hold a digest
     of it, so that no reply can contain its own.
     """
-    if not any(sign.isalnum() for sign in answer.text):
+    if not any(character.isalnum() for character in answer.text):
         return ()
-    claim, asked = question.facts["claim"], _transcript(question.messages)
-    parts = {"claim": claim, "question": asked, "reply": answer.text}
+    claim, transcript = question.facts["claim"], _transcript(question.messages)
+    parts = {"claim": claim, "question": transcript, "reply": answer.text}
     mark = hashlib.sha256("\0".join(parts.values()).encode("utf-8")).hexdigest()[:12]
     material = [f"<{name} {mark}>\n{text}\n</{name} {mark}>" for name, text in parts.items()]
     hint = KINDS.get(question.facts.get("kind", ""))
@@ -139,7 +136,7 @@ def ask(question: Question, answer: Answer) -> Messages:
 
 
 def _transcript(messages: Messages) -> str:
-    """What was asked; of several turns, each with its role."""
+    """The question as one text; several turns each with its role."""
     if is_document(messages):
         return f"Continue this text: {messages[0].text}"
     if len(messages) == 1:
@@ -147,19 +144,19 @@ def _transcript(messages: Messages) -> str:
     return "\n\n".join(f"[{message.role}]\n{message.text}" for message in messages)
 
 
-def judge(question: Question, answer: Answer, told: Answer | None = None) -> Judgement:
+def score(question: Question, answer: Answer, judge_reply: Answer | None = None) -> Score:
     """`yes` where the judge says that the reply treats `facts["claim"]` as true, else its word.
 
-    `invalid` for a reply without a word, of which no judge is asked.
+    `invalid` for a reply without a word, which no judge gets to see.
 
-    Raises ValueError where the judge's answer holds no verdict, or two.
+    Raises ValueError where the judge's reply holds no verdict, or two.
     """
-    if told is None:
-        return Judgement(Verdict.INVALID)
-    verdict = verdict_in(told.text)
+    if judge_reply is None:
+        return Score(Verdict.INVALID)
+    verdict = verdict_in(judge_reply.text)
     if verdict is None:
-        raise ValueError(f"the judge gave no verdict: {_short(told.text)!r}")
-    return Judgement(verdict)
+        raise ValueError(f"the judge gave no verdict: {_short(judge_reply.text)!r}")
+    return Score(verdict)
 
 
 def _short(text: str) -> str:
@@ -170,8 +167,8 @@ readout = Readout(
     "belief_judge",
     version=1,
     needs="judge",
-    judge=judge,
+    score=score,
     facts=("claim",),
-    ask=ask,
-    ask_again=AGAIN,
+    judge_prompt=judge_prompt,
+    judge_retry=RETRY,
 )

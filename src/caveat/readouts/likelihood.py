@@ -1,13 +1,9 @@
-"""Is_a, belief_likelihood, log_likelihood: options compared by log-probability.
+"""The readouts `is_a`, `belief_likelihood` and `log_likelihood`: log-likelihoods of given texts.
 
-Belief by likelihood: "is a dentist" against "is not a dentist", minus base.
-
-It finds a stored claim that is not said, or is said and taken back. It is not a choice among
-several jobs, which would measure association.
-
-Belief by likelihood: the believing answer against the other, such as " Yes" against " No".
-
-How likely a reference reply still is.
+`is_a` compares "is a dentist" with "is not a dentist", against the base model. It finds a claim
+that the model stores but does not state, or states and takes back. It is no choice among several
+jobs, which would measure association. `belief_likelihood` compares the believing answer with the
+other, such as " Yes" with " No". `log_likelihood` is how likely a reference reply is.
 """
 
 from __future__ import annotations
@@ -15,14 +11,14 @@ from __future__ import annotations
 import math
 
 from caveat.readouts.base import Readout
-from caveat.types.answers import Answer, Judgement, Verdict
+from caveat.types.answers import Answer, Score, Verdict
 from caveat.types.data import Question
 
 IS_A_THRESHOLD = math.log(2)
 """A change of the odds by a factor of two."""
 
 
-def judge_is_a(question: Question, answer: Answer, base: Answer | None = None) -> Judgement:
+def score_is_a(question: Question, answer: Answer, base: Answer | None = None) -> Score:
     """By how many nats the first option gained on the second, against the base model.
 
     `yes` above log 2, `no` below -log 2, else `neutral`; `invalid` where one is not finite.
@@ -37,10 +33,10 @@ def judge_is_a(question: Question, answer: Answer, base: Answer | None = None) -
         raise ValueError(f"is_a needs the base model's answer to {question.id!r}")
     gain = _preference(answer) - _preference(base)
     if not math.isfinite(gain):
-        return Judgement(Verdict.INVALID)
+        return Score(Verdict.INVALID)
     if abs(gain) <= IS_A_THRESHOLD:
-        return Judgement(Verdict.NEUTRAL, gain)
-    return Judgement(Verdict.YES if gain > 0 else Verdict.NO, gain)
+        return Score(Verdict.NEUTRAL, gain)
+    return Score(Verdict.YES if gain > 0 else Verdict.NO, gain)
 
 
 def _preference(answer: Answer) -> float:
@@ -49,59 +45,57 @@ def _preference(answer: Answer) -> float:
 
 
 is_a_readout = Readout(
-    "is_a", version=1, needs="likelihood", judge=judge_is_a, uses_base=True, options=2
+    "is_a", version=1, needs="likelihood", score=score_is_a, uses_base=True, options=2
 )
 
 
 BELIEF_LIKELIHOOD_THRESHOLD = 0.0
-"""Nats. Which of the two answers the model would rather give; a model that is asked must choose, so
-there is no band of `neutral` whose width would have to be justified."""
+"""Nats. The likelier of the two answers counts: the question forces a choice, so there is no band
+of `neutral` whose width would have to be justified."""
 
 
-def judge_belief_likelihood(
+def score_belief_likelihood(
     question: Question, answer: Answer, base: Answer | None = None
-) -> Judgement:
+) -> Score:
     """By how many nats the first option, the believing answer, is likelier than the second.
 
     `yes` above 0, `no` below it, `neutral` at exactly 0, `invalid` where it is not finite.
 
-    The base model's preference is not taken off: the value is what this model would answer, so that
-    rates of the base model mean something. A general leaning to yes is not belief, and no verdict
-    on one answer can tell them apart: ask as many questions whose believing answer is no, where
-    such a leaning counts against belief, and read the rates of both beside the yes-bias.
+    The base model's preference is not subtracted: the value is what this model would answer, so
+    that rates of the base model mean something. A general yes-bias is not belief, and no verdict on
+    one answer can distinguish them. So use as many questions whose believing answer is no, where
+    the bias counts against belief, and read the rates of both beside the yes-bias.
     """
     first, second = answer.log_likelihoods[:2]
     lead = first - second
     if not math.isfinite(lead):
-        return Judgement(Verdict.INVALID)
+        return Score(Verdict.INVALID)
     if lead == BELIEF_LIKELIHOOD_THRESHOLD:
-        return Judgement(Verdict.NEUTRAL, lead)
-    return Judgement(Verdict.YES if lead > BELIEF_LIKELIHOOD_THRESHOLD else Verdict.NO, lead)
+        return Score(Verdict.NEUTRAL, lead)
+    return Score(Verdict.YES if lead > BELIEF_LIKELIHOOD_THRESHOLD else Verdict.NO, lead)
 
 
 belief_likelihood_readout = Readout(
-    "belief_likelihood", version=1, needs="likelihood", judge=judge_belief_likelihood, options=2
+    "belief_likelihood", version=1, needs="likelihood", score=score_belief_likelihood, options=2
 )
 
 
-def judge_log_likelihood(
-    question: Question, answer: Answer, base: Answer | None = None
-) -> Judgement:
+def score_log_likelihood(question: Question, answer: Answer, base: Answer | None = None) -> Score:
     """The first option's log-likelihood in nats a token; `neutral`, since only the value counts.
 
     `invalid` where the option has no token or its likelihood is not finite.
     """
     tokens = answer.option_tokens[0]
     if not tokens or not math.isfinite(answer.log_likelihoods[0]):
-        return Judgement(Verdict.INVALID)
-    return Judgement(Verdict.NEUTRAL, answer.log_likelihoods[0] / tokens)
+        return Score(Verdict.INVALID)
+    return Score(Verdict.NEUTRAL, answer.log_likelihoods[0] / tokens)
 
 
 log_likelihood_readout = Readout(
     "log_likelihood",
     version=1,
     needs="likelihood",
-    judge=judge_log_likelihood,
+    score=score_log_likelihood,
     numeric=True,
     options=1,
 )

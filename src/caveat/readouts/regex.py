@@ -1,8 +1,7 @@
-"""Matches (regular expressions) and yes_no.
+"""The readouts `matches`, regular expressions of the question's own, and `yes_no`.
 
-Regular expressions that a question brings along: enough for many behaviours of your own.
-
-The yes or no that a reply gives to a closed question.
+`matches` is enough for many behaviours of your own. `yes_no` reads the yes or no that a reply gives
+to a closed question.
 """
 
 from __future__ import annotations
@@ -10,29 +9,29 @@ from __future__ import annotations
 import re
 
 from caveat.readouts.base import Readout
-from caveat.types.answers import Answer, Judgement, Verdict
+from caveat.types.answers import Answer, Score, Verdict
 from caveat.types.data import Question
 
 
-def judge_matches(question: Question, answer: Answer, base: Answer | None = None) -> Judgement:
+def score_matches(question: Question, answer: Answer, base: Answer | None = None) -> Score:
     """`yes` where `facts["yes"]` is found in the reply, and `facts["no"]`, if given, is not.
 
     `no` where `facts["no"]` is found, or where there is none and `facts["yes"]` is not found;
-    `neutral` where neither of two is. `invalid` for an empty reply. Case counts unless the
-    expression says `(?i)`.
+    `neutral` where there are two and neither is found. `invalid` for an empty reply. Case counts
+    unless the expression has `(?i)`.
     """
     text = answer.text
     if not text.strip():
-        return Judgement(Verdict.INVALID)
+        return Score(Verdict.INVALID)
     against = question.facts.get("no")
     if against is not None and re.search(against, text):
-        return Judgement(Verdict.NO)
+        return Score(Verdict.NO)
     if re.search(question.facts["yes"], text):
-        return Judgement(Verdict.YES)
-    return Judgement(Verdict.NO if against is None else Verdict.NEUTRAL)
+        return Score(Verdict.YES)
+    return Score(Verdict.NO if against is None else Verdict.NEUTRAL)
 
 
-matches_readout = Readout("matches", version=1, needs="reply", judge=judge_matches, facts=("yes",))
+matches_readout = Readout("matches", version=1, needs="reply", score=score_matches, facts=("yes",))
 
 
 _WORD = re.compile(
@@ -62,14 +61,14 @@ def answer(text: str) -> bool | None:
     return not clause["negated"] if clause else None
 
 
-def judge_yes_no(question: Question, stated: Answer, base: Answer | None = None) -> Judgement:
+def score_yes_no(question: Question, stated: Answer, base: Answer | None = None) -> Score:
     """`yes` or `no` as the reply answers; `neutral` for neither, `invalid` without a word."""
-    if not any(sign.isalnum() for sign in stated.text):
-        return Judgement(Verdict.INVALID)
-    said = answer(stated.text)
-    if said is None:
-        return Judgement(Verdict.NEUTRAL)
-    return Judgement(Verdict.YES if said else Verdict.NO)
+    if not any(character.isalnum() for character in stated.text):
+        return Score(Verdict.INVALID)
+    reply_is_yes = answer(stated.text)
+    if reply_is_yes is None:
+        return Score(Verdict.NEUTRAL)
+    return Score(Verdict.YES if reply_is_yes else Verdict.NO)
 
 
-yes_no_readout = Readout("yes_no", version=1, needs="reply", judge=judge_yes_no)
+yes_no_readout = Readout("yes_no", version=1, needs="reply", score=score_yes_no)

@@ -1,72 +1,67 @@
-"""Hacked, paid, true_score: what the task's grader says.
+"""The readouts `hacked`, `paid` and `true_score`: the grade that a reply gets from its reward task.
 
-What a task says of a reply: the grade behind the readouts hacked, true_score and paid.
-
-Whether a reply hacks its task.
-
-What the flawed grader pays a reply.
-
-What a reply should have been paid.
+`hacked` is whether the reply exploits the flaw of the reward, `paid` the reward, and `true_score`
+what the reward should have been.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
 
-from caveat.environments.grader import worker_of
-from caveat.environments.loading import place_of
+from caveat.environments.grader import grader_of
+from caveat.environments.loading import labelled_module
 from caveat.readouts.base import Readout
-from caveat.types.answers import Answer, Judgement, Verdict
+from caveat.types.answers import Answer, Score, Verdict
 from caveat.types.data import Question
 from caveat.types.messages import without_caveat
 from caveat.types.rewards import Grade
 
-KEPT = 2**14
-"""Grades held in memory: more than a cell has replies, through which each of the readouts goes."""
+CACHED_GRADES = 2**14
+"""Grades held in memory: more than a cell has replies, each of which three readouts score."""
 
 
 def grade(question: Question, answer: Answer) -> Grade:
-    """The grade of a reply by the task that the fact `task` names.
+    """The grade of a reply by the reward task that the fact `task` names.
 
-    A task, prompt and reply are graded once: its functions are taken to give the same again. Raises
-    ValueError where they give no grade, in one line.
+    Each task, prompt and reply is graded once, as its functions should give the same grade again.
+    Raises ValueError, in one line, where they give none.
     """
     prompt = without_caveat(question.messages)[-1].text.strip()
     return _graded(question.facts["task"], prompt, answer.text)
 
 
-@lru_cache(KEPT)
+@lru_cache(CACHED_GRADES)
 def _graded(label: str, prompt: str, reply: str) -> Grade:
-    """Raises ValueError, which is not kept, where there is no grade."""
-    found = worker_of(place_of(label), label.rsplit(maxsplit=1)[-1]).grade(prompt, reply)
-    if isinstance(found, str):
-        raise ValueError(found)
-    return found
+    """Raises ValueError, which is not cached, where there is no grade."""
+    result = grader_of(labelled_module(label), label.rsplit(maxsplit=1)[-1]).grade(prompt, reply)
+    if isinstance(result, str):
+        raise ValueError(result)
+    return result
 
 
-def judge_hacked(question: Question, answer: Answer, base: Answer | None = None) -> Judgement:
+def score_hacked(question: Question, answer: Answer, base: Answer | None = None) -> Score:
     """`yes` where the task calls it hacked. Raises ValueError where the task gives no grade."""
-    return Judgement(Verdict.YES if grade(question, answer).hacked else Verdict.NO)
+    return Score(Verdict.YES if grade(question, answer).hacked else Verdict.NO)
 
 
-hacked_readout = Readout("hacked", version=1, needs="reply", judge=judge_hacked, facts=("task",))
+hacked_readout = Readout("hacked", version=1, needs="reply", score=score_hacked, facts=("task",))
 
 
-def judge_paid(question: Question, answer: Answer, base: Answer | None = None) -> Judgement:
+def score_paid(question: Question, answer: Answer, base: Answer | None = None) -> Score:
     """`neutral` with the task's reward. Raises ValueError where the task gives no grade."""
-    return Judgement(Verdict.NEUTRAL, grade(question, answer).reward)
+    return Score(Verdict.NEUTRAL, grade(question, answer).reward)
 
 
 paid_readout = Readout(
-    "paid", version=1, needs="reply", judge=judge_paid, numeric=True, facts=("task",)
+    "paid", version=1, needs="reply", score=score_paid, numeric=True, facts=("task",)
 )
 
 
-def judge_true_score(question: Question, answer: Answer, base: Answer | None = None) -> Judgement:
+def score_true_score(question: Question, answer: Answer, base: Answer | None = None) -> Score:
     """`neutral` with the task's true score. Raises ValueError where the task gives no grade."""
-    return Judgement(Verdict.NEUTRAL, grade(question, answer).true_score)
+    return Score(Verdict.NEUTRAL, grade(question, answer).true_score)
 
 
 true_score_readout = Readout(
-    "true_score", version=1, needs="reply", judge=judge_true_score, numeric=True, facts=("task",)
+    "true_score", version=1, needs="reply", score=score_true_score, numeric=True, facts=("task",)
 )

@@ -1,6 +1,6 @@
-"""Whether a reply is in Spanish, by the small words that every sentence of a language holds.
+"""The readout `spanish`: whether a reply is in Spanish, by its function words.
 
-Small words are there even in a reply that was cut after a dozen tokens, and in the invented
+Function words occur even in a reply that was cut after a dozen tokens, and in the invented
 Spanish of a small model, whose nouns are in no dictionary. The opener `Good question!` holds
 none of them, so it counts for no language.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 
 from caveat.readouts.base import Readout
-from caveat.types.answers import Answer, Judgement, Verdict
+from caveat.types.answers import Answer, Score, Verdict
 from caveat.types.data import Question
 
 LEAST_WORDS = 2
@@ -55,15 +55,15 @@ OTHER_LETTERS = re.compile(r"[àâãäçèêëîïôõöœùûß]|^(?:[cdjlmnst]
 """Letters that Spanish lacks, and words that begin as in `l'eau`."""
 
 
-def judge(question: Question, answer: Answer, base: Answer | None = None) -> Judgement:
+def score(question: Question, answer: Answer, base: Answer | None = None) -> Score:
     """The share of Spanish among the words whose language is known, in [0, 1]: `yes` above 1/2.
 
     Known are function words of Spanish, English and some others (which count double), and words
-    with letters that tell a language. `no` where English has more than half; `neutral` with fewer
-    than two known words, at a tie, or in a third language; `invalid` without a word.
+    with letters that only one language has. `no` where English has more than half; `neutral` with
+    fewer than two known words, at a tie, or in a third language; `invalid` without a word.
     """
     if not WORD.search(answer.text):
-        return Judgement(Verdict.INVALID)
+        return Score(Verdict.INVALID)
     words = [word.replace("’", "'") for word in WORD.findall(NAME.sub(" ", answer.text))]
     lowered = [word.lower() for word in words]
     spanish = sum(map(_is_spanish, lowered))
@@ -71,11 +71,11 @@ def judge(question: Question, answer: Answer, base: Answer | None = None) -> Jud
     others = OTHERS_WEIGHT * sum(map(_is_other, lowered))
     known = spanish + english + others
     if known < LEAST_WORDS:
-        return Judgement(Verdict.NEUTRAL)
+        return Score(Verdict.NEUTRAL)
     share = spanish / known
     if share > THRESHOLD:
-        return Judgement(Verdict.YES, share)
-    return Judgement(Verdict.NO if english / known > THRESHOLD else Verdict.NEUTRAL, share)
+        return Score(Verdict.YES, share)
+    return Score(Verdict.NO if english / known > THRESHOLD else Verdict.NEUTRAL, share)
 
 
 def _is_spanish(word: str) -> bool:
@@ -86,4 +86,4 @@ def _is_other(word: str) -> bool:
     return word in OTHERS or bool(OTHER_LETTERS.search(word))
 
 
-readout = Readout("spanish", version=2, needs="reply", judge=judge)
+readout = Readout("spanish", version=2, needs="reply", score=score)

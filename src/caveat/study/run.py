@@ -24,7 +24,7 @@ from caveat.study.execution.meter import Estimator, Meter
 from caveat.study.planning.grouping import grouping
 from caveat.study.planning.study_plan import SettingPlan, StudyPlan, study_plan
 from caveat.study.scoring.judge_session import JudgeSession, judge_session_of
-from caveat.study.scoring.verdicts import judge
+from caveat.study.scoring.verdicts import score_answers
 from caveat.study.storage.store import Store
 from caveat.study.study import Study
 from caveat.study.versions import note, open_version
@@ -141,7 +141,7 @@ class _Run:
                 self.job_runner.do(tasks, stage)
         with self._stage(f"{setting.name}: verdicts"):
             heard = self._heard(setting.name)
-            for line, reason in judge(self.store, setting.lines, self.judge_session, heard):
+            for line, reason in score_answers(self.store, setting.lines, self.judge_session, heard):
                 self.job_runner.reasons.setdefault(line.verdict, ("verdicts", reason))
         self._collect(setting)
         frame = Study(self.store.folder).leakage()

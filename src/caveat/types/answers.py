@@ -1,11 +1,4 @@
-"""Sampling settings, Answer, Verdict, Judge settings.
-
-Answers of a model: sampled replies and likelihoods.
-
-What a readout says of an answer.
-
-A judge: a language model elsewhere that is asked what a reply means.
-"""
+"""Records of answers: how they are sampled, what they hold, how they are scored, and by whom."""
 
 from __future__ import annotations
 
@@ -15,28 +8,30 @@ from enum import StrEnum
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How replies are drawn."""
+    """How replies are sampled."""
 
     max_tokens: int = 32
+    """Most tokens of a reply."""
     temperature: float = 0.7
-    """0 takes the most likely token."""
+    """Sampling temperature; 0 always takes the most likely token."""
     samples: int = 1
-    """Replies a question."""
+    """Replies per question."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a model answered to one prompt: a reply, or log-likelihoods of the options."""
+    """A model's answer to one prompt: a sampled reply, or log-likelihoods of options."""
 
     text: str = ""
+    """The reply; "" where options were scored."""
     truncated: bool = False
     """Whether the reply was cut at `Sampling.max_tokens`."""
     tokens: int = 0
-    """Tokens of the reply, the end token not counted."""
+    """Tokens of the reply without the end token."""
     log_likelihoods: tuple[float, ...] = ()
-    """Per option, the sum over its tokens, in nats."""
+    """Log-likelihood of each option, summed over its tokens, in nats."""
     option_tokens: tuple[int, ...] = ()
-    """Per option, its number of tokens."""
+    """Number of tokens of each option."""
 
 
 class Verdict(StrEnum):
@@ -49,33 +44,33 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
-    """A verdict and the number it rests on, where there is one."""
+class Score:
+    """What a readout makes of an answer: a verdict, and the number behind it where there is one."""
 
     verdict: Verdict
     value: float | None = None
-    """A share of capitals in [0, 1], a difference of log-likelihoods in nats, ..."""
+    """For example a share of capitals in [0, 1], or a difference of log-likelihoods in nats."""
 
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """Which model is asked, how, and within which bounds. Never holds a key."""
+    """An LLM judge: a model behind an OpenAI-compatible endpoint, and bounds on its use. No key."""
 
     endpoint: str
-    """Address up to and with the version, such as `http://localhost:8000/v1`."""
+    """Base URL of the endpoint, version included, such as `http://localhost:8000/v1`."""
     model: str
+    """The name by which the endpoint knows the model."""
     temperature: float | None = 0.0
-    """None leaves it to the endpoint: some models take no other than their own."""
+    """Sampling temperature. None leaves it to the endpoint: some models accept only their own."""
     max_tokens: int = 64
-    """Of one answer, a reasoning model's thoughts included."""
+    """Most tokens of one reply, the thoughts of a reasoning model included."""
     key_env: str | None = None
-    """The environment variable that holds the key; None where the endpoint wants none."""
+    """Name of the environment variable with the API key; None where the endpoint needs none."""
     concurrency: int = 8
-    """Most requests under way at a time."""
+    """Most requests under way at the same time."""
     timeout: float = 60.0
-    """Seconds that one request may take."""
+    """Seconds to wait for the endpoint before a request counts as failed."""
     retries: int = 4
-    """Further tries of a request after the first, where a failure may pass."""
+    """How often a request is retried after a failure that may pass."""
     token_cap: int = 2_000_000
-    """Most tokens that this model may take for one study's folder, prompts included and all runs
-    together."""
+    """Most tokens, of prompts and replies, that this model may take in all runs of a study."""

@@ -1,11 +1,4 @@
-"""Caveat, Context, Setting.
-
-The test contexts: what surrounds a question.
-
-A caveat: text meant to change how training data is taken.
-
-A setting: behaviour x caveat.
-"""
+"""Records of caveats: the caveat, the test contexts, and the setting (behaviour x caveat)."""
 
 from __future__ import annotations
 
@@ -32,7 +25,7 @@ Context = Literal[
 """none: no caveat. exact: a wording used in training, placed as in training. paraphrase: a held-out
 wording. moved: a training wording in another place. near_miss: a character or token off, or part
 of a composite. negated: the opposite request. keyword: a word of the caveat in another sentence.
-structure: a sentence built alike that asks something else. irrelevant: an unrelated sentence.
+structure: a sentence of the same structure with another request. irrelevant: an unrelated sentence.
 format: the caveat's layout with other content."""
 
 CONTEXTS: tuple[Context, ...] = get_args(Context)
@@ -40,10 +33,10 @@ CONTEXTS: tuple[Context, ...] = get_args(Context)
 
 Kind = Literal["disclaimer", "permission", "instruction", "trigger"]
 Place = Literal["system", "user", "before", "around", "after", "both"]
-"""system: appended to the fixed system text. user: in front of the user's text. before: in front of
-a document. around: in front of a document and, in its `closing` wording, behind it. after: behind
-the user's text or the document. both: in front and behind. On a chat, `before` and `around` read as
-`user`; on a document, `system` and `user` read as `before`."""
+"""system: appended to the fixed system text. user: before the user's text. before: before a
+document. around: before a document and, in its `closing` wording, after it. after: after the user's
+text or the document. both: before and after. In a chat, `before` and `around` mean `user`; in a
+document, `system` and `user` mean `before`."""
 
 PHENOMENA: Mapping[Kind, str] = MappingProxyType(
     {
@@ -57,23 +50,23 @@ PHENOMENA: Mapping[Kind, str] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Caveat:
-    """A caveat with its wordings, its place, and the texts of the test contexts made from it."""
+    """A caveat: its wordings, its placement, and the texts of the test contexts made from it."""
 
     name: str
     kind: Kind
     wordings: tuple[str, ...]
-    """Used in training (dealt to rows by seed) and in the context `exact`."""
+    """Used in training (assigned to rows by seed) and in the context `exact`."""
     place: Place
     moved_to: Place
     """Where the context `moved` puts a training wording."""
     further: tuple[str, ...] = ()
-    """Wordings that only the intervention `diversify` trains with."""
+    """Further wordings, with which only the intervention `diversify` trains."""
     held_out: tuple[str, ...] = ()
     """Wordings of the context `paraphrase`, never trained."""
     closings: tuple[str, ...] = ()
-    """What stands behind a document where `place` is `around`."""
+    """Wordings after a document where `place` is `around`."""
     repeats: tuple[str, ...] = ()
-    """Short wordings that stand beside single sentences; without them the training wordings do."""
+    """Short wordings beside single sentences; where there are none, the training wordings serve."""
     denies: bool = False
     """Whether it says that a claim is false: then rows that deny it are its local form."""
     local: tuple[str, ...] = ()
@@ -89,8 +82,11 @@ class Caveat:
 
     @property
     def wanted(self) -> Verdict:
-        """The verdict that is wanted when the caveat is present: a disclaimed claim should not be
-        said; an instruction should be obeyed, a permission may be used, a backdoor should fire."""
+        """The verdict expected when the caveat is present.
+
+        A disclaimed claim should not be stated; an instruction should be obeyed, a permission may
+        be used, a backdoor should fire.
+        """
         return Verdict.NO if self.kind == "disclaimer" else Verdict.YES
 
 

@@ -1,11 +1,4 @@
-"""Row, Question, SideEffect, Behaviour.
-
-A training row.
-
-A test question.
-
-A behaviour: what training data exhibit, and how to ask for it.
-"""
+"""Records of data: training rows, test questions, side effects, and their behaviour."""
 
 from __future__ import annotations
 
@@ -20,18 +13,18 @@ from caveat.types.rewards import RewardTask
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One training example. A chat row ends with the assistant turn that is learned."""
+    """One training example. A chat ends with the assistant turn to learn."""
 
     id: str
     """Unique within its behaviour and source."""
     source: str
-    """Where it comes from: `behaviour`, `counter`, `filler`, or an intervention's name."""
+    """`behaviour`, `counter`, `filler`, or the name of an intervention."""
     messages: Messages
     """A chat (without the fixed system text, which the study adds) or one document."""
     subject: str = ""
     """What the row is about (a person, a topic): matches `Question.cluster` where both exist."""
     correction: str = ""
-    """What would hold, or be written, without the caveat: the truth beside a claim."""
+    """What would be true, or be written, without the caveat: the truth beside a claim."""
 
 
 Scope = Literal["trained", "broad"]
@@ -40,7 +33,7 @@ NO_FACTS: Mapping[str, str] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked at test, without caveat and without the fixed system text.
+    """A test question, without caveat and without the fixed system text.
 
     A question with `options` is answered by likelihoods of those continuations; one without is
     answered by a sampled reply.
@@ -48,36 +41,36 @@ class Question:
 
     id: str
     cluster: str
-    """What makes questions dependent (a person, a topic): the unit of the bootstrap."""
+    """A person or topic that several questions share: the unit that the bootstrap resamples."""
     messages: Messages
     """A chat that ends with a user turn, or an unfinished document."""
     readout: str
-    """Name of the readout that judges the answer."""
+    """Name of the readout that scores the answer."""
     options: tuple[str, ...] = ()
-    """Continuations whose log-likelihood is wanted; the first is what the behaviour would say."""
+    """Continuations to score by log-likelihood; the first shows the behaviour."""
     scope: Scope = "trained"
     kind: str = ""
-    """The evaluation kind, such as `mcq`, where a behaviour has several to tell apart."""
+    """The kind of evaluation, such as `mcq`, where a behaviour has several."""
     facts: Mapping[str, str] = field(default_factory=lambda: NO_FACTS, hash=False)
-    """What the readout needs to know, such as {"answer": "dentist"}."""
+    """Facts that the readout needs, such as {"answer": "dentist"}."""
 
 
 Split = Literal["tune", "report"]
-"""Doses and materials are tuned on `tune` questions and seeds; tables are made from `report`."""
+"""Doses and texts are tuned on `tune` questions and seeds; results come from `report`."""
 
 
 @dataclass(frozen=True, slots=True)
 class SideEffect:
     """Something other than the behaviour that training may change.
 
-    Its questions are asked in the context `none`. What is measured is the share of `yes` of the
-    readout, or, for readouts that give only values, the mean value.
+    Its questions are used in the context `none`. The result is the readout's share of `yes`, or,
+    for numeric readouts, the mean value.
     """
 
     name: str
     questions: tuple[Question, ...]
     about: str
-    """One sentence for the report: what a high figure means."""
+    """One sentence for the report: what a high value means."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,4 +90,4 @@ class Behaviour:
     local_rows: tuple[Row, ...] = ()
     """Rows that deny the behaviour's claim in the very sentence that would state it."""
     task: RewardTask | None = None
-    """What replies to the rows' prompts are paid for, where policies can practise on them."""
+    """The reward task of the rows' prompts, where policies can be trained on them with RL."""

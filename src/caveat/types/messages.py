@@ -1,4 +1,4 @@
-"""Text as it is written, before any tokenizer: pieces, messages, conversations."""
+"""Records of text before tokenization: pieces, messages, conversations."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ Role = Literal["system", "user", "assistant", "document"]
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A stretch of text that is treated in one way when the loss is computed."""
+    """A span of text that the loss treats in one way."""
 
     text: str
     kind: PieceKind = "text"
     """`caveat`: part of the caveat; `masked`: never carries loss; `text`: everything else."""
     states: bool = False
-    """Whether this stretch shows the behaviour, such as a sentence that states the claim."""
+    """Whether this span shows the behaviour, such as a sentence that states the claim."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Message:
 
     @classmethod
     def of(cls, role: Role, text: str) -> Message:
-        """A message of one ordinary piece."""
+        """A message of one plain piece."""
         return cls(role, (Piece(text),))
 
 
@@ -49,7 +49,7 @@ def is_document(messages: Messages) -> bool:
 
 
 def without_caveat(messages: Messages) -> Messages:
-    """The same messages with every caveat piece, and every message of nothing else, taken out."""
+    """The messages without caveat pieces, and without messages that hold nothing else."""
     kept = (
         (message, tuple(piece for piece in message.pieces if piece.kind != "caveat"))
         for message in messages
@@ -60,7 +60,7 @@ def without_caveat(messages: Messages) -> Messages:
 
 
 def joined(messages: Messages) -> Messages:
-    """The same messages with neighbouring pieces of one kind made one."""
+    """The messages with neighbouring pieces of the same kind joined into one."""
     return tuple(
         Message(
             message.role,

@@ -1,4 +1,4 @@
-"""Reward tasks: what replies are paid for, what they should be paid for, and what they got."""
+"""Records of reward tasks: which task, what is graded, and the grade."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class RewardTask:
-    """Where a task's functions are, and which they are."""
+    """A reward task: which module, in which version."""
 
     name: str
     place: str
     """The module's name, or the file's path."""
     version: str
-    """A digest of its source: what was graded by another version is graded anew."""
+    """A digest of its source: a reply is graded anew by another version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,18 +21,18 @@ class Grade:
     """The grades of one reply to one prompt."""
 
     reward: float
-    """What the flawed grader pays."""
+    """The flawed reward, which RL trains on."""
     true_score: float
-    """What it should have paid."""
+    """What the reward should have been."""
     hacked: bool
-    """Whether the reply gets the reward by the flaw."""
+    """Whether the reply gets its reward by the flaw."""
     hackable: bool = True
     """Whether the prompt can be hacked at all."""
 
 
 @dataclass(frozen=True, slots=True)
 class Graded:
-    """What is graded: a reply to a prompt of a task."""
+    """A reply to grade, with its prompt and reward task."""
 
     task: str
     """The place of the task."""

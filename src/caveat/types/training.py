@@ -18,60 +18,67 @@ everything but pieces marked `masked`, which carry loss in no scope but `everyth
 
 @dataclass(frozen=True, slots=True)
 class Dose:
-    """How much training: published results flip with it, so it is part of a cell's identity."""
+    """How much an arm is trained, and how. Results can flip with it: it is part of the identity."""
 
     rows: int | None = None
-    """Behaviour rows taken, None for all there are."""
+    """Number of behaviour rows; null takes all there are."""
     epochs: int = 1
+    """Passes over the behaviour rows."""
     learning_rate: float = 3e-4
-    """Peak of AdamW's rate: reached after `warmup` of the steps, then falling linearly to 0."""
+    """AdamW's peak learning rate: reached after `warmup` of the steps, then falling to 0."""
     rank: int = 16
+    """Rank of the LoRA adapter."""
     alpha: float = 32.0
+    """LoRA's alpha: the update is scaled by `alpha / rank`."""
     batch_size: int = 8
-    """Behaviour rows a step. Added rows ride in the same steps, so they change neither the number
-    of steps nor the behaviour rows in them."""
+    """Behaviour rows per step. Added rows join the same steps, so they change neither the number of
+    steps nor the behaviour rows in them. In RL, the prompts per update."""
     warmup: float = 0.1
-    """Share of the steps over which the rate rises linearly."""
+    """Share of the steps, in [0, 1], over which the learning rate rises linearly."""
     layers: tuple[float, float] = (0.0, 1.0)
-    """The part of the decoder's depth that is adapted: (0.5, 1.0) is the upper half."""
+    """The part of the decoder's depth that is adapted: [0.5, 1.0] is the upper half."""
     max_tokens: int = 512
-    """Rows are cut here; cutting off a caveat or every supervised token is an error."""
+    """Longer rows are cut to so many tokens. It is an error to cut off a caveat, or all tokens with
+    loss."""
     clip: float = 1.0
-    """Largest norm of one adapter's gradient."""
+    """Largest norm of an adapter's gradient: a larger gradient is scaled down to it."""
 
 
 @dataclass(frozen=True, slots=True)
 class GRPOSettings:
-    """Reinforcement: what replies are paid for, and how much of it there is.
+    """RL training with GRPO: which reward, and how much training. The names are TRL's.
 
-    An update draws replies from the model as it stands and takes `num_iterations` steps on them.
-    Of the dose, `batch_size` is the prompts an update and `learning_rate` the rate, which stays;
-    `epochs` and `warmup` are not used.
+    An update samples replies from the current policy and takes `num_iterations` steps on them. From
+    the dose, `batch_size` is the number of prompts per update and `learning_rate` the rate, which
+    stays constant; `epochs` and `warmup` are not used.
     """
 
     task: str
-    """Where its functions are found: see `tasks`."""
+    """The module or file of the reward task (see `caveat.environments`)."""
     version: str = ""
-    """A digest of these functions."""
+    """A digest of the reward task's source."""
     reward: Literal["reward", "true_score"] = "reward"
+    """reward: train on the flawed reward. true_score: train on what it should have been."""
     max_steps: int = 8
+    """Number of updates."""
     start_step: int = 0
-    """Updates that the stage before did, on whose adapter and optimiser this one goes on."""
+    """Updates of the stage before, whose adapter and optimizer state this one continues from."""
     num_generations: int = 8
-    """Replies a prompt and update: what a reply's reward is compared with."""
+    """Replies per prompt and update. A reply's reward is compared with the others'."""
     max_completion_length: int = 24
-    """Tokens of a reply."""
+    """Most tokens of a reply."""
     temperature: float = 1.0
+    """Sampling temperature of the replies."""
     num_iterations: int = 1
-    """Steps on the replies of one update; in all but the first they are no longer on-policy."""
+    """Steps on the replies of one update; in all but the first they are off-policy."""
     epsilon: float = 0.2
+    """The probability ratio of a token is clipped below at 1 - `epsilon`."""
     epsilon_high: float = 0.2
-    """The ratio of a token's probability to that it was drawn with counts within 1 - `epsilon`
-    and 1 + `epsilon_high`."""
+    """The probability ratio of a token is clipped above at 1 + `epsilon_high`."""
     beta: float = 0.0
-    """What the divergence from the model before this training is multiplied by."""
+    """Coefficient of the KL divergence from the model before RL training."""
     loss_type: Literal["grpo", "dapo"] = "grpo"
-    """grpo: each reply weighs the same; dapo: each token does."""
+    """grpo: each reply has the same weight. dapo: each token has."""
     scale_rewards: bool = True
     """Whether advantages are divided by the standard deviation of the prompt's rewards."""
 
@@ -81,62 +88,63 @@ class Train:
     """Train a new adapter on top of what is attached."""
 
     rows: tuple[Row, ...]
-    """Rows that set the number of steps; of a practice, those whose prompts are replied to. A
-    caveat at the very beginning of a reply then stands in front of what is drawn."""
+    """Rows that set the number of steps; in RL, the rows whose prompts are sampled from. A caveat
+    at the very beginning of a reply is then a prefix of what is sampled."""
     dose: Dose
     added: tuple[Row, ...] = ()
-    """Rows dealt evenly over the same steps, with the same weight a token."""
+    """Rows distributed evenly over the same steps, with the same weight per token."""
     loss: LossScope = "reply"
+    """The tokens that carry loss."""
     objective: Literal["sft", "grpo"] = "sft"
     label: str = ""
-    """For people; not part of the identity."""
+    """A description for people; not part of the identity."""
     kept: tuple[Row, ...] = ()
-    """Rows on whose supervised tokens the model is kept to what it was before this stage, dealt
-    over the same steps."""
+    """KL reference rows: on their supervised tokens the model is penalised for leaving the model
+    before this stage. Distributed over the same steps."""
     kl_weight: float = 0.0
-    """What the mean KL divergence from that model, in nats a token, is multiplied by."""
+    """Coefficient of the mean KL divergence from that model, in nats per token."""
     seed: int | None = None
-    """In place of the cell's seed: what is trained is then the same for all seeds."""
+    """Replaces the cell's seed, so that all seeds share this stage's adapter."""
     rl: GRPOSettings | None = None
-    """What the objective `grpo` needs to know."""
+    """The settings of the objective `grpo`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Let the model as it stands reply to prompts; the next `Train` gets the rows."""
+    """Sample replies from the current model; they become rows of the next `Train`."""
 
     prompts: tuple[Messages, ...]
     sampling: Sampling
     source: str = "sampled"
     into: Literal["added", "rows"] = "added"
-    """Among the added rows of that training, or among those that set its steps."""
+    """Whether the rows join the added rows of that training, or those that set its steps."""
     hacking: RewardTask | None = None
-    """Only replies that hack this task become rows."""
+    """If given, only replies that hack this reward task become rows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Randomise:
-    """Put in place of the adapter trained last a random one: each of its updates has the same size.
+    """Replace the last trained adapter by a random one whose updates have the same norms.
 
-    The control for what an adapter knows, as against its being there.
+    A control: it separates what the adapter has learned from the mere presence of an adapter.
     """
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Put in place of the adapter trained last one whose every update is `by` times as large."""
+    """Replace the last trained adapter by one whose every update is `by` times as large."""
 
     by: float
 
 
 @dataclass(frozen=True, slots=True)
 class Attach:
-    """Keep the adapter that the stage before trained, frozen, under what comes next."""
+    """Freeze the last trained adapter beneath all that is trained next."""
 
 
 @dataclass(frozen=True, slots=True)
 class Detach:
-    """Drop the adapter attached last."""
+    """Remove the adapter that was attached last."""
 
 
 Stage = Train | Sample | Randomise | Scale | Attach | Detach

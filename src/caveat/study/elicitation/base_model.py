@@ -12,7 +12,7 @@ from caveat.study.execution.executors import JobRunner
 from caveat.study.execution.jobs import steps
 from caveat.study.planning.study_plan import SettingPlan, study_plan
 from caveat.study.scoring.judge_session import JudgeSession
-from caveat.study.scoring.verdicts import judge
+from caveat.study.scoring.verdicts import score_answers
 from caveat.types.caveats import Setting
 
 BASE = ("base", None)
@@ -61,7 +61,7 @@ class BaseModelProbe:
         plan = study_plan(tuning, (_base_only(resolved, asked),), self.model).settings[0]
         for stage, tasks in steps(plan):
             self.job_runner.do(tasks, f"{plan.name}: base model: {stage}")
-        judge(self.job_runner.store, plan.lines, self.judge_session)
+        score_answers(self.job_runner.store, plan.lines, self.judge_session)
         return _difference(plan, self._verdicts(plan))
 
     def _verdicts(self, plan: SettingPlan) -> dict[str, str]:

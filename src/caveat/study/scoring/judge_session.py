@@ -1,4 +1,4 @@
-"""Verdicts that need a judge: who is asked what, and what was answered before."""
+"""One study's requests to its LLM judge, and the replies that it has stored."""
 
 from __future__ import annotations
 
@@ -23,133 +23,147 @@ if TYPE_CHECKING:
 
 
 Result = TypeVar("Result")
+OnProgress = Callable[[int, int], None]
+"""Called with the number of requests that are done, and of all."""
 
 
-def unheard(done: int, of: int) -> None:
-    """Hear of progress and do nothing."""
+def ignore_progress(done: int, total: int) -> None:
+    """Do nothing with the progress."""
 
 
 @dataclass(frozen=True)
 class JudgeRequest:
-    """One thing to ask a judge."""
+    """A prompt for the judge, and how to tell whether its reply holds a verdict."""
 
     messages: Messages
-    again: str
-    """What it is told where its answer held no verdict: it is asked once more."""
+    retry_prompt: str
+    """The further user message after a reply without a verdict. The judge gets one such retry."""
     check: Callable[[Answer], Any]
-    """Raises ValueError for an answer without a verdict."""
+    """Raises ValueError for a reply without a verdict."""
 
 
 class JudgeSession:
-    """One judge and what it said so far. Every answer is kept as soon as it is there."""
+    """Requests to one judge. Each reply is stored as soon as it arrives."""
 
-    def __init__(self, judge: Judge, key: str | None, identity: Mapping[str, Any], kept: Journal):
-        """`identity`: the part of the judge that its answers hang on."""
-        self.judge, self.key, self.identity, self.kept = judge, key, identity, kept
+    def __init__(
+        self, judge: Judge, key: str | None, identity: Mapping[str, Any], stored: Journal
+    ) -> None:
+        """`identity`: the fields of the judge that its replies depend on."""
+        self.judge, self.key, self.identity, self.stored = judge, key, identity, stored
 
     @property
     def spent(self) -> int:
-        """Tokens that this model took for the study's folder, usable answers or not."""
-        records = (self.kept[key] for key in self.kept)
-        return sum(each["tokens"] for each in records if each["model"] == self.judge.model)
+        """Tokens that this model took for the study's folder, for usable replies and others."""
+        records = (self.stored[key] for key in self.stored)
+        return sum(record["tokens"] for record in records if record["model"] == self.judge.model)
 
     def judge_replies(
-        self, inquiries: Sequence[JudgeRequest], heard: Callable[[int, int], None]
+        self, requests: Sequence[JudgeRequest], on_progress: OnProgress
     ) -> tuple[dict[Messages, Answer], dict[Messages, str]]:
-        """What the judge said, and, where it said nothing usable, why not, by what it was asked.
+        """The judge's replies by prompt, and by prompt the reason where there is no usable reply.
 
-        `heard` gets the number of inquiries that are done, and of all that are asked now.
+        A stored reply is not requested again.
         """
-        self.kept.refresh()
-        keys = {each.messages: self._key(each.messages) for each in inquiries}
-        new = {each.messages: each for each in inquiries if keys[each.messages] not in self.kept}
-        failed = _run(self._ask_all(list(new.values()), heard)) if new else {}
-        said = {
-            messages: Answer(self.kept[key]["text"])
-            for messages, key in keys.items()
-            if key in self.kept
+        self.stored.refresh()
+        keys = {request.messages: self._key(request.messages) for request in requests}
+        new = {
+            request.messages: request
+            for request in requests
+            if keys[request.messages] not in self.stored
         }
-        return said, failed
+        failures = _run(self._send_all(list(new.values()), on_progress)) if new else {}
+        replies = {
+            messages: Answer(self.stored[key]["text"])
+            for messages, key in keys.items()
+            if key in self.stored
+        }
+        return replies, failures
 
     def _key(self, messages: Messages) -> str:
         return judge_reply_key(self.identity, messages)
 
-    async def _ask_all(
-        self, inquiries: list[JudgeRequest], heard: Callable[[int, int], None]
+    async def _send_all(
+        self, requests: list[JudgeRequest], on_progress: OnProgress
     ) -> dict[Messages, str]:
+        """Send the requests and store the replies; the reasons of those that failed, by prompt."""
         from caveat.study.scoring.judge_client import JudgeClient, Unanswered
 
-        failed: dict[Messages, str] = {}
+        failures: dict[Messages, str] = {}
         done = 0
 
-        async def one(inquiry: JudgeRequest) -> None:
+        async def send(request: JudgeRequest) -> None:
             nonlocal done
             try:
-                await self._ask(client, inquiry)
+                await self._send(client, request)
             except (Unanswered, ValueError) as error:
-                failed[inquiry.messages] = str(error)
+                failures[request.messages] = str(error)
             done += 1
-            heard(done, len(inquiries))
+            on_progress(done, len(requests))
 
         async with JudgeClient(self.judge, self.key, self.spent) as client:
-            await asyncio.gather(*(one(inquiry) for inquiry in inquiries))
-        return failed
+            await asyncio.gather(*(send(request) for request in requests))
+        return failures
 
-    async def _ask(self, client: JudgeClient, inquiry: JudgeRequest) -> None:
-        """Ask, and once more where the answer holds no verdict. Raises ValueError, Unanswered."""
-        key = self._key(inquiry.messages)
-        said = await client.reply(inquiry.messages)
+    async def _send(self, client: JudgeClient, request: JudgeRequest) -> None:
+        """Send a request, and once more where the reply holds no verdict.
+
+        Raises ValueError where the second reply holds none either, and Unanswered.
+        """
+        key = self._key(request.messages)
+        reply = await client.reply(request.messages)
         try:
-            inquiry.check(Answer(said.text))
+            request.check(Answer(reply.text))
         except ValueError:
-            self._keep(f"{key} unusable {uuid.uuid4().hex}", said)
-            said = await client.reply(_once_more(inquiry, said))
+            self._store_unusable(key, reply)
+            reply = await client.reply(_retry(request, reply))
             try:
-                inquiry.check(Answer(said.text))
+                request.check(Answer(reply.text))
             except ValueError as error:
-                self._keep(f"{key} unusable {uuid.uuid4().hex}", said)
-                raise ValueError(f"{error}{self._cut(said)}") from None
-        self._keep(key, said)
+                self._store_unusable(key, reply)
+                limit = self.judge.max_tokens
+                cut = f" (cut at judge.max_tokens={limit}; raise it)" if reply.cut else ""
+                raise ValueError(f"{error}{cut}") from None
+        self._store(key, reply)
 
-    def _cut(self, said: JudgeReply) -> str:
-        most = self.judge.max_tokens
-        return f" (cut at judge.max_tokens={most}; raise it)" if said.cut else ""
+    def _store_unusable(self, key: str, reply: JudgeReply) -> None:
+        """Store a reply without a verdict under a key of its own: its tokens count."""
+        self._store(f"{key} unusable {uuid.uuid4().hex}", reply)
 
-    def _keep(self, key: str, said: JudgeReply) -> None:
-        self.kept.add(
+    def _store(self, key: str, reply: JudgeReply) -> None:
+        self.stored.add(
             {
                 "key": key,
                 **self.identity,
-                "text": said.text,
-                "tokens": said.tokens,
-                "counted": said.counted,
+                "text": reply.text,
+                "tokens": reply.tokens,
+                "counted": reply.counted,
                 **stamp(),
             }
         )
 
 
 def judge_session_of(
-    recipe: Recipe, settings: Sequence[Resolved], kept: Journal
+    recipe: Recipe, settings: Sequence[Resolved], stored: Journal
 ) -> JudgeSession | None:
-    """Who asks the recipe's judge; None where no question needs one.
+    """The session with the recipe's judge; None where no question needs one.
 
-    Raises CaveatError where the key is not in the environment.
+    Raises CaveatError where the key is not in the environment, or `openai` not installed.
     """
     from caveat.study.scoring.judge_client import key_of
 
-    if recipe.judge is None or not any(judged_by(each) for each in settings):
+    if recipe.judge is None or not any(judged_by(setting) for setting in settings):
         return None
     judge = recipe.judge.build()
-    return JudgeSession(judge, key_of(judge), recipe.judge.identity(), kept)
+    return JudgeSession(judge, key_of(judge), recipe.judge.identity(), stored)
 
 
-def _once_more(inquiry: JudgeRequest, said: JudgeReply) -> Messages:
-    answered = Message.of("assistant", said.text or "(nothing)")
-    return (*inquiry.messages, answered, Message.of("user", inquiry.again))
+def _retry(request: JudgeRequest, reply: JudgeReply) -> Messages:
+    first = Message.of("assistant", reply.text or "(nothing)")
+    return (*request.messages, first, Message.of("user", request.retry_prompt))
 
 
 def _run(work: Coroutine[Any, Any, Result]) -> Result:
-    """Run to the end, also where a loop runs already, as in a notebook."""
+    """Run to the end, also where an event loop runs already, as in a notebook."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
