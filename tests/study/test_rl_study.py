@@ -203,7 +203,7 @@ LONG = "w" * 70
          f"hack({GREEN!r}) gave None; let it give a text"),
         ("def honest(prompt): return prompt / 2",
          "honest('Name black.') raised TypeError: unsupported operand type(s) for /: 'str' and "
-         "'int'; mend it"),
+         "'int'; fix it"),
         (f"def prompts(split): return [split + {LONG!r}]\ndef hack(prompt): return 1",
          f"hack('train{LONG[:55]}...') gave 1; let it give a text"),
         ("def hackable(prompt): return prompt in prompts('report')",
