@@ -94,22 +94,22 @@ def read_lines(path: Path, model: type[Model]) -> Iterator[tuple[str, int, Model
     for number, line in enumerate(read_text(path).split("\n"), 1):
         if line.strip():
             empty = False
-            where = f"{path}, line {number}"
-            yield where, number, parse(model, _json(line, where, model), where)
+            location = f"{path}, line {number}"
+            yield location, number, parse(model, _json(line, location, model), location)
     if empty:
         raise CaveatError(f"{path} is empty; give it at least one line")
 
 
-def _json(line: str, where: str, model: type[BaseModel]) -> Any:
+def _json(line: str, location: str, model: type[BaseModel]) -> Any:
     try:
         return checked(parsed(line))
     except json.JSONDecodeError as error:
         raise CaveatError(
-            f"{where} is not JSON: {error.msg} at column {error.colno}; "
+            f"{location} is not JSON: {error.msg} at column {error.colno}; "
             f"write one object a line, with keys such as {_keys(model)}"
         ) from None
     except ValueError as error:  # a surrogate, a number of thousands of digits
-        raise CaveatError(f"{where} cannot be used: {error}; fix that line") from None
+        raise CaveatError(f"{location} cannot be used: {error}; fix that line") from None
 
 
 def read_yaml(path: Path) -> Any:
@@ -118,23 +118,25 @@ def read_yaml(path: Path) -> Any:
         return load_yaml(read_text(path))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        where = f"{path}, line {mark.line + 1}" if mark else str(path)
+        location = f"{path}, line {mark.line + 1}" if mark else str(path)
         problem = getattr(error, "problem", None) or "it cannot be read"
-        raise CaveatError(f"{where} is not YAML: {problem}; fix that line") from None
+        raise CaveatError(f"{location} is not YAML: {problem}; fix that line") from None
     except ValueError as error:  # such as 2021-13-45, which YAML takes for a date
         raise CaveatError(f"{path} has a value that cannot be used: {error}; fix it") from None
 
 
-def parse(model: type[Model], content: Any, where: str) -> Model:
+def parse(model: type[Model], content: Any, location: str) -> Model:
     """Validate content as a pydantic model. Raises CaveatError for its first mistake."""
     from pydantic import ValidationError
 
     if not isinstance(content, dict):
-        raise CaveatError(f"{where} is {content!r}, not an object; give it the keys {_keys(model)}")
+        raise CaveatError(
+            f"{location} is {content!r}, not an object; give it the keys {_keys(model)}"
+        )
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        raise CaveatError(f"{where}: {_first(error, model)}") from None
+        raise CaveatError(f"{location}: {_first(error, model)}") from None
 
 
 def _first(error: ValidationError, model: type[BaseModel]) -> str:

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 
 UNCALIBRATED = (
-    "warm-ups that are to reach a strength: their scales are found when it runs, by asking the "
-    f"model at up to {len(SCALES)} sizes of each on tuning questions, which is not counted"
+    "warm-ups that are to reach a strength: their scales are found when it runs, by answers to "
+    f"tuning questions at up to {len(SCALES)} scales of each, which are not counted"
 )
 JUDGE_TOKENS = 500
 """Tokens of one judge request about a short reply: 400 to 430 with SmolLM2's tokenizer."""

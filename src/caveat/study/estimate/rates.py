@@ -128,16 +128,17 @@ def entry_of(language_model: LanguageModel) -> Entry:
 def expected_rates(own: Entry, say: Callable[[str], None]) -> Rates:
     """The rates to expect of a model on this machine.
 
-    Of each kind of work: those of earlier runs of the model here; else those of the model here that
-    is nearest in size, scaled by number of weights; else the default ones, scaled alike. Time per
-    token is taken to grow with the number of weights, as the arithmetic does.
+    For each kind of work: the rate of earlier runs of the model on this machine; else that of the
+    model nearest in size that ran here, scaled by number of weights; else the default rate, scaled
+    alike. Time per token is taken to be proportional to the number of weights, as the number of
+    multiplications is.
     """
     entries = _read(rates_path(), say)
     here = [entry for entry in entries if entry.machine == own.machine]
-    known = next((entry for entry in here if entry.model == own.model), own)
+    remembered = next((entry for entry in here if entry.model == own.model), own)
     rates, sources = {}, {}
     for kind in KINDS:
-        rates[kind], sources[kind] = _expected(kind, known, here)
+        rates[kind], sources[kind] = _expected(kind, remembered, here)
     return Rates(rates, sources)
 
 
@@ -146,8 +147,8 @@ def remember(
 ) -> None:
     """Add what a run measured: per kind, tokens and seconds.
 
-    What took less than `SHORTEST` seconds is left out. Processes that end at the same time wait for
-    each other. Where the file cannot be written, that is one message: no run fails of it.
+    Work of less than `SHORTEST` seconds is left out. Processes that end at the same time wait for
+    each other. A file that cannot be written is one message, and no reason to fail.
     """
     from filelock import FileLock, Timeout
 
@@ -180,7 +181,7 @@ def rates_path() -> Path:
 
 
 def _read(path: Path, say: Callable[[str], None]) -> list[Entry]:
-    """All entries; none where there is no file, or one that is not ours, which is one message."""
+    """All entries. None where there is no file; a file that cannot be used is one message."""
     try:
         return RatesFile.model_validate_json(path.read_bytes()).entries
     except FileNotFoundError:
@@ -202,10 +203,10 @@ def _expected(kind: Kind, own: Entry, here: list[Entry]) -> tuple[float, str]:
         nearest = min(others, key=lambda entry: (_distance(entry, own), entry.dtype != own.dtype))
         rate = nearest.measured[kind].rate * _size(nearest) / _size(own)
         return rate, f"{none_yet}: scaled from {nearest.label} by number of weights"
-    scaled = {known: DEFAULT_RATES[known] * DEFAULT_WEIGHTS / _size(own) for known in KINDS}
+    scaled = {kind: DEFAULT_RATES[kind] * DEFAULT_WEIGHTS / _size(own) for kind in KINDS}
     if own.measured:
         speed = statistics.geometric_mean(
-            measured.rate / scaled[known] for known, measured in own.measured.items()
+            measured.rate / scaled[other] for other, measured in own.measured.items()
         )
         return scaled[kind] * speed, f"guessed from other work of {own.name} on this machine"
     if own.weights:

@@ -30,7 +30,7 @@ from caveat.study.execution.retry import attempt
 from caveat.study.planning.grouping import Room
 
 PATIENCE = 60.0
-"""Seconds in which no worker starts, and none is running, after which the user is told."""
+"""Seconds in which no worker starts, and none is running, after which the user gets a message."""
 RESTARTS = 4
 """How often Ray restarts a worker whose process or node died."""
 ATTEMPTS = 2

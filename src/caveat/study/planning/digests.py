@@ -132,7 +132,7 @@ def verdict_key(
 
     The judge enters where the readout needs one; its prompt depends on the rest.
     """
-    asked = {} if judge is None else {"judge": judge}
+    judged_by = {} if judge is None else {"judge": judge}
     return digest_of(
         "verdict",
         answer=answer,
@@ -140,7 +140,7 @@ def verdict_key(
         readout=question.readout,
         version=version,
         facts=question.facts,
-        **asked,
+        **judged_by,
     )
 
 
@@ -160,8 +160,8 @@ def _messages(messages: Messages) -> list[Any]:
 
 def _fields(record: Any) -> dict[str, Any]:
     values = {
-        IDENTITY_NAMES.get(each.name, each.name): getattr(record, each.name)
-        for each in dataclasses.fields(record)
+        IDENTITY_NAMES.get(field.name, field.name): getattr(record, field.name)
+        for field in dataclasses.fields(record)
     }
     if "mean" in values:
         values["mean"] = {"grpo": "reply", "dapo": "token"}[values["mean"]]

@@ -76,11 +76,11 @@ class Store:
 
     def _sweep(self) -> None:
         """Remove partial files of killed processes. Only the holder of the lock may."""
-        for part in sorted(self.folder.rglob(".*.part")):
-            if part.is_dir():
-                shutil.rmtree(part)
+        for partial in sorted(self.folder.rglob(".*.part")):
+            if partial.is_dir():
+                shutil.rmtree(partial)
             else:
-                part.unlink(missing_ok=True)
+                partial.unlink(missing_ok=True)
 
     # Artifacts -----------------------------------------------------------------------------------
 
@@ -117,21 +117,21 @@ class Store:
         ready = []
         with write_errors(self.folder):
             for digest, content, record in artifacts:
-                part = self.artifact(digest).with_name(f".{digest}.{os.getpid()}.part")
-                shutil.rmtree(part, ignore_errors=True)
-                part.mkdir(parents=True)
-                content(part)
-                files = {path.name: sha256_of(path) for path in sorted(part.iterdir())}
+                partial = self.artifact(digest).with_name(f".{digest}.{os.getpid()}.part")
+                shutil.rmtree(partial, ignore_errors=True)
+                partial.mkdir(parents=True)
+                content(partial)
+                files = {path.name: sha256_of(path) for path in sorted(partial.iterdir())}
                 for name in files:
-                    flush(part / name)
+                    flush(partial / name)
                 full_record = {**record, "files": files, "schema_version": SCHEMA_VERSION}
-                write(part / "record.json", _json(full_record))
-                ready.append((part, digest))
-            for part, digest in ready:
+                write(partial / "record.json", _json(full_record))
+                ready.append((partial, digest))
+            for partial, digest in ready:
                 if self.has(digest):  # published by a worker that seemed dead
-                    shutil.rmtree(part)
+                    shutil.rmtree(partial)
                     continue
-                part.replace(self.artifact(digest))
+                partial.replace(self.artifact(digest))
             if ready:
                 flush(self.folder / "artifacts")
 
