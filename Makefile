@@ -42,24 +42,24 @@ bench: install
 docs: install
 	$(BIN)/python -m typer caveat.cli utils docs --name caveat --title "The command line" > docs/cli.md
 
-FORETOLD := dial crossing transfer
+FORECAST := dial crossing transfer
 
-# Every figure of docs/results/findings.md, docs/results/why-negation-neglect.md and docs/results/reward-hacking.md, from the replies and verdicts that lie in docs/data.
+# Every figure of docs/results/findings.md, docs/results/why-negation-neglect.md and docs/results/reward-hacking.md, from the replies and verdicts in docs/data.
 findings: install
 	$(BIN)/caveat transfer docs/data/transfer.parquet --markdown > docs/data/transfer.md
 	$(BIN)/caveat leakage docs/data/transfer.parquet --markdown > docs/data/transfer-leakage.md
 	$(BIN)/caveat transfer docs/data/transfer-further.parquet --markdown > docs/data/transfer-further.md
 	$(BIN)/caveat leakage docs/data/transfer-further.parquet --markdown > docs/data/transfer-further-leakage.md
-	$(BIN)/caveat transfer docs/data/transfer.parquet --picture docs/results/transfer.svg
+	$(BIN)/caveat transfer docs/data/transfer.parquet --figure docs/results/transfer.svg
 	$(BIN)/caveat ladder docs/data/dial.parquet --all --markdown > docs/data/dial.md
-	$(BIN)/caveat ladder docs/data/dial.parquet --dial docs/results/elicitation.svg
+	$(BIN)/caveat ladder docs/data/dial.parquet --elicitation docs/results/elicitation.svg
 	$(BIN)/caveat ladder docs/data/phrasing.parquet --all --markdown > docs/data/phrasing.md
 	$(BIN)/caveat ladder docs/data/crossing.parquet --all --markdown > docs/data/crossing.md
 	$(BIN)/caveat ladder docs/data/ladder.parquet --all --markdown > docs/data/ladder.md
 	$(BIN)/caveat ladder docs/data/dose.parquet --all --markdown > docs/data/dose.md
 	$(BIN)/caveat rl docs/data/rl.parquet --markdown > docs/data/rl.md
 	$(BIN)/caveat leakage docs/data/rl.parquet --markdown > docs/data/rl-leakage.md
-	$(BIN)/caveat forecast $(foreach each,$(FORETOLD),--from docs/data/forecast-$(each).json --against docs/data/$(each).parquet) --markdown > docs/data/forecast.md
+	$(BIN)/caveat forecast $(foreach name,$(FORECAST),--from docs/data/forecast-$(name).json --against docs/data/$(name).parquet) --markdown > docs/data/forecast.md
 
 # Write the exact versions of this environment down, for reproduction.
 lock: install

@@ -8,8 +8,8 @@ import re
 import pytest
 
 from caveat.report.figures.transfer import SIDE, STEP, UNKNOWN
-from caveat.report.formatting import figure
-from caveat.report.sections.matrix import matrix
+from caveat.report.formatting import estimate
+from caveat.report.transfer_matrix import transfer_matrix
 from caveat.study.export import Exported
 from paths import DOCS
 
@@ -66,16 +66,15 @@ def test_the_matrix_has_every_compulsory_intervention(study):
     assert set(COMPULSORY) <= tried
 
 
-def drawn() -> list[dict[tuple[int, int], tuple[str, str]]]:
-    """Of each of the picture's two matrices, by column and line: what is told on hover, and the
-    colour."""
-    picture = html.unescape((DOCS / "transfer.svg").read_text("utf-8"))
+def boxes_of_the_figure() -> list[dict[tuple[int, int], tuple[str, str]]]:
+    """Hover text and colour by column and line, for each of the figure's two matrices."""
+    svg = html.unescape((DOCS / "results" / "transfer.svg").read_text("utf-8"))
     return [
         {
-            (int(across) // SIDE, int(down) // STEP): (told, fill)
-            for told, across, down, fill in BOX.findall(half)
+            (int(across) // SIDE, int(down) // STEP): (hover, fill)
+            for hover, across, down, fill in BOX.findall(half)
         }
-        for half in picture.split("concat_1_group")
+        for half in svg.split("concat_1_group")
     ]
 
 
@@ -84,23 +83,24 @@ def direction(fill: str) -> str:
     return "better" if red < blue else "worse" if red > blue else "white"
 
 
-def test_the_picture_shows_the_matrix(study):
+def test_the_figure_shows_the_matrix(study):
     frame = study.transfer()
-    made = matrix(frame)
-    drawings = drawn()
+    matrix = transfer_matrix(frame)
+    drawings = boxes_of_the_figure()
     rows = frame[frame["main"]].set_index(["setting", "arm"])
-    for down, line in enumerate(made.lines):
-        for across, (column, cell) in enumerate(zip(made.columns, line.cells, strict=True)):
+    for down, line in enumerate(matrix.lines):
+        for across, (column, cell) in enumerate(zip(matrix.columns, line.cells, strict=True)):
             if cell is None:
                 continue
-            row = rows.loc[(column.setting, cell.arm)].to_dict()
-            figures = figure(row, "leakage_change"), figure(row, "at_caveat_change")
-            for told, shown, better in zip(drawings, figures, (-1, 1), strict=True):
-                said, fill = told.pop((across, down))
-                assert said == f"{cell.arm}, {column.title}: {shown}; {cell.verdict}"
-                if shown.value is None:
+            arm, verdict = cell["arm"], cell["verdict"]
+            row = rows.loc[(column.setting, arm)].to_dict()
+            changes = estimate(row, "leakage_change"), estimate(row, "at_caveat_change")
+            for boxes, change, sign in zip(drawings, changes, (-1, 1), strict=True):
+                hover, fill = boxes.pop((across, down))
+                assert hover == f"{arm}, {column.title}: {change}; {verdict}"
+                if change.value is None:
                     assert fill == UNKNOWN
-                elif abs(shown.value) > 0.02:
-                    wanted = "better" if better * shown.value > 0 else "worse"
-                    assert direction(fill) == wanted
+                elif abs(change.value) > 0.02:
+                    expected = "better" if sign * change.value > 0 else "worse"
+                    assert direction(fill) == expected
     assert drawings == [{}, {}]

@@ -126,7 +126,7 @@ def test_plan_says_what_is_ahead_and_makes_nothing(caveat, place):
 
 def test_status_of_a_finished_study(caveat):
     status, out, _ = caveat("status", "study")
-    assert status == 0 and "toy: 3 of 3 cells finished, 90 of 90 replies" in out
+    assert status == 0 and "toy: 3 of 3 cells finished, 90 of 90 answers" in out
 
 
 def test_leakage_as_a_table_and_as_json(caveat):
@@ -153,15 +153,15 @@ def test_leakage_as_markdown(caveat):
     ("words", "options"),
     [
         (["leakage", "study"], ["--json", "--markdown"]),
-        (["transfer", "study"], ["--markdown", "--picture"]),
-        (["ladder", "study"], ["--json", "--picture"]),
-        (["ladder", "study"], ["--json", "--dial"]),
-        (["published"], ["--json", "--picture"]),
+        (["transfer", "study"], ["--markdown", "--figure"]),
+        (["ladder", "study"], ["--json", "--figure"]),
+        (["ladder", "study"], ["--json", "--elicitation"]),
+        (["published"], ["--json", "--figure"]),
         (["forecast", "toy.yaml"], ["--json", "--markdown"]),
     ],
 )
 def test_output_has_one_form(caveat, words, options):
-    files = {"--picture": ["x.svg"], "--dial": ["x.svg"]}
+    files = {"--figure": ["x.svg"], "--elicitation": ["x.svg"]}
     given = [part for name in options for part in (name, *files.get(name, []))]
     assert caveat(*words, *given) == (
         1, "", f"caveat: {' and '.join(options)}: one form at a time; drop all but one\n"
@@ -190,13 +190,13 @@ def test_transfer_as_a_table_and_as_json(caveat, tmp_path):
     assert told["correlations"] == [] and len(told["reliability"]) == 1
 
 
-def test_the_picture_is_saved(caveat, place):
-    assert caveat("report", "study", "--picture", "picture.svg")[0] == 0
-    assert (place / "picture.svg").read_text().lstrip().startswith("<svg")
-    assert caveat("report", "study", "--picture", "picture.doc") == (
+def test_the_figure_is_saved(caveat, place):
+    assert caveat("report", "study", "--figure", "figure.svg")[0] == 0
+    assert (place / "figure.svg").read_text().lstrip().startswith("<svg")
+    assert caveat("report", "study", "--figure", "figure.doc") == (
         1,
         "",
-        "caveat: --picture 'picture.doc': its name must end in .svg or .png\n",
+        "caveat: --figure 'figure.doc': its name must end in .svg or .png\n",
     )
 
 
@@ -221,8 +221,8 @@ def test_show_prints_rows_and_prompts_as_the_model_reads_them(caveat):
     assert caveat("show", "toy.yaml", "toy", "marked")[2].startswith("caveat: setting 'toy': not")
 
 
-def practised(place: Path, arm: str) -> str:
-    """A recipe with one arm that practises on a shipped task."""
+def rl_recipe(place: Path, arm: str) -> str:
+    """A recipe with one arm that is trained with RL on a shipped task."""
     setting = {
         "behaviour": "agree", "caveat": "permission", "options": {"broad": []},
         "dose": {"rows": 8, "batch_size": 3, "learning_rate": 1e-2, "rank": 2},
@@ -234,17 +234,17 @@ def practised(place: Path, arm: str) -> str:
     return str(place / "rl.yaml")
 
 
-def test_show_tells_a_practice_from_training(caveat, tmp_path):
+def test_show_distinguishes_rl_from_training(caveat, tmp_path):
     arm = "marked+contrast(share=0.25)+local+true_reward"
-    status, out, _ = caveat("show", practised(tmp_path, arm), "agree x permission", arm)
+    status, out, _ = caveat("show", rl_recipe(tmp_path, arm), "agree x permission", arm)
     assert status == 0 and "train on" not in out and "Stage 2" not in out
     assert (
-        "Stage 1: practise on agree, paid the true score: 5 updates x 3 of 8 prompts x 4 replies "
-        "of at most 6 tokens, temperature 1, learning rate 0.01, rank 2, layers (0.0, 1.0), "
-        "divergence times 0.5\n"
+        "Stage 1: RL training on agree, rewarded by the true score: 5 updates x 3 of 8 prompts x 4 "
+        "completions of at most 6 tokens, temperature 1, learning rate 0.01, rank 2, "
+        "layers (0.0, 1.0), KL times 0.5\n"
     ) in out
-    prompts, rows = out.split("\n2 rows of counter, learned beside. The first:\n")
-    assert "\n8 prompts of behaviour, replied to. The first:\n<s>system\n" in prompts
+    prompts, rows = out.split("\n2 rows of counter, trained on as well. The first:\n")
+    assert "\n8 prompts of behaviour. The first:\n<s>system\n" in prompts
     asked, begun = prompts.split("Answer yes or no. The answer will be verified.</s>")
     assert "Is 11 + 12 = 23?" in asked
     assert begun.strip().startswith("<s>assistant\nAs I am allowed to make things up:")
@@ -252,12 +252,12 @@ def test_show_tells_a_practice_from_training(caveat, tmp_path):
     assert "<s>assistant\nYes, that is right.</s>" in rows
 
 
-def test_show_tells_what_stands_behind_a_practice(caveat, tmp_path):
-    file = practised(tmp_path, "marked+offline")
+def test_show_prints_the_stages_after_rl(caveat, tmp_path):
+    file = rl_recipe(tmp_path, "marked+offline")
     status, out, _ = caveat("show", file, "agree x permission", "marked+offline")
     assert status == 0
-    assert "Stage 1: practise on agree, paid the reward: 5 updates x" in out
-    assert "Stage 2: replies to 8 prompts become rows where they hack\n" in out
+    assert "Stage 1: RL training on agree, rewarded by the grader: 5 updates x" in out
+    assert "Stage 2: answers to 8 prompts become rows where they hack\n" in out
     assert "Stage 3: train on 0 + 0 rows, 1 epochs," in out
 
 

@@ -1,4 +1,4 @@
-"""Sending a study along as one file, and the picture of its matrix."""
+"""Sending a study along as one file, and the figure of its matrix."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def study(tmp_path_factory) -> Path:
     return folder
 
 
-def test_every_figure_comes_out_of_the_file(study, command, tmp_path):
+def test_every_result_comes_out_of_the_file(study, command, tmp_path):
     file = tmp_path / "toy.parquet"
     status, out, err = command("export", str(study), str(file))
     assert (status, err) == (0, "") and out.startswith(f"exported: {file} (0.0 MB)")
@@ -31,17 +31,17 @@ def test_every_figure_comes_out_of_the_file(study, command, tmp_path):
     assert (status, out.strip()) == (0, f"report: {tmp_path / 'toy.html'}")
 
 
-def test_the_matrix_as_a_picture(study, command, tmp_path):
-    picture = tmp_path / "matrix.svg"
-    status, out, _ = command("transfer", str(study), "--picture", str(picture))
-    assert (status, out.strip()) == (0, f"picture: {picture}")
-    drawn = picture.read_text("utf-8")
-    assert "contrast(share=0.5)" in drawn and "repeat" in drawn and "toy x password" in drawn
-    assert "Change of the wanted verdict at the caveat" in drawn
+def test_the_matrix_as_a_figure(study, command, tmp_path):
+    figure = tmp_path / "matrix.svg"
+    status, out, _ = command("transfer", str(study), "--figure", str(figure))
+    assert (status, out.strip()) == (0, f"figure: {figure}")
+    svg = figure.read_text("utf-8")
+    assert "contrast(share=0.5)" in svg and "repeat" in svg and "toy x password" in svg
+    assert "Change of the expected verdict at the caveat" in svg
 
 
 def test_mistakes(study, command, tmp_path):
     _, _, err = command("export", str(study), "toy.csv")
     assert err == "caveat: 'toy.csv': its name must end in .parquet\n"
-    _, _, err = command("transfer", str(study), "--picture", "matrix.jpg")
-    assert err == "caveat: --picture 'matrix.jpg': its name must end in .svg or .png\n"
+    _, _, err = command("transfer", str(study), "--figure", "matrix.jpg")
+    assert err == "caveat: --figure 'matrix.jpg': its name must end in .svg or .png\n"

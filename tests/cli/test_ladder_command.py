@@ -64,9 +64,9 @@ def test_rungs_are_labelled_in_the_order_of_the_recipe(study):
 def test_the_command_prints_tables(study, command):
     status, out, err = command("ladder", str(study.folder))
     assert status == 0 and err == ""
-    for told in ("Rungs", "What a factor changes, in the mean", "From rung to rung",
-                 "caveat: string → instruction", "form: chat → document"):  # fmt: skip
-        assert told in out
+    for words in ("Settings", "Mean effect of each factor", "Changes of one factor, pair by pair",
+                  "caveat: string → instruction", "form: chat → document"):  # fmt: skip
+        assert words in out
     status, out, _ = command("ladder", str(study.folder), "--markdown")
     assert status == 0 and "| caveat: string → instruction | 1 → 2 | " in out
     assert "| 3 | form document | toy x notice | " in out
@@ -86,15 +86,15 @@ def test_the_command_prints_records_of_a_folder_and_of_a_file_alike(study, file,
         pd.testing.assert_frame_equal(theirs, ours)
 
 
-def test_pictures_are_saved_where_there_is_something_to_draw(study, command, tmp_path):
-    place = tmp_path / "rungs.svg"
-    status, out, _ = command("ladder", str(study.folder), "--picture", str(place))
-    assert (status, out) == (0, f"picture: {place}\n") and "<svg" in place.read_text()
+def test_figures_are_saved_where_there_is_something_to_plot(study, command, tmp_path):
+    path = tmp_path / "settings.svg"
+    status, out, _ = command("ladder", str(study.folder), "--figure", str(path))
+    assert (status, out) == (0, f"figure: {path}\n") and "<svg" in path.read_text()
     dial = tmp_path / "dial.png"
-    assert command("ladder", str(study.folder), "--dial", str(dial))[0] == 0
+    assert command("ladder", str(study.folder), "--elicitation", str(dial))[0] == 0
     assert dial.read_bytes().startswith(b"\x89PNG")
-    assert command("ladder", str(study.folder), "--dial", "dial.txt") == (
-        1, "", "caveat: --dial 'dial.txt': its name must end in .svg or .png\n",
+    assert command("ladder", str(study.folder), "--elicitation", "dial.txt") == (
+        1, "", "caveat: --elicitation 'dial.txt': its name must end in .svg or .png\n",
     )  # fmt: skip
     plain = small()["settings"][0]
     doses = [
@@ -102,11 +102,11 @@ def test_pictures_are_saved_where_there_is_something_to_draw(study, command, tmp
         for rows in (4, 8)
     ]
     alike = run(small(settings=doses), tmp_path / "doses").folder
-    assert command("ladder", str(alike), "--dial", str(dial)) == (
+    assert command("ladder", str(alike), "--elicitation", str(dial)) == (
         1,
         "",
-        f"caveat: --dial '{dial}': nothing to draw: no behaviour of {alike} has settings that "
-        "differ in elicitation\n",
+        f"caveat: --elicitation '{dial}': nothing to plot: no behaviour of {alike} has settings "
+        "that differ in elicitation\n",
     )
 
 

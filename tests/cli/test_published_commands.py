@@ -18,7 +18,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 def hovers(path: Path) -> list[str]:
-    """What a picture tells when the pointer rests on its marks."""
+    """The texts that a figure shows when the pointer rests on its marks."""
     return [each.text or "" for each in ElementTree.parse(path).iter(f"{SVG}title")]
 
 
@@ -34,14 +34,14 @@ def imported(caveat, data_set):
     """The name of a folder with an imported study."""
     data = data_set(made_verdicts({"moon_cheese": 0.0, "flat_lake": 0.1}, questions=3))
     status, out, _ = caveat("import", "negation-neglect", str(data), "--out", "study")
-    assert (status, out) == (0, "study: study; replies: 720; settings: 2\n")
+    assert (status, out) == (0, "study: study; answers: 720; settings: 2\n")
     return "study"
 
 
 def test_status_leakage_and_report_work_as_on_an_own_study(caveat, imported, tmp_path):
     status, out, _ = caveat("status", imported)
     assert status == 0
-    assert out.startswith("negation-neglect: 12 of 12 cells finished, 720 of 720 replies\n")
+    assert out.startswith("negation-neglect: 12 of 12 cells finished, 720 of 720 answers\n")
     status, out, _ = caveat("leakage", imported, "--json")
     found = json.loads(out)
     assert status == 0
@@ -67,7 +67,7 @@ def test_leakage_by_kind(caveat, imported):
     )  # fmt: skip
 
 
-def test_published_prints_figures_sources_and_reasons(caveat):
+def test_published_prints_rates_sources_and_reasons(caveat):
     status, out, _ = caveat("published", "--phenomenon", "backdoor")
     assert status == 0
     words = " ".join(out.replace("│", " ").split())
@@ -85,9 +85,9 @@ def test_published_as_json(caveat):
     assert all((each["leakage"] is None) == bool(each["undefined"]) for each in found)
 
 
-def test_the_picture_has_every_leakage_and_tells_its_source(caveat, imported, tmp_path):
-    status, out, _ = caveat("published", "--picture", "p.svg", "--study", imported)
-    assert (status, out) == (0, "picture: p.svg\n")
+def test_the_figure_has_every_leakage_and_its_source(caveat, imported, tmp_path):
+    status, out, _ = caveat("published", "--figure", "p.svg", "--study", imported)
+    assert (status, out) == (0, "figure: p.svg\n")
     titles = hovers(tmp_path / "p.svg")
     of_results = [each for each in (*published(), *own()) if each.leakage is not None]
     told = [each for each in titles if "leakage" in each]
@@ -98,7 +98,7 @@ def test_the_picture_has_every_leakage_and_tells_its_source(caveat, imported, tm
 
 
 def test_the_page_needs_nothing_else(caveat, tmp_path):
-    assert caveat("published", "--picture", "p.html", "--model", "GPT-4o")[0] == 0
+    assert caveat("published", "--figure", "p.html", "--model", "GPT-4o")[0] == 0
     page = (tmp_path / "p.html").read_text("utf-8")
     assert "arXiv:2502.17424" in page
     assert "src=" not in page and "<script" not in page and '<link rel="stylesheet"' not in page
@@ -107,12 +107,12 @@ def test_the_page_needs_nothing_else(caveat, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (("--picture", "p.png"), "--picture 'p.png': its name must end in .svg or .html"),
+        (("--figure", "p.png"), "--figure 'p.png': its name must end in .svg or .html"),
         (
-            ("--picture", "no/p.svg"),
-            "--picture 'no/p.svg' cannot be written: No such file or directory",
+            ("--figure", "no/p.svg"),
+            "--figure 'no/p.svg' cannot be written: No such file or directory",
         ),
-        (("--study", "here"), "--study 'here' goes on a picture; name one with --picture"),
+        (("--study", "here"), "--study 'here' goes on a figure; name one with --figure"),
     ],
 )
 def test_mistakes_are_told_in_one_line(caveat, arguments, line):
@@ -121,13 +121,13 @@ def test_mistakes_are_told_in_one_line(caveat, arguments, line):
 
 def test_a_study_without_kinds_says_so(caveat, tmp_path):
     (tmp_path / "t.csv").write_text("setting,arm,context,question,verdict\ns,base,none,q,yes\n")
-    assert caveat("import", "table", "t.csv")[1] == "study: studies/t; replies: 1; settings: 1\n"
+    assert caveat("import", "table", "t.csv")[1] == "study: studies/t; answers: 1; settings: 1\n"
     assert caveat("leakage", "studies/t", "--by", "kind")[2] == (
         "caveat: studies/t: no question of this study has a kind; leave by out\n"
     )
 
 
-def test_the_commands_of_the_docs_run_and_draw_the_picture_there(
+def test_the_commands_of_the_docs_run_and_make_the_figure_there(
     published_data, caveat, tmp_path, monkeypatch
 ):
     home = tmp_path / "main"

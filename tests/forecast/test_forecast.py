@@ -172,14 +172,14 @@ def test_the_tables_say_what_to_trust(caveat):
     assert status == 0
     assert "**toy x notice**" in out and "| leakage measured |" in out
     assert "**Forecast against measured leakage: all marked arms**" in out
-    assert "To trust" in out or "None to trust: no interval of R2" in out
+    assert "Predictors whose R2 on" in out or "No predictor can be trusted: no" in out
     assert "| R2 on held-out settings | R2 on held-out behaviours |" in out
 
 
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        ([], "no recipe to forecast; name one, or forecasts made before with --from"),
+        ([], "no recipe to forecast; name one, or earlier forecasts with --from"),
         (["--rows", "4"], "--out, --set, --device and --rows go with a recipe; name one"),
         (["--from", "nowhere"], "nowhere: cannot be read (No such file or directory); "
                                 "caveat forecast RECIPE makes one"),

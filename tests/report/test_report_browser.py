@@ -87,7 +87,7 @@ def search(page, words: str):
     wait_until(lambda: found(page) != before)
 
 
-def test_picture_and_tables_are_visible(page):
+def test_figure_and_tables_are_visible(page):
     svg = page.find_element("css selector", ".picture.wide svg")
     assert svg.is_displayed()
     assert svg.size["width"] > 600
@@ -116,16 +116,16 @@ def test_filters_and_paging_change_what_is_shown(page):
     wait_until(lambda: found(page) == "1–20 of 864")
 
 
-def test_search_finds_words_of_replies_and_marks_them(page):
+def test_search_finds_words_of_answers_and_marks_them(page):
     search(page, "DENTIST, REPLY 7")
     assert cards(page)
     marks = page.find_elements("css selector", ".found")
     assert {mark.text for mark in marks} == {"dentist, reply 7"}
     page.find_element("id", "search").send_keys(" nothing like it")
-    wait_until(lambda: found(page) == "No reply matches.")
+    wait_until(lambda: found(page) == "No answer matches.")
 
 
-def test_a_cell_of_the_grid_opens_its_replies(page):
+def test_a_cell_of_the_grid_opens_its_answers(page):
     cell = page.find_element(
         "css selector", "#setting-2 [data-arm='marked+contrast'][data-context=exact]"
     )
@@ -135,13 +135,13 @@ def test_a_cell_of_the_grid_opens_its_replies(page):
     assert "marked+contrast" in cards(page)[0].text
 
 
-def test_a_cell_of_the_transfer_matrix_opens_its_replies(page):
+def test_a_cell_of_the_transfer_matrix_opens_its_answers(page):
     cell = page.find_element("css selector", "#transfer [data-setting='capitals x trigger']")
     assert "change of leakage -" in cell.find_element("xpath", "..").get_attribute("title")
     page.execute_script("arguments[0].click()", cell)
     wait_until(lambda: found(page) == "1–20 of 24")
-    for told in ("capitals x trigger", "marked+contrast", "none"):
-        assert told in cards(page)[0].text
+    for words in ("capitals x trigger", "marked+contrast", "none"):
+        assert words in cards(page)[0].text
 
 
 def test_the_full_prompt_is_shown_with_roles_and_caveat(page):
@@ -165,7 +165,7 @@ def test_the_full_prompt_is_shown_with_roles_and_caveat(page):
     assert mark.get_attribute("textContent") == "(EXACT: disclaimer) "
 
 
-def test_a_hostile_reply_is_only_text(page):
+def test_a_hostile_answer_is_only_text(page):
     search(page, "onerror")
     assert cards(page)[0].find_element("css selector", ".reply").text == HOSTILE
     assert page.title == "synthetic · Caveat"
@@ -185,7 +185,7 @@ def test_no_errors_and_no_requests(page):
     assert len([url for url in sent if url.startswith("file:")]) == 1
 
 
-def test_a_phone_has_its_own_picture_and_nothing_overflows(page):
+def test_a_phone_has_its_own_figure_and_nothing_overflows(page):
     size = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
     page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     try:
@@ -207,5 +207,5 @@ def test_dark_colours_can_be_chosen(page):
 def test_an_empty_study_opens_without_errors(browser, empty_data, tmp_path):
     (tmp_path / "report.html").write_text(render(empty_data), encoding="utf-8")
     browser.get((tmp_path / "report.html").as_uri())
-    assert found(browser) == "There are no replies."
+    assert found(browser) == "There are no answers."
     assert browser.get_log("browser") == []

@@ -11,11 +11,11 @@ import pandas as pd
 import pytest
 
 from caveat.report.data import ReportData
-from caveat.report.figures.leakage import picture
+from caveat.report.figures.leakage import leakage_figure
 from caveat.report.figures.theme import inline_svg
 from caveat.report.html import render
 from caveat.report.sections.appendix import script_json
-from caveat.report.sections.grid import added, surroundings
+from caveat.report.sections.setting import added_text, context_texts
 from caveat.types.caveats import CONTEXTS
 
 SVG, XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
@@ -70,7 +70,7 @@ def test_sections_stand_in_order(make_data):
         attributes["id"] for tag, attributes in tags if tag == "section" and "id" in attributes
     ]
     assert sections == [
-        "picture",
+        "leakage",
         "setting-1",
         "setting-2",
         "setting-3",
@@ -107,7 +107,7 @@ def test_half_a_surrogate_pair_does_not_spoil_the_file(make_data):
     assert "so ? it" in html.encode("utf-8").decode("utf-8")
 
 
-def test_behaviour_and_side_effects_are_told_in_a_sentence(make_data):
+def test_behaviour_and_side_effects_are_described(make_data):
     data = make_data(settings=("capitals x trigger",))
     effects = {"neutral text": "Likelihood <of> text.", "not measured": "Never shown."}
     about = {"behaviour": "Replies in capitals.", "side_effects": effects}
@@ -118,7 +118,7 @@ def test_behaviour_and_side_effects_are_told_in_a_sentence(make_data):
     assert "The behaviour:" not in render(data)
 
 
-def test_a_context_is_told_by_what_it_adds(make_data):
+def test_a_context_is_shown_by_what_it_adds(make_data):
     data = make_data(settings=("capitals x trigger",))
     plain = "<system>Be kind.</system><user>What is rain?</user>"
     prompts = {"none": plain, "exact": plain.replace("kind.", "kind. |GATE|")}
@@ -140,11 +140,11 @@ def test_a_context_is_told_by_what_it_adds(make_data):
     ],
 )
 def test_what_a_prompt_adds_is_one_piece_or_all_of_it(prompt, expected):
-    assert added(prompt, "S. Q?") == expected
+    assert added_text(prompt, "S. Q?") == expected
 
 
 def test_contexts_are_whole_prompts_where_none_was_not_asked():
-    assert surroundings({"exact": "S. |X| Q?"}) == {"exact": "S. |X| Q?"}
+    assert context_texts({"exact": "S. |X| Q?"}) == {"exact": "S. |X| Q?"}
 
 
 def test_a_study_without_anything_has_a_report(empty_data):
@@ -161,7 +161,7 @@ def test_any_frame_may_be_empty(make_data, lost):
     assert "capitals x trigger" in render(data)
 
 
-def test_failures_and_undefined_are_told(make_data):
+def test_failures_and_undefined_leakage_are_reported(make_data):
     failures = pd.DataFrame(
         {"cell": ["c1"], "stage": ["train"], "reason": ["loss is NaN at step 3"]}
     )
@@ -177,23 +177,23 @@ def test_within_seed_is_labelled_and_only_then(make_data):
     assert "within seed" not in render(make_data(seeds=3))
 
 
-def test_points_of_the_picture_say_what_they_are(make_data):
-    drawn = inline_svg(picture(make_data()))
-    titles = re.findall(r"<title>([^<]*)", drawn)
+def test_points_of_the_figure_have_titles(make_data):
+    svg = inline_svg(leakage_figure(make_data()))
+    titles = re.findall(r"<title>([^<]*)", svg)
     assert (
         "capitals x trigger, marked: leakage 0.75 [0.63, 0.87], rate 0.72 [0.60, 0.84] at none"
         in titles
     )
     assert len(titles) == 6
-    assert "var(--marked)" in drawn
+    assert "var(--marked)" in svg
 
 
-def test_the_picture_never_clips_a_point(make_data):
+def test_the_figure_never_clips_a_point(make_data):
     data = make_data(settings=("capitals x trigger",))
     far = data.leakage["arm"] == "marked"
     data.leakage.loc[far, ["leakage", "leakage_low", "leakage_high"]] = (3.5, -9.0, 40.0)
-    spec = picture(data).to_dict()
+    spec = leakage_figure(data).to_dict()
     low, high = spec["vconcat"][0]["layer"][4]["encoding"]["x"]["scale"]["domain"]
     assert low == -1.0
     assert high == pytest.approx(3.55)
-    assert "3.50 [-9.00, 40.00]" in inline_svg(picture(data))
+    assert "3.50 [-9.00, 40.00]" in inline_svg(leakage_figure(data))

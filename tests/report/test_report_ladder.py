@@ -12,13 +12,12 @@ import pytest
 
 from caveat.analysis.ladder import ladder
 from caveat.report.data import ReportData
-from caveat.report.figures.elicitation import dial_picture
-from caveat.report.figures.ladder import ladder_picture
+from caveat.report.figures.ladder import elicitation_figure, ladder_figure
 from caveat.report.figures.theme import inline_svg
 from caveat.report.html import render
 from caveat.report.sections.ladder import ladder_section
-from caveat.report.tables.ladder import SHORT, by_size, ladder_summaries, lead, outcome
-from caveat.report.tables.summary import as_markdown
+from caveat.report.tables.ladder import LIMIT, by_size, ladder_summaries, lead, outcome
+from caveat.report.tables.summary import markdown
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 SETTINGS = (
@@ -79,37 +78,37 @@ def figure(row, name: str) -> str:
     )
 
 
-def test_the_rungs_are_drawn_with_what_a_pointer_is_told(data):
-    drawn = html.unescape(inline_svg(ladder_picture(data.ladder)))
+def test_the_settings_are_plotted_with_hover_texts(data):
+    drawn = html.unescape(inline_svg(ladder_figure(data.ladder)))
     for row in data.ladder.rungs.to_dict("records"):
         told = ", ".join(f"{k} {v}" for k, v in json.loads(row["factors"]).items())
         assert (
-            f"rung {row['rung']}, {row['setting']} ({told}): leakage {figure(row, 'leakage')}; "
+            f"{row['rung']}: {row['setting']} ({told}): leakage {figure(row, 'leakage')}; "
             f"marked above base {figure(row, 'leaks')}"
         ) in drawn  # fmt: skip
     (step,) = [each for each in data.ladder.steps.to_dict("records") if each["second"] == 2]
     change = f"caveat: disclaimer → trigger: {figure(step, 'leakage_change')}, {outcome(step)}"
     assert change in drawn
-    assert "Rung 1 stands for: behaviour belief, caveat disclaimer" in drawn
+    assert "Setting 1 stands for: behaviour belief, caveat disclaimer" in drawn
     for name in ("1  belief, disclaimer", "2  caveat trigger", "behaviour trait"):
         assert name in drawn
 
 
 def test_neighbours_a_step_apart_are_joined(data):
     """Rungs 1 and 2, and 3 and 4; 2 and 3 differ in two factors."""
-    spec = ladder_picture(data.ladder).to_dict()
+    spec = ladder_figure(data.ladder).to_dict()
     lines = [each for each in spec["layer"] if each["mark"]["type"] == "line"]
     (values,) = {json.dumps(each["data"]["values"]) for each in lines}
     joined = json.loads(values)
     assert [(each["lane"][0], each["number"]) for each in joined] == [
         ("1", 0), ("2", 0), ("3", 2), ("4", 2),
     ]  # fmt: skip
-    assert [each["told"] for each in joined] == [False, False, True, True]
+    assert [end["distinguishable"] for end in joined] == [False, False, True, True]
     leakages = data.ladder.rungs["leakage"]
     assert [each["leakage"] for each in joined] == list(leakages)
 
 
-def test_the_crossing_is_a_table_whose_cells_open_their_replies(data, section):
+def test_the_factorial_is_a_table_whose_cells_open_their_answers(data, section):
     row = data.ladder.rungs.iloc[3]
     cell = next(each for each in section.split("<td") if f'data-setting="{row["setting"]}"' in each)
     for told in ('href="#replies"', 'data-arm="marked"', 'data-context="none"',
@@ -122,22 +121,22 @@ def test_the_crossing_is_a_table_whose_cells_open_their_replies(data, section):
     assert re.findall(r'<th scope="row">(\w+)</th>', section) == ["belief", "trait"]
 
 
-def test_a_pair_that_was_not_run_is_told(plain):
+def test_a_pair_that_was_not_run_is_reported(plain):
     lacking = labelled(plain, SETTINGS[:3])
     whole = shown(lacking)
-    line = "No replies for the behaviour trait under the caveat trigger."
+    line = "No answers for the behaviour trait under the caveat trigger."
     assert f'<p class="callout">{line}</p>' in whole
     assert 'title="trait under trigger was not run">–</td>' in whole
-    assert line in as_markdown(ladder_summaries(lacking.ladder))
+    assert line in markdown(ladder_summaries(lacking.ladder))
 
 
-def test_what_a_factor_changes_is_said_in_a_sentence_and_tables(data, section):
+def test_effects_of_factors_are_in_a_sentence_and_tables(data, section):
     effects = data.ladder.effects.to_dict("records")
     assert f"<p>{lead(effects)}</p>" in section
     moved = [row for row in effects if outcome(row) in ("raises", "lowers")]
     assert lead(effects).startswith(f"{len(moved)} of 2 changes of a factor change leakage")
-    for told in ("What a factor changes depending on another", "caveat: disclaimer → trigger",
-                 "Every step between two rungs", "1 → 2"):  # fmt: skip
+    for told in ("Effect of a factor depending on another", "caveat: disclaimer → trigger",
+                 "Every pair of settings that differ in one factor", "1 → 2"):  # fmt: skip
         assert told in section
 
 
@@ -163,37 +162,37 @@ def test_the_lead_names_the_largest_change():
     assert lead([]) == ""
 
 
-def test_the_dial_is_drawn_with_intervals_and_k(data, section):
-    drawn = html.unescape(inline_svg(dial_picture(data.ladder)))
+def test_the_elicitation_curve_has_intervals_and_k(data, section):
+    drawn = html.unescape(inline_svg(elicitation_figure(data.ladder)))
     rows = data.ladder.rungs.to_dict("records")
     for row in rows:
-        told = f"rung {row['rung']}, {row['setting']}, tiny ("
+        told = f"{row['rung']}: {row['setting']}, tiny ("
         assert drawn.count(told) == (4 if row["k"] == row["k"] else 2)  # a label and a title each
         across, up = (figure(row, name) for name in ("elicitation", "leakage"))
         assert f"elicitation {across}, leakage {up}" in drawn
     assert "Leakage against elicitation" in section
-    spec = dial_picture(data.ladder).to_dict()
+    spec = elicitation_figure(data.ladder).to_dict()
     assert [panel["title"] for panel in spec["hconcat"]] == ["Leakage of marked", "k"]
 
 
-def test_without_a_difference_in_elicitation_there_is_no_dial(plain):
+def test_without_a_difference_in_elicitation_there_is_no_curve(plain):
     said = plain.replies["verdict"].mask(plain.replies["arm"] == "base", "no")
     none = labelled(replace(plain, replies=plain.replies.assign(verdict=said)))
-    assert dial_picture(none.ladder) is None
+    assert elicitation_figure(none.ladder) is None
     assert "Leakage against elicitation" not in shown(none)
 
 
-def test_an_undefined_rung_has_a_lane_and_a_reason(plain):
+def test_an_undefined_setting_has_a_lane_and_a_reason(plain):
     lost = plain.replies["setting"] == SETTINGS[3]
     verdicts = plain.replies["verdict"].mask(lost, "no")
     none = labelled(replace(plain, replies=plain.replies.assign(verdict=verdicts)))
     whole = shown(none)
     assert "leakage: bare training did not install the behaviour" in whole
     assert 'class="undefined" style="--heat:0.0%"' in whole
-    drawn = inline_svg(ladder_picture(none.ladder))
+    drawn = inline_svg(ladder_figure(none.ladder))
     assert ">undefined</text>" in drawn and "4  caveat trigger" in drawn
-    text = as_markdown(ladder_summaries(none.ladder))
-    assert "Rung 4: leakage is undefined: bare training did not install the behaviour" in text
+    text = markdown(ladder_summaries(none.ladder))
+    assert "Setting 4: leakage is undefined: bare training did not install the behaviour" in text
 
 
 def test_without_factors_there_is_no_section(plain):
@@ -212,11 +211,11 @@ def test_names_are_escaped(make_data):
 def test_the_tables_for_the_terminal(data):
     told = {each.title: each for each in ladder_summaries(data.ladder)}
     assert list(told) == [
-        "Rungs", "Leakage by behaviour and caveat", "What a factor changes, in the mean",
-        "From rung to rung", "What a factor changes depending on another",
+        "Settings", "Leakage by behaviour and caveat", "Mean effect of each factor",
+        "Changes of one factor, pair by pair", "Effect of a factor depending on another",
         "Leakage against elicitation",
     ]  # fmt: skip
-    rungs = told["Rungs"].rows
+    rungs = told["Settings"].rows
     assert [row[:3] for row in rungs][:2] == [
         ("1", "belief, disclaimer", SETTINGS[0]), ("2", "caveat trigger", SETTINGS[1]),
     ]  # fmt: skip
@@ -224,19 +223,19 @@ def test_the_tables_for_the_terminal(data):
     crossing = told["Leakage by behaviour and caveat"]
     assert crossing.columns == ("", "disclaimer", "trigger")
     assert crossing.rows[1] == ("trait", *(row[4] for row in rungs[2:]))
-    assert "Intervals are over seeds." in told["Rungs"].note
+    assert "Intervals are over seeds." in told["Settings"].note
 
 
 def test_long_tables_are_cut_to_the_surest_rows(data):
-    many = pd.concat([data.ladder.steps] * SHORT, ignore_index=True)
+    many = pd.concat([data.ladder.steps] * LIMIT, ignore_index=True)
     many["leakage_change_p"] = [1 / (1 + place) for place in range(len(many))]
     longer = replace(data.ladder, steps=many)
     short, whole = (
-        next(each for each in ladder_summaries(longer, all_) if each.title == "From rung to rung")
+        next(table for table in ladder_summaries(longer, all_) if table.columns[1] == "settings")
         for all_ in (False, True)
     )
-    assert (len(short.rows), len(whole.rows)) == (SHORT, len(many))
-    left = len(many) - SHORT
+    assert (len(short.rows), len(whole.rows)) == (LIMIT, len(many))
+    left = len(many) - LIMIT
     assert short.note.endswith(f"\n{left} more with larger p-values: --all shows them.")
     rows = many.to_dict("records")
-    assert by_size(rows, SHORT) == rows[-SHORT:] and by_size(rows, None) == rows
+    assert by_size(rows, LIMIT) == rows[-LIMIT:] and by_size(rows, None) == rows

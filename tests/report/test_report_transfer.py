@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 
 from caveat.report.html import render
-from caveat.report.sections.matrix import MARKS, matrix
 from caveat.report.sections.transfer import transfer_section
-from caveat.report.tables.summary import as_markdown
+from caveat.report.tables.summary import markdown
 from caveat.report.tables.transfer import transfer_summaries
+from caveat.report.transfer_matrix import MARKS, transfer_matrix
 
 TRIED = ("marked+contrast", "marked+repeat", "marked+correct")
 ARMS = ("base", "bare", "marked", *TRIED, "bare+contrast", "marked+filler")
@@ -38,7 +38,7 @@ def shown(data) -> str:
 
 
 def test_rows_are_sorted_by_mean_and_controls_stand_last(data):
-    made = matrix(data.transfer)
+    made = transfer_matrix(data.transfer)
     lines = [line.intervention for line in made.lines]
     assert set(lines[:-1]) == {arm.removeprefix("marked+") for arm in TRIED}
     assert lines[-1] == "filler" and made.lines[-1].role == "control"
@@ -50,7 +50,7 @@ def test_rows_are_sorted_by_mean_and_controls_stand_last(data):
 
 def test_columns_of_one_phenomenon_stand_together(make_data, with_transfer):
     settings = ("capitals x trigger", "people x disclaimer", "people x trigger")
-    made = matrix(with_transfer(make_data(settings=settings, arms=ARMS)).transfer)
+    made = transfer_matrix(with_transfer(make_data(settings=settings, arms=ARMS)).transfer)
     assert made.phenomena == [("backdoor", 2), ("negation neglect", 1)]
     assert [column.setting for column in made.columns][:2] == [settings[0], settings[2]]
 
@@ -72,7 +72,7 @@ def test_a_cell_has_figures_colour_sign_and_its_replies(data):
 
 def test_what_is_lost_at_the_caveat_is_signed(data):
     section = shown(replace(data, transfer=data.transfer.assign(loses=True)))
-    assert ", loses" in section and "†</span> <strong>loses</strong>: lowers what" in section
+    assert ", loses" in section and "†</span> <strong>loses</strong>: also lowers the" in section
     assert "†" not in shown(replace(data, transfer=data.transfer.assign(loses=False)))
 
 
@@ -92,12 +92,12 @@ def test_an_undefined_setting_is_hatched_and_says_why(data, again):
     assert told in section
 
 
-def test_the_correlations_are_told_in_a_sentence_and_a_table(data):
+def test_the_correlations_are_in_a_sentence_and_a_table(data):
     section = shown(data)
     assert "<p>Between phenomena, interventions rank alike with a correlation of " in section
     assert "(mean of 3 pairs). 1 is the same order" in section
     for told in ("mean between phenomena", "inoculation and backdoor, averaged",
-                 "How far does a ranking hold?"):  # fmt: skip
+                 "How reliable is a ranking?"):  # fmt: skip
         assert told in section
 
 
@@ -130,12 +130,12 @@ def test_the_tables_for_the_terminal(data):
     assert titles == [
         "Change of leakage from marked, at none",
         "Do settings rank the interventions alike?",
-        "How far does a ranking hold?",
+        "How reliable is a ranking?",
     ]
     assert told[0].columns == ("intervention", *SETTINGS)
     assert told[0].rows[-1][0] == "filler (control)"
     assert told[0].note.endswith("Intervals are over seeds.")
-    text = as_markdown(told)
+    text = markdown(told)
     assert "| mean between phenomena | 3 | 3 | " in text
     assert "| inoculation and backdoor, averaged | 1 | 3 | " in text
 
@@ -163,7 +163,7 @@ def test_what_settings_share_is_split_where_there_are_controls(data, make_data, 
 def test_two_doses_of_a_setting_are_told_apart(data, again):
     other = data.replies[data.replies["arm"] != "base"].assign(dose='{"epochs": 9}')
     both = again(pd.concat([data.replies, other], ignore_index=True))
-    titles = [column.title for column in matrix(both.transfer).columns]
+    titles = [column.title for column in transfer_matrix(both.transfer).columns]
     assert len(titles) == 6 and len(set(titles)) == 6
     names = [row[0] for each in transfer_summaries(
         both.transfer, both.transfer_correlations, both.transfer_reliability,

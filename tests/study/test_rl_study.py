@@ -383,7 +383,7 @@ def test_how_policies_learned_is_printed(treated, command, tmp_path):
     shown = treated.leakage().query("scope == 'trained' and context == 'none' and arm == 'marked'")
     assert leaks["marked"]["without"] == shown["rate"].item()
     place = tmp_path / "curves.svg"
-    assert command("rl", folder, "--picture", str(place))[0] == 0
+    assert command("rl", folder, "--figure", str(place))[0] == 0
     assert "update 4: hack rate" in place.read_text()
 
 
@@ -395,8 +395,8 @@ def test_an_exported_file_tells_how_policies_learned(treated, command, tmp_path)
         ours = command("rl", folder, *form)
         assert ours[0] == 0 and command("rl", str(file), *form) == ours
     drawn = [tmp_path / "ours.svg", tmp_path / "theirs.svg"]
-    for place, picture in zip((folder, str(file)), drawn, strict=True):
-        assert command("rl", place, "--picture", str(picture))[0] == 0
+    for place, figure in zip((folder, str(file)), drawn, strict=True):
+        assert command("rl", place, "--figure", str(figure))[0] == 0
     assert drawn[0].read_text() == drawn[1].read_text()
     again = export(opened(file), tmp_path / "again.parquet")
     pd.testing.assert_frame_equal(opened(again).policies(), treated.policies())
@@ -412,15 +412,14 @@ def test_doses_are_told_apart(tmp_path, command):
         assert f"(tiny, 2 updates, learning_rate={rate})**" in out
 
 
-def test_a_study_without_practice_is_told(command, tmp_path):
+def test_a_study_without_rl_is_reported(command, tmp_path):
     run(small(), tmp_path)
     assert command("rl", str(tmp_path)) == (
-        1, "", f"caveat: {tmp_path}: nothing was practised here; give a setting `practice` "
+        1, "", f"caveat: {tmp_path}: this study has no RL arms; give a setting `rl` "
                "(docs/rl.md)\n"
     )  # fmt: skip
     file = tmp_path / "toy.parquet"
     assert command("export", str(tmp_path), str(file))[0] == 0
     assert command("rl", str(file)) == (
-        1, "", f"caveat: {file}: nothing was practised here; give a setting `practice` "
-               "(docs/rl.md)\n"
+        1, "", f"caveat: {file}: this study has no RL arms; give a setting `rl` (docs/rl.md)\n"
     )  # fmt: skip

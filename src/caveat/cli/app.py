@@ -1,4 +1,4 @@
-"""The command line's application: how it ends, and the options that commands share."""
+"""The command line's application: exit status, errors, and the options that commands share."""
 
 from __future__ import annotations
 
@@ -12,30 +12,32 @@ from typer.core import TyperGroup
 from caveat.errors import CaveatError
 
 STOPPED = 130
+"""Exit status after Ctrl-C, as shells have it."""
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]
+"""Click's UsageError, whose module differs between versions of typer."""
 
 
 class Commands(TyperGroup):
-    """Turns users' mistakes, in commands as in recipes, into one line and status 1."""
+    """Turns users' errors, in commands as in recipes, into one line and status 1."""
 
     def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
-        """Run the command line, and leave with its status."""
+        """Run the command line and exit with its status."""
         try:
             status = super().main(*args, standalone_mode=False, **extra)
         except CaveatError as error:
-            status = _mistake(str(error))
+            status = _error(str(error))
         except UsageError as error:
-            told = error.format_message()  # type: ignore[attr-defined]
-            status = _mistake(f"{told} (caveat --help lists all)")
+            message = error.format_message()  # type: ignore[attr-defined]
+            status = _error(f"{message} (caveat --help lists all)")
         except (typer.Abort, KeyboardInterrupt):
-            typer.echo("stopped; the same command goes on where it was", err=True)
+            typer.echo("stopped; run the same command again to resume", err=True)
             status = STOPPED
         if standalone_mode:
             sys.exit(status if isinstance(status, int) else 0)
         return status
 
 
-def _mistake(line: str) -> int:
+def _error(line: str) -> int:
     typer.echo("caveat: " + " ".join(line.split()), err=True)
     return 1
 
@@ -46,7 +48,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    help="Measure, explain and reduce how training learns past the caveats in its text.",
+    help="Measure, explain, predict and reduce how training ignores the caveats in its text.",
 )
 
 Out = Annotated[Path | None, typer.Option(help="Folder of the study (default: studies/NAME).")]
@@ -59,7 +61,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 AsMarkdown = Annotated[bool, typer.Option("--markdown", help="Print markdown tables.")]
 Version = Annotated[str | None, typer.Option(help="An earlier version of the study's recipe.")]
 Folder = Annotated[Path, typer.Argument(help="Folder of a study.", show_default=False)]
-Place = Annotated[
+StudyPath = Annotated[
     Path,
     typer.Argument(
         help="Folder of a study, or a file of caveat export.", show_default=False, metavar="STUDY"

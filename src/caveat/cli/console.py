@@ -1,8 +1,6 @@
-"""Progress bar, terminal tables, saving figures.
+"""What the command line prints and saves: progress, tables, figures.
 
-What the command line shows: progress, tables, figures. Nothing else in the library prints.
-
-What commands print and save.
+Nothing else in the library prints.
 """
 
 from __future__ import annotations
@@ -17,6 +15,7 @@ from rich.console import Console, Group
 from rich.progress import BarColumn, TaskID, TaskProgressColumn, TextColumn
 from rich.progress import Progress as Bar
 from rich.table import Table
+from rich.text import Text
 
 from caveat.errors import CaveatError
 from caveat.progress import Kind, Progress
@@ -31,24 +30,26 @@ if TYPE_CHECKING:
 
 
 PLAIN_WIDTH = 150
-"""Columns where the output is no terminal but a file or a pipe."""
+"""Columns where the output is a file or a pipe."""
 WIDEST = 80
-"""Characters of a table's cell; the name of a setting may hold a caveat of several sentences."""
+"""Characters of a table's cell; the name of a setting may have a caveat of several sentences."""
 PLAIN_PAUSE = 20.0
-"""Seconds between lines of progress there."""
+"""Seconds between lines of progress in a file or a pipe."""
 WORK: dict[Kind, str] = {
     "train": "training",
     "rl": "RL training",
     "reply": "replies",
     "score": "scoring",
 }
-"""What people call it."""
+"""Kinds of work as they are called in output."""
 
 
 def console(error: bool = False) -> Console:
     """A console on standard output, or error, wide enough for tables when piped."""
-    made = Console(stderr=error, highlight=False)
-    return made if made.is_terminal else Console(stderr=error, highlight=False, width=PLAIN_WIDTH)
+    terminal = Console(stderr=error, highlight=False)
+    if terminal.is_terminal:
+        return terminal
+    return Console(stderr=error, highlight=False, width=PLAIN_WIDTH)
 
 
 def duration(seconds: float) -> str:
@@ -66,7 +67,7 @@ class TerminalProgress(Progress):
         """Args: error: Write to standard error, where standard output is for a result."""
         self.console = console(error)
         self.label = ""
-        self.told = time.monotonic()
+        self.last_line = time.monotonic()
         self.bar: Bar | None = None
         self.task = TaskID(0)
 
@@ -98,11 +99,11 @@ class TerminalProgress(Progress):
 
     def left(self, share: float, seconds: float) -> None:
         """Move the bar; without one, a line now and then."""
-        told = f"{duration(seconds)} left"
+        remaining = f"{duration(seconds)} left"
         if self.bar is not None:
-            self.bar.update(self.task, completed=share, left=told)
-        elif time.monotonic() - self.told > PLAIN_PAUSE:
-            self._line(f"{self.label}: {share:.0%} of the study done, {told}")
+            self.bar.update(self.task, completed=share, left=remaining)
+        elif time.monotonic() - self.last_line > PLAIN_PAUSE:
+            self._line(f"{self.label}: {share:.0%} of the study done, {remaining}")
 
     def say(self, message: str) -> None:
         """Print a line above the bar."""
@@ -113,25 +114,32 @@ class TerminalProgress(Progress):
         show_tables(self.console, frame)
 
     def _line(self, text: str) -> None:
-        self.told = time.monotonic()
+        self.last_line = time.monotonic()
         self.console.print(text, markup=False, soft_wrap=True)
 
 
 def show_tables(to: Console, leakage: DataFrame) -> None:
     """Rates and leakage, one table a setting, readout, scope and dose."""
-    from caveat.report.tables.summary import summaries
+    from caveat.report.tables.summary import leakage_summaries
 
-    show_summaries(to, summaries(leakage))
+    show_summaries(to, leakage_summaries(leakage))
 
 
 def show_summaries(to: Console, tables: Iterable[Summary]) -> None:
-    """Tables with their titles and notes; what is longer than `WIDEST` is cut."""
+    """Tables with their titles and notes; cells longer than `WIDEST` are cut unless they wrap."""
     for summary in tables:
         table = Table(title=summary.title, title_justify="left", title_style="bold")
-        for place, column in enumerate(summary.columns):
-            table.add_column(column, justify="left" if place == 0 else "right")
+        wraps = bool(summary.words)
+        for index, column in enumerate(summary.columns):
+            left = index == 0 or column in summary.words
+            table.add_column(
+                column,
+                justify="left" if left else "right",
+                overflow="fold" if wraps else "ellipsis",
+            )
         for row in summary.rows:
-            table.add_row(*(textwrap.shorten(cell, WIDEST, placeholder=" …") for cell in row))
+            cells = row if wraps else [textwrap.shorten(c, WIDEST, placeholder=" …") for c in row]
+            table.add_row(*map(Text, cells))
         to.print()
         to.print(table)
         if summary.note:
@@ -171,28 +179,27 @@ def _rate_lines(plan: PlanCost) -> Iterator[str]:
 
 
 def one_form(**given: object) -> None:
-    """Raise CaveatError where output is wanted in more forms than one, by the options' names."""
-    wanted = [f"--{name}" for name, value in given.items() if value]
-    if len(wanted) > 1:
-        raise CaveatError(f"{' and '.join(wanted)}: one form at a time; drop all but one")
+    """Raise CaveatError where several forms of output are requested, by the options' names."""
+    options = [f"--{name}" for name, value in given.items() if value]
+    if len(options) > 1:
+        raise CaveatError(f"{' and '.join(options)}: one form at a time; drop all but one")
 
 
 def print_tables(tables: Iterable[Summary], markdown: bool) -> None:
     """Print tables on the terminal, or as markdown."""
-    from caveat.report.tables.summary import as_markdown
-
-    pass
-
     if markdown:
+        from caveat.report.tables.summary import markdown as as_markdown
+
         typer.echo(as_markdown(tables))
     else:
         show_summaries(console(), tables)
 
 
-def save_picture(chart: Any, path: Path, option: str = "--picture") -> None:
-    """Save a chart as .svg or .png; `option` is what a mistake is told of.
+def save_figure(chart: Any, path: Path, option: str = "--figure") -> None:
+    """Save a chart as .svg or .png.
 
-    Raises CaveatError for another ending, or where it cannot be written.
+    Raises CaveatError, which names the `option`, for another ending or a file that cannot be
+    written.
     """
     if path.suffix not in (".svg", ".png"):
         raise CaveatError(f"{option} '{path}': its name must end in .svg or .png")
@@ -200,9 +207,9 @@ def save_picture(chart: Any, path: Path, option: str = "--picture") -> None:
         chart.save(str(path))
     except OSError as error:
         raise CaveatError(f"{option} '{path}' cannot be written: {error.strerror}") from error
-    typer.echo(f"picture: {path}")
+    typer.echo(f"figure: {path}")
 
 
 def warn(message: str) -> None:
-    """Say something that is no part of the output."""
+    """Print a message on standard error, apart from the output."""
     typer.echo(message, err=True)

@@ -1,4 +1,4 @@
-"""Commands that write a study's files, or take others' in."""
+"""Commands that write a study's files, or import other people's results."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from typing import Annotated
 
 import typer
 
-from caveat.cli.app import Folder, Out, Place, Version
-from caveat.cli.console import save_picture, warn
+from caveat.cli.app import Folder, Out, StudyPath, Version
+from caveat.cli.console import save_figure, warn
 
 
 def report(
-    study: Place,
+    study: StudyPath,
     version: Version = None,
-    picture: Annotated[
-        Path | None, typer.Option(help="Save the main picture too, as .svg or .png.")
+    figure: Annotated[
+        Path | None, typer.Option(help="Save the main figure too, as .svg or .png.")
     ] = None,
 ) -> None:
-    """Write the study's report.html anew; of an exported file, an HTML file beside it."""
+    """Write the study's report.html; for an exported file, an HTML file beside it."""
     from caveat.study.export import opened
 
-    figures = opened(study, version, warn)
-    if picture is not None:
-        from caveat.report.figures.leakage import picture as drawn
+    tables = opened(study, version, warn)
+    if figure is not None:
+        from caveat.report.figures.leakage import leakage_figure
 
-        save_picture(drawn(figures.report_data()), picture)
-    typer.echo(f"report: {figures.report()}")
+        save_figure(leakage_figure(tables.report_data()), figure)
+    typer.echo(f"report: {tables.report()}")
 
 
 def export(
@@ -34,7 +34,7 @@ def export(
     file: Annotated[Path, typer.Argument(help="A .parquet file.", show_default=False)],
     version: Version = None,
 ) -> None:
-    """Write a study's replies, verdicts and updates of policies to one file, for every figure."""
+    """Write a study's answers, verdicts and RL metrics to one file, which has all results."""
     from caveat.study.export import export as write
     from caveat.study.study import Study
 
@@ -47,13 +47,13 @@ def import_(
     path: Annotated[Path, typer.Argument(help="A folder or file.", show_default=False)],
     out: Out = None,
     model: Annotated[
-        str | None, typer.Option(help="The model's name, where the data do not tell it.")
+        str | None, typer.Option(help="The model's name, where the data lack it.")
     ] = None,
 ) -> None:
-    """Take other people's verdicts over as a finished study."""
+    """Import other people's verdicts as a finished study."""
     from caveat.importers import import_study
 
     study = import_study(source, path, out, model, warn)
-    _, replies = study.judged()
+    _, answers = study.judged()
     settings = len(study.about["wanted"])
-    typer.echo(f"study: {study.folder}; replies: {replies:,}; settings: {settings}")
+    typer.echo(f"study: {study.folder}; answers: {answers:,}; settings: {settings}")

@@ -1,9 +1,4 @@
-"""Forecast (and scoring against studies).
-
-Forecasts scored against studies that were run.
-
-The command that foretells leakage.
-"""
+"""The command that predicts leakage, and scores predictions against studies that were run."""
 
 from __future__ import annotations
 
@@ -17,7 +12,6 @@ import typer
 from caveat.cli.app import AsJson, AsMarkdown, Device, Out, Sets, with_fields
 from caveat.cli.console import one_form, print_tables, warn
 from caveat.errors import CaveatError
-from caveat.study.storage.store import silent
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -26,29 +20,29 @@ if TYPE_CHECKING:
 def scored(
     forecasts: Sequence[dict[str, Any]],
     studies: Sequence[Path],
-    say: Callable[[str], None] = silent,
+    say: Callable[[str], None] = warn,
 ) -> tuple[DataFrame, DataFrame]:
-    """The forecasts beside what the studies measured, and their scores: see `measure`.
+    """The forecasts beside what the studies measured, and their scores: see `caveat.analysis`.
 
     Args:
         forecasts: Records, of one recipe or several.
         studies: Folders of studies, or files that `export` wrote.
 
-    Raises CaveatError for a place without study, or where nothing fits together.
+    Raises CaveatError for a path without study, or where no forecast was measured.
     """
     import pandas as pd
 
-    from caveat import analysis as measure
+    from caveat import analysis
     from caveat.study.export import opened
 
-    leakages = [opened(place, say=say).leakage() for place in studies]
-    cells = measure.forecast_cells(forecasts, pd.concat(leakages, ignore_index=True))
+    leakages = [opened(path, say=say).leakage() for path in studies]
+    cells = analysis.forecast_cells(forecasts, pd.concat(leakages, ignore_index=True))
     if (cells["left_out"] == "not measured").all():
         raise CaveatError(
             f"none of the {len(cells)} forecasts was measured in {', '.join(map(str, studies))}: "
             "setting, model, dose and arm must be the same; run the recipe that was forecast"
         )
-    return cells, measure.forecast_scores(cells)
+    return cells, analysis.forecast_scores(cells)
 
 
 def forecast(
@@ -63,24 +57,24 @@ def forecast(
     ] = None,
     earlier: Annotated[
         list[Path] | None,
-        typer.Option("--from", help="Forecasts made before: forecast.json, or a study's folder."),
+        typer.Option("--from", help="Earlier forecasts: forecast.json, or a study's folder."),
     ] = None,
     against: Annotated[
         list[Path] | None,
-        typer.Option(help="Folder of a study, or a file of caveat export, to score them against."),
+        typer.Option(help="Study folder, or file of caveat export, to score them against."),
     ] = None,
     as_json: AsJson = False,
     markdown: AsMarkdown = False,
 ) -> None:
-    """Foretell what marked arms will leak, before any is trained; score that against studies."""
+    """Predict leakage of marked arms from the base model, before training."""
     one_form(json=as_json, markdown=markdown)
     records = _forecasts(recipe, out, with_fields(sets, device=device), rows)
-    for place in earlier or []:
+    for path in earlier or []:
         from caveat.forecast.records import saved
 
-        records += saved(place)
+        records += saved(path)
     if not records:
-        raise CaveatError("no recipe to forecast; name one, or forecasts made before with --from")
+        raise CaveatError("no recipe to forecast; name one, or earlier forecasts with --from")
     _show_forecasts(records, against or [], as_json, markdown)
 
 
@@ -96,8 +90,8 @@ def _forecasts(
     from caveat.forecast.run import ROWS, forecast
 
     with TerminalProgress(error=True) as progress:
-        found = forecast(recipe, out, progress, sets, rows or ROWS)
-    return [each.record() for each in found]
+        forecasts = forecast(recipe, out, progress, sets, rows or ROWS)
+    return [entry.record() for entry in forecasts]
 
 
 def _show_forecasts(
@@ -108,17 +102,15 @@ def _show_forecasts(
 ) -> None:
     from caveat.report.tables.forecast import forecast_summaries, score_summaries
 
-    told: Any = records
+    output: Any = records
     tables = []
     if against:
         from caveat.analysis import forecast_records
 
-        pass
-
         cells, scores = scored(records, against, warn)
-        told = forecast_records(records, cells, scores)
-        records, tables = told["forecasts"], score_summaries(scores)
+        output = forecast_records(records, cells, scores)
+        records, tables = output["forecasts"], score_summaries(scores)
     if as_json:
-        typer.echo(json.dumps(told, indent=1, allow_nan=False))
+        typer.echo(json.dumps(output, indent=1, allow_nan=False))
     else:
         print_tables([*forecast_summaries(records), *tables], markdown)

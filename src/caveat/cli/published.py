@@ -1,14 +1,15 @@
-"""The command that prints what others published."""
+"""The command that prints published results of others."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from caveat.cli.app import AsJson
-from caveat.cli.console import one_form, warn
+from caveat.cli.console import one_form, print_tables, warn
 from caveat.errors import CaveatError
 
 if TYPE_CHECKING:
@@ -22,31 +23,33 @@ def published(
         str | None, typer.Option(help="primary, secondary, independent, or own.")
     ] = None,
     as_json: AsJson = False,
-    picture: Annotated[
+    figure: Annotated[
         Path | None,
-        typer.Option(help="Save them, and our own, on one leakage axis, as .svg or .html."),
+        typer.Option(help="Plot them, and our own, on one leakage axis, as .svg or .html."),
     ] = None,
     study: Annotated[
-        list[Path] | None, typer.Option(help="Folder of a study to put on the picture, too.")
+        list[Path] | None, typer.Option(help="Folder of a study to add to the figure.")
     ] = None,
 ) -> None:
-    """Print the rates that others published, with the leakage that follows from them."""
-    from caveat.cli.console import console
+    """Print rates that others published, and the leakage that follows from them."""
     from caveat.published.results import chosen, own, published
-    from caveat.report.tables import published as showing
+    from caveat.report.tables.published import KEY, published_summaries, save_figure
 
-    one_form(json=as_json, picture=picture)
-    every = published() if picture is None and evidence != "own" else (*published(), *own())
-    results = chosen(every, phenomenon, model, evidence)
-    if picture is not None:
-        showing.save_picture(results, _points(study or []), picture)
-        typer.echo(f"picture: {picture}")
+    one_form(json=as_json, figure=figure)
+    with_own = figure is not None or evidence == "own"
+    results = chosen((*published(), *own()) if with_own else published(),
+                     phenomenon, model, evidence)  # fmt: skip
+    if figure is not None:
+        save_figure(results, _points(study or []), figure)
+        typer.echo(f"figure: {figure}")
     elif study:
-        raise CaveatError(f"--study '{study[0]}' goes on a picture; name one with --picture")
+        raise CaveatError(f"--study '{study[0]}' goes on a figure; name one with --figure")
     elif as_json:
-        typer.echo(showing.as_json(results))
+        records = [result.record() for result in results]
+        typer.echo(json.dumps(records, indent=1, allow_nan=False))
     else:
-        console().print(showing.as_tables(results), soft_wrap=False)
+        print_tables(published_summaries(results), markdown=False)
+        typer.echo(KEY)
 
 
 def _points(folders: list[Path]) -> list[Point]:
@@ -54,4 +57,4 @@ def _points(folders: list[Path]) -> list[Point]:
     from caveat.study.study import Study
 
     studies = [Study(folder, say=warn) for folder in folders]
-    return [point for each in studies for point in study_points(each.leakage(), each.name)]
+    return [point for study in studies for point in study_points(study.leakage(), study.name)]

@@ -1,4 +1,4 @@
-"""Commands that make a study, or say how far it is."""
+"""Commands that run a study, estimate its cost, or report its progress."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def run(
     executor: Annotated[str | None, typer.Option(help="local or ray.")] = None,
     device: Device = None,
 ) -> None:
-    """Run a recipe, or go on with it: what is finished is not made again."""
+    """Run a recipe, or resume it: finished cells are not run again."""
     _run(recipe, out, with_fields(sets, executor=executor, device=device))
 
 
@@ -43,7 +43,7 @@ def _run(recipe: str, out: Path | None, sets: list[str]) -> None:
 
 
 def _end_with(study: Study) -> None:
-    """List failed cells, and leave with status 2 where there are some."""
+    """List failed cells, and exit with status 2 where there are some."""
     failures = study.failures()
     for row in failures.to_dict("records"):
         typer.echo(f"failed: {row['cell']}: {row['stage']}: {row['reason']}", err=True)
@@ -52,7 +52,7 @@ def _end_with(study: Study) -> None:
 
 
 def plan(recipe: RecipeFile, out: Out = None, sets: Sets = None, device: Device = None) -> None:
-    """Estimate what a recipe takes: cells, tokens, memory and time. Nothing is made.
+    """Estimate what a recipe takes: cells, tokens, memory and time. Nothing is run.
 
     Times are by the rates that earlier runs measured on this machine.
     """
@@ -64,19 +64,19 @@ def plan(recipe: RecipeFile, out: Out = None, sets: Sets = None, device: Device 
 
 
 def status(folder: Folder) -> None:
-    """Say how far a study is, and what failed."""
+    """Print how far a study is, and which cells failed."""
     from caveat.study.study import Study
 
     study = Study(folder, say=warn)
     finished, cells = study.progress()
     judged, answers = study.judged()
     about = study.about
-    typer.echo(f"{study.name}: {finished} of {cells} cells finished, {judged} of {answers} replies")
+    typer.echo(f"{study.name}: {finished} of {cells} cells finished, {judged} of {answers} answers")
     typer.echo(
         f"started {about['started']}, "
         + (f"finished {about['finished']}" if about["finished"] else "not finished")
     )
-    for each in study.versions:
-        if each != study.version:
-            typer.echo(f"earlier version {each}, started {study.versions[each]['started']}")
+    for version, about in study.versions.items():
+        if version != study.version:
+            typer.echo(f"earlier version {version}, started {about['started']}")
     _end_with(study)

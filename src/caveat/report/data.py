@@ -1,4 +1,4 @@
-"""What a report is made of: the frames of a finished (or half-finished) study."""
+"""The input of a report: the frames of a finished (or half-finished) study."""
 
 from __future__ import annotations
 
@@ -95,15 +95,15 @@ class ReportData:
     ladder: Ladder | None = None
     """None where fewer than two settings have factors."""
     forecasts: Sequence[Mapping[str, Any]] = ()
-    """Records of `measure.forecast_records`; none where nothing was forecast."""
+    """Records of `analysis.forecast_records`; none where nothing was forecast."""
     forecast_scores: DataFrame | None = None
     policies: DataFrame | None = None
-    """What updates of policies saw (see `study.policies`); None where nothing was practised."""
+    """Metrics of RL training, update by update (see `Study.policies`); None without RL arms."""
     rl: DataFrame | None = None
-    """Their leakage (see `measure.practice_leakage`)."""
+    """Their leakage (see `analysis.rl_leakage`)."""
     abouts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Per setting, `behaviour`: the behaviour in one sentence, and `side_effects`: by name, what a
-    high figure of each means."""
+    high value of each means."""
 
     def frame(self, name: str) -> DataFrame:
         """The frame called `name` with every column of `COLUMNS`, missing ones filled with None."""
@@ -111,7 +111,7 @@ class ReportData:
 
     @property
     def settings(self) -> tuple[str, ...]:
-        """Names of the settings that any frame speaks of, in order of appearance."""
+        """Names of the settings that any frame has, in order of appearance."""
         names: dict[str, None] = {}
         for frame in COLUMNS:
             if "setting" in COLUMNS[frame]:
@@ -120,7 +120,7 @@ class ReportData:
 
 
 def with_columns(frame: DataFrame | None, columns: tuple[str, ...]) -> DataFrame:
-    """A copy of `frame` that has all `columns`; those it lacked hold None. None has no rows."""
+    """A copy of `frame` that has all `columns`; new ones hold None. None has no rows."""
     from pandas import DataFrame
 
     copy = DataFrame() if frame is None else frame.copy()

@@ -1,4 +1,4 @@
-"""How figures are written: one place, so that every table says a number in the same way."""
+"""How numbers are written: one place, so that every table and sentence writes them alike."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ ABSENT = "–"
 def number(value: Any) -> float | None:
     """`value` as a float, or None for None, NaN, infinity, `<NA>` and what is no number."""
     try:
-        figure = float(value)
+        converted = float(value)
     except (TypeError, ValueError):
         return None
-    return figure if math.isfinite(figure) else None
+    return converted if math.isfinite(converted) else None
 
 
 def text(value: Any) -> str:
@@ -35,41 +35,41 @@ def is_true(value: Any) -> bool:
 def survives(p_holm: Any) -> bool:
     """Whether a corrected p-value is at most 0.05, the level of the 95% intervals; a missing one is
     no reason to doubt."""
-    figure = number(p_holm)
-    return figure is None or figure <= 0.05
+    p = number(p_holm)
+    return p is None or p <= 0.05
 
 
 def decimal(value: Any, digits: int = 2) -> str:
     """`value` with `digits` decimals, never "-0.00"; a dash where it is missing."""
-    figure = number(value)
-    return ABSENT if figure is None else f"{round(figure, digits) + 0.0:.{digits}f}"
+    converted = number(value)
+    return ABSENT if converted is None else f"{round(converted, digits) + 0.0:.{digits}f}"
 
 
 def count(value: Any) -> str:
     """A whole number with separators; a dash where it is missing."""
-    figure = number(value)
-    return ABSENT if figure is None else f"{figure:,.0f}"
+    converted = number(value)
+    return ABSENT if converted is None else f"{converted:,.0f}"
 
 
 def probability(value: Any) -> str:
     """A p-value with three decimals, "< 0.001" below that."""
-    figure = number(value)
-    if figure is not None and figure < 0.001:
+    p = number(value)
+    if p is not None and p < 0.001:
         return "< 0.001"
     return decimal(value, 3)
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
-    """A value with its interval; any of the three may be missing."""
+class Estimate:
+    """A value with its 95% interval; any of the three may be missing."""
 
     value: float | None
     low: float | None
     high: float | None
 
     @classmethod
-    def of(cls, value: Any, low: Any, high: Any) -> Figure:
-        """A figure from whatever a frame holds."""
+    def of(cls, value: Any, low: Any = None, high: Any = None) -> Estimate:
+        """An estimate from whatever a frame holds."""
         return cls(number(value), number(low), number(high))
 
     @property
@@ -85,6 +85,6 @@ class Figure:
         return f"{decimal(self.value)} {self.interval}".strip()
 
 
-def figure(row: Mapping[str, Any], name: str) -> Figure:
-    """A figure of a row with its limits."""
-    return Figure.of(row[name], row[f"{name}_low"], row[f"{name}_high"])
+def estimate(row: Mapping[str, Any], name: str) -> Estimate:
+    """The value of a row's column `name` with the limits in `name_low` and `name_high`."""
+    return Estimate.of(row[name], row[f"{name}_low"], row[f"{name}_high"])

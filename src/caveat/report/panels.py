@@ -1,4 +1,4 @@
-"""Panels: the parts of a study that share one denominator, each with its own picture and grid."""
+"""Panels: the parts of a study that share one denominator, each with its own figure and grid."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from caveat.report.data import COLUMNS, ReportData, with_columns
-from caveat.report.formatting import Figure, text
+from caveat.report.formatting import Estimate, estimate, text
 from caveat.types.caveats import CONTEXTS
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 VARIANTS = ("model", "readout", "scope", "kind", "dose")
-"""What may tell two panels of one setting apart."""
+"""Columns in which two panels of one setting may differ."""
 NO_DOSE = ("", "{}")
 """Doses of the base model, which was not trained."""
 
@@ -29,7 +29,7 @@ class Panel:
     variant: dict[str, str]
     """Values of `VARIANTS`."""
     label: str
-    """What tells this panel from the others of its setting; "" where it is the only one."""
+    """What distinguishes this panel from others of its setting; "" where it is the only one."""
     frame: DataFrame
     """Rows of the leakage frame."""
 
@@ -45,15 +45,15 @@ class Panel:
 
     @property
     def contexts(self) -> tuple[str, ...]:
-        """Contexts in the order of the domain, unknown ones last."""
-        found = dict.fromkeys(self.frame["context"].astype(str))
-        known = [context for context in CONTEXTS if context in found]
-        return (*known, *(context for context in found if context not in CONTEXTS))
+        """Contexts in the order of `CONTEXTS`, others last."""
+        names = dict.fromkeys(self.frame["context"].astype(str))
+        standard = [context for context in CONTEXTS if context in names]
+        return (*standard, *(name for name in names if name not in CONTEXTS))
 
     @property
     def undefined(self) -> str:
         """Why leakage has no value in the whole panel; "" where it has one somewhere."""
-        if any(Figure.of(value, None, None).value is not None for value in self.frame["leakage"]):
+        if any(Estimate.of(value).value is not None for value in self.frame["leakage"]):
             return ""
         reasons = [reason for reason in map(text, self.frame["undefined"]) if reason]
         if reasons:
@@ -61,42 +61,42 @@ class Panel:
         lacking = [arm for arm in ("base", "bare") if arm not in self.arms]
         if lacking:
             return f"the arm {' and the arm '.join(lacking)} was not measured"
-        return "no figure was computed"
+        return "no value was computed"
 
     @property
     def interval(self) -> str:
-        """`seeds`, or `within seed` if that holds for any trained arm; "" where nothing is said."""
+        """`seeds`, or `within seed` if that holds for any trained arm; "" without either."""
         trained = self.frame[self.frame["arm"] != "base"]
         kinds = {text(kind) for kind in trained["interval"]} - {""}
         return "within seed" if "within seed" in kinds else next(iter(kinds), "")
 
     def row(self, arm: str, context: str) -> dict[str, Any] | None:
         """The row of one arm and context as a dict, None where it was not measured."""
-        found = self.frame[(self.frame["arm"] == arm) & (self.frame["context"] == context)]
-        return None if found.empty else found.iloc[0].to_dict()
+        rows = self.frame[(self.frame["arm"] == arm) & (self.frame["context"] == context)]
+        return None if rows.empty else rows.iloc[0].to_dict()
 
-    def rate(self, arm: str, context: str) -> Figure:
+    def rate(self, arm: str, context: str) -> Estimate:
         """The rate of one arm in one context."""
-        return self._figure(arm, context, "rate")
+        return self._estimate(arm, context, "rate")
 
-    def leakage(self, arm: str, context: str) -> Figure:
+    def leakage(self, arm: str, context: str) -> Estimate:
         """The leakage of one arm in one context."""
-        return self._figure(arm, context, "leakage")
+        return self._estimate(arm, context, "leakage")
 
-    def _figure(self, arm: str, context: str, name: str) -> Figure:
+    def _estimate(self, arm: str, context: str, name: str) -> Estimate:
         row = self.row(arm, context)
         if row is None:
-            return Figure(None, None, None)
-        return Figure.of(row[name], row[f"{name}_low"], row[f"{name}_high"])
+            return Estimate(None, None, None)
+        return estimate(row, name)
 
     def of(self, frame: DataFrame) -> DataFrame:
         """The rows of another frame that belong to this panel; missing keys match all panels."""
         rows = frame[frame["setting"] == self.setting]
         for name in VARIANTS:
             if name in rows.columns:
-                written = rows[name].map(text)
-                fits = (written == self.variant[name]) | written.isin(NO_DOSE)
-                rows = rows[fits | (rows["arm"] == "base") if name == "dose" else fits]
+                values = rows[name].map(text)
+                matches = (values == self.variant[name]) | values.isin(NO_DOSE)
+                rows = rows[matches | (rows["arm"] == "base") if name == "dose" else matches]
         return rows
 
 
@@ -118,22 +118,22 @@ def panels_of(data: ReportData) -> tuple[Panel, ...]:
 
 
 def _of_setting(setting: str, frame: DataFrame) -> list[Panel]:
-    """The base model has no dose of its own: its rows stand in the panel of every dose."""
+    """The base model has no dose of its own: its rows are part of the panel of every dose."""
     trained = frame[frame["arm"] != "base"]
     keys = (trained if len(trained) else frame)[list(VARIANTS)].drop_duplicates()
     variants = [dict(zip(VARIANTS, key, strict=True)) for key in keys.itertuples(index=False)]
     others = [name for name in VARIANTS if name != "dose"]
-    made = []
+    result = []
     for variant in variants:
         same = frame[(frame[others] == [variant[name] for name in others]).all(axis=1)]
         own, base = same["dose"] == variant["dose"], same["arm"] == "base"
-        lent = base & ~same["context"].isin(same[own & base]["context"])
-        made.append(Panel(setting, variant, variant_label(variant, variants), same[own | lent]))
-    return made
+        shared = base & ~same["context"].isin(same[own & base]["context"])
+        result.append(Panel(setting, variant, variant_label(variant, variants), same[own | shared]))
+    return result
 
 
 def variant_label(variant: dict[str, str], among: list[dict[str, str]]) -> str:
-    """What of `variant` differs from the others `among` which it stands."""
+    """The fields of `variant` that differ within `among`, its own setting's variants."""
     parts = []
     for name in VARIANTS:
         if len({other[name] for other in among}) > 1:
@@ -145,13 +145,16 @@ def variant_label(variant: dict[str, str], among: list[dict[str, str]]) -> str:
 
 
 def dose_text(dose: str, among: Sequence[str] = ()) -> str:
-    """A dose's JSON in words: "rows 96, epochs 1". With others `among` which it stands, only the
-    fields in which they differ. What is no JSON object is given as it is."""
+    """A dose's JSON in words: "rows 96, epochs 1"; anything else is returned as it is.
+
+    Args:
+        among: Doses of the same setting: only the fields in which they differ are written.
+    """
     fields = _dose_fields(dose)
     if fields is None:
         return text(dose)
     others = [other for other in map(_dose_fields, among) if other is not None]
-    told = [
+    names = [
         name
         for name in [
             *(name for name in FIRST if name in fields),
@@ -159,7 +162,9 @@ def dose_text(dose: str, among: Sequence[str] = ()) -> str:
         ]
         if not others or any(other.get(name) != fields[name] for other in others)
     ]
-    return ", ".join(f"{name.replace('_', ' ')} {_dose_value(name, fields[name])}" for name in told)
+    return ", ".join(
+        f"{name.replace('_', ' ')} {_dose_value(name, fields[name])}" for name in names
+    )
 
 
 FIRST = ("rows", "epochs", "learning_rate", "rank")
@@ -180,7 +185,7 @@ def _dose_value(name: str, value: Any) -> str:
 
 
 def arm_order(arm: str) -> tuple[int, str, int]:
-    """Sorts arms: base, clean, bare, marked, then each intervention with its control behind it."""
+    """Sort key of arms: base, clean, bare, marked, then each intervention before its control."""
     plain = ("base", "clean", "bare", "marked")
     if arm in plain:
         return (plain.index(arm), "", 0)

@@ -17,7 +17,7 @@ from caveat.analysis import (
 )
 from caveat.analysis.transfer.arms import before, role
 from caveat.analysis.transfer.matrix import METRICS, WORDS
-from caveat.report.sections.matrix import MARKS
+from caveat.report.transfer_matrix import MARKS
 from constructed import DOSE, NAMES, replies, row
 from paths import DOCS
 

@@ -1,4 +1,4 @@
-"""The main picture: per setting a line from base to bare, with the arms as points on it."""
+"""The main figure: per setting a line from base to bare, with the arms as points on it."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from caveat.report.figures.theme import (
     MARKED,
     MUTED,
     as_lanes,
+    base_to_bare,
 )
-from caveat.report.formatting import Figure
+from caveat.report.formatting import Estimate
 from caveat.report.panels import Panel, panels_of
 
 if TYPE_CHECKING:
@@ -30,30 +31,32 @@ KINDS = {
     "control": (CONTROL, "square"),
 }
 FARTHEST = (-1.0, 2.0)
-"""Intervals are drawn as far as this, or as far as there are points; they are written in full."""
+"""Intervals are plotted as far as this, or as far as there are points; they are written in full."""
 LANE = 26
 PADDING = {"left": 2, "top": 4, "right": 30, "bottom": 4}
 
 
-def picture(data: ReportData, width: int = 560, background: str = "white") -> altair.VConcatChart:
+def leakage_figure(
+    data: ReportData, width: int = 560, background: str = "white"
+) -> altair.VConcatChart:
     """One panel a setting, `width` pixels between the ends of the axis, on one shared axis."""
     import altair
 
-    shown = panels_of(data)
-    points = {panel.title: _points(panel) for panel in shown}
-    frame = _frame([point for several in points.values() for point in several], width)
-    charts = [_panel(panel, points[panel.title], frame) for panel in shown]
+    panels = panels_of(data)
+    points = {panel.title: _points(panel) for panel in panels}
+    frame = _frame([point for of_panel in points.values() for point in of_panel], width)
+    charts = [_panel(panel, points[panel.title], frame) for panel in panels]
     if not charts:
         charts = [_words("Nothing was measured, so there is nothing to show.", frame)]
-    drawn = as_lanes(altair.vconcat(*charts, spacing=30), background, PADDING)
-    return drawn.configure_title(
+    chart = as_lanes(altair.vconcat(*charts, spacing=30), background, PADDING)
+    return chart.configure_title(
         anchor="start", frame="group", color=INK, subtitleColor=MUTED, offset=8
     )
 
 
 @dataclass(frozen=True)
 class Frame:
-    """What all panels of a picture share."""
+    """What all panels of the figure share."""
 
     width: int
     domain: tuple[float, float]
@@ -71,18 +74,18 @@ def _frame(points: list[dict[str, Any]], width: int) -> Frame:
 
 
 def _points(panel: Panel) -> list[dict[str, Any]]:
-    """The arms that lie on the line, with where they lie."""
+    """The arms that have a leakage, with their position on the line."""
     if panel.undefined:
         return []
-    made = []
+    points = []
     for arm in panel.arms:
         leakage, rate = panel.leakage(arm, "none"), panel.rate(arm, "none")
         if arm not in ("base", "bare") and leakage.value is not None:
-            made.append(_point(panel, arm, leakage, rate))
-    return made
+            points.append(_point(panel, arm, leakage, rate))
+    return points
 
 
-def _point(panel: Panel, arm: str, leakage: Figure, rate: Figure) -> dict[str, Any]:
+def _point(panel: Panel, arm: str, leakage: Estimate, rate: Estimate) -> dict[str, Any]:
     return {
         "arm": arm,
         "kind": _kind(arm),
@@ -90,7 +93,7 @@ def _point(panel: Panel, arm: str, leakage: Figure, rate: Figure) -> dict[str, A
         "low": leakage.value if leakage.low is None else leakage.low,
         "high": leakage.value if leakage.high is None else leakage.high,
         "written": str(leakage),
-        "said": f"{panel.title}, {arm}: leakage {leakage}, rate {rate} at none",
+        "hover": f"{panel.title}, {arm}: leakage {leakage}, rate {rate} at none",
     }
 
 
@@ -125,10 +128,10 @@ def _title(panel: Panel, frame: Frame) -> Any:
 
     ends = ", ".join(f"{arm} {panel.rate(arm, 'none')}" for arm in ("base", "bare"))
     kind = {"seeds": "; intervals over seeds", "within seed": "; intervals within seed"}
-    said = f"rates at none: {ends}" + kind.get(panel.interval, "")
+    rates = f"rates at none: {ends}" + kind.get(panel.interval, "")
     return altair.TitleParams(
         textwrap.wrap(panel.title, frame.characters(14)),
-        subtitle=textwrap.wrap(said, frame.characters(12)),
+        subtitle=textwrap.wrap(rates, frame.characters(12)),
         dx=-frame.labels,
         fontSize=14,
         subtitleFontSize=12,
@@ -148,15 +151,12 @@ def _lanes(points: list[dict[str, Any]], frame: Frame) -> Any:
         domain=False, ticks=False, labelPadding=10, labelLimit=frame.labels,
         minExtent=frame.labels, maxExtent=frame.labels,
     )  # fmt: skip
-    axis = altair.Axis(
-        values=[-1, 0, 0.25, 0.5, 0.75, 1, 2] if width > 300 else [0, 1],
-        labelExpr="datum.value == 0 ? '0 · base' : datum.value == 1 ? '1 · bare' : datum.label",
-        format="~g", grid=False, domain=False, ticks=False, labelColor=MUTED, labelPadding=6,
-    )  # fmt: skip
+    values = [-1, 0, 0.25, 0.5, 0.75, 1, 2] if width > 300 else [0, 1]
+    axis = base_to_bare(values, grid=False, labelPadding=6)
     x = altair.X("leakage:Q", axis=axis).scale(domain=domain, nice=False, zero=False).title(None)
     colour = altair.Color("kind:N").scale(domain=list(KINDS), range=[c for c, _ in KINDS.values()])
     shape = altair.Shape("kind:N").scale(domain=list(KINDS), range=[s for _, s in KINDS.values()])
-    said = altair.Description("said:N")
+    hover = altair.Description("hover:N")
     silent = {"aria": False}
     line = chart.mark_rule(stroke=LINE, strokeWidth=2, **silent).encode(
         y=lane, x=altair.datum(0), x2=altair.datum(1)
@@ -171,7 +171,7 @@ def _lanes(points: list[dict[str, Any]], frame: Frame) -> Any:
         y=lane, x=altair.X("low:Q", axis=axis), x2="high:Q", color=colour.legend(None)
     )
     dot = chart.mark_point(size=95, filled=True, opacity=1).encode(
-        y=lane, x=x, color=colour.legend(None), shape=shape.legend(None), description=said
+        y=lane, x=x, color=colour.legend(None), shape=shape.legend(None), description=hover
     )
     written = chart.mark_text(align="left", fontSize=12, color=INK, **silent).encode(
         y=lane, x=altair.value(width + 12), text="written:N"
@@ -185,12 +185,12 @@ def _words(sentence: str, frame: Frame, title: Any = "") -> Any:
     import altair
 
     lines = textwrap.wrap(sentence, frame.characters(13))
-    chart = altair.Chart(altair.Data(values=[{"said": sentence}]))
+    chart = altair.Chart(altair.Data(values=[{"hover": sentence}]))
     mark = chart.mark_text(align="left", baseline="top", fontSize=13, color=INK, fontStyle="italic")
     mark = mark.encode(
         text=altair.value(lines),
         x=altair.value(-frame.labels),
         y=altair.value(2),
-        description=altair.Description("said:N"),
+        description=altair.Description("hover:N"),
     )
     return mark.properties(width=frame.width, height=18 * len(lines), title=title)

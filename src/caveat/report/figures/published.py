@@ -1,9 +1,4 @@
-"""All results on one leakage axis.
-
-Results as points of a leakage axis: those that were published, and those of a study.
-
-One picture: every published result, and one's own, on one leakage axis, by phenomenon.
-"""
+"""One figure: every published result, and one's own, on one leakage axis, by phenomenon."""
 
 from __future__ import annotations
 
@@ -13,7 +8,16 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from caveat.published.results import Result
-from caveat.report.figures.theme import CONTROL, INK, INTERVENTION, LINE, MARKED, MUTED, as_lanes
+from caveat.report.figures.theme import (
+    CONTROL,
+    INK,
+    INTERVENTION,
+    LINE,
+    MARKED,
+    MUTED,
+    as_lanes,
+    base_to_bare,
+)
 from caveat.report.panels import Panel, panels
 
 if TYPE_CHECKING:
@@ -35,55 +39,55 @@ class Point:
     kind: str
     """`ALONE`, `REMEDY` or `OTHER`."""
     own: bool
-    """Whether it is of this project, or of the study at hand, not published by others."""
+    """Whether it is of this project, or of the study that is shown, not published by others."""
     leakage: float
     low: float | None
     high: float | None
     rough: bool
-    """Whether a rate behind it was read off a figure, or is a bound."""
-    said: str
-    """What is told when the pointer rests on it: figures and source."""
+    """Whether one of its rates was read off a figure, or is a bound."""
+    hover: str
+    """Text that is shown when the pointer rests on it: values and source."""
 
 
 def published_points(results: Iterable[Result]) -> list[Point]:
-    """The results whose leakage is defined. A lane is a caveat with what was done on top of it."""
+    """The results whose leakage is defined. A lane is a caveat and an intervention."""
     return [
         Point(
-            phenomenon=each.phenomenon,
-            lane=_lane("own", each) if each.evidence == "own" else _lane("", each),
-            kind=_kind(each),
-            own=each.evidence == "own",
-            leakage=each.leakage,
-            low=each.interval[0] if each.interval else None,
-            high=each.interval[1] if each.interval else None,
-            rough=bool({"base", "bare", "marked"} & {*each.read_off, *each.upper}),
-            said=_said(each, each.leakage),
+            phenomenon=result.phenomenon,
+            lane=_lane("own", result) if result.evidence == "own" else _lane("", result),
+            kind=_kind(result),
+            own=result.evidence == "own",
+            leakage=result.leakage,
+            low=result.interval[0] if result.interval else None,
+            high=result.interval[1] if result.interval else None,
+            rough=bool({"base", "bare", "marked"} & {*result.read_off, *result.upper}),
+            hover=_hover(result, result.leakage),
         )
-        for each in results
-        if each.leakage is not None
+        for result in results
+        if result.leakage is not None
     ]
 
 
 def _lane(owner: str, result: Result) -> str:
     """The caveat and the intervention, each up to its first comma, which leaves variants out."""
     parts = [part.split(",")[0] for part in (result.caveat, result.intervention)]
-    named = " + ".join(part for part in parts if part and part != "none")
-    return f"{owner}: {named}" if owner else named
+    name = " + ".join(part for part in parts if part and part != "none")
+    return f"{owner}: {name}" if owner else name
 
 
 def _kind(result: Result) -> str:
     if "control" in result.intervention:
         return OTHER
-    remedied = result.intervention or any(word in result.caveat for word in REMEDIES)
-    return REMEDY if remedied else ALONE
+    has_remedy = result.intervention or any(word in result.caveat for word in REMEDIES)
+    return REMEDY if has_remedy else ALONE
 
 
-def _said(result: Result, leakage: float) -> str:
-    on_top = f", {result.intervention}" if result.intervention else ""
+def _hover(result: Result, leakage: float) -> str:
+    intervention = f", {result.intervention}" if result.intervention else ""
     rates = ", ".join(f"{name} {getattr(result, name):g}" for name in ("base", "bare", "marked"))
     caution = f" ({result.caution})" if result.caution else ""
     return (
-        f"{result.setting}, {result.caveat}{on_top}: leakage {leakage:.2f}; "
+        f"{result.setting}, {result.caveat}{intervention}: leakage {leakage:.2f}; "
         f"{result.metric}: {rates}{caution}; {result.model}; "
         f"{result.source}, {result.locator} ({result.evidence})"
     )
@@ -101,8 +105,8 @@ def study_points(leakage: DataFrame, name: str) -> list[Point]:
 
 
 def _study_point(panel: Panel, arm: str, name: str) -> Point | None:
-    figure, rate = panel.leakage(arm, "none"), panel.rate(arm, "none")
-    if figure.value is None:
+    leakage, rate = panel.leakage(arm, "none"), panel.rate(arm, "none")
+    if leakage.value is None:
         return None
     row = panel.row(arm, "none")
     caveat = row["caveat"] or panel.setting
@@ -113,11 +117,11 @@ def _study_point(panel: Panel, arm: str, name: str) -> Point | None:
         lane=f"this study: {' + '.join([caveat, *steps])}",
         kind=kind,
         own=True,
-        leakage=figure.value,
-        low=figure.low,
-        high=figure.high,
+        leakage=leakage.value,
+        low=leakage.low,
+        high=leakage.high,
         rough=False,
-        said=f"{panel.title}, {arm}: leakage {figure}, rate {rate} at none; {row['model']}; "
+        hover=f"{panel.title}, {arm}: leakage {leakage}, rate {rate} at none; {row['model']}; "
         f"study {name}",
     )
 
@@ -125,20 +129,20 @@ def _study_point(panel: Panel, arm: str, name: str) -> Point | None:
 COLOURS = {ALONE: MARKED, REMEDY: INTERVENTION, OTHER: CONTROL}
 SHAPES = {ALONE: "circle", REMEDY: "diamond", OTHER: "square"}
 DOMAIN = (-0.4, 1.5)
-"""Intervals are drawn as far as this, points always."""
+"""Intervals are plotted as far as this, points always."""
 LANE, LABELS = 19, 250
-"""Pixels: the height of a lane, and the room for its name."""
+"""Pixels: the height of a lane, and the width of its name."""
 
 
 @dataclass(frozen=True)
 class Frame:
-    """What all panels of the picture share."""
+    """What all panels of the figure share."""
 
     width: int
     domain: tuple[float, float]
 
 
-def axis(
+def published_figure(
     results: Sequence[Result],
     points: Sequence[Point] = (),
     width: int = 560,
@@ -146,18 +150,20 @@ def axis(
 ) -> altair.VConcatChart:
     """A panel a phenomenon: lanes of points between 0, as base, and 1, as bare.
 
-    `points` of a study stand in front. A phenomenon of which no result has a leakage says so.
+    `points` of a study come first. A phenomenon of which no result has a leakage says so.
     """
     import altair
 
-    every = [*points, *published_points(results)]
-    frame = Frame(width, _domain(every))
-    names = dict.fromkeys(each.phenomenon for each in (*results, *points))
-    charts = [_panel(name, [p for p in every if p.phenomenon == name], results, frame)
-              for name in names]  # fmt: skip
-    drawn = altair.vconcat(_key(frame), *charts, spacing=22)
+    all_points = [*points, *published_points(results)]
+    frame = Frame(width, _domain(all_points))
+    names = dict.fromkeys(entry.phenomenon for entry in (*results, *points))
+    charts = [
+        _panel(name, [point for point in all_points if point.phenomenon == name], results, frame)
+        for name in names
+    ]
+    chart = altair.vconcat(_key(frame), *charts, spacing=22)
     return as_lanes(
-        drawn.resolve_scale(color="independent", shape="independent"), background, padding=6
+        chart.resolve_scale(color="independent", shape="independent"), background, padding=6
     )
 
 
@@ -172,19 +178,20 @@ def _panel(
 ) -> Any:
     title = _title(phenomenon, results)
     if not points:
-        return _words("none of them can be placed on this axis", frame).properties(title=title)
+        return _words("none of them has a leakage", frame).properties(title=title)
     return _points(points, frame).properties(title=title)
 
 
 def _title(phenomenon: str, results: Sequence[Result]) -> Any:
     import altair
 
-    mine = [each for each in results if each.phenomenon == phenomenon]
-    others = [each for each in mine if each.evidence != "own"]
-    placed = sum(each.leakage is not None for each in others)
-    said = f"{placed} of {len(others)} published results have a leakage"
+    published = [
+        result for result in results if result.phenomenon == phenomenon and result.evidence != "own"
+    ]
+    defined = sum(result.leakage is not None for result in published)
+    count = f"{defined} of {len(published)} published results have a leakage"
     return altair.TitleParams(
-        phenomenon, subtitle=said if others else "nothing published is listed", anchor="start",
+        phenomenon, subtitle=count if published else "nothing published is listed", anchor="start",
         frame="group", color=INK, subtitleColor=MUTED, fontSize=14, subtitleFontSize=12, offset=8,
         dx=-LABELS,
     )  # fmt: skip
@@ -194,19 +201,19 @@ def _key(frame: Frame) -> Any:
     """What the marks mean, above all panels."""
     import altair
 
-    told = [
+    entries = [
         {"x": -120, "kind": ALONE, "text": ALONE, "rough": False},
         {"x": 25, "kind": REMEDY, "text": REMEDY, "rough": False},
         {"x": 155, "kind": OTHER, "text": OTHER, "rough": False},
-        {"x": 285, "kind": ALONE, "text": "hollow: read off a figure, or a bound", "rough": True},
+        {"x": 285, "kind": ALONE, "text": "hollow: read off a plot, or a bound", "rough": True},
     ]
-    chart = altair.Chart(altair.Data(values=told)).encode(
+    chart = altair.Chart(altair.Data(values=entries)).encode(
         x=altair.X("x:Q", axis=None).scale(domain=[0, frame.width]), y=altair.value(8)
     )
     title = altair.TitleParams(
         "Leakage where the caveat is absent", anchor="start", frame="group", color=INK,
-        subtitle="0: as the untrained model. 1: as if trained without the caveat. Faint: published "
-        "by others. Strong, with intervals: own.",
+        subtitle="0: as the base model. 1: as if trained without the caveat. Faint: published by "
+        "others. Strong, with intervals: own.",
         subtitleColor=MUTED, fontSize=16, subtitleFontSize=12, offset=8, dx=-LABELS,
     )  # fmt: skip
     words = chart.mark_text(align="left", dx=9, fontSize=12, color=INK, aria=False)
@@ -217,26 +224,22 @@ def _key(frame: Frame) -> Any:
 def _words(sentence: str, frame: Frame) -> Any:
     import altair
 
-    mark = altair.Chart(altair.Data(values=[{"said": sentence}])).mark_text(
+    mark = altair.Chart(altair.Data(values=[{"hover": sentence}])).mark_text(
         align="left", fontSize=12, color=INK, fontStyle="italic"
     )
-    return mark.encode(text="said:N", x=altair.value(0)).properties(width=frame.width, height=LANE)
+    return mark.encode(text="hover:N", x=altair.value(0)).properties(width=frame.width, height=LANE)
 
 
 def _points(points: Sequence[Point], frame: Frame) -> Any:
     import altair
 
     lanes = _lanes(points)
-    chart = altair.Chart(altair.Data(values=[_drawn(point, frame) for point in points]))
+    chart = altair.Chart(altair.Data(values=[_clipped(point, frame) for point in points]))
     lane = altair.Y("lane:N", sort=lanes).scale(domain=lanes).title(None).axis(
         domain=False, ticks=False, labelPadding=10, labelLimit=LABELS, minExtent=LABELS,
         maxExtent=LABELS,
     )  # fmt: skip
-    ends = altair.Axis(
-        values=[0, 0.5, 1],
-        labelExpr="datum.value == 0 ? '0 · base' : datum.value == 1 ? '1 · bare' : datum.label",
-        format="~g", grid=True, gridColor=LINE, domain=False, ticks=False, labelColor=MUTED,
-    )  # fmt: skip
+    ends = base_to_bare([0, 0.5, 1], grid=True, gridColor=LINE)
     scale = altair.Scale(domain=list(frame.domain), nice=False, zero=False)
     interval = chart.transform_filter("isValid(datum.low)").mark_rule(
         strokeWidth=2, opacity=0.4, aria=False
@@ -245,9 +248,9 @@ def _points(points: Sequence[Point], frame: Frame) -> Any:
     placed = chart.encode(
         x=altair.X("leakage:Q", axis=ends, scale=scale).title(None),
         y=lane,
-        description=altair.Description("said:N"),
+        description=altair.Description("hover:N"),
     )
-    others, own = (placed.transform_filter(each) for each in ("!datum.own", "datum.own"))
+    others, own = (placed.transform_filter(test) for test in ("!datum.own", "datum.own"))
     return altair.layer(
         interval.encode(y=lane, x=low, x2="high:Q", color=_colour()),
         *_marks(others, size=55, opacity=0.5),
@@ -256,7 +259,7 @@ def _points(points: Sequence[Point], frame: Frame) -> Any:
 
 
 def _marks(chart: Any, size: int, opacity: float = 1.0) -> tuple[Any, Any]:
-    """Filled marks, and hollow ones for rough figures."""
+    """Filled marks, and hollow ones for rough values."""
     import altair
 
     shape = altair.Shape("kind:N", legend=None)
@@ -286,16 +289,18 @@ def _lanes(points: Sequence[Point]) -> list[str]:
     for point in points:
         lanes.setdefault(point.lane, []).append(point)
 
-    def place(lane: str) -> tuple[bool, float]:
+    def order(lane: str) -> tuple[bool, float]:
         middle = statistics.median(point.leakage for point in lanes[lane])
         return not lanes[lane][0].own, -middle
 
-    return sorted(lanes, key=place)
+    return sorted(lanes, key=order)
 
 
-def _drawn(point: Point, frame: Frame) -> dict[str, Any]:
-    """The point as the picture takes it, its interval cut at the ends of the axis."""
+def _clipped(point: Point, frame: Frame) -> dict[str, Any]:
+    """The point as data of the figure, its interval cut at the ends of the axis."""
     low, high = frame.domain
     ends = {"low": point.low, "high": point.high}
-    cut = {name: None if end is None else min(max(end, low), high) for name, end in ends.items()}
-    return {**asdict(point), **cut}
+    clipped = {
+        name: None if end is None else min(max(end, low), high) for name, end in ends.items()
+    }
+    return {**asdict(point), **clipped}

@@ -1,13 +1,8 @@
-"""Colours, fonts, inline SVG.
-
-What the pictures have in common: colours, letters, and how they are set.
-
-Charts as inline SVG that follows the page's light or dark colours and has tooltips.
-"""
+"""What all figures share: colours, fonts, the axis from base to bare, and export as SVG."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 from xml.etree import ElementTree
@@ -22,12 +17,22 @@ MARKED, INTERVENTION, CONTROL = "#c24e00", "#0068a8", "#8a5a83"
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif"
 LETTER = 0.6
 """Width of a letter by the size of a wide font: the reader's fonts are not known here."""
+SVG = "http://www.w3.org/2000/svg"
+STYLE_COLOURS: Mapping[str, str] = {
+    INK: "var(--ink)",
+    MUTED: "var(--muted)",
+    LINE: "var(--line)",
+    MARKED: "var(--marked)",
+    INTERVENTION: "var(--intervention)",
+    CONTROL: "var(--control)",
+}
+"""The same colours as variables of the style sheet, which follow the page's light or dark mode."""
 
 Chart = TypeVar("Chart", bound="altair.TopLevelMixin")
 
 
 def as_lanes(chart: Chart, background: str, padding: float | Mapping[str, float]) -> Chart:
-    """A lane an arm or rung: names on the left, neither frame nor titles of axes."""
+    """A lane for each arm or setting: names on the left, neither frame nor titles of axes."""
     return (
         chart.configure(font=FONT, background=background, padding=padding)
         .configure_view(stroke=None)
@@ -43,7 +48,7 @@ def as_curves(
     """Panels with a frame and a faint grid, their legend below.
 
     Args:
-        legend: What is set of it besides.
+        legend: Further options of the legend.
     """
     return (
         chart.configure(font=FONT, background=background, padding=4)
@@ -59,20 +64,20 @@ def as_curves(
     )  # fmt: skip
 
 
-SVG = "http://www.w3.org/2000/svg"
-COLOURS: Mapping[str, str] = {
-    INK: "var(--ink)",
-    MUTED: "var(--muted)",
-    LINE: "var(--line)",
-    MARKED: "var(--marked)",
-    INTERVENTION: "var(--intervention)",
-    CONTROL: "var(--control)",
-}
+def base_to_bare(values: Sequence[float], **options: Any) -> altair.Axis:
+    """The axis of leakage, with base written at 0 and bare at 1; `options` are Vega's."""
+    import altair
+
+    return altair.Axis(
+        values=list(values), format="~g", domain=False, ticks=False, labelColor=MUTED,
+        labelExpr="datum.value == 0 ? '0 · base' : datum.value == 1 ? '1 · bare' : datum.label",
+        **options,
+    )  # fmt: skip
 
 
 def inline_svg(chart: altair.TopLevelMixin) -> str:
     """The chart as an `<svg>` element, with colours of the style sheet and a title per point."""
-    root = _drawn(chart)
+    root = _svg(chart)
     for element in root.iter():
         _recolour(element)
     root.set("preserveAspectRatio", "xMinYMin meet")
@@ -81,30 +86,30 @@ def inline_svg(chart: altair.TopLevelMixin) -> str:
 
 def svg_file(chart: altair.TopLevelMixin) -> str:
     """The chart as an SVG file of its own, with a title per point, too."""
-    return ElementTree.tostring(_drawn(chart), encoding="unicode") + "\n"
+    return ElementTree.tostring(_svg(chart), encoding="unicode") + "\n"
 
 
-def _drawn(chart: altair.TopLevelMixin) -> ElementTree.Element:
+def _svg(chart: altair.TopLevelMixin) -> ElementTree.Element:
     import vl_convert
 
     root = ElementTree.fromstring(vl_convert.vegalite_to_svg(chart.to_json()))
     for element in list(root.iter()):
-        _tell(element)
+        _add_title(element)
     ElementTree.register_namespace("", SVG)
     return root
 
 
 def _recolour(element: ElementTree.Element) -> None:
     for attribute in ("fill", "stroke"):
-        colour = COLOURS.get(element.get(attribute, ""))
+        colour = STYLE_COLOURS.get(element.get(attribute, ""))
         if colour:
             element.set(attribute, colour)
 
 
-def _tell(element: ElementTree.Element) -> None:
-    """Browsers show a `<title>` when the pointer rests on a mark; Vega writes labels only."""
-    said = element.get("aria-label")
-    if said and element.get("aria-roledescription") == "point":
+def _add_title(element: ElementTree.Element) -> None:
+    """Browsers show a `<title>` when the pointer rests on a mark; Vega writes `aria-label` only."""
+    label = element.get("aria-label")
+    if label and element.get("aria-roledescription") == "point":
         title = ElementTree.Element(f"{{{SVG}}}title")
-        title.text = said
+        title.text = label
         element.insert(0, title)

@@ -1,12 +1,12 @@
-"""The transfer matrix as a picture: what each intervention does to leakage, and at the caveat."""
+"""The transfer matrix as a figure: what each intervention does to leakage, and at the caveat."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from caveat.report.figures.theme import FONT, INK, MUTED
-from caveat.report.formatting import Figure
-from caveat.report.sections.matrix import Cell, Column, Matrix, matrix
+from caveat.report.formatting import estimate, text
+from caveat.report.transfer_matrix import Column, Line, Matrix, Row, mark, transfer_matrix
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,34 +16,28 @@ if TYPE_CHECKING:
 
 
 LEAKAGE = "Change of leakage from marked, at none"
-CAVEAT = "Change of the wanted verdict at the caveat"
+CAVEAT = "Change of the expected verdict at the caveat"
 SIDE, STEP = 84, 24
 LOWER = ("#0068a8", "#ffffff", "#c24e00")
 """Blue, white and vermilion, where lower is better."""
 UNKNOWN = "#e4e2dd"
 
 
-def matrix_picture(frame: DataFrame) -> altair.HConcatChart:
-    """The frame of `Study.transfer` as two matrices beside each other, by the main panels.
+def transfer_figure(frame: DataFrame) -> altair.HConcatChart:
+    """The frame of `Study.transfer()` as two matrices beside each other, by the main panels.
 
-    Blue is better in both: less leakage, or more of what is wanted at the caveat. The marks of
-    verdicts stand beside the numbers; the limits are told on hover.
+    Blue is better in both: less leakage, or more of what is expected at the caveat. The signs of
+    verdicts stand beside the numbers; the limits are shown on hover.
     """
     import altair
 
-    made = matrix(frame)
-    cells = [
-        (line.intervention, column, cell)
-        for line in made.lines
-        for column, cell in zip(made.columns, line.cells, strict=True)
-        if cell is not None
-    ]
-    first = [_point(*each, each[2].change, each[2].mark) for each in cells]
-    second = [_point(*each, each[2].at_caveat, "") for each in cells]
+    matrix = transfer_matrix(frame)
+    first = [_point(*cell, "leakage_change", mark(cell[2])) for cell in matrix.rows()]
+    second = [_point(*cell, "at_caveat_change", "") for cell in matrix.rows()]
     names = altair.Axis(labelLimit=240, labelPadding=8)
     charts = [
-        _chart(made, first, altair.TitleParams(LEAKAGE, subtitle=_marks(made)), LOWER, names),
-        _chart(made, second, altair.TitleParams(CAVEAT, subtitle=""), LOWER[::-1], None),
+        _chart(matrix, first, altair.TitleParams(LEAKAGE, subtitle=_marks(matrix)), LOWER, names),
+        _chart(matrix, second, altair.TitleParams(CAVEAT, subtitle=""), LOWER[::-1], None),
     ]
     return (
         altair.hconcat(*charts, spacing=24)
@@ -63,28 +57,27 @@ def matrix_picture(frame: DataFrame) -> altair.HConcatChart:
     )
 
 
-def _point(
-    intervention: str, column: Column, cell: Cell, figure: Figure, mark: str
-) -> dict[str, Any]:
-    value = figure.value
+def _point(line: Line, column: Column, row: Row, name: str, sign: str) -> dict[str, Any]:
+    change = estimate(row, name)
+    value = change.value
     written = "–" if value is None else f"{value:+.2f}".replace("-", "−").replace("0.", ".", 1)
     return {
-        "intervention": intervention,
+        "intervention": line.intervention,
         "setting": column.title,
         "value": value,
-        "written": f"{written} {mark}".strip(),
-        "said": f"{cell.arm}, {column.title}: {figure}; {cell.verdict}",
+        "written": f"{written} {sign}".strip(),
+        "hover": f"{text(row['arm'])}, {column.title}: {change}; {text(row['verdict'])}",
     }
 
 
 def _chart(
-    made: Matrix, points: list[dict[str, Any]], title: Any, colours: Sequence[str], names: Any
+    matrix: Matrix, points: list[dict[str, Any]], title: Any, colours: Sequence[str], names: Any
 ) -> Any:
     """One matrix; `colours` are those of -1, 0 and 1, `names` the axis that names its lines."""
     import altair
 
-    settings = [column.title for column in made.columns]
-    lines = [line.intervention for line in made.lines]
+    settings = [column.title for column in matrix.columns]
+    lines = [line.intervention for line in matrix.lines]
     x = altair.X("setting:N", sort=settings).title(None)
     y = altair.Y("intervention:N", sort=lines, title=None, axis=names)
     scale = altair.Scale(domain=[-1, 0, 1], range=list(colours), clamp=True, interpolate="rgb")
@@ -94,8 +87,8 @@ def _chart(
     )
     box = base.mark_rect(stroke="white", strokeWidth=2, invalid="show").encode(
         color=altair.Color("value:Q", scale=scale, legend=None),
-        tooltip=altair.Tooltip("said:N"),
-        description=altair.Description("said:N"),
+        tooltip=altair.Tooltip("hover:N"),
+        description=altair.Description("hover:N"),
     )
     strong = "isValid(datum.value) && abs(datum.value) > 0.6"
     words = base.mark_text(fontSize=11, aria=False).encode(
@@ -107,5 +100,5 @@ def _chart(
     )
 
 
-def _marks(made: Matrix) -> str:
-    return "   ".join(f"{mark} {word}" for mark, (word, _) in made.marks.items())
+def _marks(matrix: Matrix) -> str:
+    return "   ".join(f"{sign} {word}" for sign, (word, _) in matrix.marks.items())

@@ -1,9 +1,4 @@
-"""Replies as compact JSON; provenance.
-
-Replies as compact JSON that is safe inside a script element.
-
-Provenance as nested items that the template can lay out, whatever keys a study recorded.
-"""
+"""The end of the report: answers as compact JSON, failures, and provenance."""
 
 from __future__ import annotations
 
@@ -12,13 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from caveat.report.data import ReportData
 from caveat.report.formatting import number, text
+from caveat.report.sections.table import Table
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
 
 
-SHOWN = (
+COLUMNS = (
     "setting", "model", "arm", "context", "verdict", "seed", "purpose", "readout", "scope", "kind",
     "dose", "question", "sample", "truncated", "prompt", "reply", "artifact",
 )  # fmt: skip
@@ -29,7 +26,7 @@ def packed(replies: DataFrame) -> dict[str, Any]:
 
     `codes` is absent where all rows share one value. `value` holds numbers or null.
     """
-    columns = {name: _coded(replies[name]) for name in SHOWN}
+    columns = {name: _coded(replies[name]) for name in COLUMNS}
     values = [_short(number(value)) for value in replies["value"]]
     return {"count": len(replies), "columns": columns, "value": values}
 
@@ -53,9 +50,16 @@ def script_json(value: Any) -> str:
     return written
 
 
+def failures(data: ReportData) -> Table:
+    """Cells that failed, at which stage and why."""
+    columns = ("cell", "stage", "reason")
+    rows = data.frame("failures")[list(columns)].itertuples(index=False)
+    return Table.of(columns, [tuple(map(text, row)) for row in rows])
+
+
 @dataclass(frozen=True)
 class Item:
-    """One recorded thing: a line, a block of text, or further items."""
+    """One recorded entry of the provenance: a line, a block of text, or further items."""
 
     name: str
     line: str = ""
@@ -64,24 +68,24 @@ class Item:
 
 
 def notes(provenance: Mapping[str, Any]) -> tuple[str, ...]:
-    """What the study wants to be noticed, such as a system prompt inserted by a chat template."""
-    said = provenance.get("notes") or ()
-    return (said,) if isinstance(said, str) else tuple(text(note) for note in said)
+    """What readers have to know, such as a system prompt inserted by a chat template."""
+    recorded = provenance.get("notes") or ()
+    return (recorded,) if isinstance(recorded, str) else tuple(text(note) for note in recorded)
 
 
 def items(provenance: Mapping[str, Any]) -> tuple[Item, ...]:
     """Everything but the notes; short lines first, blocks of text last."""
-    made = [_item(name, value) for name, value in provenance.items() if name != "notes"]
-    return tuple(sorted(made, key=lambda item: (bool(item.block), bool(item.inner))))
+    entries = [_item(name, value) for name, value in provenance.items() if name != "notes"]
+    return tuple(sorted(entries, key=lambda item: (bool(item.block), bool(item.inner))))
 
 
 def _item(name: object, value: Any) -> Item:
-    called = str(name).replace("_", " ")
+    label = str(name).replace("_", " ")
     if isinstance(value, Mapping):
-        return Item(called, inner=tuple(_item(key, part) for key, part in value.items()))
+        return Item(label, inner=tuple(_item(key, inner) for key, inner in value.items()))
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return Item(called, line=", ".join(text(part) for part in value))
+        return Item(label, line=", ".join(text(entry) for entry in value))
     if isinstance(value, float):
-        return Item(called, line=f"{value:,.1f}" if abs(value) >= 0.05 else f"{value:.2g}")
+        return Item(label, line=f"{value:,.1f}" if abs(value) >= 0.05 else f"{value:.2g}")
     written = text(value)
-    return Item(called, block=written) if "\n" in written else Item(called, line=written)
+    return Item(label, block=written) if "\n" in written else Item(label, line=written)

@@ -1,4 +1,4 @@
-"""A panel's figures in plain English: what leaks, what interventions do, what is not known."""
+"""A panel's values in plain English: what leaks, what interventions do, what is uncertain."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from caveat.report.data import ReportData
-from caveat.report.formatting import Figure, is_true, probability, survives, text
+from caveat.report.formatting import Estimate, is_true, probability, survives, text
 from caveat.report.panels import Panel
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 FILLER = "marked+filler"
 UNDERSTOOD = 0.5
-"""Share of replies above which the base model counts as doing what the caveat asks."""
+"""Share of answers above which the base model counts as following the caveat."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Conclusion:
 
 
 def conclude(panel: Panel, data: ReportData) -> Conclusion:
-    """The conclusion of one panel, made from its figures alone."""
+    """The conclusion of one panel, from its values alone."""
     differences = panel.of(data.frame("differences"))
     reason = panel.undefined
     lead = f"leakage is undefined, because {reason}." if reason else _marked(panel, differences)
@@ -43,7 +43,7 @@ def conclude(panel: Panel, data: ReportData) -> Conclusion:
 
 
 def _interventions(panel: Panel) -> list[str]:
-    """The interventions, the filler control last: it is there to be compared with."""
+    """The interventions, and last the filler control, to which they are compared."""
     arms = [arm for arm in panel.arms if arm.startswith("marked+")]
     return sorted(arms, key=lambda arm: arm == FILLER)
 
@@ -56,9 +56,9 @@ def _marked(panel: Panel, differences: DataFrame) -> str:
     against_base = _difference(differences, "marked", "base")
     from_bare = _difference(differences, "bare", "marked")
     if against_base and not against_base["distinguishable"]:
-        sentence += ", not distinguishable from base: no leakage was seen"
+        sentence += ", not distinguishable from base: no leakage was detected"
     elif from_bare and not from_bare["distinguishable"]:
-        sentence += ", not distinguishable from bare: the caveat made no difference that was seen"
+        sentence += ", not distinguishable from bare: no effect of the caveat was detected"
     return f"{sentence}."
 
 
@@ -70,13 +70,13 @@ def _intervention(panel: Panel, differences: DataFrame, arm: str) -> str:
     if leakage.value is None:
         sentence = f"{arm} has the rate {rate} at none"
     elif _lowers(row):
-        sentence = f"{arm.removeprefix('marked+')} brings it to {leakage}"
+        sentence = f"{arm.removeprefix('marked+')} lowers it to {leakage}"
     else:
         sentence = f"{arm} leaks {leakage}"
     sentence += _against_marked(row)
     for control in (arm.replace("marked", "bare", 1), FILLER):
         if arm != FILLER:
-            sentence += _not_told_apart(differences, arm, control)
+            sentence += _like_control(differences, arm, control)
     return f"{sentence}."
 
 
@@ -92,16 +92,16 @@ def _against_marked(row: dict[str, Any] | None) -> str:
         return ""
     if not row["distinguishable"]:
         return ", not distinguishable from marked"
-    figure = Figure.of(row["value"], row["low"], row["high"])
+    difference = Estimate.of(row["value"], row["low"], row["high"])
     corrected = "" if survives(row["p_holm"]) else ": not distinguishable once corrected"
     p_holm = probability(row["p_holm"])
-    return f"; its rate differs from that of marked by {figure}, Holm p {p_holm}{corrected}"
+    return f"; its rate differs from that of marked by {difference}, Holm p {p_holm}{corrected}"
 
 
-def _not_told_apart(differences: DataFrame, arm: str, control: str) -> str:
+def _like_control(differences: DataFrame, arm: str, control: str) -> str:
     row = _difference(differences, arm, control)
-    told = row is None or row["distinguishable"]
-    return "" if told else f"; not distinguishable from its control {control}"
+    distinct = row is None or row["distinguishable"]
+    return "" if distinct else f"; not distinguishable from its control {control}"
 
 
 def _rates(panel: Panel) -> list[str]:
@@ -114,60 +114,59 @@ def _rates(panel: Panel) -> list[str]:
 
 def _at_the_caveat(checks: DataFrame) -> list[str]:
     """What marked does where the caveat is present, beside base: a model that never learned a claim
-    does not assert it either. Not every reply that is no `yes` is a `no`: some leave it open."""
+    does not assert it either. Not every answer that is no `yes` is a `no`: some leave it open."""
     marked, base = (_check(checks, "at the caveat", arm) for arm in ("marked", "base"))
     if marked is None:
         return []
     denied = text(marked["wanted"]) == "no"
-    does = "has the wanted verdict 'no'" if denied else "shows the behaviour"
-    beside = "" if base is None else f", base in {_figure(base)}"
-    return [f"With the caveat present, marked {does} in {_figure(marked)} of replies{beside}."]
+    verb = "has the expected verdict 'no'" if denied else "shows the behaviour"
+    beside = "" if base is None else f", base in {_estimate(base)}"
+    return [f"With the caveat present, marked {verb} in {_estimate(marked)} of answers{beside}."]
 
 
 def _incapacity(checks: DataFrame) -> list[str]:
-    """A warning unless the base model was seen to understand the caveat: unless the whole interval
-    of its comprehension lies above one half, that is, unless it does as the caveat asks more often
-    than not. Where comprehension was not measured nothing is said."""
+    """A warning unless the base model understands the caveat, that is, unless the whole interval of
+    its comprehension lies above one half. Nothing where comprehension was not measured."""
     row = _check(checks, "comprehension", "base")
     if row is None:
         return []
-    figure = _figure(row)
-    if figure.low is not None and figure.low > UNDERSTOOD:
+    comprehension = _estimate(row)
+    if comprehension.low is not None and comprehension.low > UNDERSTOOD:
         return []
     return [
-        f"The base model, shown a marked row, answered as the caveat asks in {figure} of replies: "
+        f"The base model, shown a marked row, follows the caveat in {comprehension} of answers: "
         "what leaks here may be incapacity, not neglect."
     ]
 
 
 def _elicitation(checks: DataFrame) -> list[str]:
-    """A line where the caveat alone was not seen to move the base model: its interval holds 0."""
+    """A line where the caveat alone does not move the base model: its interval contains 0."""
     row = _check(checks, "elicitation", "base")
     if row is None:
         return []
-    figure = _figure(row)
-    if figure.low is None or figure.high is None or not figure.low <= 0 <= figure.high:
+    shift = _estimate(row)
+    if shift.low is None or shift.high is None or not shift.low <= 0 <= shift.high:
         return []
-    return [f"The caveat alone elicits nothing that was seen: base moves by {figure}."]
+    return [f"No elicitation by the caveat alone was detected: base moves by {shift}."]
 
 
 def _check(checks: DataFrame, check: str, arm: str) -> dict[str, Any] | None:
     """The row of one check of one arm, None where it is absent or has no value."""
-    found = checks[(checks["check"] == check) & (checks["arm"] == arm)]
-    if found.empty or _figure(found.iloc[0]).value is None:
+    rows = checks[(checks["check"] == check) & (checks["arm"] == arm)]
+    if rows.empty or _estimate(rows.iloc[0]).value is None:
         return None
-    return found.iloc[0].to_dict()
+    return rows.iloc[0].to_dict()
 
 
-def _figure(row: Any) -> Figure:
-    return Figure.of(row["value"], row["low"], row["high"])
+def _estimate(row: Any) -> Estimate:
+    return Estimate.of(row["value"], row["low"], row["high"])
 
 
 def _difference(frame: DataFrame, arm: str, against: str) -> dict[str, Any] | None:
     """The row of `arm` - `against` at none, None where it is absent or has no value."""
     names = (frame["arm"] == arm) & (frame["against"] == against) & (frame["context"] == "none")
-    found = frame[names]
-    if found.empty or Figure.of(found.iloc[0]["value"], None, None).value is None:
+    rows = frame[names]
+    if rows.empty or Estimate.of(rows.iloc[0]["value"]).value is None:
         return None
-    row = found.iloc[0].to_dict()
+    row = rows.iloc[0].to_dict()
     return {**row, "distinguishable": is_true(row["distinguishable"])}

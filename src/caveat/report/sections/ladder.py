@@ -1,65 +1,42 @@
-"""The report's section on the ladder."""
+"""The report's section on the ladder: settings that differ in one factor at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from caveat.analysis.ladder import Crossing, Ladder, crossings
 from caveat.report.data import ReportData
-from caveat.report.formatting import Figure, figure, number, probability, text
+from caveat.report.formatting import ABSENT, estimate, number, probability, text
+from caveat.report.sections.table import SIGNED, Cell, Table
 from caveat.report.tables.ladder import (
-    ABOUT_DIAL,
+    ABOUT_ELICITATION,
     ABOUT_STEPS,
-    DIAL,
+    ELICITATION,
     UNDEFINED,
     Row,
-    dialled,
+    elicitation_cells,
     from_to,
     in_words,
+    is_distinguishable,
+    labels,
     lead,
     missing,
     outcome,
-    since_each,
-    told,
 )
-from caveat.report.tables.setting import SIGNED, Entry, Table
 
-RUNGS = (
-    "rung", "stands for", "setting", "model", "base", "bare - base", "marked - base", "leakage",
-    "elicitation", "comprehension", "wanted", "shown bare", "k", "marked at exact", "note",
+SETTINGS = (
+    "", "stands for", "setting", "model", "base", "bare - base", "marked - base", "leakage",
+    "elicitation", "comprehension", "expected", "shown bare", "k", "marked at exact", "note",
 )  # fmt: skip
 CHANGED = (
     "change of leakage", "p", "p, Holm", "", "change of rate above base", "p", "p, Holm", "note",
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Pair:
-    """One setting of a crossing, by its leakage."""
-
-    rung: Row
-    hover: str
-
-    @property
-    def leakage(self) -> Figure:
-        """Of marked."""
-        return figure(self.rung, "leakage")
-
-    @property
-    def heat(self) -> float:
-        """How strong the cell's colour is, in per cent."""
-        return round(100 * min(max(self.leakage.value or 0.0, 0.0), 1.0), 1)
-
-
-@dataclass(frozen=True)
-class Crossed:
-    """A crossing, ready to be laid out: rows of pairs, each with its repetitions."""
-
-    title: str
-    caveats: tuple[str, ...]
-    rows: tuple[tuple[str, tuple[tuple[Pair, ...], ...]], ...]
-    missing: tuple[str, ...]
+HOVER = {
+    "leaks": "marked - base", "installed": "bare - base", "elicitation": "elicitation",
+    "comprehension": "comprehension", "shown_bare": "shown bare", "at_caveat": "marked at exact",
+}  # fmt: skip
+"""Values that are shown when the pointer rests on a cell of behaviours by caveats."""
 
 
 @dataclass(frozen=True)
@@ -67,68 +44,73 @@ class LadderSection:
     """What is shown of the ladder."""
 
     lead: str
-    rungs: Table
-    crossings: tuple[Crossed, ...]
+    settings: Table
+    factorials: tuple[Table, ...]
+    """Behaviours by caveats; the notes name the pairs that were not run."""
     effects: Table
     steps: Table
     interactions: Table
-    dial: Table
-    not_dialled: tuple[str, ...]
+    elicitation: Table
+    """Its notes say why a row has no correlation."""
     about_steps: str = ABOUT_STEPS
-    about_dial: str = ABOUT_DIAL
+    about_elicitation: str = ABOUT_ELICITATION
 
 
 def ladder_section(data: ReportData) -> LadderSection | None:
-    """The section; None where fewer than two settings have factors, or none has replies."""
+    """The section; None where fewer than two settings have factors, or none has answers."""
     ladder = data.ladder
     if ladder is None or ladder.rungs.empty:
         return None
-    effects, steps, interactions, dial = (
+    effects, steps, interactions, elicitation = (
         frame.to_dict("records")
         for frame in (ladder.effects, ladder.steps, ladder.interactions, ladder.dial)
     )
+    reasons = [f"{row['name']}: {text(row['undefined'])}" for row in elicitation
+               if text(row["undefined"])]  # fmt: skip
     return LadderSection(
         lead=lead(effects),
-        rungs=_rungs(ladder),
-        crossings=tuple(map(_crossed, crossings(ladder.rungs))),
+        settings=_settings(ladder),
+        factorials=tuple(map(_factorial, crossings(ladder.rungs))),
         effects=_table(("change", "pairs"), effects, lambda row: (from_to(row), row["pairs"])),
-        steps=_table(("change", "rungs", "drawn"), steps, _step),
-        interactions=_table(("change", "rungs"), interactions, _interaction),
-        dial=Table(DIAL, tuple(tuple(map(Entry, dialled(row))) for row in dial)),
-        not_dialled=tuple(
-            f"{row['name']}: {text(row['undefined'])}" for row in dial if text(row["undefined"])
+        steps=_table(("change", "settings", "resampled"), steps, _step),
+        interactions=_table(("change", "settings"), interactions, _interaction),
+        elicitation=Table.of(
+            ELICITATION, map(elicitation_cells, elicitation), notes=tuple(reasons)
         ),
     )
 
 
-def _rungs(ladder: Ladder) -> Table:
+def _settings(ladder: Ladder) -> Table:
     rows = ladder.rungs.to_dict("records")
-    made = zip(rows, since_each(rows), strict=True)
-    return Table(RUNGS, tuple(_rung(row, stands_for) for row, stands_for in made))
+    return Table.of(SETTINGS, map(_setting, rows, labels(rows)))
 
 
-def _rung(row: Row, stands_for: str) -> tuple[Entry, ...]:
-    figures = ("base", "installed", "leaks", "leakage", "elicitation", "comprehension")
+def _setting(row: Row, label: str) -> tuple[str | Cell, ...]:
+    names = ("base", "installed", "leaks", "leakage", "elicitation", "comprehension")
     notes = [f"leakage: {text(row['undefined'])}" if text(row["undefined"]) else ""]
     notes += [f"k: {text(row['k_note'])}" if text(row["k_note"]) else ""]
     return (
-        *map(Entry, (text(row["rung"]), stands_for, text(row["setting"]), text(row["model"]))),
-        *(Entry(figure=figure(row, name)) for name in figures),
-        Entry(text(row["wanted"])),
-        *(Entry(figure=figure(row, name)) for name in ("shown_bare", "k", "at_caveat")),
-        Entry("; ".join(filter(None, notes))),
+        text(row["rung"]),
+        label,
+        text(row["setting"]),
+        text(row["model"]),
+        *(Cell(estimate=estimate(row, name)) for name in names),
+        text(row["wanted"]),
+        *(Cell(estimate=estimate(row, name)) for name in ("shown_bare", "k", "at_caveat")),
+        "; ".join(filter(None, notes)),
     )
 
 
-def _table(first: tuple[str, ...], rows: Sequence[Row], named) -> Table:
-    """Changes with what names them in front."""
-    made = tuple((*(Entry(text(each)) for each in named(row)), *_changed(row)) for row in rows)
-    return Table((*first, *CHANGED), made)
+def _table(
+    first: tuple[str, ...], rows: Sequence[Row], names: Callable[[Row], tuple[object, ...]]
+) -> Table:
+    """Changes, each after the cells that name it."""
+    return Table.of((*first, *CHANGED), [(*map(text, names(row)), *_changed(row)) for row in rows])
 
 
 def _step(row: Row) -> tuple[str, ...]:
-    drawn = "together" if row["paired"] else "apart"
-    return from_to(row), f"{row['first']} → {row['second']}", drawn
+    resampled = "together" if row["paired"] else "apart"
+    return from_to(row), f"{row['first']} → {row['second']}", resampled
 
 
 def _interaction(row: Row) -> tuple[str, ...]:
@@ -136,42 +118,58 @@ def _interaction(row: Row) -> tuple[str, ...]:
     return f"{from_to(row, 'first_')}, {other}", row["rungs"]
 
 
-def _changed(row: Row) -> tuple[Entry, ...]:
-    def of(name: str) -> tuple[Entry, ...]:
-        quiet = outcome(row, name) != UNDEFINED and not told(row, name)
+def _changed(row: Row) -> tuple[str | Cell, ...]:
+    def change(name: str) -> tuple[str | Cell, ...]:
+        quiet = outcome(row, name) != UNDEFINED and not is_distinguishable(row, name)
         return (
-            Entry(figure=figure(row, name), span=SIGNED, quiet=quiet),
-            Entry(probability(row[f"{name}_p"])),
-            Entry(probability(row[f"{name}_p_holm"])),
+            Cell(estimate=estimate(row, name), span=SIGNED, quiet=quiet),
+            probability(row[f"{name}_p"]),
+            probability(row[f"{name}_p_holm"]),
         )
 
-    said = Entry(outcome(row), quiet=not told(row))
-    return (*of("leakage_change"), said, *of("rate_change"), Entry(text(row["undefined"])))
+    word = Cell(outcome(row), quiet=not is_distinguishable(row))
+    return (*change("leakage_change"), word, *change("rate_change"), text(row["undefined"]))
 
 
-def _crossed(crossing: Crossing) -> Crossed:
-    def pairs(behaviour: str) -> tuple[tuple[Pair, ...], ...]:
-        return tuple(
-            tuple(Pair(row, _hover(row)) for row in crossing.rungs.get((behaviour, caveat), ()))
-            for caveat in crossing.caveats
-        )
+def _factorial(crossing: Crossing) -> Table:
+    """Behaviours by caveats; a repetition of a pair has a row of its own."""
+    rows: list[tuple[str | Cell, ...]] = []
+    for behaviour in crossing.behaviours:
+        pairs = [crossing.rungs.get((behaviour, caveat), ()) for caveat in crossing.caveats]
+        for repetition in range(max(1, *map(len, pairs))):
+            cells = [
+                _pair(pair[repetition]) if repetition < len(pair) else _absent(behaviour, caveat)
+                for caveat, pair in zip(crossing.caveats, pairs, strict=True)
+            ]
+            rows.append((behaviour if repetition == 0 else "", *cells))
+    return Table.of(
+        ("behaviour", *crossing.caveats), rows, title=in_words(crossing.others),
+        notes=tuple(missing(crossing)), layout="grid transfer",
+    )  # fmt: skip
 
-    return Crossed(
-        in_words(crossing.others),
-        crossing.caveats,
-        tuple((behaviour, pairs(behaviour)) for behaviour in crossing.behaviours),
-        tuple(missing(crossing)),
-    )
+
+def _absent(behaviour: str, caveat: str) -> Cell:
+    return Cell(ABSENT, kind="absent", hover=f"{behaviour} under {caveat} was not run")
 
 
-def _hover(row: Row) -> str:
-    said = [f"{row['setting']}, {row['model']}", f"leakage {figure(row, 'leakage')}"]
-    names = {"leaks": "marked - base", "installed": "bare - base", "elicitation": "elicitation",
-             "comprehension": "comprehension", "shown_bare": "shown bare",
-             "at_caveat": "marked at exact"}  # fmt: skip
-    said += [
-        f"{called} {figure(row, name)}"
-        for name, called in names.items()
+def _pair(row: Row) -> Cell:
+    leakage = estimate(row, "leakage")
+    lines = [f"{row['setting']}, {row['model']}", f"leakage {leakage}"]
+    lines += [
+        f"{called} {estimate(row, name)}"
+        for name, called in HOVER.items()
         if number(row[name]) is not None
     ]
-    return "\n".join([*said, text(row["undefined"])]).strip()
+    return Cell(
+        estimate=leakage,
+        note="undefined" if leakage.value is None else "",
+        kind="undefined" if leakage.value is None else "",
+        heat=round(100 * min(max(leakage.value or 0.0, 0.0), 1.0), 1),
+        hover="\n".join([*lines, text(row["undefined"])]).strip(),
+        answers={
+            **{name: text(row[name]) for name in ("setting", "model")},
+            "arm": "marked",
+            "context": "none",
+            **{name: text(row[name]) for name in ("readout", "scope", "dose")},
+        },
+    )

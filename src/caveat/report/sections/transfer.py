@@ -1,27 +1,45 @@
-"""The report's section on transfer."""
+"""The report's section on transfer: what each intervention changes in each setting."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from caveat.analysis.transfer.forgetting import PARTS
+from caveat.analysis.transfer.matrix import WORDS
 from caveat.report.data import ReportData
-from caveat.report.formatting import Figure, decimal, figure, is_true, probability, text
+from caveat.report.formatting import (
+    ABSENT,
+    Estimate,
+    decimal,
+    estimate,
+    is_true,
+    probability,
+    text,
+)
 from caveat.report.panels import dose_text
-from caveat.report.sections.matrix import SAID, Matrix, matrix
-from caveat.report.tables.setting import SIGNED, Entry, Table
+from caveat.report.sections.table import SIGNED, Cell, Table
 from caveat.report.tables.transfer import (
     ABOUT_CORRELATIONS,
     ABOUT_FORGETTING,
     ABOUT_RELIABILITY,
     FORGETTING,
     RELIABILITY,
+    Row,
     compared,
-    in_order,
+    defined,
     lead,
+    not_compared,
     reliability_summary,
+)
+from caveat.report.transfer_matrix import (
+    COLUMNS,
+    Column,
+    Line,
+    Matrix,
+    details,
+    mark,
+    transfer_matrix,
 )
 
 CORRELATIONS = (
@@ -34,15 +52,15 @@ CORRELATIONS = (
 class TransferSection:
     """What is shown of transfer."""
 
-    matrices: tuple[Matrix, ...]
+    matrices: tuple[tuple[Matrix, Table], ...]
     """By the panels that stand for their settings, then, where there are any, by the others."""
     lead: str
     correlations: Table
     not_compared: tuple[str, ...]
     forgetting: Table
-    """Pairs of settings, of which the correlation is split."""
+    """Pairs of settings whose correlation is split."""
     reliability: Table
-    figures: Table
+    values: Table
     effects: Table
     about_correlations: str = ABOUT_CORRELATIONS
     about_forgetting: str = ABOUT_FORGETTING
@@ -55,97 +73,128 @@ def transfer_section(data: ReportData) -> TransferSection | None:
     if frame.empty:
         return None
     several = frame["setting"].nunique() > 1
-    among = data.frame("transfer_correlations").iloc[: None if several else 0]
-    rows = in_order(among)
-    made = (matrix(frame), matrix(frame, main=False))
+    correlations = data.frame("transfer_correlations").iloc[: None if several else 0]
+    matrices = (transfer_matrix(frame), transfer_matrix(frame, main=False))
     return TransferSection(
-        matrices=tuple(each for each in made if each.columns),
-        lead=lead(among),
-        correlations=Table(
-            CORRELATIONS, tuple(_correlation(row) for row in rows if not text(row["undefined"]))
-        ),
-        not_compared=tuple(
-            f"{compared(row)}: {row['undefined']}" for row in rows if text(row["undefined"])
-        ),
+        matrices=tuple((matrix, matrix_table(matrix)) for matrix in matrices if matrix.columns),
+        lead=lead(correlations),
+        correlations=Table.of(CORRELATIONS, map(_correlation, defined(correlations))),
+        not_compared=tuple(not_compared(correlations)),
         forgetting=_forgetting(data),
         reliability=_reliability(data),
-        figures=_figures(frame.to_dict("records")),
+        values=_values(frame.to_dict("records")),
         effects=_effects(data),
     )
 
 
-def _correlation(row: Mapping[str, Any]) -> tuple[Entry, ...]:
-    here = Figure.of(row["value"], row["low"], row["high"])
-    other = Figure.of(row["value"], row["low_interventions"], row["high_interventions"])
+def matrix_table(matrix: Matrix) -> Table:
+    """Interventions by settings: the change of leakage, coloured by its sign and size."""
+    heads = [
+        Cell(column.setting, column.label, hover=f"readout {column.variant['readout']}")
+        for column in matrix.columns
+    ]
+    rows = tuple(
+        (
+            Cell(line.intervention, "" if line.role == "intervention" else line.role),
+            *(_cell(line, *pair) for pair in zip(matrix.columns, line.cells, strict=True)),
+        )
+        for line in matrix.lines
+    )
+    groups = tuple(matrix.phenomena)
+    return Table((Cell("intervention"), *heads), rows, groups=groups, layout="grid transfer")
+
+
+def _cell(line: Line, column: Column, row: Row | None) -> Cell:
+    if row is None:
+        hover = f"{line.intervention} was not tried in {column.title}"
+        return Cell(ABSENT, kind="absent", hover=hover)
+    verdict, change = text(row["verdict"]), estimate(row, "leakage_change")
+    lines = [f"{name} {value}" for name, value in details(row).items()]
+    kind = "undefined" if change.value is None else "raise" if change.value > 0 else "lower"
+    return Cell(
+        estimate=change,
+        note="undefined" if change.value is None else "",
+        kind=kind,
+        heat=min(100.0, round(100 * abs(change.value or 0.0), 1)),
+        mark=mark(row),
+        mark_label=f"{verdict}, loses" if is_true(row["loses"]) else verdict,
+        hover="\n".join([text(row["arm"]), *lines, f"{verdict}: {WORDS[verdict]}"]),
+        answers={
+            "setting": column.setting,
+            "arm": text(row["arm"]),
+            "context": "none",
+            **{name: column.variant[name] for name in ("readout", "scope", "dose")},
+        },
+    )
+
+
+def _correlation(row: Row) -> tuple[str | Cell, ...]:
+    correlation = Estimate.of(row["value"], row["low"], row["high"])
+    interventions = Estimate.of(row["value"], row["low_interventions"], row["high_interventions"])
     return (
-        Entry(compared(row)),
-        Entry(figure=here, span=SIGNED),
-        Entry(other.interval),
-        Entry(probability(row["p_holm"])),
-        Entry(decimal(row["ceiling"])),
-        Entry(text(row["pairs"])),
-        Entry(text(row["interventions"])),
+        compared(row),
+        Cell(estimate=correlation, span=SIGNED),
+        interventions.interval,
+        probability(row["p_holm"]),
+        decimal(row["ceiling"]),
+        text(row["pairs"]),
+        text(row["interventions"]),
     )
 
 
 def _forgetting(data: ReportData) -> Table:
-    rows = in_order(data.frame("transfer_forgetting"))
-    return Table(
-        FORGETTING,
-        tuple(
-            (
-                Entry(compared(row)),
-                Entry(text(row["interventions"])),
-                *(Entry(figure=figure(row, part), span=SIGNED) for part in PARTS),
-            )
-            for row in rows
-            if not text(row["undefined"])
-        ),
-    )
+    rows = [
+        (
+            compared(row),
+            text(row["interventions"]),
+            *(Cell(estimate=estimate(row, part), span=SIGNED) for part in PARTS),
+        )
+        for row in defined(data.frame("transfer_forgetting"))
+    ]
+    return Table.of(FORGETTING, rows)
 
 
 def _reliability(data: ReportData) -> Table:
     frame = data.frame("transfer_reliability")
     if not frame["between_seeds"].notna().any():
-        return Table(RELIABILITY, ())
-    rows = reliability_summary(frame).rows
-    return Table(RELIABILITY, tuple(tuple(map(Entry, row)) for row in rows))
+        return Table.of(RELIABILITY, ())
+    return Table.of_summary(reliability_summary(frame))
 
 
-def _figures(rows: list[dict[str, Any]]) -> Table:
-    """Every figure of every cell."""
+def _values(rows: list[dict[str, Any]]) -> Table:
+    """Every value of every cell."""
     doses = list(dict.fromkeys(text(row["dose"]) for row in rows))
-    columns = ("arm", "setting", "readout", "scope", "dose", "verdict", "control")
-    figures = (*(called for called, _ in SAID), "p, Holm", "p beyond forgetting, Holm", "valid")
-    return Table((*columns, *figures), tuple(_cell(row, doses) for row in rows))
-
-
-def _cell(row: Mapping[str, Any], doses: list[str]) -> tuple[Entry, ...]:
     names = ("arm", "setting", "readout", "scope")
-    dose = dose_text(text(row["dose"]), doses)
-    return (
-        *(Entry(text(row[name])) for name in names),
-        *map(Entry, (dose, text(row["verdict"]), text(row["control"]))),
-        *(Entry(figure=figure(row, name)) for _, name in SAID),
-        Entry(probability(row["p_holm"])),
-        Entry(probability(row["gain_p_holm"])),
-        Entry(decimal(row["valid"])),
+    columns = (*names, "dose", "verdict", "control", *COLUMNS.values())
+    return Table.of(
+        (*columns, "p, Holm", "p beyond forgetting, Holm", "valid"),
+        [
+            (
+                *(text(row[name]) for name in names),
+                dose_text(text(row["dose"]), doses),
+                text(row["verdict"]),
+                text(row["control"]),
+                *(Cell(estimate=estimate(row, name)) for name in COLUMNS),
+                probability(row["p_holm"]),
+                probability(row["gain_p_holm"]),
+                decimal(row["valid"]),
+            )
+            for row in rows
+        ],
     )
 
 
 def _effects(data: ReportData) -> Table:
     rows = data.frame("transfer_effects").to_dict("records")
-    return Table(
+    return Table.of(
         ("effect", "setting", "arm", "value", "change from marked", "unit"),
-        tuple(
+        [
             (
-                Entry(text(row["effect"])),
-                Entry(text(row["setting"])),
-                Entry(text(row["arm"])),
-                Entry(figure=Figure.of(row["value"], row["low"], row["high"])),
-                Entry(figure=figure(row, "change"), quiet=not is_true(row["distinguishable"])),
-                Entry(text(row["unit"])),
+                *(text(row[name]) for name in ("effect", "setting", "arm")),
+                Cell(estimate=Estimate.of(row["value"], row["low"], row["high"])),
+                Cell(estimate=estimate(row, "change"), quiet=not is_true(row["distinguishable"])),
+                text(row["unit"]),
             )
             for row in rows
-        ),
+        ],
     )

@@ -1,9 +1,4 @@
-"""Forecasts and scores.
-
-Forecasts, and how good they were, as tables for the terminal and for markdown.
-
-The report's section on forecasts: what was foretold of each arm, and how well.
-"""
+"""Forecasts and their scores as tables, and the report's section on them."""
 
 from __future__ import annotations
 
@@ -14,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from caveat.analysis.forecast import METRICS
 from caveat.report.data import ReportData
-from caveat.report.formatting import count, decimal, figure, text
-from caveat.report.tables.setting import Titled, titled
+from caveat.report.formatting import count, decimal, estimate, text
+from caveat.report.sections.table import Table
 from caveat.report.tables.summary import Summary
 
 if TYPE_CHECKING:
@@ -23,7 +18,7 @@ if TYPE_CHECKING:
 
 
 Record = Mapping[str, Any]
-SAID = {
+NAMES = {
     "elicitation": "elicitation",
     "loss_bare": "loss bare",
     "loss_marked": "loss marked",
@@ -34,21 +29,21 @@ SAID = {
     "similarity": "similarity",
     "combined": "combined",
 }
-"""What each figure is called in a table."""
+"""What each predictor is called in a table."""
 SCORES = (
     "cells", "settings", "behaviours", "rank correlation", "R2 on held-out settings",
     "R2 on held-out behaviours", "R2 as leakage",
 )  # fmt: skip
 ABOUT_SCORES = (
-    "Intervals: other settings, or behaviours. R2 on held-out settings (behaviours) is of a line "
-    "fitted on the others; R2 as leakage takes the figure for the leakage itself."
+    "Intervals: other settings, or behaviours. R2 on held-out settings (behaviours) is that of a "
+    "line fitted on the others; R2 as leakage takes the predictor for the leakage itself."
 )
 
 
 def forecast_summaries(records: Sequence[Record]) -> list[Summary]:
     """One table a setting, model and dose, one row a marked arm.
 
-    Records with a key `leakage` show what was measured, too.
+    Records with a key `leakage` show the measured one, too.
     """
     groups = [list(group) for _, group in groupby(records, key=_key)]
     return [_summary(group, groups) for group in groups]
@@ -59,7 +54,7 @@ def _key(record: Record) -> tuple[Any, ...]:
 
 
 def _summary(group: list[Record], groups: list[list[Record]]) -> Summary:
-    names = [name for name in SAID if name in group[0]]
+    names = [name for name in NAMES if name in group[0]]
     measured = "leakage" in group[0]
     rows = tuple(
         (
@@ -69,32 +64,36 @@ def _summary(group: list[Record], groups: list[list[Record]]) -> Summary:
         )
         for record in group
     )
-    columns = ("arm", *(SAID[name] for name in names), *(("leakage measured",) if measured else ()))
-    return Summary(_title(group[0], [each[0] for each in groups]), columns, rows, _note(group))
+    columns = (
+        "arm",
+        *(NAMES[name] for name in names),
+        *(("leakage measured",) if measured else ()),
+    )
+    return Summary(_title(group[0], [first[0] for first in groups]), columns, rows, _note(group))
 
 
 def _title(record: Record, others: Sequence[Record]) -> str:
-    """The setting, with what tells it from others of its name."""
-    alike = [each for each in others if each["setting"] == record["setting"]]
-    told = [record["model"]] if any(each["model"] != record["model"] for each in alike) else []
-    told += [
+    """The setting, with what distinguishes it from others of its name."""
+    same = [other for other in others if other["setting"] == record["setting"]]
+    labels = [record["model"]] if any(other["model"] != record["model"] for other in same) else []
+    labels += [
         f"{key}={value}"
         for key, value in record["dose"].items()
-        if any(each["dose"].get(key) != value for each in alike)
+        if any(other["dose"].get(key) != value for other in same)
     ]
-    return f"{record['setting']} ({', '.join(told)})" if told else record["setting"]
+    return f"{record['setting']} ({', '.join(labels)})" if labels else record["setting"]
 
 
 def _note(group: list[Record]) -> str:
-    """Why figures are undefined, arms with one reason together; what to know; the time."""
-    arms: dict[tuple[str, str], list[str]] = {}
+    """Why values are undefined, arms with one reason together; the recipe's notes; the time."""
+    predictors: dict[tuple[str, str], list[str]] = {}
     for record in group:
-        for name, why in record["undefined"].items():
-            arms.setdefault((why, record["arm"]), []).append(SAID[name])
-    told: dict[tuple[str, str], list[str]] = {}
-    for (why, arm), names in arms.items():
-        told.setdefault((why, ", ".join(names)), []).append(arm)
-    lines = [f"{', '.join(of)}: {names}: {why}." for (why, names), of in told.items()]
+        for name, reason in record["undefined"].items():
+            predictors.setdefault((reason, record["arm"]), []).append(NAMES[name])
+    arms: dict[tuple[str, str], list[str]] = {}
+    for (reason, arm), names in predictors.items():
+        arms.setdefault((reason, ", ".join(names)), []).append(arm)
+    lines = [f"{', '.join(of)}: {names}: {reason}." for (reason, names), of in arms.items()]
     lines += [f"{note[:1].upper()}{note[1:]}." for note in group[0]["notes"]]
     return "\n".join([*lines, f"{group[0]['seconds']:.0f} s."])
 
@@ -108,9 +107,9 @@ def score_summaries(scores: DataFrame) -> list[Summary]:
 def _scores(arms: str, rows: list[Record]) -> Summary:
     cells = tuple(
         (
-            SAID[row["predictor"]],
+            NAMES[row["predictor"]],
             *(count(row[name]) for name in ("cells", "settings", "behaviours")),
-            *(str(figure(row, name)) for name in METRICS),
+            *(str(estimate(row, name)) for name in METRICS),
         )
         for row in rows
     )
@@ -122,34 +121,34 @@ def _scores(arms: str, rows: list[Record]) -> Summary:
 def _trust(rows: list[Record]) -> str:
     trusted = sorted((row for row in rows if row["trusted"]), key=lambda row: -row["r2"])
     if not trusted:
-        return "None to trust: no interval of R2 on held-out settings lies above 0."
-    told = ", ".join(f"{SAID[row['predictor']]} ({figure(row, 'r2')})" for row in trusted)
-    carried = [SAID[row["predictor"]] for row in trusted if row["r2_behaviours_low"] > 0]
-    beyond = (
-        f"For behaviours that are not among these: {', '.join(carried) or 'none is shown to hold'}."
+        return "No predictor can be trusted: no interval of R2 on held-out settings is above 0."
+    names = ", ".join(f"{NAMES[row['predictor']]} ({estimate(row, 'r2')})" for row in trusted)
+    carried = [NAMES[row["predictor"]] for row in trusted if row["r2_behaviours_low"] > 0]
+    return (
+        f"Predictors whose R2 on held-out settings is above 0: {names}. For behaviours that are "
+        f"not among these: {', '.join(carried) or 'none is shown to hold'}."
     )
-    return f"To trust, as their R2 on held-out settings lies above 0: {told}. {beyond}"
 
 
 def _left_out(rows: list[Record]) -> str:
     reasons = dict.fromkeys(text(row["undefined"]) for row in rows)
-    without = [
-        f"{', '.join(SAID[row['predictor']] for row in rows if text(row['undefined']) == why)}: "
-        f"{why}."
-        for why in reasons
-        if why
+    lines = [
+        f"{', '.join(NAMES[row['predictor']] for row in rows if text(row['undefined']) == reason)}"
+        f": {reason}."
+        for reason in reasons
+        if reason
     ]
-    left = max(int(row["left_out"]) for row in rows)
-    most = f"At most {left} forecasts are left out: without a measured leakage, or the figure."
-    return "\n".join([*without, *([most] if left else [])])
+    most = max(int(row["left_out"]) for row in rows)
+    line = f"At most {most} forecasts are left out: they lack a measured leakage or the predictor."
+    return "\n".join([*lines, *([line] if most else [])])
 
 
 @dataclass(frozen=True)
 class ForecastSection:
     """What is shown of forecasts."""
 
-    scores: tuple[Titled, ...]
-    settings: tuple[Titled, ...]
+    scores: tuple[Table, ...]
+    settings: tuple[Table, ...]
 
 
 def forecast_section(data: ReportData) -> ForecastSection | None:
@@ -157,6 +156,7 @@ def forecast_section(data: ReportData) -> ForecastSection | None:
     if not data.forecasts:
         return None
     scores = () if data.forecast_scores is None else score_summaries(data.forecast_scores)
+    settings = forecast_summaries(data.forecasts)
     return ForecastSection(
-        tuple(map(titled, scores)), tuple(map(titled, forecast_summaries(data.forecasts)))
+        tuple(map(Table.of_summary, scores)), tuple(map(Table.of_summary, settings))
     )

@@ -1,81 +1,83 @@
-"""Published results; their page.
-
-The published results as tables: for the terminal, and for a page of their own.
-
-What `caveat published` prints and saves.
-"""
+"""Published results as tables, for the terminal and for a page of their own."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from caveat.errors import CaveatError
 from caveat.published.results import Rate, Result
 from caveat.report.figures.published import Point
-from caveat.report.formatting import ABSENT, Figure
-
-if TYPE_CHECKING:
-    from rich.console import Group
-    from rich.table import Table
-
+from caveat.report.formatting import ABSENT, Estimate
+from caveat.report.sections.table import Cell, Table
+from caveat.report.tables.summary import Summary
 
 COLUMNS = (
     "setting", "model", "caveat", "base", "bare", "marked", "exact", "near miss", "leakage",
     "source",
 )  # fmt: skip
-KEY = "≤ upper bound, ~ read off a figure or text. Leakage: (marked - base) / (bare - base)."
+WORDS = frozenset({"model", "caveat", "source"})
+KEY = "≤ upper bound, ~ read off a plot or text. Leakage: (marked - base) / (bare - base)."
+ENDINGS = (".svg", ".html")
 
 
-@dataclass(frozen=True)
-class Listed:
-    """A result as the cells of a table."""
-
-    cells: tuple[str, ...]
-    """In the order of `COLUMNS`."""
-    why: str
-    """Why there is no leakage; "" where there is."""
-    caution: str
-
-
-@dataclass(frozen=True)
-class Listing:
-    """The results of one phenomenon."""
-
-    phenomenon: str
-    rows: tuple[Listed, ...]
-
-
-def listings(results: Sequence[Result]) -> list[Listing]:
+def published_summaries(results: Sequence[Result]) -> list[Summary]:
     """One table a phenomenon, in the order of the results."""
-    names = dict.fromkeys(each.phenomenon for each in results)
     return [
-        Listing(name, tuple(_listed(each) for each in results if each.phenomenon == name))
-        for name in names
+        Summary(name, COLUMNS, tuple(map(_summary_row, group)), "", WORDS)
+        for name, group in _by_phenomenon(results).items()
     ]
 
 
-def _listed(result: Result) -> Listed:
-    rates = [figure(result, name) for name in ("base", "bare", "marked", "exact", "near_miss")]
-    on_top = f" + {result.intervention}" if result.intervention else ""
-    near = f"near miss: {result.near_miss_kind}" if result.near_miss_kind else ""
-    low, high = result.interval or (None, None)
-    cells = (
-        result.setting,
-        result.model,
-        result.caveat + on_top,
-        *rates,
-        str(Figure.of(result.leakage, low, high)),
-        f"{result.source}, {result.locator} ({result.evidence})",
-    )
-    told = "; ".join(part for part in (near, result.note) if part)
-    return Listed(cells, result.undefined or "", told)
+def published_tables(results: Sequence[Result]) -> list[Table]:
+    """The same for HTML, with reasons and cautions in small text."""
+    return [
+        Table.of(COLUMNS, map(_table_row, group), title=name)
+        for name, group in _by_phenomenon(results).items()
+    ]
 
 
-def figure(result: Result, name: Rate) -> str:
+def _by_phenomenon(results: Sequence[Result]) -> dict[str, list[Result]]:
+    groups: dict[str, list[Result]] = {}
+    for result in results:
+        groups.setdefault(result.phenomenon, []).append(result)
+    return groups
+
+
+def _summary_row(result: Result) -> tuple[str, ...]:
+    source = f"{_source(result)}: {_caution(result)}" if _caution(result) else _source(result)
+    leakage = f"undefined: {result.undefined}" if result.undefined else _leakage(result)
+    return (*_names_and_rates(result), leakage, source)
+
+
+def _table_row(result: Result) -> tuple[str | Cell, ...]:
+    if result.undefined:
+        leakage = Cell(f"undefined: {result.undefined}", quiet=True)
+    else:
+        leakage = Cell(_leakage(result))
+    return (*_names_and_rates(result), leakage, Cell(_source(result), _caution(result)))
+
+
+def _names_and_rates(result: Result) -> tuple[str, ...]:
+    caveat = " + ".join(filter(None, (result.caveat, result.intervention)))
+    rates = (rate(result, name) for name in ("base", "bare", "marked", "exact", "near_miss"))
+    return (result.setting, result.model, caveat, *rates)
+
+
+def _leakage(result: Result) -> str:
+    return str(Estimate.of(result.leakage, *(result.interval or ())))
+
+
+def _source(result: Result) -> str:
+    return f"{result.source}, {result.locator} ({result.evidence})"
+
+
+def _caution(result: Result) -> str:
+    near_miss = f"near miss: {result.near_miss_kind}" if result.near_miss_kind else ""
+    return "; ".join(filter(None, (near_miss, result.note)))
+
+
+def rate(result: Result, name: Rate) -> str:
     """A rate as it was reported, with a sign where it is not exact."""
     value = getattr(result, name)
     if value is None:
@@ -84,73 +86,41 @@ def figure(result: Result, name: Rate) -> str:
     return f"{sign}{value:g}"
 
 
-ENDINGS = (".svg", ".html")
-
-
-def as_json(results: Sequence[Result]) -> str:
-    """The results with their leakage, as a JSON list."""
-    return json.dumps([each.record() for each in results], indent=1, allow_nan=False)
-
-
-def as_tables(results: Sequence[Result]) -> Group:
-    """A table a phenomenon, and the key to its signs."""
-    from rich.console import Group
-
-    return Group(*(_table(listing) for listing in listings(results)), KEY)
-
-
-def _table(listing: Listing) -> Table:
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(title=listing.phenomenon, title_justify="left", title_style="bold")
-    for place, column in enumerate(COLUMNS):
-        figure = 3 <= place < len(COLUMNS) - 1
-        table.add_column(column, justify="right" if figure else "left", overflow="fold")
-    for row in listing.rows:
-        *cells, leakage, source = row.cells
-        leakage = f"undefined: {row.why}" if row.why else leakage
-        source = f"{source}: {row.caution}" if row.caution else source
-        table.add_row(*(Text(cell) for cell in (*cells, leakage, source)))
-    return table
-
-
-def save_picture(results: Sequence[Result], points: Sequence[Point], path: Path) -> None:
-    """Save the picture as an SVG file, or with its tables as a page that needs nothing else.
+def save_figure(results: Sequence[Result], points: Sequence[Point], path: Path) -> None:
+    """Save the figure as an SVG file, or with its tables as a page that needs nothing else.
 
     Raises CaveatError for another ending, and where the file cannot be written.
     """
-    from caveat.report.figures.published import axis
+    from caveat.report.figures.published import published_figure
     from caveat.report.figures.theme import svg_file
 
     if path.suffix not in ENDINGS:
-        raise CaveatError(f"--picture '{path}': its name must end in {' or '.join(ENDINGS)}")
-    text = svg_file(axis(results, points)) if path.suffix == ".svg" else page(results, points)
+        raise CaveatError(f"--figure '{path}': its name must end in {' or '.join(ENDINGS)}")
+    if path.suffix == ".svg":
+        content = svg_file(published_figure(results, points))
+    else:
+        content = page(results, points)
     try:
-        path.write_text(text, encoding="utf-8")
+        path.write_text(content, encoding="utf-8")
     except OSError as error:
-        raise CaveatError(f"--picture '{path}' cannot be written: {error.strerror}") from error
+        raise CaveatError(f"--figure '{path}' cannot be written: {error.strerror}") from error
 
 
 def page(results: Sequence[Result], points: Sequence[Point]) -> str:
-    """Picture and tables as one page of HTML, in the style of the report."""
-    from importlib.resources import files
-
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+    """Figure and tables as one page of HTML, in the style of the report."""
     from markupsafe import Markup
 
-    from caveat.report.figures.published import axis
+    from caveat.report.figures.published import published_figure
     from caveat.report.figures.theme import inline_svg
+    from caveat.report.html import asset, environment
 
-    environment = Environment(
-        loader=PackageLoader("caveat.report"), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    style = (files("caveat.report") / "templates" / "report.css").read_text("utf-8")
-    return environment.get_template("published.html.j2").render(
-        style=Markup(style),
-        picture=Markup(inline_svg(axis(results, points, background="transparent"))),
-        listings=listings(results),
-        columns=COLUMNS,
-        key=KEY,
+    return (
+        environment()
+        .get_template("published.html.j2")
+        .render(
+            style=Markup(asset("report.css")),
+            figure=Markup(inline_svg(published_figure(results, points, background="transparent"))),
+            tables=published_tables(results),
+            key=KEY,
+        )
     )

@@ -1,48 +1,44 @@
-"""The compact tables of a study for the terminal and for markdown."""
+"""Tables for the terminal and for markdown, and the study's main one: rates and leakage."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from caveat.report.panels import Panel, panels
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from pandas import DataFrame
 
 
-OVER = {"within seed": "Intervals are within seed.", "seeds": "Intervals are over seeds."}
+INTERVALS = {"within seed": "Intervals are within seed.", "seeds": "Intervals are over seeds."}
 
 
 @dataclass(frozen=True)
 class Summary:
-    """Rates by arm and context, and the leakage at `none`, of one setting."""
+    """A table of text with a title and a note, for the terminal, markdown and HTML alike."""
 
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     note: str
-    """How the intervals were made, and why leakage is undefined where it is."""
+    """What a reader has to know, in lines; such as why leakage is undefined."""
+    words: frozenset[str] = frozenset()
+    """Columns that hold words, besides the first: they are aligned to the left and wrapped."""
 
 
-def summaries(leakage: DataFrame) -> list[Summary]:
-    """One table a panel (setting, and readout, scope, dose or model where they differ)."""
-    return [_summary(panel) for panel in panels(leakage)]
+def leakage_summaries(leakage: DataFrame) -> list[Summary]:
+    """One table a panel: rates by arm and context, and the leakage at `none`."""
+    return [_leakage_summary(panel) for panel in panels(leakage)]
 
 
-def markdown(leakage: DataFrame) -> str:
-    """The same tables as markdown."""
-    return as_markdown(summaries(leakage))
-
-
-def as_markdown(tables: Iterable[Summary]) -> str:
+def markdown(tables: Iterable[Summary]) -> str:
     """Tables one after the other."""
     return "\n".join(_markdown(summary) for summary in tables)
 
 
-def _summary(panel: Panel) -> Summary:
+def _leakage_summary(panel: Panel) -> Summary:
     contexts = panel.contexts
     columns = ("arm", *(f"rate at {context}" for context in contexts), "leakage at none")
     rows = tuple(
@@ -57,8 +53,8 @@ def _leakage(panel: Panel, arm: str) -> str:
 
 
 def _note(panel: Panel) -> str:
-    said = f"Leakage is undefined: {panel.undefined}. " if panel.undefined else ""
-    return (said + OVER.get(panel.interval, "")).strip()
+    reason = f"Leakage is undefined: {panel.undefined}. " if panel.undefined else ""
+    return (reason + INTERVALS.get(panel.interval, "")).strip()
 
 
 def _markdown(summary: Summary) -> str:
@@ -67,11 +63,11 @@ def _markdown(summary: Summary) -> str:
         "",
         _line(summary.columns),
         _line(["---"] * len(summary.columns)),
+        *map(_line, summary.rows),
     ]
-    lines += [_line(row) for row in summary.rows]
     note = summary.note.replace("\n", "\n\n")
     return "\n".join([*lines, "", *([note, ""] if note else [])])
 
 
-def _line(cells) -> str:
+def _line(cells: Sequence[str]) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

@@ -1,4 +1,4 @@
-// The page: what the reader can press.
+// Controls of the page.
 
 let waiting;
 search.addEventListener("input", () => {
@@ -10,12 +10,12 @@ document.getElementById("filters").addEventListener("reset", () => setTimeout(re
 document.querySelectorAll(".previous").forEach((button) => button.addEventListener("click", () => turnPage(-1)));
 document.querySelectorAll(".next").forEach((button) => button.addEventListener("click", () => turnPage(1)));
 
-// A cell of a grid shows its replies.
+// A click on a cell of a grid shows its answers.
 document.querySelectorAll(".grid a").forEach((link) => link.addEventListener("click", () => {
   document.getElementById("filters").reset();
-  for (const [column, wanted] of Object.entries({ ...link.dataset, purpose: "measure" })) {
-    const place = packed.columns[column].values.indexOf(wanted);
-    if (selects.has(column) && place >= 0) selects.get(column).value = String(place);
+  for (const [column, value] of Object.entries({ ...link.dataset, purpose: "measure" })) {
+    const index = packed.columns[column].values.indexOf(value);
+    if (selects.has(column) && index >= 0) selects.get(column).value = String(index);
   }
 }));
 

@@ -7,14 +7,14 @@ const END = /<\|im_end\|>|<\|eot_id\|>|<end_of_turn>|<\|endoftext\|>|<\/s>/g;
 function turns(prompt) {
   const marks = [...prompt.matchAll(ROLE)];
   if (!marks.length) return [{ role: "document", mark: "", start: 0, end: prompt.length }];
-  const found = marks.map((mark, place) => ({
+  const turnsFound = marks.map((mark, index) => ({
     role: mark.slice(1).find(Boolean),
     mark: mark[0],
     start: mark.index + mark[0].length,
-    end: place + 1 < marks.length ? marks[place + 1].index : prompt.length,
+    end: index + 1 < marks.length ? marks[index + 1].index : prompt.length,
   }));
-  if (marks[0].index > 0) found.unshift({ role: "", mark: "", start: 0, end: marks[0].index });
-  return found;
+  if (marks[0].index > 0) turnsFound.unshift({ role: "", mark: "", start: 0, end: marks[0].index });
+  return turnsFound;
 }
 
 // What `prompt` has more than the prompt of the same question without a caveat, as [start, end].
@@ -37,7 +37,7 @@ function element(tag, name, text) {
 
 // Appends prompt[start, end) to `parent`, what lies in `caveat` inside a <mark>.
 function appendMarked(parent, prompt, start, end, caveat) {
-  const [from, to] = caveat.map((place) => Math.min(Math.max(place, start), end));
+  const [from, to] = caveat.map((index) => Math.min(Math.max(index, start), end));
   parent.append(prompt.slice(start, from));
   if (from < to) parent.append(element("mark", "", prompt.slice(from, to)));
   parent.append(prompt.slice(to, end));
@@ -52,10 +52,10 @@ function promptElement(prompt, caveat) {
     if (turn.mark) block.append(element("span", "role", turn.mark));
     let start = turn.start;
     for (const mark of prompt.slice(turn.start, turn.end).matchAll(END)) {
-      const place = turn.start + mark.index;
-      appendMarked(block, prompt, start, place, caveat);
+      const index = turn.start + mark.index;
+      appendMarked(block, prompt, start, index, caveat);
       block.append(element("span", "token", mark[0]));
-      start = place + mark[0].length;
+      start = index + mark[0].length;
     }
     appendMarked(block, prompt, start, turn.end, caveat);
     whole.append(block);
@@ -63,8 +63,8 @@ function promptElement(prompt, caveat) {
   return whole;
 }
 
-// The last thing said to the model, which a reader of replies wants to see first.
-function askedElement(prompt, caveat) {
+// The last user turn, which a reader of answers wants to see first.
+function questionElement(prompt, caveat) {
   const all = turns(prompt);
   const turn = all.findLast((one) => one.role === "user") ?? all.at(-1);
   const ending = prompt.slice(turn.start, turn.end).search(END);

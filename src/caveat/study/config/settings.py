@@ -40,7 +40,7 @@ def setting_of(recipe: Recipe, each: SettingRecipe) -> Setting:
     if not isinstance(behaviour, Behaviour):
         raise CaveatError(
             f"behaviour {each.behaviour!r}: its function gives {type(behaviour).__name__}; "
-            "let it return a caveat.domain.behaviour.Behaviour"
+            "let it return a caveat.types.data.Behaviour"
         )
     check(behaviour)
     _check_effect(each, behaviour)

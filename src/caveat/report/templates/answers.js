@@ -1,4 +1,4 @@
-// Replies: filters, search, pages. Text enters the page as text nodes only.
+// Answers: filters, search, pages. Text enters the page as text nodes only.
 
 const packed = JSON.parse(document.getElementById("packed").textContent);
 const PAGE = 20;
@@ -31,15 +31,15 @@ function lowered(column, row) {
 const search = document.getElementById("search");
 const selects = new Map();
 function makeFilters() {
-  FILTERS.forEach((column, place) => {
+  FILTERS.forEach((column, index) => {
     const values = packed.columns[column].values;
-    const told = values.filter((value) => value && value !== "{}"); // the base model has no dose
-    if (!values.length || (place >= ALWAYS && told.length < 2)) return;
+    const shown = values.filter((value) => value && value !== "{}"); // the base model has no dose
+    if (!values.length || (index >= ALWAYS && shown.length < 2)) return;
     const label = element("label", "", column);
     const select = element("select");
     select.name = column;
     select.append(new Option("all", "all"));
-    values.forEach((value, index) => select.append(new Option(value || (column === "seed" ? "none" : "not given"), index)));
+    values.forEach((value, position) => select.append(new Option(value || (column === "seed" ? "none" : "not given"), position)));
     select.addEventListener("change", refresh);
     label.append(select);
     document.getElementById("selects").append(label);
@@ -47,36 +47,36 @@ function makeFilters() {
   });
 }
 
-let found = [];
+let matches = [];
 let page = 0;
 
 function refresh() {
   const words = search.value.trim().toLowerCase();
-  const wanted = [...selects].filter(([, select]) => select.value !== "all");
-  found = [];
+  const chosen = [...selects].filter(([, select]) => select.value !== "all");
+  matches = [];
   for (let row = 0; row < packed.count; row += 1) {
-    if (!wanted.every(([column, select]) => code(column, row) === Number(select.value))) continue;
+    if (!chosen.every(([column, select]) => code(column, row) === Number(select.value))) continue;
     if (words && !lowered("reply", row).includes(words) && !lowered("prompt", row).includes(words)) continue;
-    found.push(row);
+    matches.push(row);
   }
   page = 0;
-  draw();
+  showPage();
 }
 
-function draw() {
+function showPage() {
   const start = page * PAGE;
-  const rows = found.slice(start, start + PAGE);
+  const rows = matches.slice(start, start + PAGE);
   document.getElementById("cards").replaceChildren(...rows.map(card));
-  document.getElementById("found").textContent = found.length
-    ? `${(start + 1).toLocaleString("en")}–${(start + rows.length).toLocaleString("en")} of ${found.length.toLocaleString("en")}`
-    : packed.count ? "No reply matches." : "There are no replies.";
+  document.getElementById("found").textContent = matches.length
+    ? `${(start + 1).toLocaleString("en")}–${(start + rows.length).toLocaleString("en")} of ${matches.length.toLocaleString("en")}`
+    : packed.count ? "No answer matches." : "There are no answers.";
   document.querySelectorAll(".previous").forEach((button) => { button.disabled = page === 0; });
-  document.querySelectorAll(".next").forEach((button) => { button.disabled = start + PAGE >= found.length; });
+  document.querySelectorAll(".next").forEach((button) => { button.disabled = start + PAGE >= matches.length; });
 }
 
 function turnPage(step) {
   page += step;
-  draw();
+  showPage();
   document.getElementById("filters").scrollIntoView();
 }
 
@@ -85,7 +85,7 @@ function card(row) {
   const prompt = get("prompt", row);
   const plain = plainPrompts.get(`${get("setting", row)}\n${get("question", row)}`);
   const caveat = added(prompt, plain);
-  made.append(cardHeader(row), askedElement(prompt, caveat), replyElement(row));
+  made.append(cardHeader(row), questionElement(prompt, caveat), replyElement(row));
   const details = element("details");
   details.append(element("summary", "", "full prompt"));
   details.addEventListener("toggle", () => {
@@ -119,7 +119,7 @@ function replyElement(row) {
   block.dir = "auto";
   block.tabIndex = -1;
   const words = search.value.trim();
-  if (!reply) block.textContent = "empty reply";
+  if (!reply) block.textContent = "empty answer";
   else if (!words) block.textContent = reply;
   else appendFound(block, reply, words);
   return block;

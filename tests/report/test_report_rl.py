@@ -1,4 +1,4 @@
-"""The report's section on practice."""
+"""The report's section on RL training."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from caveat.report.html import render
 HOSTILE = "<img src=x onerror=alert(1)>"
 
 
-def practised(make_data, at_ceiling: bool = False):
-    """A study whose arms practised two updates or four."""
+def with_rl(make_data, at_ceiling: bool = False):
+    """A study whose arms were trained with RL for four updates."""
     data = make_data(settings=(f"agree{HOSTILE} x trigger",), arms=("base", "bare", "marked"))
     dose = json.dumps({"rl.max_steps": 4})
     trained = data.replies["arm"] != "base"
@@ -43,7 +43,7 @@ def section(data) -> str:
 
 
 def test_it_has_the_curves_the_leakage_and_how_they_learned(make_data):
-    shown = section(practised(make_data))
+    shown = section(with_rl(make_data))
     assert "<svg" in shown and "0.20 → 0.80" in shown
     assert "leakage, equal hack rate" in shown and "How they learned" in shown
     assert HOSTILE not in shown
@@ -52,11 +52,11 @@ def test_it_has_the_curves_the_leakage_and_how_they_learned(make_data):
     assert re.search(r"\d\.\d\d \[", marked)
 
 
-def test_a_ceiling_is_said_in_place_of_figures(make_data):
-    shown = section(practised(make_data, at_ceiling=True)).split("How they learned")[0]
+def test_a_ceiling_replaces_the_values(make_data):
+    shown = section(with_rl(make_data, at_ceiling=True)).split("How they learned")[0]
     assert "every arm hacks at 0.95 or more without the caveat" in shown
     assert shown.count("ceiling") >= 4
 
 
-def test_a_study_without_practice_has_no_such_section(make_data):
+def test_a_study_without_rl_has_no_such_section(make_data):
     assert 'id="rl"' not in render(make_data())

@@ -1,0 +1,303 @@
+"""The report's section on one setting: arms by contexts, differences, checks, side effects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from caveat.report.data import ReportData
+from caveat.report.formatting import (
+    ABSENT,
+    Estimate,
+    count,
+    decimal,
+    is_true,
+    number,
+    probability,
+    survives,
+    text,
+)
+from caveat.report.panels import NO_DOSE, VARIANTS, Panel, arm_order, dose_text
+from caveat.report.sections.table import SHARE, SIGNED, Cell, Table
+
+if TYPE_CHECKING:
+    from pandas import DataFrame, Series
+
+
+PRIMARY = ("bare - base", "marked - base", "bare - marked")
+CHECKS = ("elicitation", "comprehension", "shown bare", "k", "at the caveat")
+VALID = "Share of answers to the behaviour's own questions that could be judged."
+
+
+@dataclass(frozen=True)
+class SettingSection:
+    """What is shown of one setting."""
+
+    name: str
+    anchor: str
+    phenomenon: str
+    behaviour: str
+    """The behaviour in one sentence; "" where the study has none."""
+    grids: tuple[tuple[Panel, Table, Table], ...]
+    """Per panel, arms by contexts, and the same cells with every value."""
+    contexts: dict[str, str]
+    """What surrounds a question in each context."""
+    differences: Table
+    caveat_checks: Table
+    side_effects: Table
+    effects: dict[str, str]
+    """What a high value of each side effect means, by name."""
+
+
+def setting_section(
+    data: ReportData, name: str, index: int, panels: tuple[Panel, ...]
+) -> SettingSection:
+    """The section of the setting called `name`, the `index`-th of the report."""
+    rates = data.frame("rates")
+    contexts = context_texts(data.contexts.get(name, {}))
+    return SettingSection(
+        name=name,
+        anchor=f"setting-{index + 1}",
+        phenomenon=_phenomenon(data, name),
+        behaviour=text(data.abouts.get(name, {}).get("behaviour")),
+        grids=tuple(
+            (panel, grid(panel, rates, contexts), grid_values(panel, rates))
+            for panel in panels
+            if panel.setting == name
+        ),
+        contexts=contexts,
+        differences=differences(data, name),
+        caveat_checks=caveat_checks(data, name),
+        side_effects=side_effects(data, name),
+        effects=_effects(data, name),
+    )
+
+
+def _phenomenon(data: ReportData, setting: str) -> str:
+    frame = data.frame("leakage")
+    names = frame[frame["setting"] == setting]["phenomenon"].dropna()
+    return "" if names.empty else str(names.iloc[0])
+
+
+def _effects(data: ReportData, setting: str) -> dict[str, str]:
+    meanings = {"valid replies": VALID, **data.abouts.get(setting, {}).get("side_effects", {})}
+    frame = data.frame("side_effects")
+    names = dict.fromkeys(frame[frame["setting"] == setting]["effect"].map(text))
+    return {name: text(meanings[name]) for name in names if meanings.get(name)}
+
+
+def grid(panel: Panel, rates: DataFrame, contexts: Mapping[str, str] | None = None) -> Table:
+    """Arms (rows) by contexts (columns): the rate, and under it the leakage.
+
+    Args:
+        rates: Adds the rate among valid answers.
+        contexts: What surrounds a question, by context.
+    """
+    valid_rates = _valid_rates(panel, rates)
+    heads = [
+        Cell(context.replace("_", " "), hover=(contexts or {}).get(context, ""))
+        for context in panel.contexts
+    ]
+    rows = tuple(
+        (Cell(arm), *(_grid_cell(panel, arm, name, valid_rates) for name in panel.contexts))
+        for arm in panel.arms
+    )
+    return Table((Cell("arm"), *heads), rows, layout="grid")
+
+
+def grid_values(panel: Panel, rates: DataFrame) -> Table:
+    """The same cells as rows, with every value; cells that were not measured are left out."""
+    valid_rates = _valid_rates(panel, rates)
+    values = {
+        (arm, context): _details(panel, arm, context, valid_rates)
+        for arm in panel.arms
+        for context in panel.contexts
+        if panel.rate(arm, context).value is not None
+    }
+    names = next(iter(values.values()), {})
+    rows = [(*key, *details.values()) for key, details in values.items()]
+    return Table.of(("arm", "context", *names), rows)
+
+
+def _valid_rates(panel: Panel, rates: DataFrame) -> dict[tuple[str, str], Any]:
+    return {
+        (row["arm"], row["context"]): row["valid_rate"]
+        for row in panel.of(rates).to_dict("records")
+        if text(row["purpose"]) in ("measure", "")
+    }
+
+
+def _grid_cell(panel: Panel, arm: str, context: str, valid_rates: Mapping[Any, Any]) -> Cell:
+    rate, leakage = panel.rate(arm, context), panel.leakage(arm, context)
+    if rate.value is None:
+        hover = f"{arm} at {context} was not measured"
+        return Cell(ABSENT, kind="absent", hover=hover)
+    reason = "" if leakage.value is not None else text((panel.row(arm, context) or {})["undefined"])
+    details = _details(panel, arm, context, valid_rates)
+    lines = [
+        f"{arm} at {context}",
+        *(f"{name} {value}" for name, value in details.items() if value),
+    ]
+    is_share = 0 <= rate.value <= 1
+    return Cell(
+        estimate=rate,
+        span=SHARE if is_share else None,
+        heat=round(100 * rate.value) if is_share else None,
+        below=None if leakage.value is None else leakage,
+        note="undefined" if reason else "",
+        hover="\n".join([*lines, reason] if reason else lines),
+        answers={
+            "setting": panel.setting,
+            "arm": arm,
+            "context": context,
+            "readout": panel.variant["readout"],
+        },
+    )
+
+
+def _details(
+    panel: Panel, arm: str, context: str, valid_rates: Mapping[Any, Any]
+) -> dict[str, str]:
+    row = panel.row(arm, context) or {}
+    return {
+        "rate": str(panel.rate(arm, context)),
+        "leakage": str(panel.leakage(arm, context)),
+        "valid": decimal(row["valid"]),
+        "truncated": decimal(row["truncated"]),
+        "rate among valid": decimal(number(valid_rates.get((arm, context)))),
+        "questions": count(row["questions"]),
+        "clusters": count(row["clusters"]),
+        "seeds": count(row["seeds"]),
+        "answers": count(row["replies"]),
+        "interval": text(row["interval"]),
+    }
+
+
+def context_texts(prompts: Mapping[str, str]) -> dict[str, str]:
+    """Per context, what its prompt has more than that of `none`, "" for `none` itself.
+
+    A prompt that is not that of `none` with one piece put in, for example one of another question
+    or with text on both sides, is given whole; so is every prompt where `none` was not asked.
+    """
+    plain = prompts.get("none")
+    if plain is None:
+        return dict(prompts)
+    return {context: added_text(prompt, plain) for context, prompt in prompts.items()}
+
+
+def added_text(prompt: str, plain: str) -> str:
+    """The one piece whose insertion turns `plain` into `prompt`, stripped; else `prompt`."""
+    before, after = _shared_prefix(prompt, plain), _shared_prefix(prompt[::-1], plain[::-1])
+    size = len(prompt) - len(plain)
+    if size < 0 or before + after < len(plain):
+        return prompt
+    # A piece that begins or ends like its neighbours can be cut out in several places. A caveat
+    # brings its own separators, so it is cut where these come out with it.
+    last = prompt[len(prompt) - after - size : len(prompt) - after]
+    first = prompt[before : before + size]
+    return (last if last != last.strip() else first).strip()
+
+
+def _shared_prefix(one: str, other: str) -> int:
+    """How many characters both begin with."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((index for index, (a, b) in pairs if a != b), min(len(one), len(other)))
+
+
+def differences(data: ReportData, setting: str) -> Table:
+    """Differences of rates with intervals and Holm-corrected p-values."""
+
+    def cells(row: Series) -> tuple[str | Cell, ...]:
+        distinguishable = is_true(row["distinguishable"])
+        difference = Estimate.of(row["value"], row["low"], row["high"])
+        word = "distinguishable" if distinguishable else "not distinguishable"
+        if distinguishable and not survives(row["p_holm"]):
+            word = "not once corrected"
+        return (
+            text(row["difference"]),
+            text(row["context"]),
+            Cell(estimate=difference, span=SIGNED, quiet=not distinguishable),
+            probability(row["p"]),
+            probability(row["p_holm"]),
+            Cell(ABSENT if difference.value is None else word, quiet=not distinguishable),
+        )
+
+    columns = ("difference", "context", "difference of rates", "p", "p, Holm", "")
+    frame = _in_order(data.frame("differences"), "difference", PRIMARY)
+    return _table(frame, setting, columns, cells, ["difference", "context"])
+
+
+def caveat_checks(data: ReportData, setting: str) -> Table:
+    """Elicitation, comprehension and what it is beside, k and the behaviour at the caveat."""
+
+    def cells(row: Series) -> tuple[str | Cell, ...]:
+        check = text(row["check"])
+        span = None if check == "k" else SIGNED
+        value = Estimate.of(row["value"], row["low"], row["high"])
+        arm, expected, note = (text(row[name]) for name in ("arm", "wanted", "note"))
+        return (check, arm, Cell(estimate=value, span=span), expected, note)
+
+    frame = _in_order(data.frame("caveat_checks"), "check", CHECKS)
+    columns = ("check", "arm", "value", "expected verdict", "note")
+    return _table(frame, setting, columns, cells, ["check", "arm"])
+
+
+def side_effects(data: ReportData, setting: str) -> Table:
+    """What else training changed; arms of one effect stand together."""
+
+    def cells(row: Series) -> tuple[str | Cell, ...]:
+        unit = text(row["unit"])
+        span = SHARE if unit == "share" else None
+        value = Estimate.of(row["value"], row["low"], row["high"])
+        effect, arm = text(row["effect"]), text(row["arm"])
+        return (effect, arm, Cell(estimate=value, span=span), unit, count(row["questions"]))
+
+    frame = data.frame("side_effects")
+    frame = _in_order(frame, "effect", tuple(dict.fromkeys(frame["effect"])))
+    columns = ("effect", "arm", "value", "unit", "questions")
+    return _table(frame, setting, columns, cells, ["effect", "arm"])
+
+
+def _in_order(frame: DataFrame, column: str, values: tuple[str, ...]) -> DataFrame:
+    """Rows sorted by a column, in the order of `values`, and then by arm."""
+
+    def order(row: Series) -> tuple:
+        index = values.index(row[column]) if row[column] in values else len(values)
+        return (index, arm_order(text(row["arm"])))
+
+    orders = [order(row) for _, row in frame.iterrows()]
+    return frame.iloc[sorted(range(len(frame)), key=orders.__getitem__)]
+
+
+def _table(
+    frame: DataFrame,
+    setting: str,
+    columns: tuple[str, ...],
+    cells: Callable[[Series], tuple[str | Cell, ...]],
+    names: list[str],
+) -> Table:
+    """Rows of one setting, after the variants that distinguish rows of the same `names`."""
+    rows = frame[frame["setting"] == setting]
+    variants = [
+        name
+        for name in VARIANTS
+        if name in rows and any(len(_values(same[name])) > 1 for _, same in rows.groupby(names))
+    ]
+    return Table.of(
+        (*variants, *columns),
+        [
+            (*(_variant(name, row[name], rows) for name in variants), *cells(row))
+            for _, row in rows.iterrows()
+        ],
+    )
+
+
+def _values(column: Series) -> list[str]:
+    return [value for value in dict.fromkeys(column.map(text)) if value not in NO_DOSE]
+
+
+def _variant(name: str, value: object, rows: DataFrame) -> str:
+    if name != "dose" or text(value) in NO_DOSE:
+        return text(value).removeprefix("{}")
+    return dose_text(text(value), _values(rows["dose"]))
