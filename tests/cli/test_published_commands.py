@@ -132,7 +132,7 @@ def test_the_commands_of_the_docs_run_and_make_the_figure_there(
 ):
     home = tmp_path / "main"
     (home / "docs").mkdir(parents=True)
-    (tmp_path / "shared").symlink_to(published_data.parent)
+    (home / "negation-neglect-anon").symlink_to(published_data / "negation_neglect")
     monkeypatch.chdir(home)
     page = (DOCS / "published.md").read_text("utf-8")
     blocks = re.findall(r"^```sh\n(.*?)^```", page, re.S | re.M)
