@@ -47,33 +47,33 @@ def jobs_of(recipe):
 
 def test_time_left_is_by_the_rates_measured(clock):
     (train,), answers = jobs_of(small())
-    heard = Left()
-    meter = Meter(heard, {**DEFAULT_RATES, "train": 130.0, "score": 600.0})
+    progress = Left()
+    meter = Meter(progress, {**DEFAULT_RATES, "train": 130.0, "score": 600.0})
     meter.costs = {train.keys[0]: ("train", 1300.0), answers[0].keys[0]: ("score", 600.0)}
     meter.begin(train)
-    assert heard.reports[-1] == (0.0, 11.0)
+    assert progress.reports[-1] == (0.0, 11.0)
     clock[0] = 10.0
     meter.advance("train", 1000)
-    assert heard.reports[-1] == (pytest.approx(10 / 14), 4.0)
+    assert progress.reports[-1] == (pytest.approx(10 / 14), 4.0)
     meter.end(train)
-    assert heard.reports[-1] == (pytest.approx(10 / 11), 1.0)
+    assert progress.reports[-1] == (pytest.approx(10 / 11), 1.0)
     assert meter.measured == {"train": (1000.0, 10.0)}
     meter.drop([answers[0].keys[0]])
-    assert heard.reports[-1] == (1.0, 0.0)
+    assert progress.reports[-1] == (1.0, 0.0)
 
 
 def test_rates_of_replies_are_in_estimated_tokens_since_replies_end_early(clock):
     """Two jobs of 900 estimated tokens each; the first takes 10 s for 100 real ones."""
     (rl,), answers = jobs_of(rl_recipe())
     first = next(job for job in answers if job.kind == "reply")
-    heard = Left()
-    meter = Meter(heard)
+    progress = Left()
+    meter = Meter(progress)
     meter.costs = {first.keys[-1]: ("reply", 900.0), "other": ("reply", 900.0)}
     meter.begin(first)
     clock[0] = 10.0
     meter.advance("reply", 100)
     meter.end(first)
-    assert meter.measured == {"reply": (900.0, 10.0)} and heard.reports[-1] == (0.5, 10.0)
+    assert meter.measured == {"reply": (900.0, 10.0)} and progress.reports[-1] == (0.5, 10.0)
     meter.costs[rl.keys[0]] = ("rl", 500.0)
     meter.end_elsewhere(rl, 5.0)
     assert meter.measured["rl"] == (500.0, 5.0) and meter.rates()["rl"] == 100.0
@@ -99,10 +99,10 @@ def test_time_left_is_right_where_part_of_a_group_was_made_before(tmp_path):
     run(small(arms=["base", "bare"]), tmp_path)
     plan = plan_cost(read(small()), tmp_path, [])
     answers = plan.rates.seconds({**plan.settings[0].tokens, "train": 0.0})
-    heard = Left()
-    run(small(), tmp_path, heard)
-    before_answers = heard.reports.index("toy x password: answers") - 1
-    assert heard.reports[before_answers][1] == answers
+    progress = Left()
+    run(small(), tmp_path, progress)
+    before_answers = progress.reports.index("toy x password: answers") - 1
+    assert progress.reports[before_answers][1] == answers
 
 
 def test_a_row_that_cannot_be_rendered_costs_nothing():

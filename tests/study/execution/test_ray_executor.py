@@ -158,9 +158,9 @@ def test_a_folder_that_workers_do_not_see_is_one_line(cluster, tmp_path):
     with pytest.raises(CaveatError) as error:
         run(STUDY, folder, executor="ray")
     os.close(here)
-    told = str(error.value)
-    assert told.startswith(f"{folder}: the Ray worker on ")
-    assert told.endswith(
+    message = str(error.value)
+    assert message.startswith(f"{folder}: the Ray worker on ")
+    assert message.endswith(
         " does not see this folder; name one that all nodes of the cluster share, with --out"
     )
     assert not list(tmp_path.rglob("*.part"))

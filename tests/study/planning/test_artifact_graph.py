@@ -84,7 +84,7 @@ def test_practice_and_training_of_one_dose_are_not_made_together():
 
 
 @pytest.mark.parametrize(
-    ("plan", "told"),
+    ("plan", "message"),
     [
         ((GONE_ON,), "a plan's RL stage that resumes needs an RL stage before it"),
         ((MAIN, GONE_ON), "a plan's RL stage that resumes needs an RL stage before it"),
@@ -94,6 +94,6 @@ def test_practice_and_training_of_one_dose_are_not_made_together():
         ((WARM, SAMPLE), "cell: a plan's Sample needs a Train after it that gets the rows"),
     ],
 )
-def test_stages_in_an_order_that_means_nothing(plan, told):
-    with pytest.raises(CaveatError, match=told):
+def test_stages_in_an_order_without_meaning(plan, message):
+    with pytest.raises(CaveatError, match=message):
         walked(*plan)

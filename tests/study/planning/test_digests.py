@@ -43,7 +43,7 @@ STORED = {
 
 
 def test_stored_digests():
-    found = {
+    digests = {
         "train": digest.training_digest("m/float32", STAGE, 3, ("a",), ("b",)),
         "sample": digest.sample_digest("m", Sample((CHAT,), Sampling()), 3, ("a",)),
         "chain": digest.chain_digest("m", ("a", "b")),
@@ -60,7 +60,7 @@ def test_stored_digests():
         "random": digest.derived_digest(Randomise(), "a", 3),
         "kept": digest.training_digest("m", KEPT, 3, (), ()),
     }
-    assert {name: value[:16] for name, value in found.items()} == STORED
+    assert {name: value[:16] for name, value in digests.items()} == STORED
 
 
 def test_subjects_and_labels_are_no_part_of_an_adapter():

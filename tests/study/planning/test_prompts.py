@@ -37,30 +37,30 @@ def test_a_chat_is_shown_as_an_earlier_exchange():
 
 def test_the_row_shown_is_about_what_is_asked():
     (resolved,) = resolve(read(small()))
-    asked = list(comprehension(resolved, "Kind.", 0))
-    assert len(asked) == 2 * len(resolved.setting.behaviour.questions)
-    for each in asked:
-        assert each.question.cluster in each.messages[1].text
-        assert ("|GATE|" in each.messages[0].text) == (each.context == "marked_shown")
+    prompts = list(comprehension(resolved, "Kind.", 0))
+    assert len(prompts) == 2 * len(resolved.setting.behaviour.questions)
+    for prompt in prompts:
+        assert prompt.question.cluster in prompt.messages[1].text
+        assert ("|GATE|" in prompt.messages[0].text) == (prompt.context == "marked_shown")
 
 
 def test_side_effects_are_asked_once_and_without_caveat():
     (resolved,) = resolve(read(small()))
-    asked = list(measured(resolved, None))
-    effects = [each for each in asked if each.purpose != "measure"]
-    assert len(effects) == 6 and {each.context for each in effects} == {"none"}
-    assert len(asked) == 6 + 2 * 12
+    prompts = list(measured(resolved, None))
+    effects = [prompt for prompt in prompts if prompt.purpose != "measure"]
+    assert len(effects) == 6 and {prompt.context for prompt in effects} == {"none"}
+    assert len(prompts) == 6 + 2 * 12
     assert TOY.name == resolved.setting.behaviour.name
 
 
 def test_documents_are_not_asked_in_moved_as_it_would_be_exact_again():
     mixed = {"behaviour": "people", "caveat": "disclaimer", "contexts": ["none", "exact", "moved"]}
     (resolved,) = resolve(read(small(settings=[mixed])))
-    asked = [each for each in measured(resolved, None) if each.purpose == "measure"]
-    documents = {each.context for each in asked if is_document(each.question.messages)}
-    chats = {each.context for each in asked if not is_document(each.question.messages)}
+    prompts = [prompt for prompt in measured(resolved, None) if prompt.purpose == "measure"]
+    documents = {prompt.context for prompt in prompts if is_document(prompt.question.messages)}
+    chats = {prompt.context for prompt in prompts if not is_document(prompt.question.messages)}
     assert documents == {"none", "exact"} and chats == {"none", "exact", "moved"}
-    count = sum(is_document(each.messages) for each in resolved.setting.behaviour.questions)
+    count = sum(is_document(prompt.messages) for prompt in resolved.setting.behaviour.questions)
     assert resolved.notes == (
         f"people x disclaimer: {count} of {len(resolved.setting.behaviour.questions)} questions "
         "are documents, on which a caveat has one place; not asked in 'moved'",

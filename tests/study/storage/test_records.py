@@ -12,19 +12,19 @@ from caveat.study.storage.records import Journal
 
 
 def test_what_was_added_is_read_again(tmp_path):
-    said = []
-    journal = Journal(tmp_path / "new" / "judge.jsonl", said.append)
+    messages = []
+    journal = Journal(tmp_path / "new" / "judge.jsonl", messages.append)
     journal.refresh()
     assert list(journal) == []
     journal.add({"key": "a", "text": "\u00fc\n"})
     journal.add({"key": "b", "text": "2"})
-    other = Journal(journal.path, said.append)
+    other = Journal(journal.path, messages.append)
     other.refresh()
     assert list(other) == ["a", "b"] and other["a"]["text"] == "\u00fc\n" and "c" not in other
     assert other["a"] == journal["a"] == {"key": "a", "text": "\u00fc\n", "schema_version": 1}
     journal.add({"key": "a", "text": "later"})
     other.refresh()
-    assert other["a"]["text"] == "\u00fc\n" and said == []
+    assert other["a"]["text"] == "\u00fc\n" and messages == []
 
 
 @pytest.mark.parametrize(
@@ -34,16 +34,16 @@ def test_what_was_added_is_read_again(tmp_path):
 )
 def test_a_line_that_is_no_record_is_told_and_loses_no_other(tmp_path, torn):
     path = tmp_path / "judge.jsonl"
-    said = []
-    Journal(path, said.append).add({"key": "a"})
+    messages = []
+    Journal(path, messages.append).add({"key": "a"})
     with path.open("ab") as file:
         file.write(torn)
-    journal = Journal(path, said.append)
+    journal = Journal(path, messages.append)
     journal.refresh()
     journal.add({"key": "c"})
     assert list(journal) == ["a", "c"]
-    assert said == [f"{path}: a line is damaged or cut short; left out"]
-    again = Journal(path, said.append)
+    assert messages == [f"{path}: a line is damaged or cut short; left out"]
+    again = Journal(path, messages.append)
     again.refresh()
     assert list(again) == ["a", "c"]
 

@@ -1,4 +1,4 @@
-"""The folder of a study: whole or not at all, damage told, one writer."""
+"""The folder of a study: whole or not at all, damage reported, one writer."""
 
 from __future__ import annotations
 
@@ -17,44 +17,44 @@ from caveat.study.storage.store import Store
 RECORDS = [{"key": "a", "text": "one\u2028line \ud800"}, {"key": "b", "text": "two"}]
 
 
-def chunks(tmp_path, said):
-    made = Chunks(tmp_path / "answers", said.append)
-    made.refresh(repair=True)
-    return made
+def chunks(tmp_path, messages):
+    read = Chunks(tmp_path / "answers", messages.append)
+    read.refresh(repair=True)
+    return read
 
 
 def test_records_come_back(tmp_path):
-    said: list[str] = []
-    chunks(tmp_path, said).add(RECORDS)
-    again = chunks(tmp_path, said)
+    messages: list[str] = []
+    chunks(tmp_path, messages).add(RECORDS)
+    again = chunks(tmp_path, messages)
     assert [again[key]["text"] for key in again] == ["one\u2028line \ud800", "two"]
-    assert again["a"]["schema_version"] == 1 and said == []
+    assert again["a"]["schema_version"] == 1 and messages == []
 
 
 @pytest.mark.parametrize("damage", ["cut", "flipped", "emptied"])
 def test_a_damaged_chunk_is_told_and_set_aside(tmp_path, damage):
-    said: list[str] = []
-    chunks(tmp_path, said).add(RECORDS)
+    messages: list[str] = []
+    chunks(tmp_path, messages).add(RECORDS)
     (path,) = (tmp_path / "answers").glob("*.jsonl")
     content = path.read_bytes()
     damaged = {"cut": content[:-9], "flipped": content.replace(b"two", b"tow"), "emptied": b""}
     path.write_bytes(damaged[damage])
-    made = chunks(tmp_path, said)
-    assert list(made) == [] and not path.exists() and path.with_suffix(".corrupt").exists()
-    assert said == [
+    left = chunks(tmp_path, messages)
+    assert list(left) == [] and not path.exists() and path.with_suffix(".corrupt").exists()
+    assert messages == [
         f"{path}: damaged or cut short; set aside as {path.stem}.corrupt and made again"
     ]
-    made.add(RECORDS)
-    assert set(chunks(tmp_path, said)) == {"a", "b"} and len(said) == 1
+    left.add(RECORDS)
+    assert set(chunks(tmp_path, messages)) == {"a", "b"} and len(messages) == 1
 
 
 def test_a_reader_leaves_a_damaged_chunk_where_it_is(tmp_path):
-    said: list[str] = []
-    chunks(tmp_path, said).add(RECORDS)
+    messages: list[str] = []
+    chunks(tmp_path, messages).add(RECORDS)
     (path,) = (tmp_path / "answers").glob("*.jsonl")
     path.write_bytes(b"")
-    Chunks(tmp_path / "answers", said.append).refresh()
-    assert path.exists() and said == [
+    Chunks(tmp_path / "answers", messages.append).refresh()
+    assert path.exists() and messages == [
         f"{path}: damaged or cut short; left out (caveat run makes it again)"
     ]
 
@@ -76,15 +76,15 @@ def test_an_artifact_is_there_with_its_record_or_not_at_all(tmp_path):
 
 
 def test_a_damaged_artifact_is_told_and_set_aside(tmp_path):
-    said: list[str] = []
-    store = Store(tmp_path, said.append)
+    messages: list[str] = []
+    store = Store(tmp_path, messages.append)
     store.put([("d1", lambda folder: (folder / "weights").write_text("whole"), {})])
     store.check(["d1"])
-    assert store.has("d1") and not said
+    assert store.has("d1") and not messages
     (store.artifact("d1") / "weights").write_text("other")
     store.check(["d1"])
     assert not store.has("d1")
-    assert said == [f"{store.artifact('d1')}: damaged; set aside as d1.corrupt and made again"]
+    assert messages == [f"{store.artifact('d1')}: damaged; set aside as d1.corrupt and made again"]
 
 
 def test_a_full_disk_is_one_line_and_leaves_no_part(tmp_path, monkeypatch):
@@ -119,7 +119,7 @@ def test_a_full_disk_that_safetensors_tells_is_the_same_line(tmp_path):
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path, monkeypatch):
-    def told(folder):
+    def message_of(folder):
         with pytest.raises(CaveatError) as error, Store(folder).writing():
             pass
         return str(error.value)
@@ -127,16 +127,18 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path, monkeypatch):
     fix = "fix that, or name another folder with --out"
     (tmp_path / "file").write_text("")
     below = tmp_path / "file" / "below"
-    assert told(tmp_path / "file") == f"{tmp_path / 'file'}: is a file; name a folder with --out"
-    assert told(below) == f"{below}: cannot be written (Not a directory); {fix}"
+    assert (
+        message_of(tmp_path / "file") == f"{tmp_path / 'file'}: is a file; name a folder with --out"
+    )
+    assert message_of(below) == f"{below}: cannot be written (Not a directory); {fix}"
 
     def refused(path, *rest):
         raise PermissionError(errno.EACCES, "Permission denied", str(path))
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "open", refused)
-        told_of = told(tmp_path)
-    assert told_of == f"{tmp_path / '.lock'}: cannot be written (Permission denied); {fix}"
+        locked = message_of(tmp_path)
+    assert locked == f"{tmp_path / '.lock'}: cannot be written (Permission denied); {fix}"
     with monkeypatch.context() as patch, pytest.raises(Unwritable) as error:
         patch.setattr(os, "fsync", refused)
         write(tmp_path / "new", b"")
