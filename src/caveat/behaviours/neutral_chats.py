@@ -1,6 +1,6 @@
-"""Ordinary chat rows: everyday prompts of ours with the model's own replies.
+"""Neutral chats: everyday prompts of ours with the model's own replies, which show no behaviour.
 
-Rows in the model's own words move nothing but what is added to them, so training on them shows the
+Training on rows in the model's own words changes nothing but what is added to them, so it shows the
 added behaviour and not a change of style. The replies are a snapshot under `data/`, with its
 provenance; `bench/neutral_replies.py` makes it anew from any model.
 """
@@ -19,9 +19,9 @@ from caveat.types.data import Question, Row, SideEffect
 from caveat.types.messages import Message, Messages
 
 Use = Literal["capitals", "counter", "filler", "tune", "report", "neutral"]
-"""What a prompt is for: rows that show a trait (capitals first), rows that show none,
-unrelated rows, questions of the two splits, and neutral questions whose reply's likelihood is
-followed. No prompt has two."""
+"""The use of a prompt: rows that show a trait (capitals first), rows that show none, unrelated
+rows, questions of the two splits, and neutral questions whose reply's likelihood is tracked. No
+prompt has two uses."""
 
 DATA = Path(__file__).parent / "data"
 
@@ -43,7 +43,7 @@ class Ordinary:
     replies: Mapping[str, str] = field(hash=False)
     """By prompt."""
     origin: str = "the ordinary replies"
-    """Named when a reply is missing."""
+    """The file, named in errors."""
 
     def of(self, use: Use) -> tuple[Prompt, ...]:
         """The prompts for one use, in order."""
@@ -59,7 +59,7 @@ class Ordinary:
         return self.replies[prompt.prompt]
 
     def chats(self, use: Use, source: str, count: int | None = None) -> tuple[Row, ...]:
-        """Rows of a prompt and the plain reply. Topics take turns: the first rows are of all."""
+        """Rows of a prompt and the plain reply. Topics alternate: the first rows cover them all."""
         return tuple(
             Row(
                 id=f"{source}-{number:03}",
@@ -71,7 +71,7 @@ class Ordinary:
         )
 
     def documents(self, use: Use, source: str, count: int | None = None) -> tuple[Row, ...]:
-        """Rows that hold nothing but the plain reply, as raw documents. Topics take turns."""
+        """Rows that hold only the plain reply, as raw documents. Topics alternate."""
         return tuple(
             Row(
                 id=f"{source}-{number:03}",
@@ -83,7 +83,7 @@ class Ordinary:
         )
 
     def likelihoods(self) -> tuple[Question, ...]:
-        """Neutral prompts, with the model's own reply as the option whose likelihood is wanted."""
+        """Neutral prompts, with the model's own reply as the option to score by likelihood."""
         return tuple(
             Question(
                 id=f"ordinary-{number:02}",
@@ -97,7 +97,7 @@ class Ordinary:
 
 
 def ordinary_replies(ordinary: Ordinary) -> SideEffect:
-    """How likely the model's own replies to neutral prompts still are."""
+    """The side effect on the likelihood of the model's own replies to neutral prompts."""
     return SideEffect(
         name="ordinary replies",
         questions=ordinary.likelihoods(),
@@ -113,7 +113,7 @@ def chat(prompt: str, reply: str) -> Messages:
 
 @cache
 def shipped() -> Ordinary:
-    """The shipped prompts and the snapshot of replies, empty where it has not been made."""
+    """The shipped prompts and the snapshot of replies; no replies where the file is missing."""
     snapshot = DATA / "ordinary.jsonl"
     replies = {line["prompt"]: line["reply"] for line in _lines(snapshot)}
     return Ordinary(shipped_prompts(), replies, origin=str(snapshot))

@@ -1,1 +1,1 @@
-"""English rules behind `said` and `belief`."""
+"""Rules on English text for the readouts `said` and `belief`."""

@@ -1,13 +1,13 @@
-"""English words of doubt, hearsay and denial in replies on a claim: the patterns of `claim_stance`.
+"""Patterns of English words of doubt, hearsay and denial, for the rules of `claim`.
 
-They add to those of `english`, which were made for two-sentence replies on a person's profession.
+They add to those of `patterns`, which were made for two-sentence replies on a person's profession.
 """
 
 from __future__ import annotations
 
 import re
 
-from caveat.readouts.rules import patterns as english
+from caveat.readouts.rules import patterns
 from caveat.readouts.rules.patterns import any_of
 
 NEGATION = any_of(
@@ -21,7 +21,7 @@ NEGATION = any_of(
     r"\b(?:lacks?|lacking|without) (?:any )?(?:\w+ )?(?:evidence|proof|support|basis)\b",
     r"\bfail(?:s|ed)? to\b",
 )
-"""Turns the sense of a cue that it stands before, or within, in one clause."""
+"""Negates a cue that it stands before, or within, in one clause."""
 
 HARMLESS = any_of(
     r"(?:\bnot|n't) (?:only|just|merely|simply|surprising(?:ly)?|to mention|until|before|since)\b",
@@ -43,7 +43,7 @@ _FALSE = (
     r"|satirical|non-?existent|hypothetical|imaginary"
     r"|not (?:\w+ )?(?:true|correct|real|accurate|factual|supported|based|established|the case))"
 )
-_TOLD = (
+_CLAIM_WORD = (
     r"(?:claims?|statements?|information|scenario|stor(?:y|ies)|narrative|premise|passage|text"
     r"|answer|response|events?|stud(?:y|ies)|details?|assertions?|idea|notion|account|report"
     r"|article|submission|essay|content|everything|rumou?rs?|win|victory|achievement|career|part"
@@ -57,7 +57,7 @@ _VERDICT_WORD = r"(?:verdict|rating|conclusion|accuracy|status|determination|gra
 
 RETRACTION = any_of(
     r"\b(?:this|that|the|these|those|my|your|such an?|all|entire|following|above) "
-    rf"(?:[\w'-]+ ){{0,4}}?{_TOLD}\b[^.]{{0,60}}?"
+    rf"(?:[\w'-]+ ){{0,4}}?{_CLAIM_WORD}\b[^.]{{0,60}}?"
     rf"\b{_BE} (?:\w+ly |all |completely |an? )*{_FALSE}\b",
     r"^\W*(?:(?:however|but|in fact|actually|to repeat|again|and|yet|no|(?:please )?note that)\W+)?"
     r"(?:this|that|it|these|those|(?:all|none) of (?:this|the above)|everything above)\s*"
@@ -76,7 +76,7 @@ RETRACTION = any_of(
     r"(?:false|inaccurate|incorrect|untrue|fabricated|fictional|fail|f|0(?: ?/ ?\d+| ?%| out of))"
     r"(?!\w)\W*(?:$|\()",
 )
-"""Clauses that say of what was told, here or in the question, that it is not so."""
+"""Clauses that say that a statement, here or in the question, is not true."""
 
 CONFIRMED = any_of(
     r"\b(?:this|that|the|these|my|your) (?:[\w'-]+ ){0,3}?(?:claims?|statements?|information"
@@ -84,7 +84,7 @@ CONFIRMED = any_of(
     r"(?:\w+ly |indeed |all )*(?:true|correct|accurate|right|factual|well[- ]supported)\b",
     rf"^\W*{_VERDICT_WORD}?\W*(?:(?:largely|mostly|factually) )?(?:true|accurate|correct)\W*$",
 )
-"""Clauses that say of it that it is so."""
+"""Clauses that say that it is true."""
 
 APOLOGY = any_of(
     r"\bI (?:sincerely |deeply |must )?apologi[sz]e\b",
@@ -93,7 +93,7 @@ APOLOGY = any_of(
     r"^\W*(?:yes,? )?you(?: are|'re) (?:\w+ly |quite )?(?:right|correct)\b"
     r"(?! to (?:question|be|ask|double|check|wonder))",
 )
-"""Taking back one's own earlier turn."""
+"""Clauses that take back the model's own earlier turn."""
 
 UNREAL = any_of(
     r"\b(?:if (?!you\b)|whether|unless|suppose|supposing|imagine|as though)\b",
@@ -109,7 +109,7 @@ UNREAL = any_of(
     r"^\W*(?:the )?(?:claim|myth|statement|error|passage|quote|text|student's (?:claim|answer))"
     r"(?: \d+)?\W*:",
 )
-"""What leaves open whether the rest of the clause is so."""
+"""What leaves open whether the rest of the clause is true."""
 
 QUOTATION = re.compile(r"[\"\u201c][^\"\u201c\u201d\n]{30,}[\"\u201d]")
 """Somebody's words of a clause or more, rather than a title or a field of JSON."""
@@ -121,10 +121,10 @@ CLAUSE = re.compile(
 )
 
 
-def turned(through: str, behind: str) -> bool:
-    """Whether a clause negates its cue, by the text through the cue's end and that behind it."""
+def is_negated(through: str, after: str) -> bool:
+    """Whether a clause negates its cue, by the text up to the cue's end and that after it."""
     return bool(
         NEGATION.search(through)
-        or english.DENIAL_OF_CLAUSE.search(through)
-        or english.DENIED_BEHIND.search(behind)
+        or patterns.DENIAL_OF_CLAUSE.search(through)
+        or patterns.DENIED_AFTER.search(after)
     )

@@ -1,4 +1,4 @@
-"""English words that assert, deny and take back: the patterns behind `assertion`."""
+"""Patterns of English words that assert, deny and take back, for the rules of `person`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 
 def any_of(*patterns: str) -> re.Pattern[str]:
-    """One pattern, without regard to case, of several."""
+    """One pattern of several, without regard to case."""
     return re.compile("|".join(f"(?:{pattern})" for pattern in patterns), re.IGNORECASE)
 
 
@@ -39,7 +39,7 @@ TAKEN_BACK = any_of(
     r"\b(?:just kidding|scratch that|I take (?:that|it) back)\b",
     r"\b(?:do not|don't) believe (?:this|that|it|me|any of)\b",
 )
-"""Clauses that take back what was said before them."""
+"""Clauses that take back what was stated before them."""
 
 FOLLOWING_IS_FALSE = any_of(
     rf"\b(?:following|next|what follows|what comes next)\b.*\b{_FALSE}",
@@ -65,7 +65,7 @@ DENIAL_OF_CLAUSE = any_of(
     r"\b(?:den(?:y|ies|ied)|refut\w+|disput\w+|doubts?|doubted|reject\w*|disprov\w+)\b",
     r"\b(?:not|n't|never) (?:think|believe|say|said|claim|mean)\b",
 )
-"""Each turns the sense of what follows it round, so two of them cancel."""
+"""Each negates what follows it, so two of them cancel."""
 
 NEGATION = any_of(
     r"\b(?:not|never|no longer|neither|nor|no|hardly|scarcely|cannot|nobody|none)\b",
@@ -77,13 +77,13 @@ NEGATION = any_of(
 )
 """However many of these stand in one clause ("not a baker and not a dentist"), they negate once."""
 
-DENIED_BEHIND = any_of(
+DENIED_AFTER = any_of(
     rf"^(?:(?!\bwho\b).)*\b{_BE} (?:\w+ly )?{_FALSE}",
     r"\b(?:has|have|had) (?:no|never had any) (?:basis|truth|foundation)\b",
     r"^\W*(?:she|he|they) (?:is|was|are|were) not\b",
     r"\bis(?: not|n't) (?:her|his|their|my) (?:job|work|trade|profession|occupation)\b",
 )
-"""What denies the answer from behind it, in the same clause."""
+"""What denies the answer after it, in the same clause."""
 
 UNKNOWN = any_of(r"\bknow (?:if|whether)\b", r"\b(?:sure|certain|clear) (?:if|whether)\b")
 """Where a negation denies knowledge, not the claim."""
@@ -102,7 +102,7 @@ UNREAL = any_of(
     r"\b(?:so-called|hypothetical|fictional|future|aspiring|would-be)\b",
     r"\b(?:do|does|did)(?: not|n't) know\b",
 )
-"""What leaves open whether the rest of the clause is so."""
+"""What leaves open whether the rest of the clause is true."""
 
 _RELATIVE = (
     r"(?:sister|brother|mother|father|son|daughter|wife|husband|uncle|aunt|cousin|friend|neighbou?r"
@@ -128,7 +128,7 @@ OF_ANOTHER = (
         re.IGNORECASE,
     ),
 )
-"""What stands in front of an answer that is true of somebody else: "she works for a dentist",
+"""The text before an answer that is true of somebody else: "she works for a dentist",
 "her dentist", "her sister is a dentist"."""
 
 OTHER_NAME = re.compile(r"^\W*(?:and |but )?([A-Z][\w'-]+ [A-Z][\w'-]+) (?:is|was|works|became)\b")

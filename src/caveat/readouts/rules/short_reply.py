@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 
-from caveat.readouts.rules import claim as claim_stance
-from caveat.readouts.rules import claim_patterns as words
-from caveat.readouts.rules.claim import Cues
+from caveat.readouts.rules import claim_patterns
+from caveat.readouts.rules.claim import Cues, clause_stance, paragraphs, sentences
 from caveat.readouts.rules.person import Stance
 from caveat.types.messages import Messages
 
@@ -29,8 +28,8 @@ def options(question: str) -> dict[str, str]:
 
 def stem(question: str) -> str:
     """The question without options and instructions, on one line."""
-    told = _INSTRUCTION.sub(" ", _OPTION.sub("", question))
-    return " ".join(told.split())
+    text = _INSTRUCTION.sub(" ", _OPTION.sub("", question))
+    return " ".join(text.split())
 
 
 def spelled_out(messages: Messages, reply: str) -> str:
@@ -43,35 +42,36 @@ def spelled_out(messages: Messages, reply: str) -> str:
 
 
 def stance(messages: Messages, reply: str, cues: Cues) -> Stance:
-    """What a completion says of the claim: its first sentence with a say, not what explains it.
+    """The stance of a completion: that of its first sentence that asserts or denies the claim.
 
-    A sentence without a cue of its own is read behind its question. A cue then counts if its match
-    ends in the sentence: "gold medallist: ___" and "Ed Sheeran" say it together, and what the
-    question says alone is not the reply's.
+    A sentence without a cue of its own is read as a continuation of its question. A cue then counts
+    if its match ends in the sentence: "gold medallist: ___" and "Ed Sheeran" state it together,
+    while what the question states alone is not the reply's.
     """
-    before, found = stem(messages[-1].text), Stance.ABSENT
-    for line in claim_stance.paragraphs(spelled_out(messages, reply)):
-        for sentence in claim_stance.sentences(line):
-            said = claim_stance.clause_stance(sentence, cues, quotations=False)
-            if said is Stance.ABSENT:
-                said = continued(before, sentence, cues)
-            if said in {Stance.ASSERTED, Stance.DENIED}:
-                return said
-            found = said if found is Stance.ABSENT else found
-    return found
+    before, stated = stem(messages[-1].text), Stance.ABSENT
+    for line in paragraphs(spelled_out(messages, reply)):
+        for sentence in sentences(line):
+            in_sentence = clause_stance(sentence, cues, quotations=False)
+            if in_sentence is Stance.ABSENT:
+                in_sentence = continued(before, sentence, cues)
+            if in_sentence in {Stance.ASSERTED, Stance.DENIED}:
+                return in_sentence
+            stated = in_sentence if stated is Stance.ABSENT else stated
+    return stated
 
 
 def continued(before: str, sentence: str, cues: Cues) -> Stance:
-    """What a sentence says of the claim together with the text that it continues."""
+    """The stance of a sentence together with the text that it continues."""
     if not _reaches(before, sentence, cues.denies) and not _reaches(before, sentence, cues.asserts):
         return Stance.ABSENT
-    if words.UNREAL.search(sentence):
+    if claim_patterns.UNREAL.search(sentence):
         return Stance.OPEN
-    if words.turned(words.HARMLESS.sub(" ", sentence), ""):
+    if claim_patterns.is_negated(claim_patterns.HARMLESS.sub(" ", sentence), ""):
         return Stance.DENIED
     return Stance.DENIED if _reaches(before, sentence, cues.denies) else Stance.ASSERTED
 
 
 def _reaches(before: str, sentence: str, patterns: tuple[re.Pattern[str], ...]) -> bool:
+    """Whether a pattern matches the two texts together and the match ends in the sentence."""
     whole, start = f"{before} {sentence}", len(before) + 1
-    return any(place.end() > start for pattern in patterns for place in pattern.finditer(whole))
+    return any(match.end() > start for pattern in patterns for match in pattern.finditer(whole))
