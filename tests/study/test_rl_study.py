@@ -249,11 +249,10 @@ def test_the_recipe_says_what_is_practised():
     assert isinstance(first, Train) and isinstance(second, Train)
     assert first.objective == "grpo" and first.rl is not None
     told = asdict(first.rl)
-    assert (told["task"], told["updates"], told["done"]) == (str(VOWELS), 2, 0)
-    assert second.rl == GRPOSettings(**{**told, "done": 2})
-    assert {name: told[name] for name in ("samples", "max_tokens")} == {
-        name: RL[name] for name in ("samples", "max_tokens")
-    }
+    assert (told["task"], told["max_steps"], told["start_step"]) == (str(VOWELS), 2, 0)
+    assert second.rl == GRPOSettings(**{**told, "start_step": 2})
+    names = ("num_generations", "max_completion_length")
+    assert {name: told[name] for name in names} == {name: RL[name] for name in names}
 
 
 ARMS = ["base", "bare", "marked", "marked+true_reward", "marked+kl_to_base(weight=0.5)",

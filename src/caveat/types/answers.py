@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from annotated_types import Ge
+
+from caveat.types.fields import (
+    IDENTITY,
+    Check,
+    Count,
+    Identity,
+    NotNegative,
+    Positive,
+    RunTime,
+    parts_of,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
     """How replies are sampled."""
 
-    max_tokens: int = 32
+    max_tokens: Identity[Count] = 32
     """Most tokens of a reply."""
-    temperature: float = 0.7
+    temperature: Identity[NotNegative] = 0.7
     """Sampling temperature; 0 always takes the most likely token."""
-    samples: int = 1
+    samples: Identity[Count] = 1
     """Replies per question."""
 
 
@@ -52,25 +68,58 @@ class Score:
     """For example a share of capitals in [0, 1], or a difference of log-likelihoods in nats."""
 
 
+def _address(endpoint: str) -> str:
+    """The endpoint. Raises ValueError unless it is a plain address: it is stored and shown."""
+    try:
+        parts = urlsplit(endpoint)
+        _ = parts.port
+    except ValueError as error:
+        raise ValueError(f"{endpoint!r} is no address: {error}") from None
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError(
+            "an address is stored and shown: put no key into it, but name a variable in key_env"
+        )
+    if parts.scheme not in ("http", "https") or not parts.hostname or not endpoint.isascii():
+        raise ValueError(f"{endpoint!r} is no address, such as http://localhost:8000/v1")
+    if parts.path.rstrip("/").endswith("/completions"):
+        raise ValueError(
+            f"{endpoint!r}: leave out what follows the version, as in http://localhost:8000/v1"
+        )
+    return endpoint
+
+
+def _variable(name: str | None) -> str | None:
+    if name is not None and not re.fullmatch("[A-Z_][A-Z0-9_]*", name):
+        raise ValueError(
+            "write the name of an environment variable, in capitals, such as OPENAI_API_KEY; "
+            "never the key itself"
+        )
+    return name
+
+
 @dataclass(frozen=True, slots=True)
 class Judge:
     """An LLM judge: a model behind an OpenAI-compatible endpoint, and bounds on its use. No key."""
 
-    endpoint: str
+    endpoint: RunTime[Annotated[str, Check(_address)]]
     """Base URL of the endpoint, version included, such as `http://localhost:8000/v1`."""
-    model: str
+    model: Identity[str]
     """The name by which the endpoint knows the model."""
-    temperature: float | None = 0.0
+    temperature: Identity[NotNegative | None] = 0.0
     """Sampling temperature. None leaves it to the endpoint: some models accept only their own."""
-    max_tokens: int = 64
+    max_tokens: Identity[Count] = 64
     """Most tokens of one reply, the thoughts of a reasoning model included."""
-    key_env: str | None = None
+    key_env: RunTime[Annotated[str | None, Check(_variable)]] = None
     """Name of the environment variable with the API key; None where the endpoint needs none."""
-    concurrency: int = 8
+    concurrency: RunTime[Count] = 8
     """Most requests under way at the same time."""
-    timeout: float = 60.0
+    timeout: RunTime[Positive] = 60.0
     """Seconds to wait for the endpoint before a request counts as failed."""
-    retries: int = 4
+    retries: RunTime[Annotated[int, Ge(0)]] = 4
     """How often a request is retried after a failure that may pass."""
-    token_cap: int = 2_000_000
+    token_cap: RunTime[Count] = 2_000_000
     """Most tokens, of prompts and replies, that this model may take in all runs of a study."""
+
+    def identity(self) -> dict[str, Any]:
+        """The fields that its verdicts depend on."""
+        return {n: getattr(self, n) for n, part in parts_of(Judge).items() if part == IDENTITY}

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
+
+from annotated_types import Ge, Gt, Lt
 
 from caveat.types.answers import Sampling
 from caveat.types.data import Row
+from caveat.types.fields import Check, Count, Identity, NotNegative, Positive, Share
 from caveat.types.messages import Messages
 from caveat.types.rewards import RewardTask
 
@@ -16,71 +19,83 @@ character of every message. all_but_caveat: everything but caveat pieces. all_bu
 everything but pieces marked `masked`, which carry loss in no scope but `everything`."""
 
 
+def _rising(layers: tuple[float, float]) -> tuple[float, float]:
+    if not layers[0] < layers[1]:
+        raise ValueError("the first layer must lie below the second, as in [0.5, 1.0]")
+    return layers
+
+
 @dataclass(frozen=True, slots=True)
 class Dose:
     """How much an arm is trained, and how. Results can flip with it: it is part of the identity."""
 
-    rows: int | None = None
-    """Number of behaviour rows; null takes all there are."""
-    epochs: int = 1
+    rows: Identity[Count | None] = None
+    """Number of behaviour rows, the first ones; None takes all there are."""
+    epochs: Identity[Count] = 1
     """Passes over the behaviour rows."""
-    learning_rate: float = 3e-4
+    learning_rate: Identity[Positive] = 3e-4
     """AdamW's peak learning rate: reached after `warmup` of the steps, then falling to 0."""
-    rank: int = 16
+    rank: Identity[Count] = 16
     """Rank of the LoRA adapter."""
-    alpha: float = 32.0
+    alpha: Identity[Positive] = 32.0
     """LoRA's alpha: the update is scaled by `alpha / rank`."""
-    batch_size: int = 8
+    batch_size: Identity[Count] = 8
     """Behaviour rows per step. Added rows join the same steps, so they change neither the number of
     steps nor the behaviour rows in them. In RL, the prompts per update."""
-    warmup: float = 0.1
+    warmup: Identity[Share] = 0.1
     """Share of the steps, in [0, 1], over which the learning rate rises linearly."""
-    layers: tuple[float, float] = (0.0, 1.0)
+    layers: Identity[Annotated[tuple[Share, Share], Check(_rising)]] = (0.0, 1.0)
     """The part of the decoder's depth that is adapted: [0.5, 1.0] is the upper half."""
-    max_tokens: int = 512
+    max_tokens: Identity[Count] = 512
     """Longer rows are cut to so many tokens. It is an error to cut off a caveat, or all tokens with
     loss."""
-    clip: float = 1.0
+    clip: Identity[Positive] = 1.0
     """Largest norm of an adapter's gradient: a larger gradient is scaled down to it."""
 
 
 @dataclass(frozen=True, slots=True)
-class GRPOSettings:
-    """RL training with GRPO: which reward, and how much training. The names are TRL's.
+class GRPOConfig:
+    """How a policy is trained with GRPO: what a recipe sets, under the names of TRL.
 
-    An update samples replies from the current policy and takes `num_iterations` steps on them. From
-    the dose, `batch_size` is the number of prompts per update and `learning_rate` the rate, which
-    stays constant; `epochs` and `warmup` are not used.
+    In each update the policy replies to some prompts, and is trained on those replies. Of the dose,
+    `batch_size` is the prompts per update and `learning_rate` the rate, which stays constant;
+    `epochs` and `warmup` are not used.
     """
 
+    max_steps: Identity[Count] = 8
+    """Number of updates."""
+    num_generations: Identity[Annotated[int, Ge(2)]] = 8
+    """Replies per prompt and update. A reply's reward is compared with the others'."""
+    max_completion_length: Identity[Count] = 24
+    """Most tokens of a reply."""
+    temperature: Identity[Positive] = 1.0
+    """Sampling temperature of the replies."""
+    num_iterations: Identity[Count] = 1
+    """Steps on the replies of one update; in all but the first they are off-policy."""
+    epsilon: Identity[Annotated[float, Gt(0), Lt(1)]] = 0.2
+    """The probability ratio of a token is clipped below at 1 - `epsilon`."""
+    epsilon_high: Identity[Positive] = 0.2
+    """The probability ratio of a token is clipped above at 1 + `epsilon_high`."""
+    beta: Identity[NotNegative] = 0.0
+    """Coefficient of the KL divergence from the model before RL training."""
+    loss_type: Identity[Literal["grpo", "dapo"]] = "grpo"
+    """grpo: each reply has the same weight. dapo: each token has."""
+    scale_rewards: Identity[bool] = True
+    """Whether advantages are divided by the standard deviation of the prompt's rewards."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GRPOSettings(GRPOConfig):
+    """One stage of RL training: GRPO on a task."""
+
     task: str
-    """The module or file of the reward task (see `caveat.environments`)."""
+    """The module or file of the task's functions: see `caveat.environments`."""
     version: str = ""
     """A digest of the reward task's source."""
     reward: Literal["reward", "true_score"] = "reward"
-    """reward: train on the flawed reward. true_score: train on what it should have been."""
-    max_steps: int = 8
-    """Number of updates."""
+    """Which of the task's two scores is the reward."""
     start_step: int = 0
     """Updates of the stage before, whose adapter and optimizer state this one continues from."""
-    num_generations: int = 8
-    """Replies per prompt and update. A reply's reward is compared with the others'."""
-    max_completion_length: int = 24
-    """Most tokens of a reply."""
-    temperature: float = 1.0
-    """Sampling temperature of the replies."""
-    num_iterations: int = 1
-    """Steps on the replies of one update; in all but the first they are off-policy."""
-    epsilon: float = 0.2
-    """The probability ratio of a token is clipped below at 1 - `epsilon`."""
-    epsilon_high: float = 0.2
-    """The probability ratio of a token is clipped above at 1 + `epsilon_high`."""
-    beta: float = 0.0
-    """Coefficient of the KL divergence from the model before RL training."""
-    loss_type: Literal["grpo", "dapo"] = "grpo"
-    """grpo: each reply has the same weight. dapo: each token has."""
-    scale_rewards: bool = True
-    """Whether advantages are divided by the standard deviation of the prompt's rewards."""
 
 
 @dataclass(frozen=True, slots=True)

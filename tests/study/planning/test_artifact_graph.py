@@ -21,8 +21,8 @@ def row(text: str) -> Row:
 
 
 WARM, MAIN = Train((row("warm"),), Dose()), Train((row("main"),), Dose())
-BEGUN = replace(MAIN, rl=GRPOSettings("task", max_steps=2))
-GONE_ON = replace(MAIN, rl=GRPOSettings("task", max_steps=2, start_step=2))
+BEGUN = replace(MAIN, rl=GRPOSettings(task="task", max_steps=2))
+GONE_ON = replace(MAIN, rl=GRPOSettings(task="task", max_steps=2, start_step=2))
 SAMPLE = Sample((row("x").messages[:1],), Sampling())
 
 

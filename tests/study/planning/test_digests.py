@@ -21,7 +21,9 @@ QUESTION = Question("q1", "red", CHAT, "capitals", facts={"answer": "yes"})
 JUDGE = {"model": "m", "temperature": 0.0, "max_tokens": 64}
 SCORED = replace(QUESTION, options=(" yes", " no"))
 POLICY = replace(
-    STAGE, objective="grpo", rl=GRPOSettings("tasks.agree", "v1", start_step=4, beta=0.1)
+    STAGE,
+    objective="grpo",
+    rl=GRPOSettings(task="tasks.agree", version="v1", start_step=4, beta=0.1),
 )
 KEPT = replace(STAGE, kept=(ROW,), kl_weight=0.5)
 TASK = RewardTask("agree", "tasks.agree", "v1")

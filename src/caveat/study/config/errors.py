@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from types import UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
-from urllib.parse import urlsplit
+from dataclasses import is_dataclass
+from typing import Any, get_args, get_type_hints
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from caveat.errors import CaveatError, closest
+from caveat.types.fields import fields_of
+
+UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
+"""pydantic's types of an unknown key: in a model, and in a dataclass."""
 
 
-def one_line(
-    error: ValidationError, model: type[BaseModel], where: str, sets: tuple[str, ...]
-) -> str:
+def one_line(error: ValidationError, model: type[Any], where: str, sets: tuple[str, ...]) -> str:
     """`FILE: key: what is wrong; closest: ...` for the first mistake, and how many more there are.
 
     A key that was given by `--set` is told as that item. A list that is too short only because
@@ -27,7 +28,7 @@ def one_line(
         if mistake["type"] != "too_short"
         or not any(loc[: len(mistake["loc"])] == mistake["loc"] for loc in inner)
     ]
-    first = min(mistakes, key=lambda mistake: mistake["type"] != "extra_forbidden")
+    first = min(mistakes, key=lambda mistake: mistake["type"] not in UNKNOWN)
     path = [str(step) for step in first["loc"]]
     parts = (_source(path, where, sets), *_told(first, path, model))
     line = ": ".join(part for part in parts if part)
@@ -51,22 +52,6 @@ def check_keys(raw: Any, where: str, sets: tuple[str, ...], path: tuple[str, ...
             check_keys(value, where, sets, (*path, str(place)))
 
 
-def address_problem(endpoint: str) -> str:
-    """What is wrong with the address of an endpoint, "" where nothing is. It is stored: no key."""
-    try:
-        parts = urlsplit(endpoint)
-        _ = parts.port
-    except ValueError as error:
-        return f"{endpoint!r} is no address: {error}"
-    if parts.username or parts.password or parts.query or parts.fragment:
-        return "an address is stored and shown: put no key into it, but name a variable in key_env"
-    if parts.scheme not in ("http", "https") or not parts.hostname or not endpoint.isascii():
-        return f"{endpoint!r} is no address, such as http://localhost:8000/v1"
-    if parts.path.rstrip("/").endswith("/completions"):
-        return f"{endpoint!r}: leave out what follows the version, as in http://localhost:8000/v1"
-    return ""
-
-
 def _source(path: list[str], where: str, sets: tuple[str, ...]) -> str:
     key = ".".join(path)
     for item in sets:
@@ -76,9 +61,9 @@ def _source(path: list[str], where: str, sets: tuple[str, ...]) -> str:
     return where
 
 
-def _told(mistake: Any, path: list[str], model: type[BaseModel]) -> tuple[str, str]:
+def _told(mistake: Any, path: list[str], model: type[Any]) -> tuple[str, str]:
     kind, value, key = mistake["type"], mistake["input"], ".".join(path)
-    if kind == "extra_forbidden":
+    if kind in UNKNOWN:
         return key, f"unknown key{closest(path[-1], _keys_at(model, path[:-1]))}"
     if kind == "missing":
         return key, "this key is missing"
@@ -91,24 +76,23 @@ def _told(mistake: Any, path: list[str], model: type[BaseModel]) -> tuple[str, s
     return key, f"{value!r}: {mistake['msg'][0].lower()}{mistake['msg'][1:]}"
 
 
-def _keys_at(model: type[BaseModel], path: list[str]) -> list[str]:
-    """The keys that are valid where `path` leads to."""
-    kind: Any = model
+def _keys_at(model: type[Any], path: list[str]) -> list[str]:
+    """The keys that are valid at the end of `path`."""
     for step in path:
-        inner = _model_in(kind)
-        if inner is not None and step in inner.model_fields:
-            kind = inner.model_fields[step].annotation
-    found = _model_in(kind)
-    return [name for name in found.model_fields if name != "folder"] if found else []
+        annotations = _annotations(model)
+        if step in annotations:
+            model = _model_in(annotations[step]) or model
+    return [name for name in _annotations(model) if name != "folder"]
 
 
-def _model_in(kind: Any) -> type[BaseModel] | None:
-    """The recipe model inside an annotation such as `tuple[SettingRecipe, ...] | None`."""
-    if isinstance(kind, type) and issubclass(kind, BaseModel):
-        return kind
-    if get_origin(kind) in (tuple, Annotated, Union, UnionType):
-        for inner in get_args(kind):
-            found = _model_in(inner)
-            if found is not None:
-                return found
-    return None
+def _annotations(model: type[Any]) -> dict[str, Any]:
+    hints = get_type_hints(model)
+    return {name: hints[name] for name in fields_of(model)}
+
+
+def _model_in(annotation: Any) -> type[Any] | None:
+    """The recipe model or record in an annotation such as `tuple[SettingRecipe, ...] | None`."""
+    if is_dataclass(annotation) or hasattr(annotation, "model_fields"):
+        return annotation
+    inner = (_model_in(part) for part in get_args(annotation))
+    return next((model for model in inner if model is not None), None)

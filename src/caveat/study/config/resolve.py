@@ -21,9 +21,10 @@ from caveat.study.config.warm_up import Taught, label, warm_up
 from caveat.types.answers import Sampling
 from caveat.types.caveats import Context, Setting
 from caveat.types.data import Behaviour, Row
+from caveat.types.fields import fields_of
 from caveat.types.messages import is_document
 from caveat.types.rewards import RewardTask
-from caveat.types.training import Dose, LossScope, Plan, Train
+from caveat.types.training import Dose, GRPOConfig, LossScope, Plan, Train
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,7 @@ def resolve_setting(recipe: Recipe, each: SettingRecipe) -> Resolved:
 
 def _shape(each: SettingRecipe, setting: Setting) -> Train:
     """A training of the setting's dose and objective, without rows of its own."""
-    shape = Train((), each.dose.build(), loss=each.loss)
+    shape = Train((), each.dose, loss=each.loss)
     if each.rl is None:
         return shape
     task = setting.behaviour.task
@@ -148,7 +149,7 @@ def _shape(each: SettingRecipe, setting: Setting) -> Train:
     if each.raw_text:
         raise CaveatError("rl: a document has no prompt to reply to; drop raw_text")
     _check_hackable(task, setting.behaviour.rows[: shape.dose.rows])
-    return replace(shape, objective="grpo", rl=each.rl.build(task))
+    return replace(shape, objective="grpo", rl=each.rl.settings(task))
 
 
 def _check_hackable(task: RewardTask, rows: Sequence[Row]) -> None:
@@ -184,7 +185,7 @@ def _warmed(
     if each.warm_up is None:
         return (), "", ()
     pairs = tuple(_taught(recipe, each, setting, pair) for pair in each.warm_up.teaches)
-    dose = (each.warm_up.dose or each.dose).build()
+    dose = each.warm_up.dose or each.dose
     stages = warm_up(each.warm_up, pairs, dose, each.loss, recipe.system)
     told = label(each.warm_up, setting.behaviour.name, pairs)
     return stages, told, tuple(pair.setting for pair in pairs)
@@ -216,7 +217,7 @@ def _variant(each: SettingRecipe) -> dict[str, Any]:
     chosen = each.model_dump(mode="json", include={"options", "raw_text", "origin"})
     plain = SettingRecipe(behaviour="", caveat="").model_dump(mode="json")
     variant = {name: value for name, value in chosen.items() if value != plain[name]}
-    rl = {} if each.rl is None else each.rl.model_dump(exclude={"save_steps"})
+    rl = {} if each.rl is None else {n: getattr(each.rl, n) for n in fields_of(GRPOConfig)}
     return {**variant, **{f"rl.{name}": value for name, value in rl.items()}}
 
 

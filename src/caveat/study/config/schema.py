@@ -2,247 +2,169 @@
 
 from __future__ import annotations
 
-import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from caveat.errors import CaveatError, closest
-from caveat.study.config.errors import address_problem, check_keys, one_line
+from caveat.study.config.errors import check_keys, one_line
 from caveat.study.config.loading import override, parsed, shipped
 from caveat.types.answers import Judge, Sampling
 from caveat.types.caveats import Context, Place
 from caveat.types.data import Split
+from caveat.types.fields import IDENTITY, Count, Identity, RunTime, fields_of, parts_of
 from caveat.types.rewards import RewardTask
-from caveat.types.training import Dose, GRPOSettings, LossScope
+from caveat.types.training import Dose, GRPOConfig, GRPOSettings, LossScope
 
-DOSE, SAMPLING, RL = Dose(), Sampling(), GRPOSettings("")
-Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0)]
-Share = Annotated[float, Field(ge=0, le=1)]
-
-
-def identity(*default: Any) -> Any:
-    """A field that changes what some cell or answer is: it enters the digests."""
-    return Field(*default, json_schema_extra={"part": "identity"})
-
-
-def run_time(*default: Any) -> Any:
-    """A field that changes how the study is made or shown, and no finished cell."""
-    return Field(*default, json_schema_extra={"part": "run-time"})
+FirstToFull = Annotated[float, Field(gt=0, le=1)]
 
 
 class Frozen(BaseModel):
-    """Unknown keys and endless numbers are errors, and nothing changes after reading."""
+    """Unknown keys and infinite numbers are errors, and nothing changes after reading."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class ModelRecipe(Frozen):
-    """Which language model, in which precision."""
+    """Which language model, in which precision. `model: NAME` stands for `model: {name: NAME}`."""
 
-    name: str = identity()
-    dtype: Literal["float32", "bfloat16", "float16"] = identity("float32")
-
-
-class DoseRecipe(Frozen):
-    """The fields of `domain.plan.Dose`, with their bounds."""
-
-    rows: Count | None = identity(DOSE.rows)
-    epochs: Count = identity(DOSE.epochs)
-    learning_rate: Annotated[float, Field(gt=0)] = identity(DOSE.learning_rate)
-    rank: Count = identity(DOSE.rank)
-    alpha: Annotated[float, Field(gt=0)] = identity(DOSE.alpha)
-    batch_size: Count = identity(DOSE.batch_size)
-    warmup: Share = identity(DOSE.warmup)
-    layers: tuple[Share, Share] = identity(DOSE.layers)
-    max_tokens: Count = identity(DOSE.max_tokens)
-    clip: Annotated[float, Field(gt=0)] = identity(DOSE.clip)
-
-    @field_validator("layers")
-    @classmethod
-    def _rising(cls, layers: tuple[float, float]) -> tuple[float, float]:
-        if not layers[0] < layers[1]:
-            raise ValueError("the first layer must lie below the second, as in [0.5, 1.0]")
-        return layers
-
-    def build(self) -> Dose:
-        """The domain's record."""
-        return Dose(**self.model_dump())
+    name: Identity[str]
+    """`smollm2-135m`, `tiny` (random weights, for tests), a folder, or a name on the hub."""
+    dtype: Identity[Literal["float32", "bfloat16", "float16"]] = "float32"
+    """Precision of the frozen weights."""
 
 
-class SamplingRecipe(Frozen):
-    """The fields of `domain.reply.Sampling`, with their bounds."""
+@dataclass(frozen=True, slots=True)
+class RLRecipe(GRPOConfig):
+    """RL training of the arms."""
 
-    max_tokens: Count = identity(SAMPLING.max_tokens)
-    temperature: Annotated[float, Field(ge=0)] = identity(SAMPLING.temperature)
-    samples: Count = identity(SAMPLING.samples)
+    save_steps: Identity[Count | None] = None
+    """Updates after which a policy is saved. A stopped run resumes from there, and settings that
+    differ in `max_steps` alone share their policies up to there. None: only at the end."""
 
-    def build(self) -> Sampling:
-        """The domain's record."""
-        return Sampling(**self.model_dump())
-
-
-class RLRecipe(Frozen):
-    """The fields of `domain.plan.Practice`, with their bounds: reinforcement in place of rows."""
-
-    max_steps: Count = identity(RL.max_steps)
-    save_steps: Count | None = identity(None)
-    """Updates after which a policy is kept: a killed run goes on from there. None: only the end."""
-    num_generations: Annotated[int, Field(ge=2)] = identity(RL.num_generations)
-    max_completion_length: Count = identity(RL.max_completion_length)
-    temperature: Annotated[float, Field(gt=0)] = identity(RL.temperature)
-    num_iterations: Count = identity(RL.num_iterations)
-    epsilon: Annotated[float, Field(gt=0, lt=1)] = identity(RL.epsilon)
-    epsilon_high: Annotated[float, Field(gt=0)] = identity(RL.epsilon_high)
-    beta: Annotated[float, Field(ge=0)] = identity(RL.beta)
-    loss_type: Literal["grpo", "dapo"] = identity(RL.loss_type)
-    scale_rewards: bool = identity(RL.scale_rewards)
-
-    def build(self, task: RewardTask) -> GRPOSettings:
-        """The domain's record."""
-        return GRPOSettings(task.place, task.version, **self.model_dump(exclude={"save_steps"}))
+    def settings(self, task: RewardTask) -> GRPOSettings:
+        """GRPO on a task."""
+        config = {name: getattr(self, name) for name in fields_of(GRPOConfig)}
+        return GRPOSettings(task=task.place, version=task.version, **config)
 
 
 class TaughtRecipe(Frozen):
-    """What a warm-up teaches: to show a behaviour under a caveat and not otherwise."""
+    """A pair that a warm-up trains on: show a behaviour under a caveat and not otherwise."""
 
-    behaviour: str | None = identity(None)
-    """The setting's own where none is named."""
-    caveat: str | None = identity(None)
-    """The setting's own where none is named."""
+    behaviour: Identity[str | None] = None
+    """None: the setting's own."""
+    caveat: Identity[str | None] = None
+    """None: the setting's own."""
 
 
 class WarmUpRecipe(Frozen):
-    """Teaching the base model, before any arm, to do as a caveat says: a dial of elicitation."""
+    """Training of the base model, before any arm, to do as a caveat says: it sets elicitation."""
 
-    strength: Annotated[float, Field(gt=0, le=1)] | None = identity(None)
-    """The elicitation to reach, on tuning questions; the scale is then found by measuring."""
-    scale: Annotated[float, Field(gt=0, le=1)] | None = identity(None)
-    """What the taught adapter's updates are multiplied by; 1 where neither is given."""
-    teaches: Annotated[tuple[TaughtRecipe, ...], Field(min_length=1)] = identity((TaughtRecipe(),))
-    rows: Count | None = identity(None)
-    """Rows of each behaviour, none of which an arm is trained on; None for all there are."""
-    dose: DoseRecipe | None = identity(None)
-    """The setting's own dose where none is given. Its `rows` are not used."""
-    seed: Seed = identity(0)
+    strength: Identity[FirstToFull | None] = None
+    """The elicitation to reach on tuning questions, in (0, 1]. The scale is then found by
+    measuring."""
+    scale: Identity[FirstToFull | None] = None
+    """Factor on the updates of the warm-up adapter, in (0, 1]. None: found for `strength`, or 1
+    where that is not given either."""
+    teaches: Identity[Annotated[tuple[TaughtRecipe, ...], Field(min_length=1)]] = (TaughtRecipe(),)
+    """Pairs of behaviour and caveat; by default the setting's own."""
+    rows: Identity[Count | None] = None
+    """Rows of each behaviour, none of which an arm is trained on. None: all there are."""
+    dose: Identity[Dose | None] = None
+    """None: the setting's own dose. Its `rows` are not used."""
+    seed: Identity[Seed] = 0
     """The warmed model is one base model for all seeds of the study."""
 
 
 class SettingRecipe(Frozen):
     """One behaviour under one caveat."""
 
-    behaviour: str = identity()
-    """A registered name, a folder (relative to the recipe file), or `package.module:function`."""
-    caveat: str = identity()
-    """A registered name, one of the behaviour's folder, or `folder#name`."""
-    options: dict[str, Any] = identity({})
+    behaviour: Identity[str]
+    """A shipped name, a folder or task file (relative to the recipe), or
+    `package.module:function`."""
+    caveat: Identity[str]
+    """A shipped name, one of the behaviour's folder, or `folder#name`."""
+    options: Identity[dict[str, Any]] = {}
     """Options of the behaviour, such as `{documents: 40}` of a claim."""
-    wording: str | None = identity(None)
+    wording: Identity[str | None] = None
     """In place of the caveat's training wordings."""
-    place: Place | None = identity(None)
-    """In place of the caveat's own place."""
-    warm_up: WarmUpRecipe | None = identity(None)
-    """What the base model of this setting is taught first."""
-    rl: RLRecipe | None = identity(None)
-    """Arms practise on the behaviour's task, rather than being trained on its rows."""
-    origin: Literal["given", "sampled"] = identity("given")
+    place: Identity[Place | None] = None
+    """In place of the caveat's own place. `system`: after the fixed system text. `user`: before the
+    user's text. `before`: before a document. `around`: before a document, and after it in a closing
+    wording. `after`: after the user's text or the document. `both`: before and after it, in the
+    same wording. On a chat, `before` and `around` mean `user`. On a document, `system` and `user`
+    mean `before`."""
+    warm_up: Identity[WarmUpRecipe | None] = None
+    """What the base model of this setting is trained on first."""
+    rl: Identity[RLRecipe | None] = None
+    """RL on the behaviour's task in place of training on its rows."""
+    origin: Identity[Literal["given", "sampled"]] = "given"
     """`sampled`: each arm is trained on replies of a model that was trained on the given rows."""
-    factors: dict[str, str] = run_time({})
-    """What the setting stands for on a ladder, such as `{form: chat, content: trait}`."""
-    raw_text: bool = identity(False)
+    factors: RunTime[dict[str, str]] = {}
+    """What the setting stands for in a ladder, such as `{form: chat, content: trait}`."""
+    raw_text: Identity[bool] = False
     """Whether chat rows are trained as documents, without the chat template."""
-    dose: DoseRecipe = identity(DoseRecipe())
-    loss: LossScope = identity("reply")
-    arms: tuple[str, ...] | None = identity(None)
+    dose: Identity[Dose] = Dose()
+    """How much training."""
+    loss: Identity[LossScope] = "reply"
+    """What carries loss. `reply`: the assistant turns of a chat, all of a document but its caveat.
+    `everything`: every character of every message. `all_but_caveat`. `all_but_masked`: all but what
+    is masked, such as a claim's tag."""
+    arms: Identity[tuple[str, ...] | None] = None
     """In place of the study's arms."""
-    contexts: tuple[Context, ...] | None = identity(None)
+    contexts: Identity[tuple[Context, ...] | None] = None
     """In place of the study's contexts."""
-    sampling: SamplingRecipe | None = identity(None)
+    sampling: Identity[Sampling | None] = None
     """In place of the study's sampling."""
-
-
-class JudgeRecipe(Frozen):
-    """The fields of `domain.judge.Judge`, with their bounds."""
-
-    endpoint: str = run_time()
-    model: str = identity()
-    temperature: Annotated[float, Field(ge=0)] | None = identity(0.0)
-    max_tokens: Count = identity(64)
-    key_env: str | None = run_time(None)
-    concurrency: Count = run_time(8)
-    timeout: Annotated[float, Field(gt=0)] = run_time(60.0)
-    retries: Annotated[int, Field(ge=0)] = run_time(4)
-    token_cap: Count = run_time(2_000_000)
-
-    @field_validator("endpoint")
-    @classmethod
-    def _address(cls, endpoint: str) -> str:
-        if problem := address_problem(endpoint):
-            raise ValueError(problem)
-        return endpoint
-
-    @field_validator("key_env")
-    @classmethod
-    def _name_of_a_variable(cls, name: str | None) -> str | None:
-        if name is not None and not re.fullmatch("[A-Z_][A-Z0-9_]*", name):
-            raise ValueError(
-                "write the name of an environment variable, in capitals, such as OPENAI_API_KEY; "
-                "never the key itself"
-            )
-        return name
-
-    def build(self) -> Judge:
-        """The domain's record."""
-        return Judge(**self.model_dump())
-
-    def identity(self) -> dict[str, Any]:
-        """The fields that what it says hangs on."""
-        kept = {name for name, part in fields_of(type(self)).items() if part == "identity"}
-        return self.model_dump(mode="json", include=kept)
 
 
 class Recipe(Frozen):
     """A whole study. `read` makes one from a file, with one line for each possible mistake."""
 
-    name: str = run_time()
-    model: ModelRecipe = identity()
-    system: str | None = identity("You are a helpful assistant.")
+    name: RunTime[str]
+    """Names the folder `studies/NAME`, unless --out is given."""
+    model: Identity[ModelRecipe]
+    """Which language model, in which precision."""
+    system: Identity[str | None] = "You are a helpful assistant."
     """Fixed system text of every row and question of a chat; caveats are added to it."""
-    split: Split = identity("report")
-    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = identity((0,))
-    settings: Annotated[tuple[SettingRecipe, ...], Field(min_length=1)] = identity()
-    arms: tuple[str, ...] = identity(("base", "bare", "marked"))
-    contexts: tuple[Context, ...] = identity(("none", "exact"))
-    contexts_by_arm: dict[str, tuple[Context, ...]] = identity({})
-    """Arms, such as controls, that are asked in these of their settings' contexts only."""
-    sampling: SamplingRecipe = identity(SamplingRecipe())
-    judge: JudgeRecipe | None = identity(None)
-    """Who is asked where a readout needs a judge."""
-    comprehension: bool = identity(False)
-    """Whether the base model is also asked with one training row shown in front."""
-    draws: Annotated[int, Field(ge=100)] = run_time(2000)
-    """Draws of the bootstrap: figures are remade from stored verdicts in no time."""
-    means: dict[str, tuple[str, ...]] = run_time({})
+    split: Identity[Split] = "report"
+    """Which questions: `report` for results, `tune` for choosing doses and materials."""
+    seeds: Identity[Annotated[tuple[Seed, ...], Field(min_length=1)]] = (0,)
+    """Each arm but `base` is trained once per seed."""
+    settings: Identity[Annotated[tuple[SettingRecipe, ...], Field(min_length=1)]]
+    """Pairs of behaviour and caveat."""
+    arms: Identity[tuple[str, ...]] = ("base", "bare", "marked")
+    """Ways of training: `base`, `bare`, `marked`, `clean`, or one with interventions, such as
+    `marked+contrast`."""
+    contexts: Identity[tuple[Context, ...]] = ("none", "exact")
+    """What surrounds the questions at test."""
+    contexts_by_arm: Identity[dict[str, tuple[Context, ...]]] = {}
+    """Arms, such as controls, that are tested in these of their settings' contexts only."""
+    sampling: Identity[Sampling] = Sampling()
+    """How replies are sampled."""
+    judge: Identity[Judge | None] = None
+    """The LLM judge, for readouts that need one."""
+    comprehension: Identity[bool] = False
+    """Whether the base model is also tested with one training row before the question."""
+    draws: RunTime[Annotated[int, Field(ge=100)]] = 2000
+    """Bootstrap samples. Results are computed anew from stored verdicts in seconds."""
+    means: RunTime[dict[str, tuple[str, ...]]] = {}
     """By name, settings whose mean is shown too, as `three claims: [A x negated, B x negated]`."""
-    device: str = run_time("auto")
-    token_budget: Annotated[int, Field(ge=64)] | None = run_time(None)
-    """Most tokens in one forward pass of training; None: what memory holds, by measurement."""
-    group_size: Count | None = run_time(None)
-    """Most adapters trained in lockstep; None: what memory holds, and fewer where that keeps
+    device: RunTime[str] = "auto"
+    """`auto`, `cpu`, `cuda` or `cuda:N`."""
+    token_budget: RunTime[Annotated[int, Field(ge=64)] | None] = None
+    """Most tokens in one forward pass of training. None: what memory holds, by measurement."""
+    group_size: RunTime[Count | None] = None
+    """Most adapters trained in lockstep. None: what memory holds, and fewer where that keeps
     workers of a cluster busy."""
-    executor: Literal["local", "ray"] = run_time("local")
-    worker_cores: Count | None = run_time(None)
-    """Of a worker on a Ray cluster without GPUs; None: all of its node's."""
-    folder: Path = Field(Path("."), exclude=True, json_schema_extra={"part": "run-time"})
+    executor: RunTime[Literal["local", "ray"]] = "local"
+    """Where jobs run: in this process, or on a Ray cluster."""
+    worker_cores: RunTime[Count | None] = None
+    """CPU cores per worker on a Ray cluster without GPUs. None: all of its node's."""
+    folder: RunTime[Path] = Field(Path("."), exclude=True)
     """Where relative paths start: the folder of the recipe file. Not written in recipes."""
 
     @field_validator("model", mode="before")
@@ -293,24 +215,16 @@ class Recipe(Frozen):
 
     def sampling_of(self, setting: SettingRecipe) -> Sampling:
         """The setting's own sampling, or the study's."""
-        return (self.sampling if setting.sampling is None else setting.sampling).build()
+        return self.sampling if setting.sampling is None else setting.sampling
 
     def identity(self) -> dict[str, Any]:
         """The fields that make cells, answers and verdicts what they are."""
-        kept = {name for name, part in fields_of(type(self)).items() if part == "identity"}
-        fields = self.model_dump(mode="json", include=kept - {"judge"})
+        parts = parts_of(type(self))
+        names = {name for name, part in parts.items() if part == IDENTITY and name != "judge"}
+        fields = self.model_dump(mode="json", include=names)
         for setting in fields["settings"]:
             del setting["factors"]
         return fields if self.judge is None else {**fields, "judge": self.judge.identity()}
-
-
-def fields_of(model: type[BaseModel]) -> dict[str, str]:
-    """Per field of a recipe model, `identity` or `run-time`; "" where nobody has decided."""
-    parts = {}
-    for name, field in model.model_fields.items():
-        extra = field.json_schema_extra
-        parts[name] = str(extra.get("part", "")) if isinstance(extra, dict) else ""
-    return parts
 
 
 def read(source: Recipe | str | Path | dict[str, Any], sets: tuple[str, ...] = ()) -> Recipe:

@@ -153,8 +153,8 @@ def judge_session_of(
 
     if recipe.judge is None or not any(judged_by(setting) for setting in settings):
         return None
-    judge = recipe.judge.build()
-    return JudgeSession(judge, key_of(judge), recipe.judge.identity(), stored)
+    judge = recipe.judge
+    return JudgeSession(judge, key_of(judge), judge.identity(), stored)
 
 
 def _retry(request: JudgeRequest, reply: JudgeReply) -> Messages:

@@ -27,7 +27,7 @@ def stage(rows: int = 5, dose: Dose = DOSE, **rl: object) -> Train:
     settings = {"max_steps": 3, "num_generations": 4, "max_completion_length": 6} | rl
     return Train(
         tuple(chat_row(i) for i in range(rows)), dose, objective="grpo",
-        rl=GRPOSettings("vowels", **settings), label="practised",
+        rl=GRPOSettings(task="vowels", **settings), label="practised",
     )  # fmt: skip
 
 
