@@ -66,7 +66,5 @@ def test_the_module_prints_the_tables():
     code = [sys.executable, "-m", "caveat.study.config.reference"]
     printed = subprocess.run(code, capture_output=True, text=True, check=True, timeout=120).stdout
     assert printed == markdown()
-    assert (
-        "| `beta` | number, 0 or more | `0.0` | identity | Weight of the KL divergence" in printed
-    )
+    assert "| `beta` | number, 0 or more | `0.0` | identity | Coefficient of the KL" in printed
     assert "`null`: only at the end. |" in printed
