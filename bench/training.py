@@ -18,8 +18,9 @@ from limit import operations, products
 from side_by_side import give, interleaved, paired, told
 from trainer import OneAfterAnother
 
+from caveat.backends.base import TrainingJob
 from caveat.backends.local.models.loading import LanguageModel, load
-from caveat.backends.local.training.sft import TrainingJob, train
+from caveat.backends.local.training.sft import train
 from caveat.behaviours import BEHAVIOURS
 from caveat.caveats.insertion import framed_rows
 from caveat.progress import Progress

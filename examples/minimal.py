@@ -15,10 +15,10 @@ from dataclasses import replace
 import pandas as pd
 
 from caveat.analysis import leakage
+from caveat.backends.base import Request, TrainingJob
 from caveat.backends.local.models.loading import load
 from caveat.backends.local.sampling.answers import answer
-from caveat.backends.local.sampling.requests import Request
-from caveat.backends.local.training.sft import TrainingJob, train
+from caveat.backends.local.training.sft import train
 from caveat.behaviours.validation import check
 from caveat.caveats import CAVEATS
 from caveat.caveats.insertion import framed, in_context, marked

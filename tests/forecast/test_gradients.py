@@ -6,11 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from caveat.backends.base import TrainingJob
+from caveat.backends.batches import mean_loss, openings, targets
 from caveat.backends.local.models.loading import LanguageModel, load
-from caveat.backends.local.training.batches import targets
 from caveat.backends.local.training.initial_gradients import InitialModel
-from caveat.backends.local.training.jobs import TrainingJob
-from caveat.backends.local.training.losses import mean_loss, openings
 from caveat.backends.local.training.sft import train
 from caveat.behaviours.from_folder import load_behaviour
 from caveat.forecast.arms import miniature, subjects

@@ -8,10 +8,13 @@ What a forecast can know of an arm: which rows it is trained on, and how.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from caveat.backends.local.training.batches import schedule
+from caveat.backends.base import AdapterRef, Backend, Feature, GradientProducts, InitialModel
+from caveat.backends.batches import LossSum, schedule
+from caveat.errors import CaveatError
+from caveat.rendering import RenderedRow, render_row
 from caveat.study.config.resolve import Resolved
 from caveat.types.data import Row
 from caveat.types.messages import without_caveat
@@ -42,6 +45,36 @@ def miniature(stage: Train, seed: int, rows: int) -> Train:
 
 def _taken(rows: tuple[Row, ...], places: Iterable[list[int]]) -> tuple[Row, ...]:
     return tuple(rows[place] for step in places for place in step)
+
+
+@dataclass(frozen=True)
+class ForecastModel:
+    """A setting's base model on its backend, and how its arms would be trained on it."""
+
+    backend: Backend
+    start: InitialModel[AdapterRef]
+
+    def rendered(self, rows: Iterable[Row]) -> list[RenderedRow]:
+        """Rows with the loss on their replies. Raises CaveatError for a row that is too long."""
+        tokenizer, most = self.backend.tokenizer, self.start.dose.max_tokens
+        return [render_row(tokenizer, row, "reply", most) for row in rows]
+
+    def losses(
+        self, sums: Sequence[LossSum], adapters: Sequence[AdapterRef | None] | None = None
+    ) -> list[float]:
+        """Each sum of losses, in nats; where adapters are given, with each one on top."""
+        return self.backend.losses(self.start, sums, adapters)
+
+    def gradient_products(
+        self, sums: Sequence[LossSum], direction: LossSum
+    ) -> list[GradientProducts]:
+        """Products of each sum's gradient with that of `direction`, and with itself.
+
+        Raises CaveatError where the backend has no gradients.
+        """
+        if Feature.GRADIENTS not in self.backend.supports:
+            raise CaveatError(f"the backend of {self.backend.name} gives no gradients")
+        return self.backend.gradient_products(self.start, sums, direction)
 
 
 BARE, MARKED = "bare", "marked"

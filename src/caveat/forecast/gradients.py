@@ -14,17 +14,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from caveat.backends.local.lora.adapter import Adapter
-from caveat.backends.local.training.batches import prepare
-from caveat.backends.local.training.initial_gradients import InitialModel, product
-from caveat.backends.local.training.jobs import Trained, TrainingJob
-from caveat.backends.local.training.losses import LossSum, mean_loss, openings, training_losses
-from caveat.backends.local.training.sft import train
+from caveat.backends.base import AdapterRef, Failed, TrainingJob
+from caveat.backends.batches import LossSum, mean_loss, openings, prepare, training_losses
 from caveat.errors import CaveatError
-from caveat.forecast.arms import BARE, Subject
+from caveat.forecast.arms import BARE, ForecastModel, Subject
 from caveat.forecast.held_out import HeldOut
-from caveat.rendering import RenderedRow, render_row
-from caveat.types.data import Row
 from caveat.types.messages import is_document
 
 Made = TypeVar("Made")
@@ -43,31 +37,35 @@ NO_CHANGE = 1e-3
 class PreferenceGradient:
     """The trainings of a setting's arms, in miniature, at their starting point."""
 
-    start: InitialModel
+    start: ForecastModel
     subjects: Sequence[Subject]
     """`bare` among them."""
     held_out: HeldOut
     group_size: int
-    """Most adapters, or gradients, that are made together."""
+    """Most adapters that are trained together."""
 
     def first_order(self) -> Found:
         """By the inner product of gradients: where the first small step would go."""
-        (along,) = self.start.gradients([self._aversion()])
         parts = self._each(self._losses)
-        unique = dict.fromkeys(
-            part for both in parts.values() if not isinstance(both, str) for part in both if part
+        unique = list(
+            dict.fromkeys(
+                part
+                for both in parts.values()
+                if not isinstance(both, str)
+                for part in both
+                if part
+            )
         )
-        moved, own = {(): 0.0}, {}
-        for group in _groups(unique, self.group_size):
-            for part, gradient in zip(group, self.start.gradients(group), strict=True):
-                moved[part] = product(gradient, along)
-                own[part] = product(gradient, gradient)
+        products = dict(
+            zip(unique, self.start.gradient_products(unique, self._aversion()), strict=True)
+        )
+        moved = {(): 0.0} | {part: one.with_direction for part, one in products.items()}
         found: Found = {
             arm: both if isinstance(both, str) else sum(moved[part] for part in both)
             for arm, both in parts.items()
         }
         bare = parts[BARE]
-        least = 0.0 if isinstance(bare, str) else NO_GRADIENT * own[bare[0]]
+        least = 0.0 if isinstance(bare, str) else NO_GRADIENT * products[bare[0]].with_itself
         return _relative(
             found,
             least,
@@ -83,18 +81,19 @@ class PreferenceGradient:
         """By a training of a few steps, done for true and thrown away."""
         jobs = self._each(self._job)
         ready = [job for job in jobs.values() if not isinstance(job, str)]
-        made: dict[str, Adapter | str] = {}
-        for group in _groups(ready, self.group_size):
-            for result in train(
-                self.start.language_model, group, self.start.progress, self.start.token_budget
-            ):
-                made[result.key] = result.adapter if isinstance(result, Trained) else result.reason
-        adapters = {arm: each for arm, each in made.items() if not isinstance(each, str)}
-        before, *after = self.start.values(
+        results = [
+            result
+            for group in _groups(ready, self.group_size)
+            for result in self.start.backend.train(group)
+        ]
+        adapters = {one.key: one.adapter for one in results if not isinstance(one, Failed)}
+        failed = {one.key: one.reason for one in results if isinstance(one, Failed)}
+        before, *after = self.start.losses(
             [self._aversion()] * (1 + len(adapters)), [None, *adapters.values()]
         )
+        self.start.backend.discard(list(adapters.values()))
         risen = {arm: before - value for arm, value in zip(adapters, after, strict=True)}
-        reasons = {arm: each for arm, each in {**jobs, **made}.items() if isinstance(each, str)}
+        reasons = {arm: job for arm, job in jobs.items() if isinstance(job, str)} | failed
         return _relative(
             {arm: risen[arm] if arm in risen else reasons[arm] for arm in jobs},
             NO_CHANGE,
@@ -107,27 +106,25 @@ class PreferenceGradient:
     def _each(self, make: Callable[[Subject], Made]) -> dict[str, Made | str]:
         return {subject.arm: _or_reason(make, subject) for subject in self.subjects}
 
-    def _job(self, subject: Subject) -> TrainingJob:
+    def _job(self, subject: Subject) -> TrainingJob[AdapterRef]:
         if subject.training is None:
             raise CaveatError(subject.reason)
-        return TrainingJob(subject.arm, subject.training, self.start.seed, self.start.base_adapters)
+        return TrainingJob(
+            subject.arm, subject.training, self.start.start.seed, self.start.start.base_adapters
+        )
 
     def _losses(self, subject: Subject) -> tuple[LossSum, LossSum]:
-        return training_losses(prepare(self.start.language_model, self._job(subject)))
+        return training_losses(prepare(self.start.backend.tokenizer, self._job(subject)))
 
     def _aversion(self) -> LossSum:
         """The preference with its sign turned: what falls where training lowers losses."""
         held = (*self.held_out.behaviour, *self.held_out.counter)
-        rendered = [self._rendered(row) for row in held]
+        rendered = self.start.rendered(held)
         if not any(is_document(row.messages) for row in held):
             rendered = openings(rendered, OPENING)
         count = len(self.held_out.behaviour)
         rows, counter = rendered[:count], rendered[count:]
         return (*mean_loss(rows), *(mean_loss(counter, -1.0) if counter else ()))
-
-    def _rendered(self, row: Row) -> RenderedRow:
-        tokenizer = self.start.language_model.tokenizer
-        return render_row(tokenizer, row, "reply", self.start.dose.max_tokens)
 
 
 def _or_reason(make: Callable[[Subject], Made], subject: Subject) -> Made | str:

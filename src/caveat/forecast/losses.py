@@ -11,11 +11,10 @@ from collections import Counter
 from collections.abc import Sequence
 from statistics import fmean
 
-from caveat.backends.local.training.initial_gradients import InitialModel
-from caveat.backends.local.training.losses import LossSum, mean_loss
+from caveat.backends.batches import LossSum, mean_loss
 from caveat.errors import CaveatError
-from caveat.forecast.arms import Subject
-from caveat.rendering import render_prompt, render_row
+from caveat.forecast.arms import ForecastModel, Subject
+from caveat.rendering import render_prompt
 from caveat.types.data import Row
 from caveat.types.messages import Messages, is_document
 
@@ -23,7 +22,7 @@ Losses = tuple[float, float]
 """Nats a token of what shows the behaviour: without the caveat, and with it."""
 
 
-def losses(start: InitialModel, subjects: Sequence[Subject]) -> dict[str, Losses | str]:
+def losses(model: ForecastModel, subjects: Sequence[Subject]) -> dict[str, Losses | str]:
     """By arm, the losses of its rows' replies, or of documents without caveat and masked parts.
 
     The same tokens count in both, whatever the training's own loss scope. In place of losses stands
@@ -32,40 +31,39 @@ def losses(start: InitialModel, subjects: Sequence[Subject]) -> dict[str, Losses
     sums: dict[str, tuple[LossSum, LossSum] | str] = {}
     for subject in subjects:
         try:
-            sums[subject.arm] = _sum(start, subject.stripped), _sum(start, subject.shown)
+            sums[subject.arm] = _sum(model, subject.stripped), _sum(model, subject.shown)
         except CaveatError as error:
             sums[subject.arm] = str(error)
     unique = list(dict.fromkeys(each for both in sums.values() if isinstance(both, tuple)
                                 for each in both))  # fmt: skip
-    values = dict(zip(unique, start.values(unique), strict=True))
+    values = dict(zip(unique, model.losses(unique), strict=True))
     return {
         arm: both if isinstance(both, str) else (values[both[0]], values[both[1]])
         for arm, both in sums.items()
     }
 
 
-def _sum(start: InitialModel, rows: Sequence[Row]) -> LossSum:
-    tokenizer = start.language_model.tokenizer
-    return mean_loss([render_row(tokenizer, row, "reply", start.dose.max_tokens) for row in rows])
+def _sum(model: ForecastModel, rows: Sequence[Row]) -> LossSum:
+    return mean_loss(model.rendered(rows))
 
 
-def similarities(start: InitialModel, subjects: Sequence[Subject]) -> dict[str, float]:
+def similarities(model: ForecastModel, subjects: Sequence[Subject]) -> dict[str, float]:
     """By arm, how alike its rows' prompts read with and without the caveat, in [0, 1].
 
     Of documents, which have no prompt, the whole text: see `resemblance`.
     """
     return {
         subject.arm: fmean(
-            resemblance(_read(start, one.messages), _read(start, other.messages))
+            resemblance(_read(model, one.messages), _read(model, other.messages))
             for one, other in zip(subject.shown, subject.stripped, strict=True)
         )
         for subject in subjects
     }
 
 
-def _read(start: InitialModel, messages: Messages) -> tuple[int, ...]:
+def _read(model: ForecastModel, messages: Messages) -> tuple[int, ...]:
     prompt = messages if is_document(messages) else messages[:-1]
-    return render_prompt(start.language_model.tokenizer, prompt).ids
+    return render_prompt(model.backend.tokenizer, prompt).ids
 
 
 def resemblance(one: Sequence[int], other: Sequence[int]) -> float:

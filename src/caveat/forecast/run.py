@@ -9,11 +9,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from caveat.backends.local.models.device_memory import MOST_ADAPTERS, TOKEN_BUDGET
-from caveat.backends.local.models.loading import describe
-from caveat.backends.local.training.initial_gradients import InitialModel
+from caveat.backends import describe_model
+from caveat.backends.base import Feature, InitialModel
 from caveat.errors import CaveatError
-from caveat.forecast.arms import MARKED, Subject, subjects
+from caveat.forecast.arms import MARKED, ForecastModel, Subject, subjects
 from caveat.forecast.gradients import PreferenceGradient
 from caveat.forecast.held_out import HeldOut, held_out
 from caveat.forecast.losses import Losses, losses, similarities
@@ -27,6 +26,7 @@ from caveat.study.execution.context import WorkerContext, worker_context_of
 from caveat.study.execution.executors import JobRunner, executor_of
 from caveat.study.execution.jobs import steps
 from caveat.study.execution.meter import Meter
+from caveat.study.planning.features import check_features
 from caveat.study.planning.study_plan import SettingPlan, study_plan
 from caveat.study.scoring.judge_session import judge_session_of
 from caveat.study.storage.store import Store
@@ -61,7 +61,7 @@ def forecast(
     read_recipe = read(recipe, tuple(sets))
     settings = resolve(read_recipe)
     _check_arms(read_recipe, settings)
-    describe(read_recipe.model.name)
+    describe_model(read_recipe.model.name)
     folder = Path(out) if out is not None else Path("studies") / read_recipe.name
     meter = Meter(progress or Progress())
     store = Store(folder, meter.say)
@@ -70,8 +70,14 @@ def forecast(
         store.refresh(repair=True)
         worker_context = worker_context_of(read_recipe, store, meter)
         meter.stage(f"loading {read_recipe.model.name}")
-        model = worker_context.language_model
+        model = worker_context.backend
         check_system(read_recipe, settings, model.inserted_system)
+        check_features(settings, model)
+        if Feature.LIKELIHOOD not in model.supports:
+            raise CaveatError(
+                f"forecast: needs {Feature.LIKELIHOOD.value}, which this backend of {model.name} "
+                "does not have; use another backend"
+            )
         with closing(executor_of(read_recipe, worker_context, meter)) as executor:
             job_runner = JobRunner(store, executor, meter)
             base_model_probe = BaseModelProbe(job_runner, model.identity, judge_session)
@@ -125,7 +131,7 @@ class _Forecaster:
         found = (
             {subject.arm: dict.fromkeys(COMPUTED, start) for subject in ahead}
             if isinstance(start, str)
-            else _computed(start, ahead, held, self.recipe.group_size or MOST_ADAPTERS["cpu"])
+            else _computed(start, ahead, held, self._group_size(start))
         )
         took = time.monotonic() - began
         pair = setting.resolved.setting
@@ -143,7 +149,11 @@ class _Forecaster:
                 took,
             )
 
-    def _start(self, setting: SettingPlan) -> InitialModel:
+    def _group_size(self, model: ForecastModel) -> int:
+        """Adapters that are trained together."""
+        return self.recipe.group_size or model.backend.capacity().adapters(model.start.dose)
+
+    def _start(self, setting: SettingPlan) -> ForecastModel:
         """The setting's base model, made where it is not yet. Raises CaveatError."""
         base = replace(setting.resolved, plans={("base", None): setting.resolved.base})
         (alone,) = study_plan(self.recipe, (base,), self.base_model_probe.model).settings
@@ -156,15 +166,10 @@ class _Forecaster:
                 failed = (self.job_runner.reasons.get(node.digest) for node in cell.nodes)
                 _, why = next(filter(None, failed), ("", "it was not made"))
                 raise CaveatError(f"its base model: {why}")
-        adapters = self.worker_context.adapters(cell.chain)
-        return InitialModel(
-            self.worker_context.language_model,
-            setting.resolved.dose,
-            self.recipe.seeds[0],
-            tuple(adapters[digest] for digest in cell.chain),
-            self.recipe.token_budget or TOKEN_BUDGET,
-            self.job_runner.meter,
+        start = InitialModel(
+            setting.resolved.dose, self.recipe.seeds[0], self.worker_context.adapters(cell.chain)
         )
+        return ForecastModel(self.worker_context.backend, start)
 
 
 def _or_reason(compute: Callable[[], Result]) -> Result | str:
@@ -175,7 +180,7 @@ def _or_reason(compute: Callable[[], Result]) -> Result | str:
 
 
 def _computed(
-    start: InitialModel, ahead: tuple[Subject, ...], held: HeldOut, group_size: int
+    start: ForecastModel, ahead: tuple[Subject, ...], held: HeldOut, group_size: int
 ) -> dict[str, Values]:
     """By arm, every figure but elicitation."""
     movement = PreferenceGradient(start, ahead, held, group_size)

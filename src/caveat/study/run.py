@@ -8,8 +8,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from caveat.backends import describe_model
+from caveat.backends.base import Backend, Callback
+from caveat.errors import CaveatError
 from caveat.progress import Progress
 from caveat.provenance import now
 from caveat.study.config.resolve import Resolved, check_system, resolve
@@ -17,10 +20,11 @@ from caveat.study.config.schema import Recipe, read
 from caveat.study.elicitation.base_model import BaseModelProbe
 from caveat.study.elicitation.warm_up_scale import calibrated, to_calibrate
 from caveat.study.estimate.rates import entry_of, expected_rates, remember
-from caveat.study.execution.context import worker_context_of
+from caveat.study.execution.context import WorkerContext, worker_context_of
 from caveat.study.execution.executors import Executor, JobRunner, executor_of
 from caveat.study.execution.jobs import remaining, steps
 from caveat.study.execution.meter import Estimator, Meter
+from caveat.study.planning.features import check_features
 from caveat.study.planning.grouping import grouping
 from caveat.study.planning.study_plan import SettingPlan, StudyPlan, study_plan
 from caveat.study.scoring.judge_session import JudgeSession, judge_session_of
@@ -29,15 +33,14 @@ from caveat.study.storage.store import Store
 from caveat.study.study import Study
 from caveat.study.versions import note, open_version
 
-if TYPE_CHECKING:
-    from caveat.backends.local.models.loading import LanguageModel
-
 
 def run(
     recipe: Recipe | str | Path | dict[str, Any],
     out: str | Path | None = None,
     progress: Progress | None = None,
     sets: Sequence[str] = (),
+    callbacks: Sequence[Callback] = (),
+    backend: Backend | None = None,
     **overrides: Any,
 ) -> Study:
     """Run a recipe, or go on with it, in the folder `out` (`studies/NAME` where none is given).
@@ -45,21 +48,33 @@ def run(
     `overrides` replace fields of the recipe, such as `seeds=[1, 2]`; `sets` are `"a.b=c"` items.
     Parts that fail are in `Study.failures()`; all else is there.
 
+    Args:
+        callbacks: Hear of every step of training (`backends.base.Callback`). The executor `ray`
+            sends each worker a pickled copy of its own: what it remembers stays there, what it
+            writes to a file can be read.
+        backend: In place of the backend `local`, which loads the recipe's model; with the
+            executor `local` only.
+
     Raises CaveatError for a mistake in the recipe, a folder in use, or a full disk.
     """
-    from caveat.backends.local.models.loading import describe
-
     progress = progress or Progress()
     items = tuple(f"{key}={json.dumps(value)}" for key, value in overrides.items())
     read_recipe = read(recipe, (*sets, *items))
     settings = resolve(read_recipe)
-    describe(read_recipe.model.name)
+    if backend is None:
+        describe_model(read_recipe.model.name)
+    elif read_recipe.executor == "ray":
+        raise CaveatError(
+            "executor 'ray': a backend object stays in its process; leave out backend=, or use "
+            "the executor local"
+        )
     folder = Path(out) if out is not None else Path("studies") / read_recipe.name
     meter = Meter(progress)
     store = Store(folder, meter.say)
     judge_session = judge_session_of(read_recipe, settings, store.judge_replies)
     with store.writing():
-        return _Run(read_recipe, settings, store, meter, judge_session).run()
+        run = _Run(read_recipe, settings, store, meter, judge_session)
+        return run.run(worker_context_of(run.recipe, store, meter, callbacks, backend))
 
 
 class _Run:
@@ -79,25 +94,25 @@ class _Run:
         self.failures: list[dict[str, str]] = []
         self.job_runner: JobRunner
 
-    def run(self) -> Study:
+    def run(self, worker_context: WorkerContext) -> Study:
         """Do all that is missing, then report."""
         self.store.refresh(repair=True)
-        worker_context = worker_context_of(self.recipe, self.store, self.meter)
         if self.recipe.executor == "ray":  # GPUs are for the workers
             worker_context = replace(worker_context, device="cpu")
         with self._stage(f"loading {self.recipe.model.name}"):
-            language_model = worker_context.language_model
-            check_system(self.recipe, self.settings, language_model.inserted_system)
+            backend = worker_context.backend
+            check_system(self.recipe, self.settings, backend.inserted_system)
+            check_features(self.settings, backend)
         with closing(executor_of(self.recipe, worker_context, self.meter)) as executor:
             self.job_runner = JobRunner(self.store, executor, self.meter)
-            self._calibrate(language_model.identity)
-            plan = self._plan(executor, language_model)
-            version = open_version(self.store, plan, self._notes(language_model.inserted_system))
+            self._calibrate(backend.identity)
+            plan = self._plan(executor, backend.identity)
+            version = open_version(self.store, plan, self._notes(backend.inserted_system))
             self.store.write_lines("failures.jsonl", [])
             digests = {node.digest for cell in plan.cells for node in cell.nodes}
             self.store.check(sorted(digests))
-            self._count(plan, Estimator(language_model.tokenizer))
-            with self._rates(language_model):
+            self._count(plan, Estimator(backend.tokenizer))
+            with self._rates(backend):
                 for setting in plan.settings:
                     self._setting(setting)
                     note(self.store, version, seconds=self._rounded())
@@ -107,17 +122,17 @@ class _Run:
         note(self.store, version, seconds=self._rounded(), finished=now())
         return Study(self.store.folder, version)
 
-    def _plan(self, executor: Executor, language_model: LanguageModel) -> StudyPlan:
-        groups = grouping(self.recipe, language_model.model, executor.room)
-        return study_plan(self.recipe, self.settings, language_model.identity, groups)
+    def _plan(self, executor: Executor, model: str) -> StudyPlan:
+        groups = grouping(self.recipe, executor.capacity)
+        return study_plan(self.recipe, self.settings, model, groups)
 
     @contextmanager
-    def _rates(self, language_model: LanguageModel) -> Iterator[None]:
+    def _rates(self, backend: Backend) -> Iterator[None]:
         """Start with the rates of earlier runs on this machine, and remember those of this one.
 
         Rates of a Ray cluster are those of many machines: they are not remembered.
         """
-        entry = entry_of(language_model)
+        entry = entry_of(backend)
         self.meter.expected = expected_rates(entry, self.meter.say).by_kind
         try:
             yield

@@ -1,4 +1,4 @@
-"""What group tasks share: what they work with, and groups of artifacts."""
+"""What jobs work with in a worker process: the backend, the store, and who is told of progress."""
 
 from __future__ import annotations
 
@@ -6,32 +6,27 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
-from caveat.backends.local.models.device_memory import give_back
+from caveat.backends import load_backend
+from caveat.backends.base import AdapterRef, Backend, Callback, Failed, StepEvent, TrainingJob
 from caveat.progress import Progress
 from caveat.study.planning.artifact_graph import DerivedNode, SampleNode, TrainNode
-from caveat.study.planning.grouping import Room
 from caveat.study.storage.records import row_of
-from caveat.study.storage.store import Content, Record, Store
+from caveat.study.storage.store import Record, Store
 from caveat.types.training import Train
 
 if TYPE_CHECKING:
-    from caveat.backends.local.lora.adapter import Adapter, TrainingState
-    from caveat.backends.local.models.loading import LanguageModel
-    from caveat.backends.local.training.jobs import Failed, Trained, TrainedPolicy, TrainingJob
     from caveat.study.config.schema import Recipe
 
 
 Part = TypeVar("Part")
 SomeNode = TypeVar("SomeNode", TrainNode, SampleNode, DerivedNode)
-Done = TypeVar("Done", "Trained", "TrainedPolicy")
-ADAPTERS_HELD = 24
 
 
 @dataclass
 class WorkerContext:
-    """What a task works with; made anew in every worker process."""
+    """What a job works with; made anew in every worker process."""
 
     model_name: str
     dtype: str
@@ -40,71 +35,78 @@ class WorkerContext:
     token_budget: int | None
     """None: what memory holds."""
     progress: Progress = field(default_factory=Progress)
-    _adapters: dict[str, Adapter] = field(default_factory=dict)
+    callbacks: tuple[Callback, ...] = ()
+    given: Backend | None = None
+    """The backend to use; None: `local` with the model's name, loaded when first used."""
+
+    @property
+    def backend(self) -> Backend:
+        """The backend with the base model; its progress is this one's."""
+        self._loaded.progress = self.progress
+        return self._loaded
 
     @cached_property
-    def language_model(self) -> LanguageModel:
-        """The base model, loaded when first wanted."""
-        from caveat.backends.local.models.loading import load
-
-        return load(self.model_name, self.dtype, self.device)
+    def _loaded(self) -> Backend:
+        return self.given or load_backend(
+            self.model_name, self.dtype, self.device, self.token_budget
+        )
 
     @cached_property
     def store(self) -> Store:
         """The study's folder."""
         return Store(self.folder, self.progress.say)
 
-    def room(self) -> Room:
-        """The memory that is left beside the model."""
-        return room_beside(self.language_model)
+    def adapters(self, digests: Iterable[str]) -> tuple[AdapterRef, ...]:
+        """Where adapters lie."""
+        return tuple(self.store.artifact(digest) for digest in digests)
 
-    def adapters(self, digests: Iterable[str]) -> dict[str, Adapter]:
-        """Adapters by digest; those used last are kept in memory."""
-        wanted = dict.fromkeys(digests)
-        for digest in wanted:
-            if digest not in self._adapters:
-                self._adapters[digest] = self.store.adapter(digest)
-        for digest in [held for held in self._adapters if held not in wanted]:
-            if len(self._adapters) > ADAPTERS_HELD:
-                del self._adapters[digest]
-        return {digest: self._adapters[digest] for digest in wanted}
+    def job(self, node: TrainNode) -> TrainingJob[AdapterRef]:
+        """The training of a node, with what it needs from the store."""
+        stage = self._with_sampled(node.stage, node.sampled)
+        return TrainingJob(node.digest, stage, node.seed, self.adapters(node.base_adapters))
 
-    def jobs(self, nodes: Sequence[TrainNode]) -> list[TrainingJob]:
-        """What training is given of nodes, with what they need off the store."""
-        from caveat.backends.local.training.jobs import TrainingJob
-
-        adapters = self.adapters(digest for node in nodes for digest in node.base_adapters)
-        return [
-            TrainingJob(
-                node.digest,
-                self._with_sampled(node.stage, node.sampled),
-                node.seed,
-                tuple(adapters[digest] for digest in node.base_adapters),
-            )
-            for node in nodes
-        ]
-
-    def publish(
+    def train(
         self,
         nodes: Sequence[TrainNode],
-        results: Sequence[Done | Failed],
-        weights: Callable[[Done], Adapter | TrainingState],
-        record: Callable[[TrainNode, Done], Record],
+        jobs: Sequence[TrainingJob[AdapterRef]],
+        work: Callable[[Callable[[StepEvent], None]], Sequence[Any]],
+        record: Callable[[TrainNode, Any], Record],
     ) -> Outcome:
-        """Put what is finished into the store, all of it together, and tell what failed.
+        """Do some work that trains nodes, with callbacks, and publish what it made all together.
 
         Args:
-            results: One a node.
+            work: Gives one `Trained`, `TrainedPolicy` or `Failed` a node; is given whom to tell steps.
+            record: Of a node that was trained, what is noted about it.
         """
-        from caveat.backends.local.training.jobs import Failed
-
-        self.store.put(
-            (node.digest, saving(weights(result), self.model_name), record(node, result))
+        for callback in self.callbacks:
+            callback.on_train_begin(jobs, self.backend)
+        results = work(self._on_step)
+        done = [
+            (node, result)
             for node, result in zip(nodes, results, strict=True)
             if not isinstance(result, Failed)
+        ]
+        self.publish((node.digest, result.adapter, record(node, result)) for node, result in done)
+        for callback in self.callbacks:
+            callback.on_train_end(results)
+        return Outcome(
+            tuple((result.key, result.reason) for result in results if isinstance(result, Failed))
         )
-        failed = [result for result in results if isinstance(result, Failed)]
-        return Outcome(tuple((each.key, each.reason) for each in failed))
+
+    def publish(self, artifacts: Iterable[tuple[str, AdapterRef, Record]]) -> None:
+        """Put new adapters into the store, all of them together: digest, adapter, record."""
+        artifacts = list(artifacts)
+        try:
+            self.store.put(
+                (digest, lambda folder, adapter=adapter: self.backend.save(adapter, folder), record)
+                for digest, adapter, record in artifacts
+            )
+        finally:
+            self.backend.discard([adapter for _, adapter, _ in artifacts])
+
+    def _on_step(self, event: StepEvent) -> None:
+        for callback in self.callbacks:
+            callback.on_step_end(event)
 
     def _with_sampled(self, stage: Train, sampled: tuple[str, ...]) -> Train:
         """The stage with the sampled rows that it gets put where they belong."""
@@ -119,7 +121,7 @@ class WorkerContext:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a task went. What it made lies in the store."""
+    """How a job went. What it made lies in the store."""
 
     failures: tuple[tuple[str, str], ...] = ()
     """(digest or key, reason) of each part that failed."""
@@ -141,27 +143,20 @@ class NodeGroup(Generic[SomeNode]):
         return tuple(type(self)(part) for part in halved(self.nodes))
 
 
-def room_beside(language_model: LanguageModel) -> Room:
-    """The memory that is left where a model lies."""
-    from caveat.backends.local.models.device_memory import free
-
-    give_back()
-    return Room(free(language_model.device), language_model.device.type)
-
-
-def saving(weights: Adapter | TrainingState, base_name: str) -> Content:
-    """Writes an adapter into an artifact's folder."""
-    return lambda folder: weights.save(folder, base_name)
-
-
 def halved(parts: tuple[Part, ...]) -> tuple[tuple[Part, ...], ...]:
     """The first half and the second, or nothing where there is one part only."""
     middle = len(parts) // 2
     return (parts[:middle], parts[middle:]) if middle else ()
 
 
-def worker_context_of(recipe: Recipe, store: Store, progress: Progress) -> WorkerContext:
-    """What tasks of this recipe work with."""
+def worker_context_of(
+    recipe: Recipe,
+    store: Store,
+    progress: Progress,
+    callbacks: Sequence[Callback] = (),
+    backend: Backend | None = None,
+) -> WorkerContext:
+    """What jobs of this recipe work with; without a backend, they load the recipe's model."""
     return WorkerContext(
         recipe.model.name,
         recipe.model.dtype,
@@ -169,4 +164,6 @@ def worker_context_of(recipe: Recipe, store: Store, progress: Progress) -> Worke
         store.folder,
         recipe.token_budget,
         progress,
+        tuple(callbacks),
+        backend,
     )

@@ -11,12 +11,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from caveat.backends.base import Capacity
 from caveat.study.config.schema import Recipe
 from caveat.study.execution.context import Outcome, WorkerContext
 from caveat.study.execution.jobs import Task, possible, remaining
 from caveat.study.execution.meter import Meter
 from caveat.study.execution.retry import attempt
-from caveat.study.planning.grouping import Room
 from caveat.study.storage.store import Store
 
 
@@ -26,8 +26,8 @@ class Executor(Protocol):
     def submit(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
         """Run them, in any order; gives each one's outcome as it ends."""
 
-    def room(self) -> Room:
-        """What memory its workers have, their models loaded, and how many they are."""
+    def capacity(self) -> Capacity:
+        """The least of what its workers can do at once, their models loaded, and their number."""
 
     def close(self) -> None:
         """Let go of what was held."""
@@ -47,9 +47,9 @@ class LocalExecutor:
             self.meter.end(task, bool(outcome.failures))
             yield outcome
 
-    def room(self) -> Room:
+    def capacity(self) -> Capacity:
         """Of this process."""
-        return self.worker_context.room()
+        return self.worker_context.backend.capacity()
 
     def close(self) -> None:
         """Nothing is held."""

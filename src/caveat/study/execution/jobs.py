@@ -12,13 +12,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from caveat.backends.base import AdapterRef, Request, RLJob, Trained, TrainedPolicy
 from caveat.errors import CaveatError
 from caveat.progress import Kind
 from caveat.provenance import stamp
+from caveat.rendering import render_prompt
 from caveat.sentences import sentences
-from caveat.study.execution.context import NodeGroup, Outcome, WorkerContext, halved, saving
+from caveat.study.execution.context import NodeGroup, Outcome, WorkerContext, halved
 from caveat.study.planning.artifact_graph import DerivedNode, Node, SampleNode, TrainNode
 from caveat.study.planning.study_plan import AnswerRequest, SettingPlan
 from caveat.study.storage.records import row_record
@@ -28,10 +30,6 @@ from caveat.types.data import Row
 from caveat.types.messages import Message, Messages, Piece, is_document, without_caveat
 from caveat.types.rewards import Graded, RewardTask
 from caveat.types.training import Scale
-
-if TYPE_CHECKING:
-    from caveat.backends.local.lora.adapter import TrainingState
-    from caveat.backends.local.training.jobs import Trained, TrainedPolicy
 
 
 class RLGroup(NodeGroup[TrainNode]):
@@ -43,39 +41,27 @@ class RLGroup(NodeGroup[TrainNode]):
         return "rl"
 
     def run(self, worker_context: WorkerContext) -> Outcome:
-        """Practise, and publish all policies of the group together."""
-        from caveat.backends.local.rl.grpo_trainer import train_rl
-        from caveat.backends.local.training.jobs import RLJob
+        """Train with RL, and publish all policies of the group together."""
         from caveat.environments.grader import grades
 
         jobs = [
-            RLJob(**vars(job), resume_from=_before(node, worker_context))
-            for node, job in zip(self.nodes, worker_context.jobs(self.nodes), strict=True)
+            RLJob(**vars(worker_context.job(node)), resume_from=_before(node, worker_context))
+            for node in self.nodes
         ]
-        results = train_rl(
-            worker_context.language_model,
+        return worker_context.train(
+            self.nodes,
             jobs,
-            grades,
-            worker_context.progress,
-            worker_context.token_budget,
-        )
-        return worker_context.publish(
-            self.nodes, results, lambda made: made.training_state, _record
+            lambda on_step: worker_context.backend.train_rl(jobs, grades, on_step),
+            _record,
         )
 
 
-def _before(node: TrainNode, worker_context: WorkerContext) -> TrainingState | None:
-    """Where the policy stands that a node goes on from, if it does."""
-    from caveat.backends.local.lora.adapter import TrainingState
-
-    return (
-        TrainingState.load(worker_context.store.artifact(node.resume_from))
-        if node.resume_from
-        else None
-    )
+def _before(node: TrainNode, worker_context: WorkerContext) -> AdapterRef | None:
+    """The policy from which a node resumes, if it does."""
+    return worker_context.store.artifact(node.resume_from) if node.resume_from else None
 
 
-def _record(node: TrainNode, practised: TrainedPolicy) -> dict[str, Any]:
+def _record(node: TrainNode, practised: TrainedPolicy[AdapterRef]) -> dict[str, Any]:
     stage = node.stage
     assert stage.rl is not None
     rl = asdict(stage.rl)
@@ -106,17 +92,12 @@ class TrainGroup(NodeGroup[TrainNode]):
 
     def run(self, worker_context: WorkerContext) -> Outcome:
         """Train, and publish all adapters of the group together."""
-        from caveat.backends.local.training.sft import train
-
-        jobs = worker_context.jobs(self.nodes)
-        results = train(
-            worker_context.language_model,
+        jobs = [worker_context.job(node) for node in self.nodes]
+        return worker_context.train(
+            self.nodes,
             jobs,
-            worker_context.progress,
-            worker_context.token_budget,
-        )
-        return worker_context.publish(
-            self.nodes, results, lambda made: made.adapter, _training_record
+            lambda on_step: worker_context.backend.train(jobs, on_step),
+            _training_record,
         )
 
 
@@ -155,16 +136,14 @@ class DerivedGroup(NodeGroup[DerivedNode]):
     def run(self, worker_context: WorkerContext) -> Outcome:
         """Make the adapters and publish them."""
         for node in self.nodes:
-            trained = worker_context.adapters([node.trained])[node.trained]
+            trained = worker_context.store.artifact(node.trained)
             if isinstance(node.stage, Scale):
-                made, how = trained.scaled(node.stage.by), {"by": node.stage.by}
+                adapter = worker_context.backend.scale(trained, node.stage.by)
+                record = {"kind": "scaled adapter", "trained": node.trained, "by": node.stage.by}
             else:
-                made, how = trained.randomised(node.seed), {"seed": node.seed}
-            kind = "scaled adapter" if isinstance(node.stage, Scale) else "random adapter"
-            record = {"kind": kind, "trained": node.trained, **how, **stamp()}
-            worker_context.store.put(
-                [(node.digest, saving(made, worker_context.model_name), record)]
-            )
+                adapter = worker_context.backend.randomise(trained, node.seed)
+                record = {"kind": "random adapter", "trained": node.trained, "seed": node.seed}
+            worker_context.publish([(node.digest, adapter, {**record, **stamp()})])
         return Outcome()
 
 
@@ -190,17 +169,15 @@ class AnswerGroup:
 
     def run(self, worker_context: WorkerContext) -> Outcome:
         """Answer, and publish all answers of the group as one chunk."""
-        from caveat.backends.local.sampling.answers import answer
-        from caveat.backends.local.sampling.requests import Request
-        from caveat.rendering import render_prompt
-
-        adapters = worker_context.adapters(digest for ask in self.asks for digest in ask.chain)
-        requests = [Request(ask.key, ask.chain, ask.messages, ask.options) for ask in self.asks]
-        sampling = self.asks[0].sampling
-        answers = answer(
-            worker_context.language_model, adapters, requests, sampling, worker_context.progress
-        )
-        tokenizer, made = worker_context.language_model.tokenizer, stamp()
+        requests = [
+            Request(ask.key, worker_context.adapters(ask.chain), ask.messages, ask.options)
+            for ask in self.asks
+        ]
+        if self.asks[0].options:
+            answers = worker_context.backend.log_likelihoods(requests)
+        else:
+            answers = worker_context.backend.generate(requests, self.asks[0].sampling)
+        tokenizer, made = worker_context.backend.tokenizer, stamp()
         worker_context.store.answers.add(
             {
                 "key": ask.key,
@@ -222,16 +199,11 @@ Task = TrainGroup | RLGroup | SampleGroup | DerivedGroup | AnswerGroup
 
 
 def _sampled_rows(node: SampleNode, worker_context: WorkerContext) -> list[Row]:
-    from caveat.backends.local.sampling.answers import answer
-    from caveat.backends.local.sampling.requests import Request
-
     stage = node.stage
     prompts = [(i, n) for i in range(len(stage.prompts)) for n in range(stage.sampling.samples)]
-    requests = [Request(f"{node.digest} {i} {n}", node.chain, stage.prompts[i]) for i, n in prompts]
-    adapters = worker_context.adapters(node.chain)
-    answers = answer(
-        worker_context.language_model, adapters, requests, stage.sampling, worker_context.progress
-    )
+    chain = worker_context.adapters(node.chain)
+    requests = [Request(f"{node.digest} {i} {n}", chain, stage.prompts[i]) for i, n in prompts]
+    answers = worker_context.backend.generate(requests, stage.sampling)
     replies = [(i, n, _whole(given)) for (i, n), given in zip(prompts, answers, strict=True)]
     return [
         Row(f"{stage.source}-{i:04}-{n}", stage.source, _replied(stage.prompts[i], reply))
@@ -271,9 +243,7 @@ def _saving_rows(rows: list[Row]) -> Any:
     return lambda folder: (folder / "rows.jsonl").write_text(text, "utf-8")
 
 
-def _training_record(node: TrainNode, trained: Trained) -> dict[str, Any]:
-    from dataclasses import asdict
-
+def _training_record(node: TrainNode, trained: Trained[AdapterRef]) -> dict[str, Any]:
     return {
         "kind": "adapter",
         "label": node.stage.label,

@@ -18,7 +18,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from caveat.backends.local.models.device_memory import give_back
+from caveat.backends import limit_process
+from caveat.backends.base import Capacity, least
 from caveat.errors import CaveatError
 from caveat.files.atomic import Unwritable, write_errors
 from caveat.progress import Progress
@@ -27,7 +28,6 @@ from caveat.study.execution.jobs import Task, remaining
 from caveat.study.execution.meter import Meter
 from caveat.study.execution.ray_cluster import Placement, connect, one_line, placements
 from caveat.study.execution.retry import attempt
-from caveat.study.planning.grouping import Room
 
 PATIENCE = 60.0
 """Seconds in which no worker starts, and none is running, after which the user gets a message."""
@@ -61,23 +61,18 @@ class Worker:
             neighbours: Workers that share this machine's memory, this one included.
             folder: Working directory of the user's process: relative model names start there.
         """
-        import torch
-
-        from caveat.backends.local.models.device_memory import share_with
-
         with suppress(OSError):  # matters only for relative names
             os.chdir(folder)
-        torch.set_num_threads(cores)
-        share_with(neighbours)
+        limit_process(cores, neighbours)
         self.worker_context = worker_context
 
     def sees(self, proof: Path) -> bool:
         """Whether a file that the user's process wrote is visible here."""
         return proof.exists()
 
-    def room(self) -> Room:
-        """Memory left beside the model, which is loaded for this."""
-        return self.worker_context.room()
+    def capacity(self) -> Capacity:
+        """What this process can do at once; the model is loaded for this."""
+        return self.worker_context.backend.capacity()
 
     def attempt(self, task: Task, again: bool) -> tuple[Outcome, list[str]]:
         """Run a job; results go to the store. Returns its messages, too.
@@ -95,7 +90,7 @@ class Worker:
         try:
             return attempt(task, self.worker_context), progress.messages
         finally:  # other processes of this machine may need the memory
-            give_back()
+            self.worker_context.backend.release()
 
 
 def portable(worker_context: WorkerContext) -> WorkerContext:
@@ -106,7 +101,6 @@ def portable(worker_context: WorkerContext) -> WorkerContext:
         folder=worker_context.folder.absolute(),
         device=device,
         progress=Progress(),
-        _adapters={},
     )
 
 
@@ -175,25 +169,25 @@ class RayExecutor:
                 self.meter.end_elsewhere(job.task, took, bool(outcome.failures))
                 yield outcome
 
-    def room(self) -> Room:
-        """The least memory that any worker has, and how many there are. Loads their models."""
+    def capacity(self) -> Capacity:
+        """What every worker can do at once, and how many there are. Loads their models."""
         self._add_workers()
         while not self.idle or self.starting:
             if not self._wait() and self.idle:
                 break  # the others wait for cores that something else holds
-        requests = {member.actor.room.remote(): member for member in self.idle}
-        rooms = []
+        requests = {member.actor.capacity.remote(): member for member in self.idle}
+        capacities = []
         for reference, member in requests.items():
             try:
-                rooms.append(self.ray.get(reference))
+                capacities.append(self.ray.get(reference))
             except self.ray.exceptions.RayTaskError as error:  # the model cannot be loaded
                 raise getattr(error, "cause", error) from None
             except self.ray.exceptions.RayError:
                 self.idle.remove(member)
                 self._await_start(member)
-        if not rooms:
-            return self.room()
-        return replace(min(rooms, key=lambda memory: memory.free), workers=len(rooms))
+        if not capacities:
+            return self.capacity()
+        return least(capacities)
 
     def close(self) -> None:
         """Stop the workers, and leave the cluster."""

@@ -33,7 +33,7 @@ def _attempt(task: Task, worker_context: WorkerContext, say: Callable[[str], Non
     halves = task.halves()
     if not halves:
         return Outcome(((task.keys[0], reason),))
-    _release()
+    worker_context.backend.release()
     say(f"{told}: the group is split and retried")
     left = [part for half in halves if (part := remaining(half, worker_context.store)) is not None]
     outcomes = [_attempt(part, worker_context, silent) for part in left]
@@ -50,12 +50,4 @@ def _reason(error: Exception) -> str:
 
 
 def _told(error: Exception) -> str:
-    from caveat.backends.local.models.device_memory import is_out_of_memory
-
-    return "out of memory" if is_out_of_memory(error) else _reason(error)
-
-
-def _release() -> None:
-    from caveat.backends.local.models.device_memory import release
-
-    release()
+    return "out of memory" if isinstance(error, MemoryError) else _reason(error)

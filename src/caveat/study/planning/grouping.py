@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from caveat.backends.base import Capacity
 from caveat.study.config.schema import Recipe
 from caveat.types.training import Dose
 
@@ -14,18 +15,6 @@ DEFAULT_SIZE = 8
 
 def _default_size(dose: Dose) -> int:
     return DEFAULT_SIZE
-
-
-@dataclass(frozen=True)
-class Room:
-    """Free memory of the workers that make groups."""
-
-    free: int
-    """Bytes, of the worker that has least."""
-    kind: str
-    """`cpu` or `cuda`."""
-    workers: int = 1
-    """Number of workers."""
 
 
 @dataclass(frozen=True)
@@ -46,19 +35,14 @@ class Grouping:
         return max(1, min(most, math.ceil(count / self.workers)))
 
 
-def grouping(recipe: Recipe, model: object, room: Callable[[], Room]) -> Grouping:
+def grouping(recipe: Recipe, capacity: Callable[[], Capacity]) -> Grouping:
     """Group sizes of a recipe: its `group_size`, else by free memory and number of workers.
 
     Args:
-        room: Called only where the recipe leaves the size open.
+        capacity: Called only where the recipe leaves the size open.
     """
     if recipe.group_size is not None:
         size = recipe.group_size
         return Grouping(lambda dose: size)
-    from caveat.backends.local.models.device_memory import adapter_weights, affordable_adapters
-
-    memory = room()
-    return Grouping(
-        lambda dose: affordable_adapters(adapter_weights(model, dose), memory.free, memory.kind),
-        memory.workers,
-    )
+    available = capacity()
+    return Grouping(available.adapters, available.workers)

@@ -19,17 +19,13 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from caveat.errors import CaveatError
 from caveat.files.atomic import flush, write, write_errors
 from caveat.files.hashing import sha256_of
 from caveat.files.reading import parsed
 from caveat.study.storage.records import SCHEMA_VERSION, Chunks, Journal, Record
-
-if TYPE_CHECKING:
-    from caveat.backends.local.lora.adapter import Adapter
-
 
 Content = Callable[[Path], None]
 """Writes an artifact's files into the folder it is given."""
@@ -151,12 +147,6 @@ class Store:
             return all(sha256_of(self.artifact(digest) / name) == files[name] for name in files)
         except (CaveatError, OSError, ValueError, KeyError, TypeError):
             return False
-
-    def adapter(self, digest: str) -> Adapter:
-        """Load an adapter. Raises CaveatError where its files are missing or corrupt."""
-        from caveat.backends.local.lora.adapter import Adapter
-
-        return Adapter.load(self.artifact(digest))
 
     # The study itself ----------------------------------------------------------------------------
 

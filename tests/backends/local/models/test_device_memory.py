@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 import torch
 
+from caveat.backends.base import TrainingJob
 from caveat.backends.local.models import device_memory as memory
 from caveat.backends.local.models import device_memory as peak
 from caveat.backends.local.models.device_memory import Peak, affordable_tokens, free
-from caveat.backends.local.training.jobs import TrainingJob
 from caveat.backends.local.training.sft import train
 from caveat.progress import Progress
 from rows import stage

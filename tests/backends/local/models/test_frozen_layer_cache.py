@@ -10,14 +10,14 @@ import pytest
 import torch
 from transformers import LlamaForCausalLM
 
+from caveat.backends.base import Request, Trained, TrainingJob
+from caveat.backends.batches import Example
 from caveat.backends.local.lora.adapter import Adapter
 from caveat.backends.local.lora.stacked import Route
 from caveat.backends.local.models.loading import LanguageModel
-from caveat.backends.local.models.packing import Example, Packed, pack
+from caveat.backends.local.models.packing import Packed, pack
 from caveat.backends.local.models.split_decoder import lowest_layer
 from caveat.backends.local.sampling.answers import answer
-from caveat.backends.local.sampling.requests import Request
-from caveat.backends.local.training.jobs import Trained, TrainingJob
 from caveat.backends.local.training.sft import train
 from caveat.progress import Progress
 from caveat.types.answers import Sampling

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from transformers import AutoModelForCausalLM
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
+from caveat.backends.batches import Example
 from caveat.backends.local.lora.adapter import Adapter
 from caveat.backends.local.lora.stacked import stack_chains, stacked
-from caveat.backends.local.models.packing import Example, can_pack, cut, layout, pack
+from caveat.backends.local.models.packing import can_pack, cut, layout, pack
 from caveat.backends.local.sampling.generate import draw
 from caveat.backends.local.sampling.requests import Prompt
 from caveat.progress import Progress

@@ -8,10 +8,10 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from caveat.backends.base import RLJob
 from caveat.backends.local.lora.stacked import stacked
 from caveat.backends.local.rl.grpo_trainer import _Group
 from caveat.backends.local.rl.prompts import prepare
-from caveat.backends.local.training.jobs import RLJob
 from caveat.progress import Progress
 from test_grpo_trainer import DOSE, stage, vowels
 

@@ -8,11 +8,11 @@ from dataclasses import replace
 import pytest
 import torch
 
+from caveat.backends.base import Failed, RLJob, TrainedPolicy
+from caveat.backends.batches import mean_loss
 from caveat.backends.local.rl.grpo_loss import advantages
 from caveat.backends.local.rl.grpo_trainer import train_rl
 from caveat.backends.local.training.initial_gradients import InitialModel
-from caveat.backends.local.training.jobs import Failed, RLJob, TrainedPolicy
-from caveat.backends.local.training.losses import mean_loss
 from caveat.progress import Progress
 from caveat.rendering import render_row
 from caveat.types.messages import Message, Piece

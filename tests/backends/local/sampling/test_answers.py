@@ -4,12 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from caveat.backends.base import Request, TrainingJob
 from caveat.backends.local.lora.stacked import stack_chains, stacked
 from caveat.backends.local.sampling import generate as sample
 from caveat.backends.local.sampling.answers import answer
 from caveat.backends.local.sampling.generate import choose, end_tokens, uniforms
-from caveat.backends.local.sampling.requests import Request
-from caveat.backends.local.training.jobs import TrainingJob
 from caveat.backends.local.training.sft import train
 from caveat.caveats.insertion import framed
 from caveat.errors import CaveatError

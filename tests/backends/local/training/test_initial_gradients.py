@@ -8,14 +8,13 @@ from dataclasses import replace
 import pytest
 import torch
 
+from caveat.backends.base import Trained, TrainingJob
+from caveat.backends.batches import mean_loss, prepare, training_losses
 from caveat.backends.local.lora.adapter import Adapter
 from caveat.backends.local.lora.stacked import adapted_modules
 from caveat.backends.local.models.loading import LanguageModel
-from caveat.backends.local.training.batches import prepare
 from caveat.backends.local.training.initial_gradients import InitialModel, product
-from caveat.backends.local.training.jobs import Trained, TrainingJob
 from caveat.backends.local.training.lockstep import start_stacks
-from caveat.backends.local.training.losses import mean_loss, training_losses
 from caveat.backends.local.training.sft import train
 from caveat.progress import Progress
 from caveat.rendering import render_row

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 import torch
 
+from caveat.backends.base import Trained, TrainingJob
 from caveat.backends.local.lora.adapter import Adapter
 from caveat.backends.local.lora.stacked import stack_chains, stacked
 from caveat.backends.local.models.loading import LanguageModel
-from caveat.backends.local.training.jobs import Trained, TrainingJob
 from caveat.backends.local.training.sft import train
 from caveat.progress import Progress
 from caveat.rendering import render_row

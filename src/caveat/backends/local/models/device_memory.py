@@ -21,15 +21,9 @@ import platform
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
-
-if TYPE_CHECKING:
-    import torch
-
-    from caveat.types.training import Dose
-
 
 MMAP_THRESHOLD = -3
 TRIM_THRESHOLD = -1
@@ -182,9 +176,6 @@ SHARE = 0.65
 """Of the free memory that is taken; the rest is for what comes and goes."""
 ADAPTERS_SHARE = 0.5
 """Of what is taken, the most that the adapters of a group have; activations have the rest."""
-BYTES_A_WEIGHT = 24
-"""Of an adapter in training: in float32 itself, its gradient and AdamW's two moments, and the
-copies that a pass computes with."""
 SAID_BY_TORCH = ("can't allocate memory", "not enough memory", "CUBLAS_STATUS_ALLOC_FAILED")
 """What torch's allocators say in a plain RuntimeError."""
 
@@ -225,25 +216,25 @@ def affordable_tokens(taken: int | None, tokens: int, device: torch.device) -> i
     return max(1, min(most, int(SHARE * free(device) * tokens / max(taken, 1))))
 
 
-def affordable_adapters(weights: int, room: float, kind: str) -> int:
-    """Adapters of so many weights each that can be trained together in free memory of `room`."""
-    most = MOST_ADAPTERS.get(kind, 1)
-    each = max(1, weights * BYTES_A_WEIGHT)
-    return max(1, min(most, int(ADAPTERS_SHARE * SHARE * room / each)))
+def adapter_bytes(free_bytes: int) -> float:
+    """Of the free memory, what the adapters of a group may take in training."""
+    return ADAPTERS_SHARE * SHARE * free_bytes
 
 
-def adapter_weights(model: Any, dose: Dose) -> int:
-    """Weights of one adapter of a dose."""
-    from caveat.backends.local.lora.stacked import adapted_modules
-
-    linear = (model.get_submodule(name) for name in adapted_modules(model, dose.layers))
-    return sum(dose.rank * (each.in_features + each.out_features) for each in linear)
+def layer_weights(model: Any) -> tuple[int, ...]:
+    """Per decoder layer, the weights of an adapter of rank 1 of all its linear layers."""
+    return tuple(
+        sum(
+            module.in_features + module.out_features
+            for module in layer.modules()
+            if isinstance(module, torch.nn.Linear)
+        )
+        for layer in model.get_decoder().layers
+    )
 
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an exception says that memory ran out, on the CPU or on a GPU."""
-    import torch
-
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
         return True
     return isinstance(error, RuntimeError) and any(words in str(error) for words in SAID_BY_TORCH)
@@ -251,8 +242,6 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 def release() -> None:
     """Give back what the failed attempt held."""
-    import torch
-
     gc.collect()
     give_back()
     if torch.cuda.is_available():

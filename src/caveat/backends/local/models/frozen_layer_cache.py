@@ -15,11 +15,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from caveat.backends.batches import Example
 from caveat.backends.local.lora.stacked import Route
 from caveat.backends.local.models.lm_head import is_head_applied, of_hidden, of_logits
 from caveat.backends.local.models.packing import (
     Batch,
-    Example,
     Packed,
     can_pack,
     cut,

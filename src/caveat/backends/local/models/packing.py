@@ -22,21 +22,8 @@ import torch
 from torch import Tensor
 from transformers import AttentionInterface
 
+from caveat.backends.batches import Example
 from caveat.backends.local.models.split_decoder import agree
-
-
-@dataclass(frozen=True, slots=True)
-class Example:
-    """A row of token ids for one cell, and where its predictions are wanted."""
-
-    cell: int
-    ids: tuple[int, ...]
-    targets: tuple[int, ...]
-    """Positions p >= 1 whose token is to be predicted (from position p - 1)."""
-    weight: float = 1.0
-    """What its loss is multiplied by."""
-    tag: int = 0
-    """The caller's own number."""
 
 
 @dataclass(frozen=True)

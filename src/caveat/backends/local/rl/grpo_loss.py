@@ -40,6 +40,12 @@ def clipped_loss(now: Tensor, drawn: Tensor, advantage: Tensor, low: float, high
     return -torch.min(ratio * advantage, ratio.clamp(1 - low, 1 + high) * advantage)
 
 
+def is_clipped(now: Tensor, drawn: Tensor, advantage: Tensor, low: float, high: float) -> Tensor:
+    """Whether `clipped_loss` has no gradient at a token, as TRL's `clip_ratio` counts it."""
+    ratio = (now - drawn).exp()
+    return ((ratio < 1 - low) & (advantage < 0)) | ((ratio > 1 + high) & (advantage > 0))
+
+
 def divergence(now: Tensor, drawn: Tensor, before: Tensor) -> Tensor:
     """An estimate of KL(now || before) at tokens that `drawn` drew, in nats, never below 0.
 

@@ -9,29 +9,33 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from statistics import fmean
 
 import torch
 from torch import Tensor
 
+from caveat.backends.base import Failed, Grader, OnStep, RLJob, StepEvent, TrainedPolicy, ignore
+from caveat.backends.batches import Example
+from caveat.backends.local.lora.adapter import Adapter, TrainingState
 from caveat.backends.local.lora.stacked import Route, stacked
 from caveat.backends.local.models.loading import LanguageModel
-from caveat.backends.local.models.packing import Batch, Example, wanted_of
-from caveat.backends.local.rl.grpo_loss import clipped_loss, divergence
+from caveat.backends.local.models.packing import Batch, wanted_of
+from caveat.backends.local.rl.grpo_loss import clipped_loss, divergence, is_clipped
 from caveat.backends.local.rl.prompts import PolicyRun, Text, prepare, taught_texts
-from caveat.backends.local.rl.rollouts import Grader, drawn_replies, graded_replies
-from caveat.backends.local.training.jobs import Failed, RLJob, TrainedPolicy
+from caveat.backends.local.rl.rollouts import drawn_replies, graded_replies
 from caveat.backends.local.training.lockstep import LockstepGroup, in_lockstep
 from caveat.progress import Progress
 
 
 def train_rl(
     language_model: LanguageModel,
-    jobs: Sequence[RLJob],
+    jobs: Sequence[RLJob[Adapter]],
     grader: Grader,
     progress: Progress,
     token_budget: int | None = None,
-) -> list[TrainedPolicy | Failed]:
+    on_step: OnStep = ignore,
+) -> list[TrainedPolicy[TrainingState] | Failed]:
     """Train one lockstep group of policies; results in the order of the jobs.
 
     What a reply is drawn with hangs on the seed, the update, the row and the sample alone, so that
@@ -41,7 +45,7 @@ def train_rl(
     return in_lockstep(
         jobs,
         lambda job: prepare(language_model, job),
-        lambda cells: _Group(language_model, cells, grader, progress, token_budget).run(),
+        lambda cells: _Group(language_model, cells, grader, progress, token_budget, on_step).run(),
     )
 
 
@@ -55,15 +59,17 @@ class _Group(LockstepGroup):
         grader: Grader,
         progress: Progress,
         token_budget: int | None,
+        on_step: OnStep,
     ) -> None:
         super().__init__(language_model, [cell.job for cell in cells], progress, token_budget)
         self.cells = cells
         self.grader = grader
+        self.on_step = on_step
         for k, cell in enumerate(cells):
             if cell.job.resume_from is not None:
                 self.put(k, cell.job.resume_from)
 
-    def run(self) -> list[TrainedPolicy | Failed]:
+    def run(self) -> list[TrainedPolicy[TrainingState] | Failed]:
         """Do every update of every policy."""
         with stacked(self.language_model.model, self.base_adapters, self.stacks) as route:
             for turn in range(max(cell.rl.max_steps for cell in self.cells)):
@@ -84,15 +90,16 @@ class _Group(LockstepGroup):
         """Take the steps of an update."""
         examples = self._examples(replies)
         kept: dict[int, tuple[Tensor, Tensor | None]] = {}
+        taken_steps: dict[int, list[_Step]] = {}
         for taken in range(max(self.cells[each.cell].rl.num_iterations for each in replies)):
             active = [
                 cell.is_active(turn) and taken < cell.rl.num_iterations for cell in self.cells
             ]
             chosen = [each for each in examples if active[each.cell]]
             if not chosen:
-                return
+                break
             read = _tokens(chosen)
-            losses, apart = self._backward(chosen, replies, kept, route)
+            losses, apart, clipped = self._backward(chosen, replies, kept, route)
             norms = self.optimiser.norms().tolist()
             for k, cell in enumerate(self.cells):
                 if not active[k]:
@@ -103,8 +110,37 @@ class _Group(LockstepGroup):
                 when = f"update {cell.number(turn)}"
                 cell.reason = self.wild(k, when, losses[k], norms[k])
                 active[k] = not cell.reason
+                step = _Step(losses[k], norms[k], clipped[k], read[k])
+                taken_steps.setdefault(k, []).append(step)
             self.step([dose.learning_rate for dose in self.doses], active)
             self.progress.advance("rl", read.total())
+        for k, steps in taken_steps.items():
+            self.on_step(self._event(k, turn, steps))
+
+    def _event(self, k: int, turn: int, steps: list[_Step]) -> StepEvent:
+        """An update of a policy, from its optimiser steps."""
+        cell = self.cells[k]
+        update, rl = cell.updates[-1], cell.rl
+        metrics = {
+            "reward": update.reward,
+            "true_score": update.true_score,
+            "hack_rate": update.hacked,
+            "kl": update.divergence,
+            "clip_ratio": fmean(step.clip_ratio for step in steps),
+            "frac_reward_zero_std": update.even,
+            "completion_length": update.tokens,
+            "truncated": update.truncated,
+        }
+        return StepEvent(
+            self.keys[k],
+            cell.number(turn),
+            rl.start_step + rl.max_steps,
+            fmean(step.loss for step in steps),
+            fmean(step.grad_norm for step in steps),
+            self.doses[k].learning_rate,
+            sum(step.tokens for step in steps),
+            {name: value for name, value in metrics.items() if value is not None},
+        )
 
     def _examples(self, replies: list[Text]) -> list[Example]:
         """What a step reads."""
@@ -119,22 +155,20 @@ class _Group(LockstepGroup):
         replies: list[Text],
         kept: dict[int, tuple[Tensor, Tensor | None]],
         route: Route,
-    ) -> tuple[list[float], list[float]]:
-        """Gradients of a step; each policy's loss, and its mean divergence from what it was.
+    ) -> list[list[float]]:
+        """Gradients of a step; by policy, its loss, KL divergence from what it was, and clip ratio.
 
         Args:
             kept: By tag, log-probabilities of a reply's tokens under the model that drew it, and
                 under the model before; filled in the first pass over the replies.
         """
 
-        def work(budget: int) -> tuple[list[float], list[float]]:
+        def work(budget: int) -> list[list[float]]:
             self.optimiser.zero_grad()
-            losses, apart = (torch.zeros(len(self.cells), device=self.device) for _ in range(2))
+            sums = torch.zeros(3, len(self.cells), device=self.device)
             for batch in self.reader.batches(examples, budget):
-                loss, gap = self._batch(batch, replies, kept, route)
-                losses += loss
-                apart += gap
-            return losses.tolist(), apart.tolist()
+                sums += self._batch(batch, replies, kept, route)
+            return sums.tolist()
 
         return self.fitting(work, examples)
 
@@ -144,7 +178,8 @@ class _Group(LockstepGroup):
         replies: list[Text],
         kept: dict[int, tuple[Tensor, Tensor | None]],
         route: Route,
-    ) -> tuple[Tensor, Tensor]:
+    ) -> Tensor:
+        """Gradients of a batch; sums of shape (3, policies): see `_backward`."""
         part = batch.examples
         wanted = wanted_of(part, self.device)
         which = wanted.examples
@@ -169,6 +204,7 @@ class _Group(LockstepGroup):
         advantage = worth.to(now)[which]
         low, high = (self._by_cell(part, name)[which] for name in ("epsilon", "epsilon_high"))
         losses = torch.where(taught, -now, clipped_loss(now, old, advantage, low, high))
+        clipped = is_clipped(now.detach(), old, advantage, low, high) & ~taught
         gaps = torch.zeros_like(losses)
         references = [kept[example.tag][1] for example in part]
         if any(each is not None for each in references):
@@ -180,21 +216,28 @@ class _Group(LockstepGroup):
         weighted = losses * wanted.weights
         weighted.sum().backward()
         cells = torch.tensor([example.cell for example in part], device=self.device)[which]
-        sums = torch.zeros(len(self.cells), device=self.device)
-        return (
-            sums.index_add(0, cells, weighted.detach()),
-            sums.index_add(0, cells, (gaps * wanted.weights).detach()),
-        )
+        parts = torch.stack([weighted, gaps * wanted.weights, clipped * wanted.weights]).detach()
+        return parts.new_zeros(3, len(self.cells)).index_add(1, cells, parts)
 
     def _by_cell(self, part: list[Example], name: str) -> Tensor:
         values = [float(getattr(self.cells[example.cell].rl, name)) for example in part]
         return torch.tensor(values, device=self.device)
 
-    def _result(self, k: int) -> TrainedPolicy | Failed:
+    def _result(self, k: int) -> TrainedPolicy[TrainingState] | Failed:
         cell = self.cells[k]
         if failed := self.failed(k, cell.reason, "update"):
             return failed
         return TrainedPolicy(cell.job.key, self.training_state(k), tuple(cell.updates), cell.tokens)
+
+
+@dataclass(frozen=True)
+class _Step:
+    """One optimiser step of a policy."""
+
+    loss: float
+    grad_norm: float
+    clip_ratio: float
+    tokens: int
 
 
 def _tokens(examples: Sequence[Example]) -> Counter[int]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
+from caveat.backends.base import RLJob, Update
+from caveat.backends.batches import ADDED_STREAM, ROW_STREAM, targets
 from caveat.backends.local.models.loading import LanguageModel
-from caveat.backends.local.training.batches import ADDED_STREAM, ROW_STREAM, targets
-from caveat.backends.local.training.jobs import RLJob, Update
 from caveat.errors import CaveatError
 from caveat.rendering import RenderedRow, continuation, render_prompt, render_row
 from caveat.types.data import Row
@@ -43,7 +44,7 @@ class Text:
 class PolicyRun:
     """A job under way, one cell of a lockstep group."""
 
-    job: RLJob
+    job: RLJob[Any]
     prompts: list[Asked]
     added: list[RenderedRow]
     updates: list[Update] = field(default_factory=list)
@@ -86,7 +87,7 @@ class PolicyRun:
         ]
 
 
-def prepare(language_model: LanguageModel, job: RLJob) -> PolicyRun:
+def prepare(language_model: LanguageModel, job: RLJob[Any]) -> PolicyRun:
     """Render a job's prompts and added rows.
 
     Raises CaveatError for a row that is no chat, is too long, or where there are none.

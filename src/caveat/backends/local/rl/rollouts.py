@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 
 import torch
 
+from caveat.backends.base import Grader, Update
 from caveat.backends.local.lora.stacked import Route
 from caveat.backends.local.models.loading import LanguageModel
 from caveat.backends.local.rl.grpo_loss import advantages
@@ -14,13 +15,10 @@ from caveat.backends.local.rl.prompts import Asked, PolicyRun, Text
 from caveat.backends.local.sampling.batching import in_portions
 from caveat.backends.local.sampling.generate import Drawn, as_text, draw
 from caveat.backends.local.sampling.requests import Prompt
-from caveat.backends.local.training.jobs import Update
 from caveat.progress import Progress
 from caveat.types.answers import Sampling
 from caveat.types.rewards import Grade, Graded
 
-Grader = Callable[[Sequence[Graded]], list[Grade | str]]
-"""Gives each reply's grade, or in one line why it has none."""
 Groups = list[tuple[Asked, list[Drawn]]]
 """A policy's replies to each of its prompts."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from caveat.backends.base import AdapterRef, Request
 from caveat.backends.local.lora.adapter import Adapter
 from caveat.backends.local.lora.stacked import stack_chains, stacked
 from caveat.backends.local.models.loading import LanguageModel
@@ -11,7 +12,7 @@ from caveat.backends.local.models.split_decoder import lowest_layer
 from caveat.backends.local.sampling.batching import in_order, in_portions, retreating
 from caveat.backends.local.sampling.generate import reply
 from caveat.backends.local.sampling.likelihood import score
-from caveat.backends.local.sampling.requests import Prompt, Request
+from caveat.backends.local.sampling.requests import Prompt
 from caveat.errors import CaveatError
 from caveat.progress import Progress
 from caveat.rendering import continuation, render_prompt
@@ -20,8 +21,8 @@ from caveat.types.answers import Answer, Sampling
 
 def answer(
     language_model: LanguageModel,
-    adapters: Mapping[str, Adapter],
-    requests: Sequence[Request],
+    adapters: Mapping[AdapterRef, Adapter],
+    requests: Sequence[Request[AdapterRef]],
     sampling: Sampling,
     progress: Progress,
 ) -> list[Answer]:
@@ -33,7 +34,9 @@ def answer(
     Args:
         adapters: Every adapter that a request names.
     """
-    chains = sorted({request.adapters for request in requests})
+    chains = sorted(
+        {request.adapters for request in requests}, key=lambda chain: tuple(map(str, chain))
+    )
     prompts = [
         Prompt(
             request.key,

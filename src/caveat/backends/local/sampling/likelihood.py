@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import torch
 
+from caveat.backends.batches import Example
 from caveat.backends.local.lora.stacked import Route
 from caveat.backends.local.models.device_memory import TOKEN_BUDGET
 from caveat.backends.local.models.frozen_layer_cache import Reader
-from caveat.backends.local.models.packing import Batch, Example
+from caveat.backends.local.models.packing import Batch
 from caveat.backends.local.sampling.requests import Prompt
 from caveat.backends.local.training.losses import weighted_losses
 from caveat.progress import Progress

@@ -1,23 +1,8 @@
-"""What answers are asked for: a prompt to one model, and the same made ready."""
+"""A request made ready: token ids and the cell of its model."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-from caveat.types.messages import Messages
-
-
-@dataclass(frozen=True)
-class Request:
-    """One prompt to one model."""
-
-    key: str
-    """What the randomness hangs on: the same key draws the same uniforms, wherever it is asked."""
-    adapters: tuple[str, ...]
-    """Names of the attached adapters, in order; () is the base model."""
-    messages: Messages
-    options: tuple[str, ...] = ()
-    """Continuations to score; without them a reply is drawn."""
 
 
 @dataclass(frozen=True)

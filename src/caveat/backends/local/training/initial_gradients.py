@@ -1,4 +1,4 @@
-"""What is known of a model where a training would start: losses there, and gradients.
+"""Losses, and inner products of gradients, of a model where a training would start.
 
 Gradients are those of the B matrices of new LoRA adapters at their start: A is drawn as training
 draws it, B is 0, so the model is what it was, and A's own gradient is 0. The inner product of two
@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from caveat.backends.base import GradientProducts, InitialModel
+from caveat.backends.batches import Example, LossSum
 from caveat.backends.local.lora.adapter import Adapter
 from caveat.backends.local.lora.stacked import adapted_modules, stack_chains, stacked
 from caveat.backends.local.models.device_memory import TOKEN_BUDGET
@@ -21,72 +23,95 @@ from caveat.backends.local.models.frozen_layer_cache import Reader
 from caveat.backends.local.models.loading import LanguageModel
 from caveat.backends.local.models.split_decoder import lowest_layer
 from caveat.backends.local.training.lockstep import start_stacks
-from caveat.backends.local.training.losses import LossSum, of_cell, weighted_losses
+from caveat.backends.local.training.losses import weighted_losses
 from caveat.progress import Progress
-from caveat.types.training import Dose
 
 Gradient = dict[str, Tensor]
 """By module, the gradient of B, of shape (out, rank)."""
 
 
 @dataclass(frozen=True)
-class InitialModel:
-    """A base model, what is attached to it already, and how new adapters would be trained on it."""
+class InitialGradients:
+    """Computes losses and gradients at the start of a training."""
 
     language_model: LanguageModel
-    dose: Dose
-    seed: int
-    base_adapters: tuple[Adapter, ...] = ()
-    """Frozen adapters, in the order in which they were attached."""
+    start: InitialModel[Adapter]
     token_budget: int = TOKEN_BUDGET
     """Padded tokens of one pass."""
     progress: Progress = field(default_factory=Progress)
 
+    def products(
+        self, sums: Sequence[LossSum], direction: LossSum, group_size: int
+    ) -> list[GradientProducts]:
+        """Of each sum's gradient, its product with that of `direction`, and with itself.
+
+        Args:
+            group_size: Gradients that are in memory together.
+        """
+        (along,) = self.gradients([direction])
+        return [
+            GradientProducts(product(gradient, along), product(gradient, gradient))
+            for start in range(0, len(sums), group_size)
+            for gradient in self.gradients(sums[start : start + group_size])
+        ]
+
     def gradients(self, sums: Sequence[LossSum]) -> list[Gradient]:
-        """Of each sum of losses, its gradient; all in one pass."""
+        """The gradient of each sum of losses; all in one pass."""
+        dose, seed = self.start.dose, self.start.seed
         model, cells = self.language_model.model, len(sums)
         reader = self._reader()
-        stacks = start_stacks(self.language_model, [self.dose] * cells, [self.seed] * cells)
+        stacks = start_stacks(self.language_model, [dose] * cells, [seed] * cells)
         for stack in stacks.values():
             stack.down.requires_grad_(False)
-        base_adapters = stack_chains([self.base_adapters] * cells, reader.device)
-        with stacked(model, base_adapters, stacks) as route:
-            for batch in reader.batches(of_cell(sums), self.token_budget):
+        frozen = stack_chains([self.start.base_adapters] * cells, reader.device)
+        with stacked(model, frozen, stacks) as route:
+            for batch in reader.batches(_by_cell(sums), self.token_budget):
                 weighted_losses(reader, batch, route)[0].sum().backward()
-                self.progress.advance("train", sum(len(each.ids) for each in batch.examples))
+                self.progress.advance("train", sum(len(row.ids) for row in batch.examples))
         return [
             {name: _gradient(stack.up)[cell] for name, stack in stacks.items()}
             for cell in range(cells)
         ]
 
     @torch.inference_mode()
-    def values(
+    def losses(
         self, sums: Sequence[LossSum], adapters: Sequence[Adapter | None] | None = None
     ) -> list[float]:
-        """Each sum of losses as it is here, in nats; where adapters are given, on top of each."""
+        """Each sum of losses, in nats; where adapters are given, with each one on top."""
         adapters = [None] * len(sums) if adapters is None else adapters
         reader = self._reader()
-        chains = [(*self.base_adapters, *([each] if each else [])) for each in adapters]
+        chains = [
+            (*self.start.base_adapters, *([adapter] if adapter else [])) for adapter in adapters
+        ]
         totals = torch.zeros(len(sums), device=reader.device)
         with stacked(self.language_model.model, stack_chains(chains, reader.device)) as route:
-            for batch in reader.batches(of_cell(sums), self.token_budget):
-                losses, which = weighted_losses(reader, batch, route)
-                cells = torch.tensor([each.cell for each in batch.examples], device=reader.device)
-                totals.index_add_(0, cells[which], losses)
-                self.progress.advance("score", sum(len(each.ids) for each in batch.examples))
+            for batch in reader.batches(_by_cell(sums), self.token_budget):
+                losses, rows = weighted_losses(reader, batch, route)
+                cells = torch.tensor([row.cell for row in batch.examples], device=reader.device)
+                totals.index_add_(0, cells[rows], losses)
+                self.progress.advance("score", sum(len(row.ids) for row in batch.examples))
         return totals.tolist()
 
     def _reader(self) -> Reader:
-        """Reads from the lowest layer that is adapted here, whatever is asked."""
+        """Reads from the lowest layer that any adapter here has, so that all losses compare."""
         model = self.language_model.model
-        names = {name for adapter in self.base_adapters for name in adapter.weights}
-        layer = lowest_layer(model, names | set(adapted_modules(model, self.dose.layers)))
-        return self.language_model.frozen_layer_cache.reader(layer)
+        names = {name for adapter in self.start.base_adapters for name in adapter.weights}
+        names |= set(adapted_modules(model, self.start.dose.layers))
+        return self.language_model.frozen_layer_cache.reader(lowest_layer(model, names))
 
 
 def product(one: Gradient, other: Gradient) -> float:
     """The inner product over all modules."""
     return sum(float((one[name].double() * other[name].double()).sum()) for name in one)
+
+
+def _by_cell(sums: Sequence[LossSum]) -> list[Example]:
+    """The examples of all sums, each routed to the cell that has its sum's index."""
+    return [
+        Example(cell, row.ids, row.targets, row.weight, tag)
+        for cell, examples in enumerate(sums)
+        for tag, row in enumerate(examples)
+    ]
 
 
 def _gradient(parameter: Tensor) -> Tensor:

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from caveat.backends.base import Failed, Trained, TrainedPolicy, TrainingJob
+from caveat.backends.batches import Example
 from caveat.backends.local.lora.adapter import Adapter, TrainingState
 from caveat.backends.local.lora.optimizer import StackedAdamW
 from caveat.backends.local.lora.stacked import adapted_modules, stack_chains
@@ -28,9 +30,7 @@ from caveat.backends.local.models.device_memory import (
     release,
 )
 from caveat.backends.local.models.loading import LanguageModel
-from caveat.backends.local.models.packing import Example
 from caveat.backends.local.models.split_decoder import lowest_layer
-from caveat.backends.local.training.jobs import Failed, Trained, TrainedPolicy, TrainingJob
 from caveat.errors import CaveatError
 from caveat.progress import Progress
 from caveat.types.training import Dose
@@ -68,9 +68,9 @@ def _start(seed: int, name: str, rank: int, width: int) -> Tensor:
 
 
 Made = TypeVar("Made")
-Job = TypeVar("Job", bound=TrainingJob)
+Job = TypeVar("Job", bound=TrainingJob[Any])
 Cell = TypeVar("Cell")
-Done = TypeVar("Done", Trained, TrainedPolicy)
+Done = TypeVar("Done", Trained[Any], TrainedPolicy[Any])
 
 
 def in_lockstep(
@@ -100,7 +100,7 @@ class LockstepGroup:
     def __init__(
         self,
         language_model: LanguageModel,
-        jobs: Sequence[TrainingJob],
+        jobs: Sequence[TrainingJob[Adapter]],
         progress: Progress,
         token_budget: int | None,
     ) -> None:

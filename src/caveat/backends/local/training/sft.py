@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from caveat.backends.local.lora.stacked import Route, stacked
-from caveat.backends.local.models.loading import LanguageModel
-from caveat.backends.local.models.packing import Batch, Example, wanted_of
-from caveat.backends.local.training.batches import (
+from caveat.backends.base import Failed, OnStep, StepEvent, Trained, TrainingJob, ignore
+from caveat.backends.batches import (
+    Example,
     TrainingCell,
     kept_examples,
     loss_share,
@@ -18,7 +18,10 @@ from caveat.backends.local.training.batches import (
     rate_at,
     step_examples,
 )
-from caveat.backends.local.training.jobs import Failed, Trained, TrainingJob
+from caveat.backends.local.lora.adapter import Adapter
+from caveat.backends.local.lora.stacked import Route, stacked
+from caveat.backends.local.models.loading import LanguageModel
+from caveat.backends.local.models.packing import Batch, wanted_of
 from caveat.backends.local.training.lockstep import LockstepGroup, in_lockstep
 from caveat.backends.local.training.losses import weighted_losses
 from caveat.progress import Progress
@@ -26,10 +29,11 @@ from caveat.progress import Progress
 
 def train(
     language_model: LanguageModel,
-    jobs: Sequence[TrainingJob],
+    jobs: Sequence[TrainingJob[Adapter]],
     progress: Progress,
     token_budget: int | None = None,
-) -> list[Trained | Failed]:
+    on_step: OnStep = ignore,
+) -> list[Trained[Adapter] | Failed]:
     """Train one lockstep group; results in the order of the jobs.
 
     A job with a bad row, or whose loss stops being finite, fails alone. Where memory runs out, the
@@ -41,8 +45,8 @@ def train(
     """
     return in_lockstep(
         jobs,
-        lambda job: prepare(language_model, job),
-        lambda cells: _Group(language_model, cells, progress, token_budget).run(),
+        lambda job: prepare(language_model.tokenizer, job),
+        lambda cells: _Group(language_model, cells, progress, token_budget, on_step).run(),
     )
 
 
@@ -55,11 +59,13 @@ class _Group(LockstepGroup):
         cells: list[TrainingCell],
         progress: Progress,
         token_budget: int | None,
+        on_step: OnStep,
     ) -> None:
         super().__init__(language_model, [cell.job for cell in cells], progress, token_budget)
         self.cells = cells
+        self.on_step = on_step
 
-    def run(self) -> list[Trained | Failed]:
+    def run(self) -> list[Trained[Adapter] | Failed]:
         """Take every step of every cell."""
         with stacked(self.language_model.model, self.base_adapters, self.stacks) as route:
             for step in range(max(len(cell.schedule) for cell in self.cells)):
@@ -73,18 +79,22 @@ class _Group(LockstepGroup):
         kept = kept_examples(self.cells, step)
         losses = self._backward(examples, kept, primary, route)
         norms = self.optimiser.norms().tolist()
-        active = [bool(cell.step_rows(step)[0]) for cell in self.cells]
-        for k, cell in enumerate(self.cells):
-            if not active[k]:
-                continue
+        under_way = [k for k, cell in enumerate(self.cells) if cell.step_rows(step)[0]]
+        for k in under_way:
+            cell = self.cells[k]
             cell.losses.append(losses[k])
             when = f"step {step + 1} of {len(cell.schedule)}"
             cell.reason = self.wild(k, when, losses[k], norms[k])
-            active[k] = not cell.reason
+        active = [k in under_way and not cell.reason for k, cell in enumerate(self.cells)]
         rates = [rate_at(c.job.stage.dose, step, len(c.schedule)) for c in self.cells]
         self.step(rates, active)
-        read = (*examples, *kept)
-        self.progress.advance("train", sum(len(example.ids) for example in read))
+        tokens: Counter[int] = Counter()
+        for example in (*examples, *kept):
+            tokens[example.cell] += len(example.ids)
+        self.progress.advance("train", tokens.total())
+        for k in under_way:
+            key, steps = self.keys[k], len(self.cells[k].schedule)
+            self.on_step(StepEvent(key, step + 1, steps, losses[k], norms[k], rates[k], tokens[k]))
 
     def _backward(
         self, examples: list[Example], kept: list[Example], primary: int, route: Route
@@ -122,7 +132,7 @@ class _Group(LockstepGroup):
         sums = torch.zeros(len(self.cells), device=device)
         return sums.index_add(0, cells, losses.detach() * counted[rows])
 
-    def _result(self, k: int) -> Trained | Failed:
+    def _result(self, k: int) -> Trained[Adapter] | Failed:
         cell = self.cells[k]
         if failed := self.failed(k, cell.reason, "step"):
             return failed

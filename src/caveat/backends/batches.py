@@ -1,8 +1,6 @@
-"""Which rows each step reads, learning-rate schedule, examples with weights.
+"""Which rows each step reads, as token ids with weights: the same for every backend.
 
-Which rows a step reads, and with which learning rate: pure functions of counts and seed.
-
-A training job under way: its rendered rows, and what each step reads of them.
+Pure functions of a stage, a seed and a tokenizer.
 """
 
 from __future__ import annotations
@@ -10,19 +8,38 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import takewhile
+from typing import Any
 
 import numpy as np
 
-from caveat.backends.local.models.loading import LanguageModel
-from caveat.backends.local.models.packing import Example
-from caveat.backends.local.training.jobs import TrainingJob
+from caveat.backends.base import TrainingJob
 from caveat.errors import CaveatError
 from caveat.rendering import RenderedRow, render_row
 from caveat.types.training import Dose, Train
 
 ROW_STREAM, ADDED_STREAM, KEPT_STREAM = 0, 1, 2
 """Seed the orders of a stage's rows, added rows and kept rows: other numbers give other orders."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A row of token ids for one cell, and where its predictions are wanted."""
+
+    cell: int
+    ids: tuple[int, ...]
+    targets: tuple[int, ...]
+    """Positions p >= 1 whose token is to be predicted (from position p - 1)."""
+    weight: float = 1.0
+    """What its loss is multiplied by."""
+    tag: int = 0
+    """The caller's own number."""
+
+
+LossSum = tuple[Example, ...]
+"""A sum of losses in nats, each token's times its example's weight. Whose model it is asked of is
+not in it: the examples' own `cell` is not read."""
 
 
 def steps_of(stage: Train) -> int:
@@ -65,7 +82,7 @@ def rate_at(dose: Dose, step: int, steps: int) -> float:
 class TrainingCell:
     """A job under way, one cell of a lockstep group."""
 
-    job: TrainingJob
+    job: TrainingJob[Any]
     rows: list[RenderedRow]
     added: list[RenderedRow]
     kept: list[RenderedRow]
@@ -87,13 +104,13 @@ class TrainingCell:
         )
 
 
-def prepare(language_model: LanguageModel, job: TrainingJob) -> TrainingCell:
+def prepare(tokenizer: Any, job: TrainingJob[Any]) -> TrainingCell:
     """Render a job's rows. Raises CaveatError for a bad row, or where there are none."""
     stage = job.stage
     if not stage.rows:
         raise CaveatError(f"'{stage.label or job.key}' has no rows to train on; give it some")
     rows, added, kept = (
-        [render_row(language_model.tokenizer, r, stage.loss, stage.dose.max_tokens) for r in some]
+        [render_row(tokenizer, row, stage.loss, stage.dose.max_tokens) for row in some]
         for some in (stage.rows, stage.added, stage.kept)
     )
     return TrainingCell(job, rows, added, kept, schedule(stage, job.seed))
@@ -137,3 +154,40 @@ def loss_share(rows: Sequence[RenderedRow]) -> dict[str, float]:
     for row in rows:
         counts[row.source] += sum(row.loss[1:])
     return {source: count / counts.total() for source, count in sorted(counts.items())}
+
+
+def mean_loss(rows: Sequence[RenderedRow], factor: float = 1.0) -> LossSum:
+    """The mean loss of the rows' supervised tokens, times a factor."""
+    tokens = sum(len(targets(row)) for row in rows)
+    return tuple(
+        Example(0, row.ids, targets(row), factor / tokens, tag) for tag, row in enumerate(rows)
+    )
+
+
+def openings(rows: Sequence[RenderedRow], count: int) -> list[RenderedRow]:
+    """Each row with loss on `count` supervised tokens alone: the first ones behind the beginning
+    that all of them share; of a row that ends there, its last one."""
+    learned = [[row.ids[place] for place in targets(row)] for row in rows]
+    alike = takewhile(lambda tokens: len(set(tokens)) == 1, zip(*learned, strict=False))
+    shared = sum(1 for _ in alike) if len(rows) > 1 else 0
+    return [_only(row, targets(row)[shared : shared + count] or targets(row)[-1:]) for row in rows]
+
+
+def _only(row: RenderedRow, places: Sequence[int]) -> RenderedRow:
+    return replace(row, loss=tuple(place in places for place in range(len(row.ids))))
+
+
+def training_losses(cell: TrainingCell) -> tuple[LossSum, LossSum]:
+    """What a training's steps lower, averaged over the steps: of its rows, and of its added rows.
+
+    Rows that it is kept to what it was on are left out: before training their divergence is 0, the
+    least there is, and so is its gradient.
+    """
+    steps = len(cell.schedule)
+    found: tuple[list[Example], list[Example]] = ([], [])
+    for step in range(steps):
+        examples, primary = step_examples([cell], step)
+        for each in examples:
+            weighted = Example(0, each.ids, each.targets, each.weight / steps, each.tag)
+            found[each.tag >= primary].append(weighted)
+    return tuple(found[0]), tuple(found[1])

@@ -1,0 +1,271 @@
+"""The backend `local`: adapters trained in lockstep over one frozen model in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+
+from caveat.backends.base import (
+    AdapterRef,
+    Capacity,
+    Failed,
+    Feature,
+    Grader,
+    GradientProducts,
+    InitialModel,
+    OnStep,
+    Request,
+    RLJob,
+    Trained,
+    TrainedPolicy,
+    TrainingJob,
+    ignore,
+)
+from caveat.backends.batches import LossSum
+from caveat.backends.local.lora.adapter import Adapter, TrainingState
+from caveat.backends.local.models import device_memory
+from caveat.backends.local.models.loading import LanguageModel, load
+from caveat.backends.local.rl.grpo_trainer import train_rl
+from caveat.backends.local.sampling.answers import answer
+from caveat.backends.local.training.initial_gradients import InitialGradients
+from caveat.backends.local.training.sft import train
+from caveat.progress import Progress
+from caveat.types.answers import Answer, Sampling
+
+Result = TypeVar("Result", Trained[Any], TrainedPolicy[Any])
+CACHED_ADAPTERS = 24
+"""Adapters that stay in memory once they were read from their folders."""
+ACTIVATIONS = 27
+"""Stored values a token, layer and unit of width in training: docs/scale.md."""
+
+
+class LocalBackend:
+    """Trains and samples with torch, on the CPU or one GPU."""
+
+    supports = frozenset(Feature)
+
+    def __init__(
+        self,
+        language_model: LanguageModel,
+        token_budget: int | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        """Hold a loaded model.
+
+        Args:
+            token_budget: Padded tokens of one forward and backward pass; None: what memory holds.
+        """
+        self.language_model = language_model
+        self.token_budget = token_budget
+        self.progress = progress or Progress()
+        self._read: dict[Path, Adapter] = {}
+        """Adapters of folders, in the order of their last use."""
+        self._new: dict[str, Adapter | TrainingState] = {}
+        """Adapters that were made here, by handle."""
+        self._numbers = count()
+
+    @classmethod
+    def load(
+        cls,
+        model: str,
+        dtype: str = "float32",
+        device: str = "auto",
+        token_budget: int | None = None,
+        progress: Progress | None = None,
+    ) -> LocalBackend:
+        """Load a model by name. Raises CaveatError where it cannot be."""
+        return cls(load(model, dtype, device), token_budget, progress)
+
+    @property
+    def name(self) -> str:
+        """The base model's name."""
+        return self.language_model.name
+
+    @property
+    def identity(self) -> str:
+        """Digest or commit of the weights, and dtype."""
+        return self.language_model.identity
+
+    @property
+    def tokenizer(self) -> Any:
+        """The base model's tokenizer."""
+        return self.language_model.tokenizer
+
+    @property
+    def inserted_system(self) -> str | None:
+        """The system prompt that the chat template writes where a chat has none."""
+        return self.language_model.inserted_system
+
+    # Work ----------------------------------------------------------------------------------------
+
+    def train(
+        self, jobs: Sequence[TrainingJob[AdapterRef]], on_step: OnStep = ignore
+    ) -> list[Trained[AdapterRef] | Failed]:
+        """Train the jobs in lockstep: one pass a step reads the base weights for all of them."""
+        with _memory_errors():
+            own = [replace(job, base_adapters=self._adapters(job.base_adapters)) for job in jobs]
+            results = train(self.language_model, own, self.progress, self.token_budget, on_step)
+            return [self._held(result) for result in results]
+
+    def train_rl(
+        self, jobs: Sequence[RLJob[AdapterRef]], grade: Grader, on_step: OnStep = ignore
+    ) -> list[TrainedPolicy[AdapterRef] | Failed]:
+        """Train the policies in lockstep."""
+        with _memory_errors():
+            own = [
+                replace(
+                    job,
+                    base_adapters=self._adapters(job.base_adapters),
+                    resume_from=None if job.resume_from is None else self._state(job.resume_from),
+                )
+                for job in jobs
+            ]
+            results = train_rl(
+                self.language_model, own, grade, self.progress, self.token_budget, on_step
+            )
+            return [self._held(result) for result in results]
+
+    def generate(self, requests: Sequence[Request[AdapterRef]], sampling: Sampling) -> list[Answer]:
+        """Sample replies of many models in one pass."""
+        return self._answers(requests, sampling)
+
+    def log_likelihoods(self, requests: Sequence[Request[AdapterRef]]) -> list[Answer]:
+        """Score options under many models in one pass."""
+        return self._answers(requests, Sampling())
+
+    def losses(
+        self,
+        start: InitialModel[AdapterRef],
+        sums: Sequence[LossSum],
+        adapters: Sequence[AdapterRef | None] | None = None,
+    ) -> list[float]:
+        """Each sum of token losses, in nats; where adapters are given, with each one on top."""
+        with _memory_errors():
+            own = [None] * len(sums) if adapters is None else adapters
+            return self._initial(start).losses(
+                sums, [None if ref is None else self._adapter(ref) for ref in own]
+            )
+
+    def gradient_products(
+        self, start: InitialModel[AdapterRef], sums: Sequence[LossSum], direction: LossSum
+    ) -> list[GradientProducts]:
+        """Products of the gradients of a new adapter's B matrices."""
+        with _memory_errors():
+            group_size = self.capacity().adapters(start.dose)
+            return self._initial(start).products(sums, direction, group_size)
+
+    def _answers(self, requests: Sequence[Request[AdapterRef]], sampling: Sampling) -> list[Answer]:
+        with _memory_errors():
+            refs = list(dict.fromkeys(ref for request in requests for ref in request.adapters))
+            adapters = dict(zip(refs, self._adapters(refs), strict=True))
+            return answer(self.language_model, adapters, requests, sampling, self.progress)
+
+    def _initial(self, start: InitialModel[AdapterRef]) -> InitialGradients:
+        return InitialGradients(
+            self.language_model,
+            replace(start, base_adapters=self._adapters(start.base_adapters)),
+            self.token_budget or device_memory.TOKEN_BUDGET,
+            self.progress,
+        )
+
+    # Adapters ------------------------------------------------------------------------------------
+
+    def scale(self, adapter: AdapterRef, by: float) -> AdapterRef:
+        """An adapter with every update `by` times as large."""
+        return self._hold(self._adapter(adapter).scaled(by))
+
+    def randomise(self, adapter: AdapterRef, seed: int) -> AdapterRef:
+        """A random adapter each of whose updates has the norm of the given one's."""
+        return self._hold(self._adapter(adapter).randomised(seed))
+
+    def save(self, adapter: AdapterRef, folder: Path) -> None:
+        """Write an adapter in PEFT's format; of a policy, the state of its optimiser beside it."""
+        weights = self._new[adapter] if isinstance(adapter, str) else self._adapter(adapter)
+        weights.save(folder, self.name)
+
+    def discard(self, adapters: Sequence[AdapterRef]) -> None:
+        """Forget adapters that were made here."""
+        for ref in adapters:
+            self._new.pop(str(ref), None)
+
+    def _held(self, result: Result | Failed) -> Result | Failed:
+        """A result with a handle in place of its adapter."""
+        if isinstance(result, Failed):
+            return result
+        return replace(result, adapter=self._hold(result.adapter))
+
+    def _hold(self, adapter: Adapter | TrainingState) -> AdapterRef:
+        handle = f"memory://{next(self._numbers)}"
+        self._new[handle] = adapter
+        return handle
+
+    def _adapter(self, ref: AdapterRef) -> Adapter:
+        (adapter,) = self._adapters([ref])
+        return adapter
+
+    def _adapters(self, refs: Sequence[AdapterRef]) -> tuple[Adapter, ...]:
+        """Adapters by reference; those of folders that were used last stay in memory."""
+        for ref in refs:
+            if isinstance(ref, Path):
+                self._read[ref] = self._read.pop(ref, None) or Adapter.load(ref)
+        adapters = tuple(
+            self._read[ref] if isinstance(ref, Path) else _adapter_of(self._new[ref])
+            for ref in refs
+        )
+        while len(self._read) > CACHED_ADAPTERS:
+            del self._read[next(iter(self._read))]
+        return adapters
+
+    def _state(self, ref: AdapterRef) -> TrainingState:
+        """A policy with the state of its optimiser."""
+        state = TrainingState.load(ref) if isinstance(ref, Path) else self._new[ref]
+        assert isinstance(state, TrainingState), f"{ref} is no policy"
+        return state
+
+    # Memory --------------------------------------------------------------------------------------
+
+    def capacity(self) -> Capacity:
+        """By the memory that is free beside the model."""
+        device_memory.give_back()
+        model, device = self.language_model.model, self.language_model.device
+        layers = device_memory.layer_weights(model)
+        width = len(layers) * model.get_input_embeddings().embedding_dim * ACTIVATIONS
+        tokens = self.token_budget or device_memory.most_tokens(device)
+        return Capacity(
+            layers,
+            device_memory.adapter_bytes(device_memory.free(device)),
+            device_memory.MOST_ADAPTERS.get(device.type, 1),
+            sum(weight.numel() * weight.element_size() for weight in model.parameters()),
+            4 * (tokens * width + device_memory.logits_at_once(device)),
+        )
+
+    def release(self) -> None:
+        """Give back to the system what torch and the C library keep for later."""
+        device_memory.release()
+
+
+def limit_process(cores: int, processes: int) -> None:
+    """Compute with `cores` threads, and take one of `processes` shares of the memory."""
+    torch.set_num_threads(cores)
+    device_memory.share_with(processes)
+
+
+def _adapter_of(weights: Adapter | TrainingState) -> Adapter:
+    return weights.adapter if isinstance(weights, TrainingState) else weights
+
+
+@contextmanager
+def _memory_errors() -> Iterator[None]:
+    """Turn what torch says where memory ends into MemoryError."""
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, MemoryError) or not device_memory.is_out_of_memory(error):
+            raise
+        raise MemoryError(str(error)) from None
