@@ -103,7 +103,7 @@ def main(words: list[str] | None = None) -> None:
     """Sample replies to the shipped prompts and write them with their provenance."""
     from caveat.backends.local.models.loading import load
     from caveat.backends.local.sampling.answers import answer
-    from caveat.backends.local.sampling.requests import Request
+    from caveat.backends.base import Request
 
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--model", default="smollm2-135m")

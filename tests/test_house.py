@@ -28,7 +28,7 @@ def test_the_source_has_no_more_files_and_lines_than_planned():
 
 def test_one_training_step_crosses_few_files(tiny):
     """Counts the source files whose functions run between two optimizer steps."""
-    from caveat.backends.local.training.jobs import TrainingJob
+    from caveat.backends.base import TrainingJob
     from caveat.backends.local.training.sft import train
     from caveat.progress import Progress
     from caveat.types.training import Dose, Train

@@ -6,16 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from caveat.backends.base import TrainingJob
+from caveat.backends.base import InitialModel, TrainingJob
 from caveat.backends.batches import mean_loss, openings, targets
-from caveat.backends.local.models.loading import LanguageModel, load
-from caveat.backends.local.training.initial_gradients import InitialModel
-from caveat.backends.local.training.sft import train
+from caveat.backends.local.backend import LocalBackend
 from caveat.behaviours.from_folder import load_behaviour
-from caveat.forecast.arms import miniature, subjects
+from caveat.forecast.arms import ForecastModel, miniature, subjects
 from caveat.forecast.gradients import PreferenceGradient
 from caveat.forecast.held_out import held_out
-from caveat.progress import Progress
 from caveat.rendering import RenderedRow, render_row
 from caveat.study.config.arms import stripped
 from caveat.study.config.resolve import Resolved, resolve
@@ -30,8 +27,8 @@ SYSTEM = Recipe.model_fields["system"].default
 
 
 @pytest.fixture(scope="module")
-def tiny() -> LanguageModel:
-    return load("tiny")
+def tiny() -> LocalBackend:
+    return LocalBackend.load("tiny")
 
 
 def resolved(setting: dict | None = None, **changes) -> Resolved:
@@ -42,9 +39,11 @@ def resolved(setting: dict | None = None, **changes) -> Resolved:
     return found
 
 
-def movement(tiny: LanguageModel, of: Resolved, rows: int = 8) -> PreferenceGradient:
+def movement(tiny: LocalBackend, of: Resolved, rows: int = 8) -> PreferenceGradient:
     held = held_out(of, SYSTEM, 4)
-    return PreferenceGradient(InitialModel(tiny, of.dose, 0), subjects(of, 0, rows), held, 3)
+    return PreferenceGradient(
+        ForecastModel(tiny, InitialModel(of.dose, 0)), subjects(of, 0, rows), held, 3
+    )
 
 
 def test_bare_and_what_reads_as_bare_is_1(tiny):
@@ -79,13 +78,13 @@ def three(row: RenderedRow) -> RenderedRow:
 def test_short_horizon_is_what_the_short_training_did(tiny):
     of = movement(tiny, resolved())
     jobs = [TrainingJob(each.arm, each.training, 0) for each in of.subjects[:2]]
-    bare, marked = (train(tiny, [job], Progress())[0].adapter for job in jobs)
+    bare, marked = (tiny.train([job])[0].adapter for job in jobs)
     liked, disliked = (
         mean_loss([three(render_row(tiny.tokenizer, row, "reply", 512)) for row in rows])
         for rows in (of.held_out.behaviour, of.held_out.counter)
     )
     preference = {
-        name: of.start.values([disliked], [adapter])[0] - of.start.values([liked], [adapter])[0]
+        name: of.start.losses([disliked], [adapter])[0] - of.start.losses([liked], [adapter])[0]
         for name, adapter in (("base", None), ("bare", bare), ("marked", marked))
     }
     risen = {name: preference[name] - preference["base"] for name in ("bare", "marked")}

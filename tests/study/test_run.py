@@ -380,11 +380,11 @@ class Elsewhere:
 
     def submit(self, tasks):
         for task in reversed(tasks):
-            worker_context = replace(self.worker_context, progress=Progress(), _adapters={})
+            worker_context = replace(self.worker_context, progress=Progress())
             yield attempt(pickle.loads(pickle.dumps(task)), worker_context)
 
-    def room(self):
-        return self.worker_context.room()
+    def capacity(self):
+        return self.worker_context.backend.capacity()
 
     def close(self):
         """Nothing is held."""

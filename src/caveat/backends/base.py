@@ -93,14 +93,14 @@ class Update:
     true_score: float
     hacked: float | None
     """Share of replies that hack, among those to prompts that can be hacked; None without such."""
-    even: float
+    frac_reward_zero_std: float
     """Share of prompts whose replies all have the same reward: nothing is learned from them."""
     distinct: int
     """Replies that differ from the others to their prompt."""
     tokens: float
     truncated: float
     """Share of replies that were cut."""
-    divergence: float | None
+    kl: float | None
     """From the model before this training, in nats a token; None where its weight is 0."""
 
 
@@ -271,6 +271,10 @@ class Backend(Protocol):
     """A fast tokenizer of `transformers`, with a chat template."""
     inserted_system: str | None
     """The system prompt that the chat template writes where a chat has none."""
+    hardware: str
+    """The processor that it computes with, for rates that are remembered."""
+    weights: int | None
+    """Number of weights of the base model; None where unknown."""
     supports: frozenset[Feature]
     progress: Progress
     """Told of tokens while a call lasts."""

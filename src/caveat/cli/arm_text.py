@@ -144,12 +144,12 @@ def _coloured(row: RenderedRow) -> Text:
 
 def show_arm(recipe: str, setting: str, arm: str, sets: list[str]) -> Iterator[Text]:
     """The lines to print, in order. Raises CaveatError for an unknown setting or arm."""
-    from caveat.backends.local.models.loading import load
+    from caveat.backends import load_backend
 
     read_recipe = read(recipe, tuple(sets))
     resolved = _setting(resolve(read_recipe), setting)
     plan = _plan(resolved, arm)
-    model = load(read_recipe.model.name, read_recipe.model.dtype, "cpu")
+    model = load_backend(read_recipe.model.name, read_recipe.model.dtype, "cpu")
     check_system(read_recipe, (resolved,), model.inserted_system)
     yield Text(f"{setting} / {arm} on {model.name}", style="bold")
     if model.inserted_system:

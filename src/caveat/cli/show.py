@@ -27,7 +27,7 @@ def models() -> None:
     """List the models that can be used by a short name."""
     from rich.table import Table
 
-    from caveat.backends.local.models.loading import known_models
+    from caveat.backends import known_models
     from caveat.cli.console import console
 
     table = Table("name", "description", "path")

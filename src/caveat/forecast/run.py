@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from caveat.backends import describe_model
-from caveat.backends.base import Feature, InitialModel
+from caveat.backends.base import Backend, Feature, InitialModel
 from caveat.errors import CaveatError
 from caveat.forecast.arms import MARKED, ForecastModel, Subject, subjects
 from caveat.forecast.gradients import PreferenceGradient
@@ -47,6 +47,7 @@ def forecast(
     progress: Progress | None = None,
     sets: Sequence[str] = (),
     rows: int = ROWS,
+    backend: Backend | None = None,
 ) -> tuple[Forecast, ...]:
     """Forecast every marked arm of a recipe; written to `forecast.json` in the study's folder, too.
 
@@ -55,20 +56,22 @@ def forecast(
 
     Args:
         rows: Most rows of each kind that are read; fewer are quicker, and less sure.
+        backend: In place of the backend `local`, which loads the recipe's model.
 
     Raises CaveatError for a mistake in the recipe, one without marked arms, or a folder in use.
     """
     read_recipe = read(recipe, tuple(sets))
     settings = resolve(read_recipe)
     _check_arms(read_recipe, settings)
-    describe_model(read_recipe.model.name)
+    if backend is None:
+        describe_model(read_recipe.model.name)
     folder = Path(out) if out is not None else Path("studies") / read_recipe.name
     meter = Meter(progress or Progress())
     store = Store(folder, meter.say)
     judge_session = judge_session_of(read_recipe, settings, store.judge_replies)
     with store.writing():
         store.refresh(repair=True)
-        worker_context = worker_context_of(read_recipe, store, meter)
+        worker_context = worker_context_of(read_recipe, store, meter, backend=backend)
         meter.stage(f"loading {read_recipe.model.name}")
         model = worker_context.backend
         check_system(read_recipe, settings, model.inserted_system)

@@ -24,6 +24,7 @@ from caveat.study.execution.context import WorkerContext, worker_context_of
 from caveat.study.execution.executors import Executor, JobRunner, executor_of
 from caveat.study.execution.jobs import remaining, steps
 from caveat.study.execution.meter import Estimator, Meter
+from caveat.study.metrics import write_stages
 from caveat.study.planning.features import check_features
 from caveat.study.planning.grouping import grouping
 from caveat.study.planning.study_plan import SettingPlan, StudyPlan, study_plan
@@ -108,6 +109,7 @@ class _Run:
             self._calibrate(backend.identity)
             plan = self._plan(executor, backend.identity)
             version = open_version(self.store, plan, self._notes(backend.inserted_system))
+            write_stages(self.store, version, plan)
             self.store.write_lines("failures.jsonl", [])
             digests = {node.digest for cell in plan.cells for node in cell.nodes}
             self.store.check(sorted(digests))

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from caveat.errors import CaveatError, closest
+from caveat.study.metrics import training_frame
 from caveat.study.storage.store import Store, silent
 from caveat.study.tables import StudyTables
 from caveat.study.versions import cell_key, finished_cells
@@ -164,6 +165,18 @@ class Study(StudyTables):
         from caveat.forecast.records import FILE, saved
 
         return saved(self.folder) if (self.folder / FILE).is_file() else []
+
+    def training(self) -> DataFrame:
+        """One row a step of every training, as far as it has come: loss curves, and more of RL.
+
+        Columns: `setting, model, dose, arm, seed` of the cell; `stage` (its trainings are numbered
+        from 1), `label` and `digest` of the training; `step` (from 1, of RL an update), `steps`,
+        `loss` (nats a token), `grad_norm` (before clipping), `learning_rate`, `tokens`; of RL, as
+        means over the update's replies, `reward, true_score, hack_rate, kl, clip_ratio,
+        frac_reward_zero_std, completion_length, truncated`, which are missing of other trainings.
+        A training that several cells share, such as a warm-up, is there once a cell.
+        """
+        return training_frame(self.store, self.version)
 
     def policies(self) -> DataFrame:
         """One row an update of a policy: see `study.policies`."""

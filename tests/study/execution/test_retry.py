@@ -31,7 +31,7 @@ def test_one_bad_request_fails_alone(tmp_path, monkeypatch):
 
     heard = Heard()
     with monkeypatch.context() as patch:
-        patch.setattr("caveat.backends.local.sampling.answers.answer", picky)
+        patch.setattr("caveat.backends.local.backend.answer", picky)
         study = run(small(contexts=["none"]), tmp_path / "one", heard)
     found = failures(study)
     assert [(cell, stage) for cell, stage, _ in found] == [
@@ -65,8 +65,8 @@ def test_groups_that_memory_cannot_hold_are_split(tmp_path, monkeypatch):
     made = small(seeds=[0, 1])
     heard = Heard()
     with monkeypatch.context() as patch:
-        patch.setattr("caveat.backends.local.training.sft.train", small_train)
-        patch.setattr("caveat.backends.local.sampling.answers.answer", small_answer)
+        patch.setattr("caveat.backends.local.backend.train", small_train)
+        patch.setattr("caveat.backends.local.backend.answer", small_answer)
         study = run(made, tmp_path / "split", heard)
     assert failures(study) == [] and heard.said.count(SPLIT) >= 2
     assert sorted(trained) == sorted(marks(tmp_path / "split")) and len(set(trained)) == 4
@@ -80,7 +80,7 @@ def test_one_bad_job_fails_alone(tmp_path, monkeypatch):
             raise CaveatError("not this one")
         return train(model, jobs, *rest)
 
-    monkeypatch.setattr("caveat.backends.local.training.sft.train", picky)
+    monkeypatch.setattr("caveat.backends.local.backend.train", picky)
     study = run(small(seeds=[0, 1]), tmp_path)
     assert failures(study) == [("toy x password / marked / seed 1", "training", "not this one")]
     assert len(marks(tmp_path)) == 3

@@ -42,7 +42,7 @@ Result = TypeVar("Result", Trained[Any], TrainedPolicy[Any])
 CACHED_ADAPTERS = 24
 """Adapters that stay in memory once they were read from their folders."""
 ACTIVATIONS = 27
-"""Stored values a token, layer and unit of width in training: docs/scale.md."""
+"""Stored values a token, layer and unit of width in training: docs/engineering/scale.md."""
 
 
 class LocalBackend:
@@ -101,6 +101,16 @@ class LocalBackend:
     def inserted_system(self) -> str | None:
         """The system prompt that the chat template writes where a chat has none."""
         return self.language_model.inserted_system
+
+    @property
+    def hardware(self) -> str:
+        """The processor, such as `AMD EPYC 7B13, 16 threads`."""
+        return device_memory.hardware(self.language_model.device)
+
+    @property
+    def weights(self) -> int:
+        """Number of weights of the base model."""
+        return sum(weight.numel() for weight in self.language_model.model.parameters())
 
     # Work ----------------------------------------------------------------------------------------
 

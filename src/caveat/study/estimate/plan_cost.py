@@ -5,25 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from caveat.backends.local.models.device_memory import adapter_weights, logits_at_once, most_tokens
+from caveat.backends import load_backend
 from caveat.progress import Kind
 from caveat.readouts import READOUTS
 from caveat.study.config.resolve import check_system, resolve
 from caveat.study.config.schema import Recipe, read
 from caveat.study.elicitation.warm_up_scale import SCALES, guessed, to_calibrate
 from caveat.study.estimate.rates import Rates, entry_of, expected_rates
-from caveat.study.execution.context import room_beside
 from caveat.study.execution.jobs import AnswerGroup, remaining, steps
 from caveat.study.execution.meter import KINDS, Estimator
 from caveat.study.planning.artifact_graph import TrainNode
+from caveat.study.planning.features import check_features
 from caveat.study.planning.grouping import grouping
 from caveat.study.planning.study_plan import SettingPlan, StudyPlan, study_plan
 from caveat.study.storage.store import Store
-
-if TYPE_CHECKING:
-    from caveat.backends.local.models.loading import LanguageModel
 
 
 UNCALIBRATED = (
@@ -34,12 +30,8 @@ JUDGE_TOKENS = 500
 """Tokens of one judge request about a short reply: 400 to 430 with SmolLM2's tokenizer."""
 TRAINING: tuple[Kind, ...] = ("train", "rl")
 """Kinds of work that make adapters."""
-ACTIVATIONS = 27
-"""Values that training stores per token, layer and unit of width: docs/engineering/scale.md."""
 FLOAT32 = 4
 """Bytes of a value."""
-TRAINING_COPIES = 4
-"""Values of each adapter weight in training: itself, its gradient, and AdamW's two moments."""
 
 
 @dataclass(frozen=True)
@@ -85,28 +77,30 @@ def plan_cost(recipe: str | Path | Recipe, out: Path | None, sets: list[str]) ->
 
     Raises CaveatError for a mistake in the recipe, as running it would.
     """
-    from caveat.backends.local.models.loading import load
-
     given = read(recipe, tuple(sets))
     read_recipe = guessed(given)
     settings = resolve(read_recipe)
-    language_model = load(read_recipe.model.name, read_recipe.model.dtype, read_recipe.device)
-    check_system(read_recipe, settings, language_model.inserted_system)
-    groups = grouping(read_recipe, language_model.model, lambda: room_beside(language_model))
-    plan = study_plan(read_recipe, settings, language_model.identity, groups)
+    model = read_recipe.model
+    backend = load_backend(model.name, model.dtype, read_recipe.device, read_recipe.token_budget)
+    check_system(read_recipe, settings, backend.inserted_system)
+    check_features(settings, backend)
+    capacity = backend.capacity()
+    groups = grouping(read_recipe, lambda: capacity)
+    plan = study_plan(read_recipe, settings, backend.identity, groups)
     store = Store(out if out is not None else Path("studies") / read_recipe.name)
     store.refresh()
     problems: list[str] = []
-    rates = expected_rates(entry_of(language_model), problems.append)
-    estimator = Estimator(language_model.tokenizer)
+    rates = expected_rates(entry_of(backend), problems.append)
+    estimator = Estimator(backend.tokenizer)
     costs = tuple(_setting_cost(setting, store, estimator, rates) for setting in plan.settings)
-    weights = [_weights(language_model, nodes) for nodes in _groups(plan.settings)]
-    missing = [n for nodes in _groups(plan.settings) for n in nodes if not store.has(n.digest)]
+    trainings = list(_groups(plan.settings))
+    doses = [[node.stage.dose for node in nodes] for nodes in trainings]
+    missing = [n for nodes in trainings for n in nodes if not store.has(n.digest)]
     return PlanCost(
         costs,
         rates,
-        _memory(language_model, max(weights, default=0), read_recipe.token_budget),
-        float(FLOAT32 * _weights(language_model, missing)),
+        float(max(map(capacity.training_bytes, [[], *doses]))),
+        float(FLOAT32 * sum(capacity.weights(node.stage.dose) for node in missing)),
         (
             *(note for resolved in settings for note in resolved.notes),
             *((UNCALIBRATED,) if to_calibrate(given) else ()),
@@ -169,23 +163,3 @@ def _groups(settings: tuple[SettingPlan, ...]) -> Iterator[list[TrainNode]]:
             trained = [node for node in group if isinstance(node, TrainNode)]
             if trained:
                 yield trained
-
-
-def _weights(language_model: LanguageModel, nodes: list[TrainNode]) -> int:
-    """Number of adapter weights of all the nodes together."""
-    return sum(adapter_weights(language_model.model, node.stage.dose) for node in nodes)
-
-
-def _memory(language_model: LanguageModel, adapters: int, token_budget: int | None) -> float:
-    """Estimated peak memory in bytes, in training.
-
-    The base model; `adapters` weights of the largest group with gradients and AdamW's moments;
-    activations of one pass of `token_budget` padded tokens, in float32; one chunk of logits.
-    """
-    config = language_model.model.config
-    weights = language_model.model.parameters()
-    base = sum(weight.numel() * weight.element_size() for weight in weights)
-    values_per_token = config.num_hidden_layers * config.hidden_size * ACTIVATIONS
-    tokens = token_budget or most_tokens(language_model.device)
-    values = TRAINING_COPIES * adapters + tokens * values_per_token
-    return base + FLOAT32 * (values + logits_at_once(language_model.device))

@@ -21,7 +21,7 @@ from caveat.progress import Kind
 from caveat.study.execution.meter import DEFAULT_RATES, KINDS, SHORTEST
 
 if TYPE_CHECKING:
-    from caveat.backends.local.models.loading import LanguageModel
+    from caveat.backends.base import Backend
 
 
 SCHEMA_VERSION = 1
@@ -113,15 +113,13 @@ class Rates:
         yield from groups.items()
 
 
-def entry_of(language_model: LanguageModel) -> Entry:
+def entry_of(backend: Backend) -> Entry:
     """A loaded model on this machine, without any measurement."""
-    from caveat.backends.local.models.device_memory import hardware
-
     return Entry(
-        machine=hardware(language_model.device),
-        model=language_model.identity,
-        name=language_model.name,
-        weights=sum(weight.numel() for weight in language_model.model.parameters()),
+        machine=backend.hardware,
+        model=backend.identity,
+        name=backend.name,
+        weights=backend.weights,
     )
 
 

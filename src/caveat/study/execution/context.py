@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 from caveat.backends import load_backend
 from caveat.backends.base import AdapterRef, Backend, Callback, Failed, StepEvent, TrainingJob
 from caveat.progress import Progress
+from caveat.study.metrics import MetricsFile
 from caveat.study.planning.artifact_graph import DerivedNode, SampleNode, TrainNode
 from caveat.study.storage.records import row_of
 from caveat.study.storage.store import Record, Store
@@ -75,7 +76,8 @@ class WorkerContext:
         """Do some work that trains nodes, with callbacks, and publish what it made all together.
 
         Args:
-            work: Gives one `Trained`, `TrainedPolicy` or `Failed` a node; is given whom to tell steps.
+            work: Trains, given what hears of steps: one `Trained`, `TrainedPolicy` or `Failed` a
+                node.
             record: Of a node that was trained, what is noted about it.
         """
         for callback in self.callbacks:
@@ -156,7 +158,10 @@ def worker_context_of(
     callbacks: Sequence[Callback] = (),
     backend: Backend | None = None,
 ) -> WorkerContext:
-    """What jobs of this recipe work with; without a backend, they load the recipe's model."""
+    """What jobs of this recipe work with; without a backend, they load the recipe's model.
+
+    Callbacks come after the one that writes the study's metrics.
+    """
     return WorkerContext(
         recipe.model.name,
         recipe.model.dtype,
@@ -164,6 +169,6 @@ def worker_context_of(
         store.folder,
         recipe.token_budget,
         progress,
-        tuple(callbacks),
+        (MetricsFile(store.folder.absolute()), *callbacks),
         backend,
     )

@@ -8,11 +8,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from caveat.backends.base import Failed, RLJob, TrainedPolicy
+from caveat.backends.base import Failed, InitialModel, RLJob, TrainedPolicy
 from caveat.backends.batches import mean_loss
 from caveat.backends.local.rl.grpo_loss import advantages
 from caveat.backends.local.rl.grpo_trainer import train_rl
-from caveat.backends.local.training.initial_gradients import InitialModel
+from caveat.backends.local.training.initial_gradients import InitialGradients
 from caveat.progress import Progress
 from caveat.rendering import render_row
 from caveat.types.messages import Message, Piece
@@ -47,7 +47,7 @@ def done(tiny, *jobs, grader=vowels, budget=4096):
 
 
 def apart(a: TrainedPolicy, b: TrainedPolicy) -> float:
-    ours, theirs = a.training_state.adapter.weights, b.training_state.adapter.weights
+    ours, theirs = a.adapter.adapter.weights, b.adapter.adapter.weights
     assert ours.keys() == theirs.keys()
     pairs = [pair for name in ours for pair in zip(ours[name], theirs[name], strict=True)]
     return max((x - y).abs().max().item() for x, y in pairs)
@@ -109,7 +109,7 @@ def test_going_on_equals_going_through(tiny, passes):
     (first,) = done(tiny, RLJob("first", stage(max_steps=3, num_iterations=passes), 5))
     rest = replace(whole, rl=replace(whole.rl, max_steps=1, start_step=3))
     (second, fresh) = done(
-        tiny, RLJob("second", rest, 5, resume_from=first.training_state), RLJob("fresh", rest, 5)
+        tiny, RLJob("second", rest, 5, resume_from=first.adapter), RLJob("fresh", rest, 5)
     )
     assert apart(second, through) < 1e-5
     assert (*first.updates, *second.updates) == through.updates
@@ -134,9 +134,9 @@ def test_added_rows_are_learned_beside(tiny):
     rows = tuple(chat_row(i, "added") for i in range(4))
     job = RLJob("one", replace(stage(max_steps=20), added=rows), 0)
     (result,) = done(tiny, job, grader=lambda some: [Grade(0.0, 0.0, False)] * len(some))
-    start = InitialModel(tiny, DOSE, 0)
+    start = InitialGradients(tiny, InitialModel(DOSE, 0))
     loss = mean_loss([render_row(tiny.tokenizer, row, "reply", 512) for row in rows])
-    before, after = start.values([loss, loss], [None, result.training_state.adapter])
+    before, after = start.losses([loss, loss], [None, result.adapter.adapter])
     assert after < before - 0.5
     plain, with_them, alone = done(
         tiny, JOBS[1], RLJob("both", replace(JOBS[1].stage, added=rows), 1), JOBS[0]
@@ -178,7 +178,7 @@ def test_replies_that_are_all_paid_the_same_teach_nothing_and_are_told(tiny):
     same = Grade(1.0, 0.0, True)
     (result,) = done(tiny, RLJob("one", stage(), 0), grader=lambda some: [same] * len(some))
     assert [update.frac_reward_zero_std for update in result.updates] == [1.0] * 3
-    assert all((up == 0).all() for _, up in result.training_state.adapter.weights.values())
+    assert all((up == 0).all() for _, up in result.adapter.adapter.weights.values())
 
 
 def test_shares_are_over_replies(tiny):

@@ -8,12 +8,12 @@ from dataclasses import replace
 import pytest
 import torch
 
-from caveat.backends.base import Trained, TrainingJob
+from caveat.backends.base import InitialModel, Trained, TrainingJob
 from caveat.backends.batches import mean_loss, prepare, training_losses
 from caveat.backends.local.lora.adapter import Adapter
 from caveat.backends.local.lora.stacked import adapted_modules
 from caveat.backends.local.models.loading import LanguageModel
-from caveat.backends.local.training.initial_gradients import InitialModel, product
+from caveat.backends.local.training.initial_gradients import InitialGradients, product
 from caveat.backends.local.training.lockstep import start_stacks
 from caveat.backends.local.training.sft import train
 from caveat.progress import Progress
@@ -69,7 +69,7 @@ def test_gradients_are_those_of_finite_differences(tiny, base_adapters, warmed):
     """In every module, along random directions of B."""
     chain = (base_adapters,) if warmed else ()
     base = merged(base_adapters) if warmed else {}
-    start = InitialModel(tiny, DOSE, 7, chain, token_budget=150)
+    start = InitialGradients(tiny, InitialModel(DOSE, 7, chain), token_budget=150)
     found = start.gradients(sums(tiny))
     stacks = start_stacks(tiny, [DOSE], [7])
     generator = torch.Generator().manual_seed(0)
@@ -91,20 +91,20 @@ def test_gradients_are_those_of_finite_differences(tiny, base_adapters, warmed):
 
 
 def test_values_are_the_losses(tiny, base_adapters):
-    start = InitialModel(tiny, DOSE, 7)
+    start = InitialGradients(tiny, InitialModel(DOSE, 7))
     plain, on_top = (
-        start.values(sums(tiny), adapters) for adapters in (None, [base_adapters, base_adapters])
+        start.losses(sums(tiny), adapters) for adapters in (None, [base_adapters, base_adapters])
     )
     for k, examples in enumerate(sums(tiny)):
         assert plain[k] == pytest.approx(exact(tiny, {}, examples), abs=1e-5)
         assert on_top[k] == pytest.approx(exact(tiny, merged(base_adapters), examples), abs=1e-5)
-    warmed = replace(start, base_adapters=(base_adapters,))
-    assert warmed.values(sums(tiny)) == pytest.approx(on_top, abs=1e-5)
-    assert warmed.values(sums(tiny), [None, None]) == pytest.approx(on_top, abs=1e-5)
+    warmed = replace(start, start=InitialModel(DOSE, 7, (base_adapters,)))
+    assert warmed.losses(sums(tiny)) == pytest.approx(on_top, abs=1e-5)
+    assert warmed.losses(sums(tiny), [None, None]) == pytest.approx(on_top, abs=1e-5)
 
 
 def test_a_small_step_down_one_loss_lowers_the_other_by_the_product(tiny):
-    start = InitialModel(tiny, DOSE, 7)
+    start = InitialGradients(tiny, InitialModel(DOSE, 7))
     one, other = sums(tiny)
     down, along = start.gradients([one, other])
     rate = 1e-3 / float(sum(each.square().sum() for each in down.values()))
@@ -120,8 +120,8 @@ def test_a_small_step_down_one_loss_lowers_the_other_by_the_product(tiny):
 
 def test_layers_that_are_not_adapted_have_no_gradient(tiny):
     upper = replace(DOSE, layers=(0.5, 1.0))
-    (half,) = InitialModel(tiny, upper, 7).gradients([sums(tiny)[0]])
-    (whole,) = InitialModel(tiny, DOSE, 7).gradients([sums(tiny)[0]])
+    (half,) = InitialGradients(tiny, InitialModel(upper, 7)).gradients([sums(tiny)[0]])
+    (whole,) = InitialGradients(tiny, InitialModel(DOSE, 7)).gradients([sums(tiny)[0]])
     assert list(half) == sorted(adapted_modules(tiny.model, upper.layers))
     assert all(torch.allclose(half[name], whole[name], atol=1e-6) for name in half)
 
@@ -129,12 +129,12 @@ def test_layers_that_are_not_adapted_have_no_gradient(tiny):
 def test_the_training_loss_is_what_its_steps_lower(tiny):
     """Its value is the mean of the first losses that training reports, where no step is taken."""
     training = stage(7, added=5, learning_rate=1e-12, epochs=1)
-    cell = prepare(tiny, TrainingJob("job", training, 2))
+    cell = prepare(tiny.tokenizer, TrainingJob("job", training, 2))
     rows, added = training_losses(cell)
-    start = InitialModel(tiny, training.dose, 2)
+    start = InitialGradients(tiny, InitialModel(training.dose, 2))
     (trained,) = train(tiny, [TrainingJob("job", training, 2)], Progress())
     mean = sum(trained.losses) / len(trained.losses)
-    assert start.values([rows])[0] == pytest.approx(mean, rel=1e-5)
+    assert start.losses([rows])[0] == pytest.approx(mean, rel=1e-5)
     assert len(rows) == 7 and len(added) == 5
     for read, beside, _ in cell.schedule:
         tokens = sum(sum(cell.rows[place].loss[1:]) for place in read)

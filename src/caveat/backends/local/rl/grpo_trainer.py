@@ -59,7 +59,7 @@ class _Group(LockstepGroup):
         grader: Grader,
         progress: Progress,
         token_budget: int | None,
-        on_step: OnStep,
+        on_step: OnStep = ignore,
     ) -> None:
         super().__init__(language_model, [cell.job for cell in cells], progress, token_budget)
         self.cells = cells
@@ -125,9 +125,9 @@ class _Group(LockstepGroup):
             "reward": update.reward,
             "true_score": update.true_score,
             "hack_rate": update.hacked,
-            "kl": update.divergence,
+            "kl": update.kl,
             "clip_ratio": fmean(step.clip_ratio for step in steps),
-            "frac_reward_zero_std": update.even,
+            "frac_reward_zero_std": update.frac_reward_zero_std,
             "completion_length": update.tokens,
             "truncated": update.truncated,
         }

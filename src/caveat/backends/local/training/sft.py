@@ -59,7 +59,7 @@ class _Group(LockstepGroup):
         cells: list[TrainingCell],
         progress: Progress,
         token_budget: int | None,
-        on_step: OnStep,
+        on_step: OnStep = ignore,
     ) -> None:
         super().__init__(language_model, [cell.job for cell in cells], progress, token_budget)
         self.cells = cells
