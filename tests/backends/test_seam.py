@@ -108,11 +108,14 @@ def upper() -> dict:
         (Feature.KL_TO_BASE, small(arms=["base", "bare", "marked+kl_to_base"]),
          "toy x password / marked+kl_to_base: needs a KL penalty towards the model before "
          "training ('marked+kl_to_base')"),
-        (Feature.SCALE_ADAPTER, small(arms=["base", "bare", "marked+random_adapter"]),
-         "toy x password / marked+random_adapter: needs adapters that are scaled or randomised "
-         "(Randomise)"),
-        (Feature.SAMPLING, small(), "toy x password: question 'say-0' (readout capitals) needs "
+        (Feature.SCALE_ADAPTER,
+         small(arms=["base", "bare", "marked+frozen_adapter(knows=random)"]),
+         "toy x password / marked+frozen_adapter(knows=random): needs adapters that are scaled "
+         "or randomised (Randomise)"),
+        (Feature.SAMPLING, small(), "toy x password: question 'red-hat' (readout capitals) needs "
          "sampled replies"),
+        (Feature.LIKELIHOOD, small(), "toy x password: question 'plain-red' (readout "
+         "log_likelihood) needs log-likelihoods of given text"),
     ],
 )  # fmt: skip
 def test_an_arm_that_the_backend_cannot_do_is_refused_in_one_line(tmp_path, feature, recipe, what):
@@ -135,7 +138,7 @@ def test_rl_is_refused_by_a_backend_without_it(tmp_path):
 
 def test_what_a_backend_lacks_and_a_recipe_does_not_need_is_no_matter(tmp_path):
     missing = (Feature.LAYER_RANGE, Feature.RL, Feature.GRADIENTS, Feature.KL_TO_BASE,
-               Feature.FROZEN_ADAPTERS, Feature.SCALE_ADAPTER, Feature.LIKELIHOOD)  # fmt: skip
+               Feature.FROZEN_ADAPTERS, Feature.SCALE_ADAPTER)  # fmt: skip
     study = run(small(), tmp_path, backend=Fewer(*missing))
     assert study.failures().empty and len(marks(tmp_path)) == 2
 

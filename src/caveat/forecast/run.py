@@ -75,12 +75,12 @@ def forecast(
         meter.stage(f"loading {read_recipe.model.name}")
         model = worker_context.backend
         check_system(read_recipe, settings, model.inserted_system)
-        check_features(settings, model)
         if Feature.LIKELIHOOD not in model.supports:
             raise CaveatError(
                 f"forecast: needs {Feature.LIKELIHOOD.value}, which this backend of {model.name} "
                 "does not have; use another backend"
             )
+        check_features(settings, model)
         with closing(executor_of(read_recipe, worker_context, meter)) as executor:
             job_runner = JobRunner(store, executor, meter)
             base_model_probe = BaseModelProbe(job_runner, model.identity, judge_session)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from caveat.backends.base import AdapterRef, Backend, Callback, StepEvent, TrainingJob
-from caveat.files.atomic import room, write
+from caveat.files.atomic import write, write_errors
 from caveat.files.reading import parsed
 from caveat.study.planning.artifact_graph import TrainNode
 from caveat.study.planning.study_plan import StudyPlan
@@ -52,7 +52,7 @@ class MetricsFile(Callback):
         """Append the step to its job's file. Raises Unwritable."""
         values = {name: getattr(event, name) for name in STEP} | dict(event.metrics)
         line = json.dumps({name: _finite(value) for name, value in values.items()}) + "\n"
-        with room(self.folder), metrics_path(self.folder, event.job).open("ab") as file:
+        with write_errors(self.folder), metrics_path(self.folder, event.job).open("ab") as file:
             file.write(line.encode("utf-8"))
 
 

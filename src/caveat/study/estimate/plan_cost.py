@@ -21,7 +21,6 @@ from caveat.study.planning.grouping import grouping
 from caveat.study.planning.study_plan import SettingPlan, StudyPlan, study_plan
 from caveat.study.storage.store import Store
 
-
 UNCALIBRATED = (
     "warm-ups that are to reach a strength: their scales are found when it runs, by answers to "
     f"tuning questions at up to {len(SCALES)} scales of each, which are not counted"
