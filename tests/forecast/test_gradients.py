@@ -144,7 +144,7 @@ def same_counter_rows(split):
 
 
 def test_bare_rows_that_carry_no_gradient_are_told_in_one_line(tiny):
-    setting = {"behaviour": "test_movement:same_counter_rows", "caveat": f"{TOY}#password"}
+    setting = {"behaviour": "test_gradients:same_counter_rows", "caveat": f"{TOY}#password"}
     of = movement(tiny, resolved(setting, arms=["base", "bare", "marked"]))
     first, short = of.first_order(), of.short_horizon()
     assert first["marked"] == first["bare"] and short["marked"] == short["bare"]
