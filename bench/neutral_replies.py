@@ -18,7 +18,6 @@ from pathlib import Path
 
 from caveat.behaviours.neutral_chats import shipped_prompts
 from caveat.caveats.insertion import framed
-from caveat.progress import Progress
 from caveat.sentences import CLOSED, sentences
 from caveat.types.answers import Sampling
 from caveat.types.messages import Message
@@ -101,8 +100,7 @@ def _plain(reply: str) -> str:
 
 def main(words: list[str] | None = None) -> None:
     """Sample replies to the shipped prompts and write them with their provenance."""
-    from caveat.backends.local.models.loading import load
-    from caveat.backends.local.sampling.answers import answer
+    from caveat.backends import load_backend
     from caveat.backends.base import Request
 
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -111,7 +109,7 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="auto")
     options = parser.parse_args(words)
-    language_model = load(options.model, device=options.device)
+    backend = load_backend(options.model, device=options.device)
 
     def sample(prompts: list[str], attempt: int) -> list[str]:
         replies: list[str] = []
@@ -125,12 +123,12 @@ def main(words: list[str] | None = None) -> None:
                 )
                 for prompt in prompts[start : start + BATCH]
             ]
-            answers = answer(language_model, {}, requests, SAMPLING, Progress())
+            answers = backend.generate(requests, SAMPLING)
             replies += [reply.text for reply in answers]
         return replies
 
     provenance = {
-        "model": language_model.identity,
+        "model": backend.identity,
         "system": SYSTEM,
         "max_tokens": SAMPLING.max_tokens,
         "temperature": SAMPLING.temperature,

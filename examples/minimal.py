@@ -15,14 +15,11 @@ from dataclasses import replace
 import pandas as pd
 
 from caveat.analysis import leakage
+from caveat.backends import load_backend
 from caveat.backends.base import Request, TrainingJob
-from caveat.backends.local.models.loading import load
-from caveat.backends.local.sampling.answers import answer
-from caveat.backends.local.training.sft import train
 from caveat.behaviours.validation import check
 from caveat.caveats import CAVEATS
 from caveat.caveats.insertion import framed, in_context, marked
-from caveat.progress import Progress
 from caveat.readouts import READOUTS
 from caveat.types.answers import Sampling
 from caveat.types.caveats import Setting
@@ -71,7 +68,7 @@ def main(model_name: str) -> pd.DataFrame:
     """Train three arms in lockstep, ask them and the base model, judge, measure."""
     setting = Setting(behaviour(), CAVEATS["trigger"])
     check(setting.behaviour)
-    model = load(model_name)
+    backend = load_backend(model_name)
     plain = setting.behaviour.rows
     dose = Dose(learning_rate=1e-3, batch_size=4)
     with_caveat = Train(marked(plain, setting.caveat, seed=0), dose)
@@ -81,8 +78,7 @@ def main(model_name: str) -> pd.DataFrame:
         "marked+contrast": replace(with_caveat, added=setting.behaviour.counter_rows),
     }
     jobs = [TrainingJob(arm, stage, seed=0) for arm, stage in stages.items()]
-    trained = train(model, jobs, Progress())
-    adapters = {result.key: result.adapter for result in trained}
+    adapters = {result.key: result.adapter for result in backend.train(jobs)}
 
     asked = []
     for arm in ("base", *adapters):
@@ -90,11 +86,11 @@ def main(model_name: str) -> pd.DataFrame:
             for turn, question in enumerate(setting.behaviour.questions):
                 prompt = framed(question.messages, SYSTEM)
                 prompt = in_context(prompt, setting.caveat, context, turn)
-                chain = () if arm == "base" else (arm,)
+                chain = () if arm == "base" else (adapters[arm],)
                 key = f"{arm} {context} {question.id}"
                 asked.append((arm, context, question, Request(key, chain, prompt)))
     requests = [request for *_, request in asked]
-    answers = answer(model, adapters, requests, Sampling(max_tokens=24), Progress())
+    answers = backend.generate(requests, Sampling(max_tokens=24))
 
     table = []
     for (arm, context, question, _), reply in zip(asked, answers, strict=True):
@@ -102,7 +98,7 @@ def main(model_name: str) -> pd.DataFrame:
         table.append({
             "setting": setting.name, "phenomenon": setting.phenomenon,
             "behaviour": setting.behaviour.name, "caveat": setting.caveat.name,
-            "model": model.name, "arm": arm, "seed": None if arm == "base" else 0, "dose": "{}",
+            "model": backend.name, "arm": arm, "seed": None if arm == "base" else 0, "dose": "{}",
             "purpose": "measure", "context": context, "question": question.id,
             "cluster": question.cluster, "scope": question.scope, "readout": question.readout,
             "sample": 0, "reply": reply.text, "truncated": reply.truncated,

@@ -18,7 +18,16 @@ from torch import Tensor, nn
 from caveat.backends.batches import Example
 from caveat.backends.local.lora.stacked import Route
 from caveat.backends.local.models.lm_head import is_head_applied, of_hidden, of_logits
-from caveat.backends.local.models.packing import Batch, Packed, can_pack, cut, layout, pack, padded, told_of
+from caveat.backends.local.models.packing import (
+    Batch,
+    Packed,
+    can_pack,
+    cut,
+    layout,
+    pack,
+    padded,
+    told_of,
+)
 from caveat.backends.local.models.split_decoder import SplitDecoder, halves
 
 Text = tuple[int, ...]
