@@ -6,13 +6,14 @@ import pytest
 import torch
 from rich.console import Console
 
+from caveat.backends import load_backend
+from caveat.backends.local.backend import ACTIVATIONS
 from caveat.backends.local.models.device_memory import logits_at_once
-from caveat.backends.local.models.loading import load
 from caveat.backends.local.models.tiny import make
 from caveat.cli.console import plan_table
 from caveat.progress import Progress
 from caveat.study.config.schema import read
-from caveat.study.estimate.plan_cost import ACTIVATIONS, plan_cost
+from caveat.study.estimate.plan_cost import plan_cost
 from caveat.study.estimate.rates import entry_of, remember
 from caveat.study.execution.meter import KINDS, REPLY_SHARE
 from caveat.study.run import run
@@ -74,14 +75,14 @@ def test_memory_grows_with_the_tokens_of_a_pass(tmp_path):
     few, more = (
         plan_cost(read(small(token_budget=tokens)), tmp_path, []).memory for tokens in (100, 300)
     )
-    config = load("tiny").model.config
+    config = load_backend("tiny").language_model.model.config
     a_token = 4 * ACTIVATIONS * config.num_hidden_layers * config.hidden_size
     assert more - few == 200 * a_token and few > 4 * logits_at_once(torch.device("cpu"))
 
 
 def test_a_larger_model_takes_longer_in_proportion_to_its_weights(tmp_path, models):
     plans = [plan_cost(small(model=str(folder)), tmp_path / "study", []) for folder in models]
-    few, many = (entry_of(load(str(folder))).weights for folder in models)
+    few, many = (entry_of(load_backend(str(folder))).weights for folder in models)
     assert many > 1.9 * few > 19_000_000
     times = [sum(cost.seconds for cost in plan.settings) for plan in plans]
     assert times[1] / times[0] == pytest.approx(many / few)
@@ -94,7 +95,7 @@ def test_a_larger_model_takes_longer_in_proportion_to_its_weights(tmp_path, mode
 
 def test_a_plan_uses_the_rates_of_earlier_runs(tmp_path):
     rates = {"train": (6000.0, 6.0), "reply": (700.0, 7.0), "score": (16000.0, 8.0)}
-    remember(entry_of(load("tiny")), rates, pytest.fail)
+    remember(entry_of(load_backend("tiny")), rates, pytest.fail)
     plan = plan_cost(small(), tmp_path, [])
     tokens = plan.settings[0].tokens
     assert plan.settings[0].seconds == pytest.approx(

@@ -62,7 +62,7 @@ def test_a_cluster_that_can_hold_no_worker_is_one_line():
 def test_a_task_whose_worker_died_is_taken_up_where_it_was(tmp_path):
     made = read(small())
     worker_context = portable(worker_context_of(made, Store(tmp_path), Progress()))
-    (setting,) = study_plan(made, resolve(made), worker_context.language_model.identity).settings
+    (setting,) = study_plan(made, resolve(made), worker_context.backend.identity).settings
     (train,) = next(iter(steps(setting)))[1]
     first, rest = train.halves()
     worker = Worker(worker_context, 1, 1, Path.cwd())
