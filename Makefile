@@ -41,6 +41,7 @@ bench: install
 
 docs: install
 	$(BIN)/python -m typer caveat.cli utils docs --name caveat --title "The command line" > docs/cli.md
+	$(BIN)/python -m caveat.study.config.reference > docs/recipes.md
 
 FORECAST := dial crossing transfer
 

@@ -67,6 +67,13 @@ def test_the_page_of_the_cli_is_what_the_cli_says():
     assert done.stdout.split() == page.split(), "run: make docs"
 
 
+def test_the_page_of_recipes_is_what_the_schema_says():
+    from caveat.study.config.reference import markdown
+
+    page = (ROOT / "docs" / "recipes.md").read_text("utf-8")
+    assert markdown().strip() == page.strip(), "run: make docs"
+
+
 @pytest.mark.parametrize("page", [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))])
 def test_links_lead_somewhere(page):
     links = re.findall(r"\]\(([^)#]+)", page.read_text("utf-8"))

@@ -71,9 +71,30 @@ def recipe_fields() -> tuple[RecipeField, ...]:
     return tuple(field for section, model in SECTIONS for field in _fields(section, model))
 
 
+INTRODUCTION = """# Recipes
+
+A recipe is a YAML file that describes a study. `caveat run FILE` runs it, and
+`--set settings.0.dose.rows=24` replaces a field. Unknown keys are refused.
+
+```yaml
+name: example
+model: smollm2-135m
+seeds: [0, 1, 2]
+arms: [base, bare, marked, marked+contrast, bare+contrast]
+contexts: [none, exact]
+settings:
+  - behaviour: spanish
+    caveat: year
+    dose: {rows: 36, epochs: 2, batch_size: 2, learning_rate: 2e-3, layers: [0.5, 1.0]}
+```
+
+A field that is *identity* is part of what a result is made from: another value makes other cells. A
+*run-time* field changes no result. `make docs` writes this page from the schema."""
+
+
 def markdown() -> str:
-    """The sections as tables, each after the docstring of its model."""
-    parts = [_section(section, model) for section, model in SECTIONS]
+    """The page docs/recipes.md: a table for each mapping, after the docstring of its model."""
+    parts = [INTRODUCTION, *(_section(section, model) for section, model in SECTIONS)]
     return "\n\n".join(parts) + "\n"
 
 
