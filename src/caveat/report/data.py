@@ -97,6 +97,8 @@ class ReportData:
     forecasts: Sequence[Mapping[str, Any]] = ()
     """Records of `analysis.forecast_records`; none where nothing was forecast."""
     forecast_scores: DataFrame | None = None
+    training: DataFrame | None = None
+    """Metrics of every training step, as `Study.training()`; None or empty where none were kept."""
     policies: DataFrame | None = None
     """Metrics of RL training, update by update (see `Study.policies`); None without RL arms."""
     rl: DataFrame | None = None

@@ -13,7 +13,7 @@ from caveat.report.figures.ladder import elicitation_figure, ladder_figure
 from caveat.report.figures.leakage import leakage_figure
 from caveat.report.figures.published import published_figure, study_points
 from caveat.report.figures.theme import inline_svg
-from caveat.report.figures.training import rl_figure
+from caveat.report.figures.training import rl_figure, training_figures
 from caveat.report.panels import dose_text, panels_of
 from caveat.report.sections import appendix
 from caveat.report.sections.conclusions import conclude
@@ -87,6 +87,7 @@ def _content(data: ReportData) -> dict[str, Any]:
         "ladder": ladder_section(data),
         "rl": rl_section(data),
         "forecast": forecast_section(data),
+        "training": _training(data),
         "within_seed": any(panel.interval == "within seed" for panel in panels),
         "failures": appendix.failures(data),
         "notes": appendix.notes(data.provenance),
@@ -118,6 +119,14 @@ def _svg(chart: altair.TopLevelMixin | None) -> Markup | None:
     from markupsafe import Markup
 
     return None if chart is None else Markup(inline_svg(chart))
+
+
+def _training(data: ReportData) -> list[tuple[str, Markup | None]]:
+    """Each setting with its training curves; empty where no metrics were kept."""
+    if data.training is None or data.training.empty:
+        return []
+    charts = training_figures(data.training, "transparent")
+    return [(setting, _svg(chart)) for setting, chart in charts]
 
 
 def _among_published(data: ReportData) -> altair.VConcatChart:

@@ -262,6 +262,12 @@ class StudyTables(ABC):
 
     # Forecasts
 
+    def training(self) -> DataFrame:
+        """Metrics of every training step; an exported file has none."""
+        import pandas as pd
+
+        return pd.DataFrame()
+
     def forecasts(self) -> list[dict[str, Any]]:
         """Records of `caveat forecast`; a file that was exported has none."""
         return []
@@ -325,6 +331,7 @@ class StudyTables(ABC):
             failures=self.failures(),
             provenance=self.provenance(),
             contexts=self.contexts(),
+            training=self.training(),
             **self.transfer_frames(),
             ladder=self.ladder() if self.has_ladder else None,
             **self.rl_frames(),

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from caveat.report.figures.theme import as_curves
+from caveat.report.formatting import text
+from caveat.report.panels import arm_order, variant_label
 from caveat.report.tables.rl import dose_labels
 
 if TYPE_CHECKING:
@@ -13,8 +17,14 @@ if TYPE_CHECKING:
 
 
 POLICY_METRICS = {"hacked": "Hack rate", "reward": "Reward", "true_score": "True score"}
+STEP_METRICS = {"loss": "Loss, nats a token", "reward": "Reward", "hack_rate": "Hack rate"}
+"""Columns of `Study.training()` that have a panel, as far as they have values."""
 WIDTH, HEIGHT = 220, 200
 """Pixels of a panel."""
+BINS = 60
+"""Points of a line at most; more steps are averaged in equal groups."""
+SPARSE = 12
+"""Points of a line up to which each is marked."""
 
 
 def rl_figure(policies: DataFrame, background: str = "white") -> altair.VConcatChart | None:
@@ -60,3 +70,79 @@ def _policy_point(row: dict[str, Any], name: str, title: str) -> dict[str, Any]:
         "arm": row["arm"], "number": int(row["number"]), "y": float(row[name]),
         "hover": f"{hover} {row[name]:.2f}",
     }  # fmt: skip
+
+
+def training_figures(
+    frame: DataFrame, background: str = "white"
+) -> Iterator[tuple[str, altair.VConcatChart]]:
+    """Each setting with its curves: the mean over seeds as a line an arm, each seed as a thin one.
+
+    Stages of an arm follow each other on the axis of steps. Each model and dose has a row of panels.
+
+    Args:
+        frame: As `Study.training()`; no figures without rows.
+    """
+    import altair
+
+    for setting, steps in frame.groupby("setting", sort=False):
+        groups = [group for _, group in steps.groupby(["model", "dose"], sort=False, dropna=False)]
+        variants = [_variant(group) for group in groups]
+        rows = [
+            altair.hconcat(
+                *(
+                    _step_panel(group, name, title)
+                    for name, title in STEP_METRICS.items()
+                    if group[name].notna().any()
+                )
+            ).properties(title=variant_label(variant, variants))
+            for group, variant in zip(map(_on_one_axis, groups), variants, strict=True)
+        ]
+        legend = {"columns": 3, "labelLimit": WIDTH, "symbolStrokeWidth": 3}
+        yield str(setting), as_curves(altair.vconcat(*rows, spacing=30), background, legend=legend)
+
+
+def _variant(group: DataFrame) -> dict[str, str]:
+    """The model and dose of a group, as `variant_label` takes them."""
+    first = group.iloc[0]
+    shown = {"model": text(first["model"]), "dose": text(first["dose"])}
+    return {"readout": "", "scope": "", "kind": "", **shown}
+
+
+def _on_one_axis(group: DataFrame) -> DataFrame:
+    """With a column `position`: the step, counted over all stages of its cell."""
+    cell = ["arm", "seed"]
+    lengths = group.groupby([*cell, "stage"], dropna=False)["steps"].max().astype(int)
+    before = lengths.groupby(cell, dropna=False).cumsum() - lengths
+    offsets = group.set_index([*cell, "stage"]).index.map(before)
+    return group.assign(position=group["step"].astype(int) + offsets)
+
+
+def _step_panel(group: DataFrame, name: str, title: str) -> Any:
+    import altair
+
+    points = list(_binned(group.dropna(subset=[name]), name))
+    arms = sorted({point["arm"] for point in points}, key=arm_order)
+    chart = altair.Chart(altair.Data(values=points)).encode(
+        x=altair.X("position:Q", title="step", axis=altair.Axis(tickMinStep=1)),
+        color=altair.Color("arm:N", sort=arms),
+    )
+    longest = max(Counter((point["arm"], point["seed"]) for point in points).values())
+    seeds = chart.mark_line(strokeWidth=1, opacity=0.35, aria=False).encode(
+        y=altair.Y("y:Q", title=None), detail=["seed:N", "stage:N"]
+    )
+    mean = chart.mark_line(strokeWidth=2, aria=False, point=longest <= SPARSE).encode(
+        y=altair.Y("mean(y):Q", title=None), detail="stage:N"
+    )
+    return altair.layer(seeds, mean).properties(width=WIDTH, height=HEIGHT, title=title)
+
+
+def _binned(group: DataFrame, name: str) -> Iterator[dict[str, Any]]:
+    """The points of every arm, seed and stage: steps averaged in at most `BINS` groups."""
+    for key, line in group.groupby(["arm", "seed", "stage"], sort=False, dropna=False):
+        arm, seed, stage = key
+        size = -(-int(line["steps"].max()) // BINS)
+        for _, steps in line.groupby((line["step"].astype(int) - 1) // size):
+            yield {
+                "arm": str(arm), "seed": text(seed), "stage": text(stage),
+                "position": float(steps["position"].mean()), "y": float(steps[name].mean()),
+            }  # fmt: skip
