@@ -77,7 +77,7 @@ def training_figures(
 ) -> Iterator[tuple[str, altair.VConcatChart]]:
     """Each setting with its curves: the mean over seeds as a line an arm, each seed as a thin one.
 
-    Stages of an arm follow each other on the axis of steps. Each model and dose has a row of panels.
+    Stages of an arm follow each other on the axis of steps; each model and dose has its own row.
 
     Args:
         frame: As `Study.training()`; no figures without rows.
