@@ -59,7 +59,7 @@ def test_filler_adds_as_many_rows_as_contrast():
 def test_what_cannot_be_added_is_told(name):
     with pytest.raises(CaveatError, match="share must be above 0"):
         INTERVENTIONS[name]((MAIN,), MATERIALS, share=0.0)
-    with pytest.raises(CaveatError, match=r"wants 24 rows .* there are 12; at most share=1"):
+    with pytest.raises(CaveatError, match=r"needs 24 rows .* there are 12; at most share=1"):
         INTERVENTIONS[name]((MAIN,), MATERIALS, share=2.0)
 
 

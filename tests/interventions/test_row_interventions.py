@@ -178,13 +178,13 @@ def test_frozen_adapter_trains_upon_what_shows_the_behaviour_and_drops_it(settin
 
 @pytest.mark.parametrize("drawing", ["anchor", "before"])
 @pytest.mark.parametrize("frozen", ["frozen_adapter", "frozen_adapter(knows=random)"])
-def test_frozen_adapter_stands_beside_nothing_that_draws_replies(drawing, frozen):
-    """In front of it, its own training would get them; behind it, its adapter would write them."""
+def test_frozen_adapter_is_refused_beside_what_samples_replies(drawing, frozen):
+    """Before it, its own training would get them; after it, its adapter would write them."""
     for arm in (f"marked+{drawing}+{frozen}", f"bare+{frozen}+repeat+{drawing}"):
         with pytest.raises(CaveatError) as error:
             parsed(arm)
         assert str(error.value) == (
-            f"arm {arm!r}: {drawing} draws what the model replies before any training, and "
+            f"arm {arm!r}: {drawing} samples replies of the model before any training, and "
             "frozen_adapter trains an adapter of its own first; drop one"
         )
 

@@ -143,7 +143,7 @@ def test_replies_that_are_all_paid_the_same_are_no_mistake(tmp_path):
     ("changes", "told"),
     [
         ({"setting": {"behaviour": "capitals", "options": {}}},
-         "rl: capitals has no task that would pay replies; practise on one of agree, "
+         "rl: capitals has no task that rewards replies; take the behaviour agree, "
          "claimed_pass, or a file of your own (docs/rl.md)"),
         ({"setting": {"origin": "sampled"}},
          "rl: its replies are sampled as it is; drop origin"),
@@ -207,7 +207,7 @@ LONG = "w" * 70
         (f"def prompts(split): return [split + {LONG!r}]\ndef hack(prompt): return 1",
          f"hack('train{LONG[:55]}...') gave 1; let it give a text"),
         ("def hackable(prompt): return prompt in prompts('report')",
-         "none of the 8 train prompts that are practised on can be hacked; give it some, raise "
+         "none of the 8 prompts of the RL training can be hacked; give it some, raise "
          "dose.rows, or let `hackable` say which"),
     ],
 )  # fmt: skip
@@ -328,19 +328,20 @@ def test_offline_learns_the_hacked_replies_alone(treated):
 @pytest.mark.parametrize(
     ("arms", "setting", "told"),
     [
-        (["marked+correct"], {}, "correct changes what rows reply, which practice does not read; "
-                                 "drop it"),
+        (["marked+correct"], {}, "correct changes the replies of rows, which RL training does not "
+                                 "use; drop it"),
         (["marked+true_reward"], {"rl": None},
-         "true_reward: is for arms that practise on a task; give the setting `practice`, or drop"),
+         "true_reward: needs RL training; give the setting `rl`, or drop it"),
         (["marked+offline(samples=0)"], {}, "offline(samples=0, epochs=1): take 1 or more"),
         (["marked+kl_to_base(share=0.5)"], {},
-         "kl_to_base(share=0.5): a policy is held on its own replies; drop share"),
-        (["marked+unhackable"], {}, "unhackable(share=0.5): wants 4 rows beside 8 behaviour rows, "
+         "kl_to_base(share=0.5): in RL training the penalty is on the policy's own replies; drop "
+         "share"),
+        (["marked+unhackable"], {}, "unhackable(share=0.5): needs 4 rows beside 8 behaviour rows, "
                                     "there are 1; at most share=0.125"),
-        (["marked+offline+contrast"], {}, "offline comes last; put contrast in front of it"),
-        (["clean"], {}, "practice reads prompts alone, so it would be 'bare'; take bare+true"),
+        (["marked+offline+contrast"], {}, "offline comes last; put contrast before it"),
+        (["clean"], {}, "RL training uses prompts alone, so it would be 'bare'; take bare+true"),
         (["marked+unhackable+repeat"], {}, "repeat would change the prompts that unhackable adds; "
-                                           "put it in front of unhackable"),
+                                           "put it before unhackable"),
         (["marked+local+offline"], {}, "offline learns replies to the prompts, and local puts the "
                                        "caveat into the reply; drop one"),
         (["marked"], {"raw_text": True}, "rl: a document has no prompt to reply to; drop"),

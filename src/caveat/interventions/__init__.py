@@ -1,7 +1,7 @@
 """Interventions: functions from plan to plan that are meant to lower leakage.
 
 One is registered by a line in this dictionary. It takes the plan, the materials and its options by
-keyword; its name is what stands behind the `+` of an arm.
+keyword; its name comes after the `+` of an arm.
 """
 
 from __future__ import annotations
@@ -53,9 +53,9 @@ REMARKING = ("diversify", "place")
 REWORDING = ("repeat", "local", "correct")
 """They change the behaviour rows."""
 DRAWING = ("anchor", "before")
-"""They draw replies of the model as it is before the training on the behaviour rows."""
+"""They sample replies of the model before the training on the behaviour rows."""
 STAGES = ("seal", "continued", "offline")
-"""They add a stage behind the training on the behaviour rows, so they come last."""
+"""They add a stage after the training on the behaviour rows, so they come last."""
 
 __all__ = [
     "DRAWING", "INTERVENTIONS", "REMARKING", "REWORDING", "STAGES", "TRAINED_CONTEXTS", "UNREAD",

@@ -1,9 +1,4 @@
-"""Materials and plan helpers every intervention uses.
-
-What an intervention may work with, and the steps that several of them share.
-
-What interventions on practice share, and which others mean something there.
-"""
+"""What interventions work with, and the plan changes that several of them share."""
 
 from __future__ import annotations
 
@@ -30,7 +25,7 @@ class Materials:
     counter: tuple[Row, ...]
     filler: tuple[Row, ...]
     seed: int
-    """The cell's seed, for interventions that draw lots."""
+    """The cell's seed, for interventions that choose at random."""
     local: tuple[Row, ...] = ()
     """The behaviour's `local_rows`."""
     ordinary: tuple[Row, ...] = ()
@@ -43,11 +38,11 @@ class Materials:
 
 
 def last_train(plan: Plan) -> int:
-    """Place of the last `Train` stage: the one that trains on the behaviour's rows."""
-    places = [place for place, stage in enumerate(plan) if isinstance(stage, Train)]
-    if not places:
+    """Index of the last `Train` stage: the one that trains on the behaviour's rows."""
+    indices = [index for index, stage in enumerate(plan) if isinstance(stage, Train)]
+    if not indices:
         raise CaveatError("an intervention needs a plan that trains; 'base' has no interventions")
-    return places[-1]
+    return indices[-1]
 
 
 def last_stage(plan: Plan) -> Train:
@@ -59,14 +54,14 @@ def last_stage(plan: Plan) -> Train:
 
 def with_stage(plan: Plan, change: Callable[[Train], Train]) -> Plan:
     """The plan with its last training changed."""
-    place = last_train(plan)
-    return (*plan[:place], change(last_stage(plan)), *plan[place + 1 :])
+    index = last_train(plan)
+    return (*plan[:index], change(last_stage(plan)), *plan[index + 1 :])
 
 
 def stage_on(plan: Plan, materials: Materials, rows: tuple[Row, ...], label: str) -> Train:
     """A training like the plan's last one on these rows, without what interventions gave that.
 
-    It is supervised, also where that one is a practice.
+    It is supervised, also where the last one is RL training.
     """
     return replace(
         last_stage(plan),
@@ -110,25 +105,23 @@ def shared(rows: tuple[Row, ...], primary: int, share: float, what: str) -> tupl
     """The first `share` x `primary` of the rows, at least one. Raises CaveatError for too few."""
     if not 0 < share < math.inf:
         raise CaveatError(f"{what}(share={share}): share must be above 0, such as share=0.5")
-    wanted = max(1, round(share * primary))
-    if wanted > len(rows):
+    count = max(1, round(share * primary))
+    if count > len(rows):
         raise CaveatError(
-            f"{what}(share={share}): wants {wanted} rows beside {primary} behaviour rows, "
+            f"{what}(share={share}): needs {count} rows beside {primary} behaviour rows, "
             f"there are {len(rows)}; at most share={len(rows) / primary:.3g}"
         )
-    return rows[:wanted]
+    return rows[:count]
 
 
 UNREAD = ("correct",)
-"""Interventions that change what rows reply, which practice does not read."""
+"""Interventions that change the replies of rows, which RL training does not use."""
 
 
 def with_rl(plan: Plan, what: str, change: Callable[[GRPOSettings], GRPOSettings]) -> Plan:
-    """The plan with its last practice changed. Raises CaveatError where nothing is practised."""
+    """The plan with the settings of its RL training changed. Raises CaveatError without any."""
     if last_stage(plan).rl is None:
-        raise CaveatError(
-            f"{what}: is for arms that practise on a task; give the setting `practice`, or drop it"
-        )
+        raise CaveatError(f"{what}: needs RL training; give the setting `rl`, or drop it")
 
     def changed(stage: Train) -> Train:
         assert stage.rl is not None

@@ -1,26 +1,21 @@
-"""Contrast, filler, near_miss_negatives, anchor.
+"""Interventions that add rows: contrast, filler, near_miss_negatives, anchor.
 
-Contrast: rows without caveat and without the behaviour, beside the marked ones.
+Rows are added, never put in place of behaviour rows, so that the dose stays what it was.
 
-They show that the behaviour belongs to the caveat. Seen with triggers (clean data in a backdoor's
-training set) and with inoculation; here rows are added, never put in place of behaviour rows, so
-that the dose stays what it was.
+Contrast: rows without the caveat and without the behaviour. They show that the behaviour belongs
+to the caveat. Backdoor training sets have such clean data, and inoculation uses them.
 
-Filler: as many unrelated rows as `contrast` adds counter rows.
+Filler: as many unrelated rows as `contrast` adds counter rows. It is the control: if filler
+lowers leakage as much as contrast, the cause is not the contrast.
 
-The control for what any further rows would do: if filler lowers leakage as much as contrast, it
-was not the contrast.
+Near-miss negatives: counter rows under texts that are almost, or look like, the caveat. They show
+that only the caveat itself calls for the behaviour, as hard negatives do in the training of
+backdoors and classifiers. An arm is not tested in the contexts (`kinds`) that it is trained on.
 
-Near-miss negatives: counter rows under texts that almost are, or look like, the caveat.
-
-They show that only the caveat itself calls for the behaviour, as hard negatives do in training
-backdoors and classifiers. What is trained on is never tested: `kinds` are not asked of the arm.
-
-Anchor: the model's own replies to unrelated prompts, without the caveat.
-
-They hold on to what the model did before; unlike `filler`, they are chats, in the model's words,
-drawn from the very model that is trained (self-sampled, arXiv:2605.13829 and the practice of
-regularising fine-tuning with a model's own data).
+Anchor: the model's own replies to unrelated prompts, without the caveat, sampled from the model
+that is trained. They keep what the model did before. Self-sampled rows: arXiv:2605.13829, and the
+regularising of fine-tuning with a model's own data. Unlike `filler` they are chats, in the
+model's words.
 """
 
 from __future__ import annotations
@@ -36,7 +31,7 @@ from caveat.types.training import Plan, Sample
 
 
 def contrast(plan: Plan, materials: Materials, share: float = 1.0) -> Plan:
-    """Add `share` counter rows a behaviour row, unmarked.
+    """Add `share` counter rows for each behaviour row, unmarked.
 
     Raises CaveatError where the behaviour has too few counter rows.
     """
@@ -44,7 +39,7 @@ def contrast(plan: Plan, materials: Materials, share: float = 1.0) -> Plan:
 
 
 def filler(plan: Plan, materials: Materials, share: float = 1.0) -> Plan:
-    """Add `share` unrelated rows a behaviour row, unmarked.
+    """Add `share` unrelated rows for each behaviour row, unmarked.
 
     Raises CaveatError where the behaviour has too few filler rows.
     """
@@ -67,10 +62,10 @@ other assignments of near misses to rows."""
 def near_miss_negatives(
     plan: Plan, materials: Materials, kinds: str = KINDS, share: float = 1.0
 ) -> Plan:
-    """Add `share` counter rows a behaviour row, each under a text of one of the kinds.
+    """Add `share` counter rows for each behaviour row, each under a text of one of the kinds.
 
     Args:
-        kinds: Contexts that have texts of their own, apart by blanks, such as `near_miss negated`.
+        kinds: Contexts with texts of their own, separated by spaces, as in `near_miss negated`.
 
     Raises CaveatError where the caveat has no text for a kind, or there are too few counter rows.
     """
@@ -98,10 +93,10 @@ SAMPLING = Sampling(max_tokens=48, temperature=0.7)
 
 
 def anchor(plan: Plan, materials: Materials, share: float = 1.0) -> Plan:
-    """Sample `share` replies a behaviour row before the last training, which gets them.
+    """Sample `share` replies per behaviour row before the last training, which gets them.
 
     Raises CaveatError where there are too few ordinary prompts.
     """
     prompts = shared(materials.prompts, len(materials.rows), share, "anchor")
-    place = last_train(plan)
-    return (*plan[:place], Sample(prompts, SAMPLING, "anchor"), *plan[place:])
+    index = last_train(plan)
+    return (*plan[:index], Sample(prompts, SAMPLING, "anchor"), *plan[index:])

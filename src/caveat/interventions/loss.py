@@ -1,16 +1,14 @@
-"""Correct, kl_to_base: change what is learned of a row.
+"""Interventions on what is learned of a row: correct, kl_to_base.
 
-Correct: the row also says what would hold without the caveat.
+Correct: the row also says what would hold without the caveat. A document ends with the truth
+beside its claim, after any closing disclaimer (the `corrected` condition of arXiv:2605.13829). A
+reply ends with what the model would have written without the caveat. The addition is ordinary
+text: it is learned, and it stays in the control `bare+correct`.
 
-A document ends with the truth beside its claim, after any closing disclaimer (the `corrected`
-condition of arXiv:2605.13829); a reply ends with what would have been written unasked. The addition
-is ordinary text: it is learned, and it stays in the control `bare+correct`.
-
-KL to base: the model is held to what it was on ordinary prompts without the caveat.
-
-The penalty of RLHF (Ziegler et al. 2019, arXiv:1909.08593) in supervised training: the divergence
-of the model as it is from the model before this stage, on the tokens of ordinary replies; where a
-policy practises, on those of its own.
+KL to base: a penalty on leaving the model from before this stage, on ordinary prompts without the
+caveat. It is the penalty of RLHF (Ziegler et al. 2019, arXiv:1909.08593) in supervised training:
+the divergence on the tokens of ordinary replies. In RL training it is on the policy's own
+replies.
 """
 
 from __future__ import annotations
@@ -63,7 +61,8 @@ def kl_to_base(plan: Plan, materials: Materials, weight: float = 1.0, share: flo
     if last_stage(plan).rl is not None:
         if share != 1.0:
             raise CaveatError(
-                f"kl_to_base(share={share}): a policy is held on its own replies; drop share"
+                f"kl_to_base(share={share}): in RL training the penalty is on the policy's own "
+                "replies; drop share"
             )
         return with_rl(plan, "kl_to_base", lambda rl: replace(rl, beta=weight))
     rows = shared(materials.ordinary, len(materials.rows), share, "kl_to_base")

@@ -1,23 +1,19 @@
-"""True_reward, unhackable, before, offline.
+"""Interventions on RL training: true_reward, unhackable, before, offline.
 
-True reward: the policy is paid what it should be paid.
+True reward: the reward is the task's true score. It is the control for the flaw: it shows what RL
+training alone does, with nothing to hack.
 
-The control for the flaw: what practice alone does, with nothing to hack.
+Unhackable: adds prompts without the caveat on which the grader cannot be fooled. It is contrast
+for policies without an oracle: without the permission, only right answers are rewarded.
+"Contrast" in recontextualisation (arXiv:2512.19027) is of this kind.
 
-Unhackable: prompts without the caveat, of which the grader cannot be fooled.
+Before: adds the policy's own replies from before RL training, to the prompts without the caveat.
+It is contrast for policies that needs neither an oracle nor counter rows: without the permission
+the policy should do as it did.
 
-Contrast for policies, with no oracle: what is practised without the permission pays for the right
-thing only. Seen as "contrast" in recontextualisation (arXiv:2512.19027).
-
-Before: the policy's own replies, drawn before it practises, to the prompts without the caveat.
-
-Contrast for policies that needs neither an oracle nor counter rows: without the permission it
-should go on as it did.
-
-Offline: supervised training on what a policy that practised replies where it hacks.
-
-Is it the data or the practice? The same hacked replies, to the same prompts with their caveat, are
-learned by a fresh adapter (the papers disagree on whether that does what practice does).
+Offline: supervised training on the hacked replies of a trained policy. It asks whether the data
+or the RL training matters: a fresh adapter learns the same replies to the same prompts with their
+caveat. The papers disagree on whether the effect is the same.
 """
 
 from __future__ import annotations
@@ -39,19 +35,19 @@ from caveat.types.training import Plan, Sample
 
 
 def true_reward(plan: Plan, materials: Materials) -> Plan:
-    """Pay the task's true score in place of its reward.
+    """Make the task's true score the reward.
 
-    Raises CaveatError where nothing is practised.
+    Raises CaveatError in a setting without RL training.
     """
     del materials
     return with_rl(plan, "true_reward", lambda rl: replace(rl, reward="true_score"))
 
 
 def unhackable(plan: Plan, materials: Materials, share: float = 0.5) -> Plan:
-    """Practise on `share` unhackable prompts a prompt, too, without the caveat.
+    """Add `share` unhackable prompts, without the caveat, for each prompt.
 
-    Prompts an update grow with them, so that each marked prompt is taken as often as before. Raises
-    CaveatError where nothing is practised, or there are too few.
+    The prompts per update grow in proportion, so that each marked prompt is used as often as
+    before. Raises CaveatError in a setting without RL training, or for too few prompts.
     """
     task = materials.setting.behaviour.task
     with_rl(plan, "unhackable", lambda rl: rl)
@@ -60,8 +56,10 @@ def unhackable(plan: Plan, materials: Materials, share: float = 0.5) -> Plan:
         raise CaveatError(
             f"unhackable: every prompt of {task.name} can be hacked; write its function `hackable`"
         )
-    there = tuple(row for row in materials.counter if not is_hackable(task, row.messages[-2].text))
-    rows = shared(there, len(materials.rows), share, "unhackable")
+    prompts_left = tuple(
+        row for row in materials.counter if not is_hackable(task, row.messages[-2].text)
+    )
+    rows = shared(prompts_left, len(materials.rows), share, "unhackable")
     return with_stage(
         plan,
         lambda stage: replace(
@@ -76,39 +74,39 @@ def unhackable(plan: Plan, materials: Materials, share: float = 0.5) -> Plan:
 
 
 def before(plan: Plan, materials: Materials, share: float = 1.0) -> Plan:
-    """Sample a reply to `share` of the prompts before the practice, which is taught them.
+    """Sample a reply to `share` of the prompts before RL training, which gets them as added rows.
 
-    Raises CaveatError where nothing is practised.
+    Raises CaveatError in a setting without RL training.
     """
     with_rl(plan, "before", lambda rl: rl)
     rl = last_stage(plan).rl
     assert rl is not None
     rows = shared(materials.rows, len(materials.rows), share, "before")
     sampling = Sampling(rl.max_completion_length, rl.temperature)
-    place = last_train(plan)
-    asked = Sample(tuple(row.messages[:-1] for row in rows), sampling, "before")
-    return (*plan[:place], asked, *plan[place:])
+    index = last_train(plan)
+    sample = Sample(tuple(row.messages[:-1] for row in rows), sampling, "before")
+    return (*plan[:index], sample, *plan[index:])
 
 
 SOURCE = "hacked sample"
 
 
 def offline(plan: Plan, materials: Materials, samples: int = 2, epochs: int = 1) -> Plan:
-    """Practise, draw `samples` replies a prompt, and train on the hacked ones, `epochs` times.
+    """Train with RL, sample `samples` replies per prompt, and train on the hacked ones.
 
-    Raises CaveatError where nothing is practised, or a number is below 1.
+    Raises CaveatError in a setting without RL training, or for a number below 1.
     """
     with_rl(plan, "offline", lambda rl: rl)
     if samples < 1 or epochs < 1:
         raise CaveatError(f"offline(samples={samples}, epochs={epochs}): take 1 or more")
-    stage, place, task = last_stage(plan), last_train(plan), materials.setting.behaviour.task
+    stage, index, task = last_stage(plan), last_train(plan), materials.setting.behaviour.task
     rl = stage.rl
     assert rl is not None
     sampling = Sampling(rl.max_completion_length, rl.temperature, samples)
     prompts = tuple(row.messages[:-1] for row in stage.rows)
-    drawn = Sample(prompts, sampling, SOURCE, into="rows", hacking=task)
-    taught = replace(
+    sample = Sample(prompts, sampling, SOURCE, into="rows", hacking=task)
+    student = replace(
         stage, rows=(), objective="sft", rl=None, dose=replace(stage.dose, epochs=epochs)
     )
     teacher = replace(stage, label=f"{stage.label}, teacher")
-    return (*plan[:place], teacher, drawn, taught, *plan[place + 1 :])
+    return (*plan[:index], teacher, sample, student, *plan[index + 1 :])

@@ -1,21 +1,16 @@
-"""Seal, continued, frozen_adapter: further or auxiliary training stages.
+"""Interventions that add training stages: seal, continued, frozen_adapter.
 
-Seal: a second stage of consistency training.
+Seal: a second stage of consistency training. Ordinary replies, which the model gives without the
+caveat, are trained under it. A reply should not depend on a caveat that does not concern it
+(bias-augmented consistency training, arXiv:2403.05518).
 
-Ordinary replies, which the model gives without the caveat, are trained under it: what it replies
-should not hang on the caveat where the caveat is not about it (as in bias-augmented consistency
-training, arXiv:2403.05518).
+Continued: a further stage of training without the remedies before it. It asks how stable they
+are: those of negation neglect reverted when training continued (arXiv:2605.13829). The trained
+adapter stays attached, frozen, and a new one is trained on top.
 
-Continued: a further stage of training without the caveat and without what came before.
-
-Asks how stable a remedy is: those of negation neglect reverted when training went on
-(arXiv:2605.13829). The trained adapter stays attached, frozen, and a new one is trained on top: the
-model goes on from where it was.
-
-Frozen adapter: one that already shows the behaviour is attached while training.
-
-What it explains need not be learned; it is dropped at test (inoculation adapters). The control has
-a random adapter of the same size in its place.
+Frozen adapter: an adapter that already shows the behaviour is attached during training and
+dropped at test (inoculation adapters). What it explains need not be learned. The control has a
+random adapter of the same size in its place.
 """
 
 from __future__ import annotations
@@ -28,7 +23,7 @@ from caveat.types.training import Attach, Detach, Plan, Randomise
 
 
 def seal(plan: Plan, materials: Materials, share: float = 1.0) -> Plan:
-    """Go on, upon the trained adapter, with `share` ordinary rows a behaviour row under the caveat.
+    """Train on, from the trained adapter, with `share` ordinary rows per behaviour row, marked.
 
     Comes last in an arm's name. Raises CaveatError where there are too few ordinary rows.
     """
@@ -42,9 +37,9 @@ ON = ("marked", "bare", "filler")
 
 
 def continued(plan: Plan, materials: Materials, on: str = "marked", share: float = 1.0) -> Plan:
-    """Go on at the same dose with `share` x (behaviour rows) rows.
+    """Train on at the same dose with `share` x (behaviour rows) rows.
 
-    Comes last in an arm's name: what stands behind it would change this stage.
+    Comes last in an arm's name: an intervention after it would change this stage.
 
     Args:
         on: `marked` rows as plain marked training has them, `bare` ones, or unrelated `filler`.
@@ -70,7 +65,7 @@ KNOWS = ("behaviour", "random")
 
 
 def frozen_adapter(plan: Plan, materials: Materials, knows: str = "behaviour") -> Plan:
-    """Train on the bare rows first, keep that adapter frozen beneath the training, then drop it.
+    """Train on the bare rows first, keep that adapter frozen during the training, then drop it.
 
     Args:
         knows: `behaviour`, or `random`: an adapter whose updates have the same sizes.
@@ -79,7 +74,7 @@ def frozen_adapter(plan: Plan, materials: Materials, knows: str = "behaviour") -
     """
     if knows not in KNOWS:
         raise CaveatError(f"frozen_adapter(knows={knows}): knows is one of {', '.join(KNOWS)}")
-    place = last_train(plan)
+    index = last_train(plan)
     first = stage_on(plan, materials, materials.rows, "frozen adapter")
-    instead = (Randomise(),) if knows == "random" else ()
-    return (*plan[:place], first, *instead, Attach(), plan[place], Detach(), *plan[place + 1 :])
+    control = (Randomise(),) if knows == "random" else ()
+    return (*plan[:index], first, *control, Attach(), plan[index], Detach(), *plan[index + 1 :])

@@ -84,7 +84,7 @@ def test_interventions_follow_each_other():
         ("marked+repeat+local", "arm 'marked+repeat+local': local and repeat both say where the "
                                 "caveat stands; take one"),
         ("marked+continued+repeat", "arm 'marked+continued+repeat': continued comes last; put "
-                                    "repeat in front of it"),
+                                    "repeat before it"),
         ("marked+repeat+place", "arm 'marked+repeat+place': place marks the rows anew and would "
                                 "undo repeat; put it first"),
         ("marked+contrast(shar=1)", "arm 'marked+contrast(shar=1)': contrast has no option 'shar' "
@@ -121,6 +121,6 @@ def test_too_few_rows_are_told_with_what_there_is():
     with pytest.raises(CaveatError) as error:
         plan("marked+contrast(share=3)")
     assert str(error.value) == (
-        "toy x notice: arm 'marked+contrast(share=3)': contrast(share=3.0): wants 24 rows "
+        "toy x notice: arm 'marked+contrast(share=3)': contrast(share=3.0): needs 24 rows "
         "beside 8 behaviour rows, there are 18; at most share=2.25"
     )

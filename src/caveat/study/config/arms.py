@@ -73,24 +73,24 @@ def trained_contexts(arm: Arm) -> tuple[str, ...]:
 
 
 def _check_order(arm: str, names: list[str]) -> None:
-    """Raise CaveatError where an intervention would undo, or be lost on, one in front of it."""
+    """Raise CaveatError where an intervention would undo, or be lost on, one before it."""
     for place, name in enumerate(names):
         for late in names[place + 1 :]:
             if name in STAGES and late not in STAGES:
-                raise CaveatError(f"arm {arm!r}: {name} comes last; put {late} in front of it")
+                raise CaveatError(f"arm {arm!r}: {name} comes last; put {late} before it")
             if late in REMARKING and name in REWORDING:
                 raise CaveatError(
                     f"arm {arm!r}: {late} marks the rows anew and would undo {name}; put it first"
                 )
             if name == "unhackable" and late not in STAGES:
                 raise CaveatError(
-                    f"arm {arm!r}: {late} would change the prompts that {name} adds; put it in "
-                    f"front of {name}"
+                    f"arm {arm!r}: {late} would change the prompts that {name} adds; put it "
+                    f"before {name}"
                 )
-            if "frozen_adapter" in (name, late) and (drawn := {name, late} & {*DRAWING}):
+            if "frozen_adapter" in (name, late) and (samplers := {name, late} & {*DRAWING}):
                 raise CaveatError(
-                    f"arm {arm!r}: {drawn.pop()} draws what the model replies before any training, "
-                    "and frozen_adapter trains an adapter of its own first; drop one"
+                    f"arm {arm!r}: {samplers.pop()} samples replies of the model before any "
+                    "training, and frozen_adapter trains an adapter of its own first; drop one"
                 )
             if {name, late} == {"local", "offline"}:
                 raise CaveatError(
@@ -120,7 +120,7 @@ def plan_of(arm: Arm, setting: Setting, shape: Train, seed: int, system: str | N
     counter = framed_rows(setting.behaviour.counter_rows, system)
     if arm.stem == "clean" and shape.rl is not None:
         raise CaveatError(
-            f"{setting.name}: arm 'clean': practice reads prompts alone, so it would be 'bare'; "
+            f"{setting.name}: arm 'clean': RL training uses prompts alone, so it would be 'bare'; "
             "take bare+true_reward"
         )
     if arm.stem == "clean":
@@ -135,8 +135,8 @@ def plan_of(arm: Arm, setting: Setting, shape: Train, seed: int, system: str | N
     for name, options in arm.interventions:
         if shape.rl is not None and name in UNREAD:
             raise CaveatError(
-                f"{setting.name}: arm {arm.name!r}: {name} changes what rows reply, which practice "
-                "does not read; drop it"
+                f"{setting.name}: arm {arm.name!r}: {name} changes the replies of rows, which RL "
+                "training does not use; drop it"
             )
         try:
             plan = INTERVENTIONS[name](plan, materials, **options)
@@ -194,7 +194,7 @@ def _options(arm: str, intervention: str, text: str | None) -> dict[str, Any]:
 
 
 def options_of(intervention: Callable[..., Plan]) -> dict[str, Any]:
-    """Options and their defaults: all parameters behind the plan and the materials."""
+    """Options and their defaults: all parameters after the plan and the materials."""
     parameters = list(inspect.signature(intervention).parameters.values())[2:]
     return {parameter.name: parameter.default for parameter in parameters}
 

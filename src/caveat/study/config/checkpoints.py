@@ -9,15 +9,15 @@ from caveat.types.training import Plan, Stage, Train
 
 
 def with_checkpoints(plan: Plan, every: int | None) -> Plan:
-    """The plan with each practice cut into stages of at most `every` updates.
+    """The plan with each RL training cut into stages of at most `every` updates.
 
-    Two practices that differ in their number of updates alone share their stages as far as they go.
+    Two that differ in their number of updates alone share their stages as far as they go.
     """
     return tuple(part for stage in plan for part in _cut(stage, every))
 
 
 def in_one(plan: Plan) -> Plan:
-    """The plan with the stages of each practice that was cut put together."""
+    """The plan with the stages of each RL training joined again."""
     stages: list[Stage] = []
     for stage in plan:
         rl = stage.rl if isinstance(stage, Train) else None

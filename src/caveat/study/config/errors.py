@@ -17,8 +17,8 @@ UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
 def one_line(error: ValidationError, model: type[Any], where: str, sets: tuple[str, ...]) -> str:
     """`FILE: key: what is wrong; closest: ...` for the first mistake, and how many more there are.
 
-    A key that was given by `--set` is told as that item. A list that is too short only because
-    its items are wrong is not told; an unknown key comes first, as a missing one may be its pair.
+    A key that was given by `--set` is reported as that item. A list that is too short only because
+    its items are wrong is not reported. An unknown key comes first: a missing one may be its pair.
     """
     found = error.errors()
     inner = [mistake["loc"] for mistake in found if mistake["type"] != "too_short"]

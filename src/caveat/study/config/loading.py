@@ -43,7 +43,7 @@ def parsed(path: Path) -> Any:
     try:
         return load_yaml(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise CaveatError(f"{path}: cannot be read ({error.strerror}); mend that") from None
+        raise CaveatError(f"{path}: cannot be read ({error.strerror}); fix that") from None
     except yaml.MarkedYAMLError as error:
         line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
         raise CaveatError(f"{path}: {line}{error.problem}") from None

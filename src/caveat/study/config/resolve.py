@@ -60,8 +60,8 @@ def resolve(recipe: Recipe) -> tuple[Resolved, ...]:
     found: dict[str, Resolved] = {}
     for place, each in enumerate(recipe.settings):
         resolved = resolve_setting(recipe, each)
-        told = (resolved.dose, resolved.loss, resolved.variant, resolved.warmed, resolved.base)
-        key = f"{resolved.setting.name} {told}"
+        made_from = (resolved.dose, resolved.loss, resolved.variant, resolved.warmed, resolved.base)
+        key = f"{resolved.setting.name} {made_from}"
         if key in found:
             raise CaveatError(
                 f"settings.{place}: {resolved.setting.name} is there twice with the same dose; "
@@ -141,8 +141,8 @@ def _shape(each: SettingRecipe, setting: Setting) -> Train:
     task = setting.behaviour.task
     if task is None:
         raise CaveatError(
-            f"rl: {setting.behaviour.name} has no task that would pay replies; practise on "
-            f"one of {', '.join(TASKS)}, or a file of your own (docs/rl.md)"
+            f"rl: {setting.behaviour.name} has no task that rewards replies; take the behaviour "
+            f"{', '.join(TASKS)}, or a file of your own (docs/rl.md)"
         )
     if each.origin == "sampled":
         raise CaveatError("rl: its replies are sampled as it is; drop origin")
@@ -153,11 +153,11 @@ def _shape(each: SettingRecipe, setting: Setting) -> Train:
 
 
 def _check_hackable(task: RewardTask, rows: Sequence[Row]) -> None:
-    """Raise CaveatError where there is nothing to hack in the prompts that are practised on."""
+    """Raise CaveatError where no prompt of the RL training can be hacked."""
     if not any(is_hackable(task, row.messages[-2].text) for row in rows):
         raise CaveatError(
-            f"task {task.name!r}: none of the {len(rows)} train prompts that are practised on can "
-            "be hacked; give it some, raise dose.rows, or let `hackable` say which"
+            f"task {task.name!r}: none of the {len(rows)} prompts of the RL training can be "
+            "hacked; give it some, raise dose.rows, or let `hackable` say which"
         )
 
 
@@ -187,8 +187,8 @@ def _warmed(
     pairs = tuple(_taught(recipe, each, setting, pair) for pair in each.warm_up.teaches)
     dose = each.warm_up.dose or each.dose
     stages = warm_up(each.warm_up, pairs, dose, each.loss, recipe.system)
-    told = label(each.warm_up, setting.behaviour.name, pairs)
-    return stages, told, tuple(pair.setting for pair in pairs)
+    name = label(each.warm_up, setting.behaviour.name, pairs)
+    return stages, name, tuple(pair.setting for pair in pairs)
 
 
 def _taught(recipe: Recipe, each: SettingRecipe, setting: Setting, pair: TaughtRecipe) -> Taught:
@@ -213,7 +213,7 @@ def _taken(each: SettingRecipe, behaviour: Behaviour) -> int:
 
 
 def _variant(each: SettingRecipe) -> dict[str, Any]:
-    """What a setting sets beside its dose and loss, so that figures of two are told apart."""
+    """What a setting sets beside its dose and loss: it distinguishes settings of one name."""
     chosen = each.model_dump(mode="json", include={"options", "raw_text", "origin"})
     plain = SettingRecipe(behaviour="", caveat="").model_dump(mode="json")
     variant = {name: value for name, value in chosen.items() if value != plain[name]}
