@@ -55,7 +55,7 @@ class JudgeServer:
             def do_POST(self):
                 server.handle(self)
 
-            def log_message(self, *told):
+            def log_message(self, *arguments):
                 """Say nothing."""
 
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

@@ -27,14 +27,14 @@ KEY = "sk-secret-0123456789"
 
 
 def by_prompt(number: int, body: dict) -> Reply:
-    """A verdict that hangs on the material alone, whenever it is asked about."""
+    """A verdict that depends on the material alone, in whatever order it is requested."""
     words = ("yes", "**No**, it does not.", '{"verdict": "neutral"}')
     return Reply(words[sum(body["messages"][0]["content"].encode()) % 3])
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """The judged study that nothing disturbed, and how often the judge was asked."""
+    """The judged study that nothing disturbed, and the number of requests to the judge."""
     from judge_server import JudgeServer
 
     server = JudgeServer()
@@ -50,32 +50,32 @@ def test_a_judged_study_from_end_to_end(whole):
     replies = study.replies().query("purpose == 'measure'")
     assert set(replies["readout"]) == {"belief_judge"}
     assert {"yes", "no", "neutral"} <= set(replies["verdict"])
-    assert asked == len(study.store.judge_replies.records or _opinions(study))
+    assert asked == len(study.store.judge_replies.records or _judge_replies(study))
     assert (study.folder / "report.html").exists()
     assert set(study.leakage()["readout"]) == {"belief_judge"}
 
 
 @pytest.fixture
 def answered(tmp_path, whole):
-    """A folder with all answers of that study, and no word of a judge."""
+    """A folder with all answers of that study, and no reply of a judge."""
     folder = tmp_path / "answered"
     left_out = shutil.ignore_patterns("verdicts", "judge.jsonl")
     shutil.copytree(whole[0].folder, folder, ignore=left_out)
     return folder
 
 
-def _opinions(study: Study) -> dict:
+def _judge_replies(study: Study) -> dict:
     study.store.judge_replies.refresh()
     return study.store.judge_replies.records
 
 
-def test_verdicts_and_opinions_say_who_judged(whole):
+def test_verdicts_and_judge_replies_name_the_judge(whole):
     study, _ = whole
     identity = {"model": "m", "temperature": 0.0, "max_tokens": 64}
     verdicts = [study.store.verdicts[key] for key in study.store.verdicts]
-    of_judge = [each for each in verdicts if each["readout"] == "belief_judge"]
-    assert of_judge and all(each["judge"] == identity for each in of_judge)
-    judge_reply = next(iter(_opinions(study).values()))
+    of_judge = [record for record in verdicts if record["readout"] == "belief_judge"]
+    assert of_judge and all(record["judge"] == identity for record in of_judge)
+    judge_reply = next(iter(_judge_replies(study).values()))
     assert identity.items() <= judge_reply.items()
     assert (
         judge_reply["tokens"] == 100
@@ -84,14 +84,14 @@ def test_verdicts_and_opinions_say_who_judged(whole):
     )
 
 
-def test_run_again_the_judge_is_not_asked_again(answered, judge_server, whole):
+def test_a_study_that_is_run_again_sends_no_request_again(answered, judge_server, whole):
     shutil.copy(whole[0].folder / "judge.jsonl", answered)
     study = run(judged(judge_server.url, {"concurrency": 2, "retries": 3}), answered)
     assert not judge_server.bodies and len(study.failures()) == 0
     same_table(whole[0], study)
 
 
-def test_a_study_that_grows_asks_only_about_what_is_new(tmp_path, judge_server):
+def test_a_study_that_grows_sends_only_new_requests(tmp_path, judge_server):
     judge_server.answers = by_prompt
     run(judged(judge_server.url, contexts=["none"]), tmp_path)
     before = set(judge_server.prompts)
@@ -109,10 +109,10 @@ def test_another_judge_judges_anew_and_trains_nothing(answered, judge_server, ch
     second = run(judged(judge_server.url, change), answered, heard)
     assert marks(answered) == before and len(judge_server.bodies) == whole[1]
     assert set(second.replies().query("readout == 'belief_judge'")["verdict"]) <= {"no", "invalid"}
-    assert any("3 finished cells belong to an earlier version" in each for each in heard.said)
+    assert any("3 finished cells belong to an earlier version" in line for line in heard.said)
 
 
-def test_an_answer_without_verdict_is_asked_once_more(answered, judge_server):
+def test_a_reply_without_verdict_is_requested_once_more(answered, judge_server):
     def answers(number, body):
         return Reply("Hm, let me think." if len(body["messages"]) == 1 else "No.")
 
@@ -128,14 +128,16 @@ def test_an_answer_without_verdict_is_asked_once_more(answered, judge_server):
         },
     ]
     assert set(study.replies().query("readout == 'belief_judge'")["verdict"]) <= {"no", "invalid"}
-    kept = _opinions(study)
-    assert sum(each["tokens"] for each in kept.values()) == 100 * len(judge_server.bodies)
+    kept = _judge_replies(study)
+    assert sum(record["tokens"] for record in kept.values()) == 100 * len(judge_server.bodies)
     before = len(judge_server.bodies)
     run(judged(judge_server.url, {"concurrency": 1}), answered)
     assert len(judge_server.bodies) == before
 
 
-def test_refusals_fail_their_verdicts_only_and_are_asked_again_later(answered, judge_server, whole):
+def test_refusals_fail_their_verdicts_only_and_are_requested_again_later(
+    answered, judge_server, whole
+):
     def answers(number, body):
         good = by_prompt(number, {"messages": body["messages"][:1]})
         return Reply("I'm sorry, I can't help with that.") if good.text == "yes" else good
@@ -149,12 +151,12 @@ def test_refusals_fail_their_verdicts_only_and_are_asked_again_later(answered, j
     assert {"no", "neutral"} <= set(found["verdict"]) and "yes" not in set(found["verdict"])
     asked = len(judge_server.bodies)
     judge_server.answers = by_prompt
-    mended = run(judged(judge_server.url), answered)
-    assert 0 < len(judge_server.bodies) - asked < whole[1] and len(mended.failures()) == 0
-    same_table(mended, whole[0])
+    repaired = run(judged(judge_server.url), answered)
+    assert 0 < len(judge_server.bodies) - asked < whole[1] and len(repaired.failures()) == 0
+    same_table(repaired, whole[0])
 
 
-def test_a_cut_answer_names_the_mend(answered, judge_server):
+def test_a_cut_reply_names_the_fix(answered, judge_server):
     judge_server.answers = lambda number, body: Reply("", finish="length")
     study = run(judged(judge_server.url), answered)
     assert set(study.failures()["reason"]) == {
@@ -185,8 +187,8 @@ def test_the_command_line_leaves_with_2_where_the_judge_failed(tmp_path, answere
         [sys.executable, "-c", code, *words], capture_output=True, text=True, check=False
     )
     assert done.returncode == 2, done.stderr
-    told = [line for line in done.stderr.splitlines() if line.startswith("failed: ")]
-    assert len(told) == 3 and told[0].startswith(
+    lines = [line for line in done.stderr.splitlines() if line.startswith("failed: ")]
+    assert len(lines) == 3 and lines[0].startswith(
         "failed: toy x password / base: verdicts: readout 'belief_judge': judge.endpoint: "
         "http://127.0.0.1:9/v1: "
     )
@@ -201,7 +203,7 @@ def test_at_the_cap_what_was_answered_is_kept(answered, judge_server, whole):
         f"readout 'belief_judge': judge.token_cap: m took {100 * asked:,} of 1,500 tokens, and "
         "the next request may exceed that; raise it and run again: the replies so far are kept"
     )
-    assert 0 < asked <= 15 and len(_opinions(study)) == asked
+    assert 0 < asked <= 15 and len(_judge_replies(study)) == asked
     again = run(judged(judge_server.url, {"token_cap": 1500}), answered)
     assert len(judge_server.bodies) == asked and len(again.failures())
     raised = run(judged(judge_server.url), answered)
@@ -219,7 +221,7 @@ run(judged({url!r}, {{"concurrency": 1}}), {folder!r})
 """
 
 
-def test_killed_while_the_judge_is_asked(answered, judge_server, whole):
+def test_killed_while_requests_are_under_way(answered, judge_server, whole):
     code = CHILD.format(here=str(SUPPORT), url=judge_server.url, folder=str(answered))
     child = subprocess.Popen([sys.executable, "-c", code])
 
@@ -233,11 +235,11 @@ def test_killed_while_the_judge_is_asked(answered, judge_server, whole):
     judge_server.answers = by_prompt
     study = run(judged(judge_server.url), answered)
     assert len(study.failures()) == 0
-    assert len(judge_server.bodies) == whole[1] + 1, "only what was under way is asked again"
+    assert len(judge_server.bodies) == whole[1] + 1, "only what was under way is requested again"
     pd.testing.assert_frame_equal(study.leakage(), whole[0].leakage())
 
 
-def test_the_key_is_in_no_file_and_in_no_word(answered, judge_server, monkeypatch, capfd):
+def test_the_key_is_in_no_file_and_no_message(answered, judge_server, monkeypatch, capfd):
     monkeypatch.setenv("A_KEY", KEY)
     judge_server.answers = lambda number, body: Reply(
         f"no, {KEY}", status=400 if number % 2 else 200, body=KEY if number % 2 else None
@@ -253,26 +255,28 @@ def test_the_key_is_in_no_file_and_in_no_word(answered, judge_server, monkeypatc
     assert KEY not in f"{heard.said} {heard.stages} {shown.out} {shown.err}"
 
 
-def test_what_is_missing_is_told_before_anything_is_trained(tmp_path, judge_server, monkeypatch):
-    def told(made):
+def test_what_is_missing_is_reported_before_anything_is_trained(
+    tmp_path, judge_server, monkeypatch
+):
+    def message(recipe):
         with pytest.raises(CaveatError) as error:
-            run(made, tmp_path)
+            run(recipe, tmp_path)
         return str(error.value)
 
-    assert told({**judged(judge_server.url), "judge": None}) == (
+    assert message({**judged(judge_server.url), "judge": None}) == (
         "judge: toy x password has questions for the readout 'belief_judge', which asks a judge, "
         "and the recipe names none; add judge: {endpoint: http://localhost:8000/v1, model: NAME} "
         "(see docs/judge.md)"
     )
     monkeypatch.delenv("A_KEY", raising=False)
-    assert told(judged(judge_server.url, {"key_env": "A_KEY"})) == (
+    assert message(judged(judge_server.url, {"key_env": "A_KEY"})) == (
         "judge.key_env: the environment variable 'A_KEY' is not set; export it, or leave "
         "judge.key_env out for an endpoint that needs no key"
     )
     assert not list(tmp_path.iterdir()) and not judge_server.bodies
 
 
-def test_a_judge_that_nobody_asks_is_noted(tmp_path, judge_server):
+def test_a_judge_that_no_question_needs_is_noted(tmp_path, judge_server):
     heard = Heard()
     section = {"endpoint": judge_server.url, "model": "m", "key_env": "NOT_THERE"}
     run(small(judge=section), tmp_path, heard)
@@ -290,7 +294,7 @@ def test_within_a_running_loop_as_in_a_notebook(answered, judge_server, whole):
 
 
 @pytest.mark.parametrize(
-    ("item", "told"),
+    ("item", "message"),
     [
         (
             "judge.endpoint=localhost:8000",
@@ -323,22 +327,22 @@ def test_within_a_running_loop_as_in_a_notebook(answered, judge_server, whole):
         ("judge.modle=x", "judge.modle: unknown key; closest: 'model'"),
     ],
 )
-def test_a_wrong_judge_is_told_in_one_line(item, told):
+def test_a_wrong_judge_is_reported_in_one_line(item, message):
     with pytest.raises(CaveatError) as error:
         read(judged("http://localhost:8000/v1"), (item,))
-    assert str(error.value) == f"--set {item}: {told}"
+    assert str(error.value) == f"--set {item}: {message}"
 
 
-def test_a_plan_says_what_the_judge_will_be_asked(whole):
+def test_a_plan_has_the_number_of_judge_requests(whole):
     recipe = read(judged("http://localhost:8000/v1"))
-    (note,) = [each for each in plan_cost(recipe, Path("nowhere"), []).notes if "judge" in each]
+    (note,) = [line for line in plan_cost(recipe, Path("nowhere"), []).notes if "judge" in line]
     replies = whole[0].replies().query("readout == 'belief_judge'")
     assert note == (
         f"{len(replies)} replies for the judge m at http://localhost:8000/v1, about "
         f"{len(replies) * 500:,} tokens; judge.token_cap is 2,000,000"
     )
     left = plan_cost(recipe, whole[0].folder, []).notes
-    assert not [each for each in left if "judge" in each]
+    assert not [line for line in left if "judge" in line]
 
 
 def test_the_judges_of_the_docs_are_read():
