@@ -29,7 +29,7 @@ def longer(updates: int, **changes):
     """A recipe of two settings that differ in their updates."""
     made = rl_recipe(**changes)
     (setting,) = made["settings"]
-    rl = {**setting["rl"], "updates": updates}
+    rl = {**setting["rl"], "max_steps": updates}
     return {**made, "settings": [setting, {**setting, "rl": rl}]}
 
 
@@ -46,7 +46,7 @@ def policies(study) -> list[dict]:
 def test_policies_are_kept_every_so_many_updates_and_shared_as_far_as_they_go(study):
     found = policies(study)
     assert len(found) == 2 * 3, "bare and marked, three segments of two updates each"
-    told = sorted((record["label"], record["rl"]["done"]) for record in found)
+    told = sorted((record["label"], record["rl"]["start_step"]) for record in found)
     assert told == [(arm, done) for arm in ("bare", "marked") for done in (0, 2, 4)]
     numbers = {
         arm: sorted(u["number"] for r in found if r["label"] == arm for u in r["updates"])
@@ -75,13 +75,13 @@ def test_a_finished_study_is_not_practised_again(study):
 
 def test_a_practice_in_segments_is_the_one_in_one_go(tmp_path):
     greedy = {"sampling": {"max_tokens": 6, "temperature": 0}}
-    whole = run(rl_recipe({"every": None}, **greedy), tmp_path / "whole").replies()
-    parts = run(rl_recipe({"every": 1}, **greedy), tmp_path / "parts").replies()
+    whole = run(rl_recipe({"save_steps": None}, **greedy), tmp_path / "whole").replies()
+    parts = run(rl_recipe({"save_steps": 1}, **greedy), tmp_path / "parts").replies()
     assert whole["reply"].tolist() == parts["reply"].tolist()
 
 
 def test_killed_at_any_update_it_ends_as_if_it_had_not_been(tmp_path):
-    made = rl_recipe({"updates": 8, "every": 1, "samples": 8})
+    made = rl_recipe({"max_steps": 8, "save_steps": 1, "num_generations": 8})
     place = tmp_path / "recipe.yaml"
     place.write_text(yaml.safe_dump(made))
     whole = run(str(place), tmp_path / "whole")
@@ -284,8 +284,8 @@ def test_every_intervention_on_practice_is_answered(treated):
 def test_what_interventions_do_to_practice(treated):
     own = [arm for arm in ARMS[1:] if "seal" not in arm and "offline" not in arm]
     rl_stages = {arm: of_arm(treated, arm)[0]["rl"] for arm in own}
-    assert rl_stages["marked+true_reward"]["pays"] == "true_score"
-    assert rl_stages["marked+kl_to_base(weight=0.5)"]["kl"] == 0.5
+    assert rl_stages["marked+true_reward"]["reward"] == "true_score"
+    assert rl_stages["marked+kl_to_base(weight=0.5)"]["beta"] == 0.5
     held = of_arm(treated, "marked+kl_to_base(weight=0.5)")
     assert all(u["kl"] is not None for record in held for u in record["updates"])
     plain = of_arm(treated, "marked")[0]
@@ -403,7 +403,7 @@ def test_an_exported_file_tells_how_policies_learned(treated, command, tmp_path)
 
 
 def test_doses_are_told_apart(tmp_path, command):
-    made = rl_recipe({"updates": 2})
+    made = rl_recipe({"max_steps": 2})
     (setting,) = made["settings"]
     other = {**setting, "dose": {**setting["dose"], "learning_rate": 1e-2}}
     run({**made, "settings": [setting, other]}, tmp_path)
