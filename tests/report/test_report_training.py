@@ -64,8 +64,19 @@ def test_rl_has_panels_of_reward_and_hack_rate():
 def test_stages_of_an_arm_follow_each_other():
     first, second = steps("s", "marked", 0, 3), steps("s", "marked", 0, 2, stage=2)
     chart = curves(first, second)["s"]
-    assert [(point["stage"], point["position"]) for point in points(chart)] == [
-        ("1", 1), ("1", 2), ("1", 3), ("2", 4), ("2", 5),
+    assert [(point["run"], point["position"]) for point in points(chart)] == [
+        (0, 1), (0, 2), (0, 3), (1, 4), (1, 5),
+    ]  # fmt: skip
+
+
+def test_a_stage_that_resumes_another_is_the_same_run():
+    """Checkpoints of RL are stages whose steps count on."""
+    first = steps("s", "marked", 0, 2)
+    second = [{**row, "step": row["step"] + 2, "steps": 4} for row in
+              steps("s", "marked", 0, 2, stage=2)]  # fmt: skip
+    chart = curves(first, second)["s"]
+    assert [(point["run"], point["position"]) for point in points(chart)] == [
+        (0, 1), (0, 2), (0, 3), (0, 4),
     ]  # fmt: skip
 
 

@@ -108,8 +108,12 @@ def _axes(lanes: list[str], domain: tuple[float, float]) -> dict[str, Any]:
     axis = base_to_bare([0, 0.5, 1], grid=False, labelPadding=6)
     scale = altair.Scale(domain=list(domain), nice=False, zero=False)
     lane = altair.Y("lane:N", sort=lanes).scale(domain=lanes).title(None)
+    # The reader's font may be wider than the one that Vega measures labels with.
+    labels = min(LABELS, 14 + int(max(map(len, lanes), default=0) * LETTER * 12))
     return {
-        "y": lane.axis(domain=False, ticks=False, labelPadding=10, labelLimit=LABELS),
+        "y": lane.axis(
+            domain=False, ticks=False, labelPadding=10, labelLimit=labels, minExtent=labels
+        ),
         "x": altair.X("leakage:Q", axis=axis, scale=scale).title(None),
         "low": altair.X("low:Q", axis=axis, scale=scale).title(None),
     }

@@ -45,10 +45,10 @@ def as_curves(
     background: str,
     legend: Mapping[str, Any] = MappingProxyType({}),
 ) -> Chart:
-    """Panels with a frame and a faint grid, their legend below.
+    """Panels with a frame and a faint grid, their legend below unless the options say otherwise.
 
     Args:
-        legend: Further options of the legend.
+        legend: Options of the legend.
     """
     return (
         chart.configure(font=FONT, background=background, padding=4)
@@ -59,7 +59,7 @@ def as_curves(
         )
         .configure_title(anchor="start", color=INK, fontSize=13)
         .configure_legend(
-            orient="bottom", title=None, labelFontSize=12, labelColor=INK, **legend
+            **{"orient": "bottom", "title": None, "labelFontSize": 12, "labelColor": INK, **legend}
         )
     )  # fmt: skip
 

@@ -21,6 +21,10 @@ STEP_METRICS = {"loss": "Loss, nats a token", "reward": "Reward", "hack_rate": "
 """Columns of `Study.training()` that have a panel, as far as they have values."""
 WIDTH, HEIGHT = 220, 200
 """Pixels of a panel."""
+LEGEND = {"orient": "top", "columns": 3, "labelLimit": WIDTH, "symbolOpacity": 1}
+"""Above the panels, since there may be many rows of them."""
+WHOLE = "datum.value % 1 ? '' : datum.label"
+"""Labels of an axis at whole numbers only."""
 BINS = 60
 """Points of a line at most; more steps are averaged in equal groups."""
 SPARSE = 12
@@ -45,7 +49,7 @@ def rl_figure(policies: DataFrame, background: str = "white") -> altair.VConcatC
             ["setting", "model", "dose"], sort=False
         )
     ]
-    return as_curves(altair.vconcat(*rows, spacing=30), background)
+    return as_curves(altair.vconcat(*rows, spacing=30), background, legend=LEGEND)
 
 
 def _policy_panel(group: DataFrame, name: str, title: str) -> Any:
@@ -85,7 +89,12 @@ def training_figures(
     import altair
 
     for setting, steps in frame.groupby("setting", sort=False):
-        groups = [group for _, group in steps.groupby(["model", "dose"], sort=False, dropna=False)]
+        groups = [
+            group
+            for _, group in steps.reset_index(drop=True).groupby(
+                ["model", "dose"], sort=False, dropna=False
+            )
+        ]
         variants = [_variant(group) for group in groups]
         rows = [
             altair.hconcat(
@@ -97,8 +106,8 @@ def training_figures(
             ).properties(title=variant_label(variant, variants))
             for group, variant in zip(map(_on_one_axis, groups), variants, strict=True)
         ]
-        legend = {"columns": 3, "labelLimit": WIDTH, "symbolStrokeWidth": 3}
-        yield str(setting), as_curves(altair.vconcat(*rows, spacing=30), background, legend=legend)
+        chart = altair.vconcat(*rows, spacing=30)
+        yield str(setting), as_curves(chart, background, legend=LEGEND)
 
 
 def _variant(group: DataFrame) -> dict[str, str]:
@@ -109,12 +118,21 @@ def _variant(group: DataFrame) -> dict[str, str]:
 
 
 def _on_one_axis(group: DataFrame) -> DataFrame:
-    """With a column `position`: the step, counted over all stages of its cell."""
-    cell = ["arm", "seed"]
-    lengths = group.groupby([*cell, "stage"], dropna=False)["steps"].max().astype(int)
-    before = lengths.groupby(cell, dropna=False).cumsum() - lengths
-    offsets = group.set_index([*cell, "stage"]).index.map(before)
-    return group.assign(position=group["step"].astype(int) + offsets)
+    """With columns `position`, the step counted over all stages of its cell, and `run`.
+
+    A stage that resumes another, such as the next checkpoint of RL, counts its steps on and belongs
+    to the same run; one whose steps begin anew is placed after what came before it.
+    """
+    group = group.assign(position=group["step"].astype(int), run=0)
+    for _, cell in group.groupby(["arm", "seed"], sort=False, dropna=False):
+        offset, last, run = 0, 0, 0
+        for _, stage in cell.sort_values("stage", kind="stable").groupby("stage"):
+            if stage["step"].min() <= last:
+                offset, run = offset + last, run + 1
+            last = int(stage["step"].max())
+            group.loc[stage.index, "position"] += offset
+            group.loc[stage.index, "run"] = run
+    return group
 
 
 def _step_panel(group: DataFrame, name: str, title: str) -> Any:
@@ -123,26 +141,26 @@ def _step_panel(group: DataFrame, name: str, title: str) -> Any:
     points = list(_binned(group.dropna(subset=[name]), name))
     arms = sorted({point["arm"] for point in points}, key=arm_order)
     chart = altair.Chart(altair.Data(values=points)).encode(
-        x=altair.X("position:Q", title="step", axis=altair.Axis(tickMinStep=1)),
+        x=altair.X("position:Q", title="step", axis=altair.Axis(format="d", labelExpr=WHOLE)),
         color=altair.Color("arm:N", sort=arms),
     )
     longest = max(Counter((point["arm"], point["seed"]) for point in points).values())
     seeds = chart.mark_line(strokeWidth=1, opacity=0.35, aria=False).encode(
-        y=altair.Y("y:Q", title=None), detail=["seed:N", "stage:N"]
+        y=altair.Y("y:Q", title=None), detail=["seed:N", "run:N"]
     )
     mean = chart.mark_line(strokeWidth=2, aria=False, point=longest <= SPARSE).encode(
-        y=altair.Y("mean(y):Q", title=None), detail="stage:N"
+        y=altair.Y("mean(y):Q", title=None), detail="run:N"
     )
     return altair.layer(seeds, mean).properties(width=WIDTH, height=HEIGHT, title=title)
 
 
 def _binned(group: DataFrame, name: str) -> Iterator[dict[str, Any]]:
-    """The points of every arm, seed and stage: steps averaged in at most `BINS` groups."""
-    for key, line in group.groupby(["arm", "seed", "stage"], sort=False, dropna=False):
-        arm, seed, stage = key
+    """The points of every arm, seed and run: steps averaged in at most `BINS` groups."""
+    for key, line in group.groupby(["arm", "seed", "run"], sort=False, dropna=False):
+        arm, seed, run = key
         size = -(-int(line["steps"].max()) // BINS)
         for _, steps in line.groupby((line["step"].astype(int) - 1) // size):
             yield {
-                "arm": str(arm), "seed": text(seed), "stage": text(stage),
+                "arm": str(arm), "seed": text(seed), "run": int(run),
                 "position": float(steps["position"].mean()), "y": float(steps[name].mean()),
             }  # fmt: skip
