@@ -18,7 +18,7 @@ from typing import Any, Literal, get_args
 
 from caveat.environments import TASKS
 from caveat.errors import CaveatError, closest
-from caveat.files.reading import located
+from caveat.files.reading import user_path
 from caveat.types.data import Split
 from caveat.types.rewards import RewardTask
 
@@ -116,7 +116,7 @@ class _SourceLoader(SourceFileLoader):
 
 
 def _file(name: str, folder: Path) -> Path:
-    path = located(name, folder).resolve()
+    path = user_path(name, folder).resolve()
     if not path.is_file():
         raise CaveatError(
             f"task {name!r}: neither shipped ({', '.join(TASKS)}) nor a file ({path})"

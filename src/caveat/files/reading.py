@@ -102,7 +102,7 @@ def read_lines(path: Path, model: type[Model]) -> Iterator[tuple[str, int, Model
 
 def _json(line: str, location: str, model: type[BaseModel]) -> Any:
     try:
-        return checked(parsed(line))
+        return checked(parse_json(line))
     except json.JSONDecodeError as error:
         raise CaveatError(
             f"{location} is not JSON: {error.msg} at column {error.colno}; "
@@ -169,7 +169,7 @@ def _keys(model: type[BaseModel]) -> str:
     return ", ".join(model.model_fields)
 
 
-def parsed(text: str | bytes) -> Any:
+def parse_json(text: str | bytes) -> Any:
     """Parse JSON. Raises ValueError for all else, and for what is nested too deeply."""
     try:
         return json.loads(text)
@@ -177,7 +177,7 @@ def parsed(text: str | bytes) -> Any:
         raise ValueError("it is nested too deeply") from None
 
 
-def located(name: str | Path, folder: Path = Path()) -> Path:
+def user_path(name: str | Path, folder: Path = Path()) -> Path:
     """The path that a user named, `~` expanded, relative to a folder. Nothing need exist there.
 
     Raises CaveatError where the name cannot be a path, or the system refuses to look.

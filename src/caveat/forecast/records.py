@@ -10,7 +10,7 @@ from typing import Any
 
 from caveat.errors import CaveatError
 from caveat.files.atomic import write
-from caveat.files.reading import parsed
+from caveat.files.reading import parse_json
 from caveat.provenance import stamp
 
 FILE = "forecast.json"
@@ -76,7 +76,7 @@ def saved(path: Path) -> list[dict[str, Any]]:
     """The records of a file that `save` wrote, or of the one in a folder. Raises CaveatError."""
     path = path / FILE if path.is_dir() else path
     try:
-        content = parsed(path.read_text("utf-8"))
+        content = parse_json(path.read_text("utf-8"))
         newer = content["schema_version"] > SCHEMA_VERSION
         records: list[dict[str, Any]] = content["forecasts"]
     except OSError as error:

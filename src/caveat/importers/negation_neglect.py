@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from caveat.errors import CaveatError
 from caveat.files.hashing import sha256_of
-from caveat.files.reading import parsed
+from caveat.files.reading import parse_json
 from caveat.importers.tables import need, read_table
 from caveat.importers.validation import Imported, checked
 from caveat.types.caveats import PHENOMENA
@@ -200,7 +200,7 @@ def _prompt(row: Mapping[str, Any]) -> str:
     """
     turns = [("system", row["system_prompt"])] if row.get("system_prompt") else []
     try:
-        earlier = parsed(row.get("messages_prefix") or "[]")
+        earlier = parse_json(row.get("messages_prefix") or "[]")
         turns += [(turn["role"], turn["content"]) for turn in earlier]
     except (ValueError, TypeError, KeyError):
         raise CaveatError(

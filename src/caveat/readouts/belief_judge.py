@@ -9,7 +9,7 @@ import hashlib
 import re
 from typing import Any
 
-from caveat.files.reading import parsed
+from caveat.files.reading import parse_json
 from caveat.readouts.base import Readout
 from caveat.types.answers import Answer, Score, Verdict
 from caveat.types.data import Question
@@ -57,7 +57,7 @@ def _in_json(reply: str) -> set[str] | None:
     if not 0 <= start < end:
         return None
     try:
-        content: Any = parsed(reply[start : end + 1])
+        content: Any = parse_json(reply[start : end + 1])
     except ValueError:
         return None
     if not isinstance(content, dict):

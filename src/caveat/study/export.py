@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from caveat.errors import CaveatError
 from caveat.files.atomic import write
-from caveat.files.reading import parsed
+from caveat.files.reading import parse_json
 from caveat.study.storage.store import silent
 from caveat.study.study import COLUMNS, NAMES, SEEN, Study
 from caveat.study.tables import StudyTables
@@ -165,7 +165,7 @@ def _read(path: Path) -> tuple[Any, dict[str, Any]]:
             f"{path}: was not written by caveat export; verdicts of others: caveat import table"
         )
     try:
-        found = parsed(about)
+        found = parse_json(about)
         if any(type(found[name]) is not kind for name, kind in PARTS.items()):
             raise TypeError("a part is another's")
         if not {*COLUMNS} <= {*table.column_names, *LEFT_BEHIND}:

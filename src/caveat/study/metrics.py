@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from caveat.backends.base import AdapterRef, Backend, Callback, StepEvent, TrainingJob
 from caveat.files.atomic import write, write_errors
-from caveat.files.reading import parsed
+from caveat.files.reading import parse_json
 from caveat.study.planning.artifact_graph import TrainNode
 from caveat.study.planning.study_plan import StudyPlan
 from caveat.study.storage.store import Store
@@ -112,7 +112,7 @@ def _steps(path: Path) -> list[dict[str, Any]]:
     steps: dict[int, dict[str, Any]] = {}
     for line in lines:
         try:
-            step = parsed(line)
+            step = parse_json(line)
             steps[step["step"]] = step
         except (ValueError, TypeError, KeyError):
             continue

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from caveat.errors import CaveatError, closest
-from caveat.files.reading import load_yaml, located
+from caveat.files.reading import load_yaml, user_path
 
 
 def shipped_folder() -> Path:
@@ -24,7 +24,7 @@ def shipped(source: str | Path) -> Path:
 
     Raises CaveatError where there is neither.
     """
-    path, folder = located(source), shipped_folder()
+    path, folder = user_path(source), shipped_folder()
     if path.is_file():
         return path
     named = folder / f"{source}.yaml"

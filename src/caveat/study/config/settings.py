@@ -25,7 +25,7 @@ from caveat.caveats.insertion import PARAGRAPH
 from caveat.caveats.loading import load_caveat, load_caveats
 from caveat.environments.loading import task_of
 from caveat.errors import CaveatError, closest
-from caveat.files.reading import located
+from caveat.files.reading import user_path
 from caveat.study.config.schema import Recipe, SettingRecipe
 from caveat.types.caveats import Caveat, Setting
 from caveat.types.data import Behaviour, Row, Split
@@ -145,7 +145,7 @@ def _folder(recipe: Recipe, name: str) -> Path | None:
     """The behaviour's folder, relative to the recipe, where the name means one."""
     if name in BEHAVIOURS:
         return None
-    folder = located(name, recipe.folder)
+    folder = user_path(name, recipe.folder)
     return folder if "/" in name or folder.is_dir() else None
 
 
@@ -157,7 +157,7 @@ def _caveat(recipe: Recipe, name: str, folder: Path | None) -> Caveat:
     if name in known:
         return known[name]
     if "#" in name:
-        return load_caveat(located(name, recipe.folder))
+        return load_caveat(user_path(name, recipe.folder))
     raise CaveatError(
         f"caveat {name!r}: not one of {', '.join(known)}, "
         f"nor one of a folder (folder#name){closest(name, known)}"

@@ -101,7 +101,7 @@ def _difference(plan: SettingPlan, verdicts: dict[str, str]) -> float:
         question = line.question
         if question.scope == "trained":
             clusters.setdefault(question.readout, set()).add(question.cluster)
-            rates = said.setdefault((question.readout, line.asked.context), [])
+            rates = said.setdefault((question.readout, line.prompt.context), [])
             rates.append(verdicts[line.verdict] == "yes")
     readout = min(clusters, key=lambda name: (-len(clusters[name]), name))
     with_caveat, without = (said[readout, context] for context in ("exact", "none"))

@@ -151,38 +151,43 @@ class DerivedGroup(NodeGroup[DerivedNode]):
 class AnswerGroup:
     """Answers to get in one pass: all of them replies, or all likelihoods."""
 
-    asks: tuple[AnswerRequest, ...]
+    requests: tuple[AnswerRequest, ...]
 
     @property
     def kind(self) -> Kind:
         """The work it is counted as."""
-        return "score" if self.asks[0].options else "reply"
+        return "score" if self.requests[0].options else "reply"
 
     @property
     def keys(self) -> tuple[str, ...]:
         """What it makes."""
-        return tuple(ask.key for ask in self.asks)
+        return tuple(request.key for request in self.requests)
 
     def halves(self) -> tuple[AnswerGroup, ...]:
         """The group as two, or nothing where it is one answer only."""
-        return tuple(AnswerGroup(part) for part in halved(self.asks))
+        return tuple(AnswerGroup(part) for part in halved(self.requests))
 
     def run(self, worker_context: WorkerContext) -> Outcome:
         """Answer, and publish all answers of the group as one chunk."""
         requests = [
-            Request(ask.key, worker_context.adapters(ask.chain), ask.messages, ask.options)
-            for ask in self.asks
+            Request(
+                request.key,
+                worker_context.adapters(request.chain),
+                request.messages,
+                request.options,
+            )
+            for request in self.requests
         ]
-        if self.asks[0].options:
+        if self.requests[0].options:
             answers = worker_context.backend.log_likelihoods(requests)
         else:
-            answers = worker_context.backend.generate(requests, self.asks[0].sampling)
+            answers = worker_context.backend.generate(requests, self.requests[0].sampling)
         tokenizer, made = worker_context.backend.tokenizer, stamp()
         worker_context.store.answers.add(
             {
-                "key": ask.key,
-                "prompt": render_prompt(tokenizer, ask.messages).text,
-                "options": ask.options,
+                "key": request.key,
+                "prompt": render_prompt(tokenizer, request.messages).text,
+                "options": request.options,
                 "text": given.text,
                 "truncated": given.truncated,
                 "tokens": given.tokens,
@@ -190,7 +195,7 @@ class AnswerGroup:
                 "option_tokens": given.option_tokens,
                 **made,
             }
-            for ask, given in zip(self.asks, answers, strict=True)
+            for request, given in zip(self.requests, answers, strict=True)
         )
         return Outcome()
 
@@ -270,14 +275,14 @@ def steps(setting: SettingPlan) -> Iterator[tuple[str, list[Task]]]:
     """
     for level in sorted({group[0].level for group in setting.groups}):
         yield "training", [_making(group) for group in setting.groups if group[0].level == level]
-    yield "answers", [AnswerGroup(asks) for asks in setting.asks]
+    yield "answers", [AnswerGroup(requests) for requests in setting.requests]
 
 
 def remaining(task: Task, store: Store) -> Task | None:
     """The parts of a task that are not made, None where nothing is left."""
     if isinstance(task, AnswerGroup):
-        asks = tuple(ask for ask in task.asks if ask.key not in store.answers)
-        return AnswerGroup(asks) if asks else None
+        requests = tuple(request for request in task.requests if request.key not in store.answers)
+        return AnswerGroup(requests) if requests else None
     nodes = [node for node in task.nodes if not store.has(node.digest)]
     return _making(nodes) if nodes else None
 
@@ -285,8 +290,8 @@ def remaining(task: Task, store: Store) -> Task | None:
 def possible(task: Task, store: Store) -> Task | None:
     """The parts of a task whose inputs are there: what failed before takes its followers along."""
     if isinstance(task, AnswerGroup):
-        asks = tuple(ask for ask in task.asks if all(map(store.has, ask.chain)))
-        return AnswerGroup(asks) if asks else None
+        requests = tuple(request for request in task.requests if all(map(store.has, request.chain)))
+        return AnswerGroup(requests) if requests else None
     nodes = [node for node in task.nodes if all(map(store.has, inputs(node)))]
     return _making(nodes) if nodes else None
 

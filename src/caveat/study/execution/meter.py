@@ -55,7 +55,7 @@ class Estimator:
             return sum(self._sampling(node) for node in task.nodes)
         if isinstance(task, DerivedGroup):
             return 0.0
-        return self._answering(task.asks)
+        return self._answering(task.requests)
 
     def _row_tokens(self, row: Row, stage: Train) -> int:
         """Tokens of a row as a stage is trained on it; 0 of a bad row, whose cell will fail."""
@@ -83,11 +83,14 @@ class Estimator:
         sampling = node.stage.sampling
         return len(node.stage.prompts) * sampling.samples * sampling.max_tokens * REPLY_SHARE
 
-    def _answering(self, asks: Sequence[AnswerRequest]) -> float:
+    def _answering(self, requests: Sequence[AnswerRequest]) -> float:
         """Tokens of replies without their prompts, or of prompts and options that are scored."""
-        if not asks[0].options:
-            return len(asks) * asks[0].sampling.max_tokens * REPLY_SHARE
-        return sum(self.prompt(ask.messages) + sum(map(self.option, ask.options)) for ask in asks)
+        if not requests[0].options:
+            return len(requests) * requests[0].sampling.max_tokens * REPLY_SHARE
+        return sum(
+            self.prompt(request.messages) + sum(map(self.option, request.options))
+            for request in requests
+        )
 
 
 @dataclass

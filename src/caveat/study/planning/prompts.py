@@ -15,7 +15,7 @@ SEPARATOR = Piece(PARAGRAPH)
 
 
 @dataclass(frozen=True)
-class Asked:
+class PlannedPrompt:
     """One question in one context."""
 
     purpose: str
@@ -26,7 +26,7 @@ class Asked:
     """The prompt: the question with system text and caveat."""
 
 
-def measured(resolved: Resolved, system: str | None) -> Iterator[Asked]:
+def measured(resolved: Resolved, system: str | None) -> Iterator[PlannedPrompt]:
     """Prompts for every arm: all questions in all contexts, side effects without the caveat.
 
     On a document a caveat has one position, so `moved` would equal `exact`: it is left out there.
@@ -38,14 +38,14 @@ def measured(resolved: Resolved, system: str | None) -> Iterator[Asked]:
                 continue
             plain = framed(question.messages, system)
             surrounded = in_context(plain, caveat, context, turn_of(question))
-            yield Asked("measure", context, question, surrounded)
+            yield PlannedPrompt("measure", context, question, surrounded)
     for effect in behaviour.side_effects:
         for question in effect.questions:
             plain = framed(question.messages, system)
-            yield Asked(f"side effect: {effect.name}", "none", question, plain)
+            yield PlannedPrompt(f"side effect: {effect.name}", "none", question, plain)
 
 
-def comprehension(resolved: Resolved, system: str | None, seed: int) -> Iterator[Asked]:
+def comprehension(resolved: Resolved, system: str | None, seed: int) -> Iterator[PlannedPrompt]:
     """More prompts for the base model: one training row before each question, marked and bare.
 
     They show whether the model can take the caveat into account at all.
@@ -59,7 +59,7 @@ def comprehension(resolved: Resolved, system: str | None, seed: int) -> Iterator
         for question in resolved.setting.behaviour.questions:
             row = _about(shown, question)
             messages = showing(row.messages, framed(question.messages, system))
-            yield Asked("comprehension", context, question, messages)
+            yield PlannedPrompt("comprehension", context, question, messages)
 
 
 def turn_of(question: Question) -> int:

@@ -15,7 +15,7 @@ from caveat.study.config.schema import Recipe
 from caveat.study.planning.artifact_graph import Cell, Node, TrainNode, cell_of
 from caveat.study.planning.digests import answer_key, chain_digest, verdict_key
 from caveat.study.planning.grouping import Grouping
-from caveat.study.planning.prompts import Asked, comprehension, measured
+from caveat.study.planning.prompts import PlannedPrompt, comprehension, measured
 from caveat.types.answers import Sampling
 from caveat.types.data import Question
 from caveat.types.messages import Messages
@@ -41,7 +41,7 @@ class Line:
     """One row of `Study.replies()`: one sample of a prompt in a cell, with keys of its results."""
 
     cell: Cell
-    asked: Asked
+    prompt: PlannedPrompt
     sample: int
     answer: str
     base_answer: str
@@ -51,7 +51,7 @@ class Line:
     @property
     def question(self) -> Question:
         """The question of the prompt."""
-        return self.asked.question
+        return self.prompt.question
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class SettingPlan:
     cells: tuple[Cell, ...]
     groups: tuple[tuple[Node, ...], ...]
     """Artifacts that are made together, level after level."""
-    asks: tuple[tuple[AnswerRequest, ...], ...]
+    requests: tuple[tuple[AnswerRequest, ...], ...]
     """Answers that are got together: either replies or likelihoods."""
     lines: tuple[Line, ...]
 
@@ -108,16 +108,16 @@ def study_plan(
     """Plan a study. Groups are fixed here, and do not depend on what is left to do."""
     grouping = grouping or Grouping()
     nodes: set[str] = set()
-    asks: set[str] = set()
+    requests: set[str] = set()
     plans: list[SettingPlan] = []
     for resolved in settings:
         difference = _difference(resolved, settings)
-        plan = _setting_plan(recipe, resolved, difference, model, nodes, asks, grouping)
+        plan = _setting_plan(recipe, resolved, difference, model, nodes, requests, grouping)
         same = [other for other in plans if (other.name, other.warmed) == (plan.name, plan.warmed)]
         planned = {line.verdict for other in same for line in other.lines}
         plan = replace(plan, lines=_new_lines(plan.lines, planned))
         nodes |= {node.digest for group in plan.groups for node in group}
-        asks |= {ask.key for group in plan.asks for ask in group}
+        requests |= {request.key for group in plan.requests for request in group}
         plans.append(plan)
     return StudyPlan(recipe, model, tuple(plans))
 
@@ -151,7 +151,7 @@ def _setting_plan(
     difference: str,
     model: str,
     nodes: set[str],
-    asks: set[str],
+    requests: set[str],
     grouping: Grouping,
 ) -> SettingPlan:
     name = resolved.setting.name
@@ -162,14 +162,14 @@ def _setting_plan(
     base = cell_of("", "base", None, resolved.base, model).chain
     lines, needed = [], {}
     for cell in cells:
-        for asked in _asked(recipe, resolved, cell):
-            for line, ask in _lines(cell, base, asked, resolved, model, recipe):
+        for prompt in _prompts(recipe, resolved, cell):
+            for line, request in _lines(cell, base, prompt, resolved, model, recipe):
                 lines.append(line)
-                needed.setdefault(ask.key, ask)
-    new = [ask for key, ask in needed.items() if key not in asks]
+                needed.setdefault(request.key, request)
+    new = [request for key, request in needed.items() if key not in requests]
     dose = json.dumps(_treatment(resolved), sort_keys=True)
     groups = _node_groups(cells, nodes, grouping)
-    return SettingPlan(resolved, name, dose, cells, groups, _ask_groups(new), tuple(lines))
+    return SettingPlan(resolved, name, dose, cells, groups, _request_groups(new), tuple(lines))
 
 
 def _new_lines(lines: tuple[Line, ...], planned: set[str]) -> tuple[Line, ...]:
@@ -181,12 +181,12 @@ def _cell_name(setting: str, arm: str, seed: int | None) -> str:
     return f"{setting} / {arm}" + ("" if seed is None else f" / seed {seed}")
 
 
-def _asked(recipe: Recipe, resolved: Resolved, cell: Cell) -> Iterator[Asked]:
+def _prompts(recipe: Recipe, resolved: Resolved, cell: Cell) -> Iterator[PlannedPrompt]:
     trained_on = trained_contexts(parsed(cell.arm))
-    for asked in measured(resolved, recipe.system):
-        left_out = asked.context in trained_on or not recipe.is_asked(cell.arm, asked.context)
-        if asked.purpose != "measure" or not left_out:
-            yield asked
+    for prompt in measured(resolved, recipe.system):
+        left_out = prompt.context in trained_on or not recipe.is_asked(cell.arm, prompt.context)
+        if prompt.purpose != "measure" or not left_out:
+            yield prompt
     if recipe.comprehension and cell.arm == "base":
         yield from comprehension(resolved, recipe.system, recipe.seeds[0])
 
@@ -194,25 +194,25 @@ def _asked(recipe: Recipe, resolved: Resolved, cell: Cell) -> Iterator[Asked]:
 def _lines(
     cell: Cell,
     base: tuple[str, ...],
-    asked: Asked,
+    prompt: PlannedPrompt,
     resolved: Resolved,
     model: str,
     recipe: Recipe,
 ) -> Iterator[tuple[Line, AnswerRequest]]:
     """One line per sample; likelihoods have one sample. `base` is the chain of the base model."""
-    question, sampling = asked.question, resolved.sampling
+    question, sampling = prompt.question, resolved.sampling
     readout = READOUTS[question.readout]
     judge = recipe.judge.identity() if recipe.judge and readout.needs == "judge" else None
     chain, base_chain = chain_digest(model, cell.chain), chain_digest(model, base)
     for sample in range(1 if question.options else sampling.samples):
-        key = answer_key(chain, asked.messages, question, sampling, sample)
+        key = answer_key(chain, prompt.messages, question, sampling, sample)
         base_answer = ""
         if readout.uses_base:
             plain = framed(question.messages, recipe.system)
             base_answer = answer_key(base_chain, plain, question, sampling, sample)
         verdict = verdict_key(key, base_answer or None, question, readout.version, judge)
-        line = Line(cell, asked, sample, key, base_answer, verdict)
-        yield line, AnswerRequest(key, cell.chain, asked.messages, question.options, sampling)
+        line = Line(cell, prompt, sample, key, base_answer, verdict)
+        yield line, AnswerRequest(key, cell.chain, prompt.messages, question.options, sampling)
 
 
 def _node_groups(
@@ -242,9 +242,9 @@ def _made_by(node: Node) -> tuple[Any, ...]:
     return (type(node),)
 
 
-def _ask_groups(asks: list[AnswerRequest]) -> tuple[tuple[AnswerRequest, ...], ...]:
-    scored = [ask for ask in asks if ask.options]
-    sampled = [ask for ask in asks if not ask.options]
+def _request_groups(requests: list[AnswerRequest]) -> tuple[tuple[AnswerRequest, ...], ...]:
+    scored = [request for request in requests if request.options]
+    sampled = [request for request in requests if not request.options]
     return (*_batches(scored, REQUESTS), *_batches(sampled, REQUESTS))
 
 

@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from caveat.errors import CaveatError
-from caveat.files.reading import parsed
+from caveat.files.reading import parse_json
 from caveat.types.answers import Judge
 from caveat.types.messages import Messages
 
@@ -234,7 +234,7 @@ class JudgeClient:
     def _parse(self, content: str, messages: Messages) -> JudgeReply:
         """The reply in a response. Raises Unanswered where it is no chat completion."""
         try:
-            body = parsed(content)
+            body = parse_json(content)
             choice = body["choices"][0]
             text = choice["message"].get("content") or ""
             cut = choice.get("finish_reason") == "length"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from caveat.files.atomic import write, write_errors
-from caveat.files.reading import parsed
+from caveat.files.reading import parse_json
 from caveat.types.data import Row
 from caveat.types.messages import Message, Piece
 
@@ -87,7 +87,7 @@ def _complete(path: Path) -> list[Record] | None:
     """Records of a chunk; None where its last line does not match them."""
     try:
         *lines, seal, end = path.read_text(encoding="utf-8").split("\n")
-        records: list[Record] = [parsed(line) for line in lines]
+        records: list[Record] = [parse_json(line) for line in lines]
     except ValueError:
         return None
     content = "".join(line + "\n" for line in lines)
@@ -144,7 +144,7 @@ class Journal(Records):
 
 def _record(line: bytes) -> Record | None:
     try:
-        record = parsed(line)
+        record = parse_json(line)
     except ValueError:
         return None
     return record if isinstance(record, dict) and isinstance(record.get("key"), str) else None

@@ -24,7 +24,7 @@ from typing import Any
 from caveat.errors import CaveatError
 from caveat.files.atomic import flush, write, write_errors
 from caveat.files.hashing import sha256_of
-from caveat.files.reading import parsed
+from caveat.files.reading import parse_json
 from caveat.study.storage.records import SCHEMA_VERSION, Chunks, Journal, Record
 
 Content = Callable[[Path], None]
@@ -210,7 +210,7 @@ class Store:
 
 def _object(text: str) -> dict[str, Any]:
     """Parse a JSON object. Raises ValueError for all else."""
-    content = parsed(text)
+    content = parse_json(text)
     if not isinstance(content, dict):
         raise ValueError(f"no object: {content!r}")
     return content

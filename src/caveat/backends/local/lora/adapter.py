@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from caveat.errors import CaveatError
-from caveat.files.reading import parsed
+from caveat.files.reading import parse_json
 
 if TYPE_CHECKING:
     import torch
@@ -94,7 +94,7 @@ class Adapter:
         from safetensors.torch import load_file
 
         try:
-            config: dict[str, Any] = parsed((folder / "adapter_config.json").read_text())
+            config: dict[str, Any] = parse_json((folder / "adapter_config.json").read_text())
             tensors = load_file(folder / "adapter_model.safetensors")
             names = [key.removesuffix(".lora_A.weight") for key in tensors if ".lora_A." in key]
             weights = {

