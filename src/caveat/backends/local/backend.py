@@ -41,8 +41,6 @@ from caveat.types.answers import Answer, Sampling
 Result = TypeVar("Result", Trained[Any], TrainedPolicy[Any])
 CACHED_ADAPTERS = 24
 """Adapters that stay in memory once they were read from their folders."""
-ACTIVATIONS = 27
-"""Stored values a token, layer and unit of width in training: docs/engineering/scale.md."""
 
 
 class LocalBackend:
@@ -242,21 +240,19 @@ class LocalBackend:
 
     def capacity(self) -> Capacity:
         """By the memory that is free beside the model."""
-        device_memory.give_back()
         model, device = self.language_model.model, self.language_model.device
-        layers = device_memory.layer_weights(model)
-        width = len(layers) * model.get_input_embeddings().embedding_dim * ACTIVATIONS
         tokens = self.token_budget or device_memory.most_tokens(device)
+        logits = 4 * device_memory.logits_at_once(device)
         return Capacity(
-            layers,
+            device_memory.layer_weights(model),
             device_memory.adapter_bytes(device_memory.free(device)),
             device_memory.MOST_ADAPTERS.get(device.type, 1),
             sum(weight.numel() * weight.element_size() for weight in model.parameters()),
-            4 * (tokens * width + device_memory.logits_at_once(device)),
+            round(tokens * device_memory.token_bytes(model)) + logits,
         )
 
     def release(self) -> None:
-        """Give back to the system what torch and the C library keep for later."""
+        """Free what is not used any more, and what torch keeps for later on a GPU."""
         device_memory.release()
 
 

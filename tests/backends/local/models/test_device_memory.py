@@ -1,35 +1,33 @@
-"""What memory there is, what a pass takes, and how many tokens it may have."""
+"""What memory is free, what a token of a pass takes, and how many tokens a pass may have."""
 
 from __future__ import annotations
 
-import gc
 from dataclasses import replace
 
 import pytest
 import torch
+from torch.autograd.graph import saved_tensors_hooks
+from transformers import LlamaForCausalLM
 
-from caveat.backends.base import TrainingJob
-from caveat.backends.local.models import device_memory as memory
-from caveat.backends.local.models import device_memory as peak
-from caveat.backends.local.models.device_memory import Peak, affordable_tokens, free
+from caveat.backends.base import BYTES_A_WEIGHT, TrainingJob
+from caveat.backends.local.models import device_memory
+from caveat.backends.local.models.device_memory import (
+    LEAST_TOKENS,
+    LOGITS_COPIES,
+    MOST_TOKENS,
+    SHARE,
+    affordable_tokens,
+    free,
+    token_bytes,
+)
+from caveat.backends.local.models.loading import LanguageModel
+from caveat.backends.local.training.lockstep import LockstepGroup
 from caveat.backends.local.training.sft import train
 from caveat.progress import Progress
-from rows import stage
+from rows import chat_row, stage
 
 CPU = torch.device("cpu")
 JOBS = TrainingJob("long", stage(10), 0), TrainingJob("added", stage(7, added=5), 1)
-
-
-def test_the_peak_of_a_piece_of_work_is_what_it_took():
-    gc.collect()
-    with Peak(CPU) as measured:
-        torch.ones(50_000_000).sum()
-    if measured.taken is None:
-        pytest.skip("no peak can be told here")
-    assert measured.taken == pytest.approx(200_000_000, rel=0.1)
-    with Peak(CPU) as measured:
-        torch.ones(1000)
-    assert measured.taken < 20_000_000
 
 
 def test_a_limit_of_the_container_counts(tmp_path, monkeypatch):
@@ -39,71 +37,84 @@ def test_a_limit_of_the_container_counts(tmp_path, monkeypatch):
     (group / "memory.max").write_text("max\n")
     (group / "memory.current").write_text("0\n")
     (group / "memory.stat").write_text("inactive_file 0\n")
-    monkeypatch.setattr(peak, "PROCESS", tmp_path)
-    monkeypatch.setattr(peak, "CGROUPS", tmp_path / "groups")
+    monkeypatch.setattr(device_memory, "PROCESS", tmp_path)
+    monkeypatch.setattr(device_memory, "CGROUPS", tmp_path / "groups")
     whole = free(CPU)
     (group.parent / "memory.max").write_text("5000000\n")
     (group.parent / "memory.current").write_text("3000000\n")
     (group.parent / "memory.stat").write_text("inactive_file 500000\n")
     assert free(CPU) == 2_500_000 < whole
-    monkeypatch.setattr(peak, "_processes", 2)
+    monkeypatch.setattr(device_memory, "_processes", 2)
     assert free(CPU) == 1_250_000
 
 
-def test_tokens_of_a_pass_are_what_memory_holds(monkeypatch):
-    monkeypatch.setattr(memory, "free", lambda device: 1_000_000)
-    assert affordable_tokens(500_000, 500, CPU) == 650
-    assert affordable_tokens(1, 500, CPU) == memory.MOST_TOKENS["cpu"]
-    assert affordable_tokens(10**12, 500, CPU) == 1
-    assert affordable_tokens(None, 500, CPU) == memory.MOST_TOKENS["cpu"]
+def like(tiny: LanguageModel, **sizes: int) -> LanguageModel:
+    """A model of other sizes with the tiny one's vocabulary."""
+    config = type(tiny.model.config)(**tiny.model.config.to_dict() | sizes)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return replace(tiny, model=LlamaForCausalLM(config).eval().requires_grad_(False))
 
 
-def test_what_is_kept_counts_where_tokens_want_it(monkeypatch):
-    room = [1_000_000]
-    monkeypatch.setattr(memory, "free", lambda device: room[0])
-    monkeypatch.setattr(memory, "give_back", lambda: room.append(room.pop() + 1_000_000))
-    assert affordable_tokens(500, 500, CPU) == memory.MOST_TOKENS["cpu"] and room == [1_000_000]
-    assert affordable_tokens(1_000_000, 500, CPU) == 650 and room == [2_000_000]
+@pytest.mark.parametrize("layers", [(0.0, 1.0), (0.5, 1.0)])
+@pytest.mark.parametrize("sizes", [{}, {"intermediate_size": 384}, {"num_hidden_layers": 4}])
+def test_the_bytes_of_a_token_are_about_those_that_backward_needs(tiny, sizes, layers):
+    language_model = like(tiny, **sizes)
+    stored: dict[int, int] = {}
+
+    def note(tensor: torch.Tensor) -> torch.Tensor:
+        if not isinstance(tensor, torch.nn.Parameter) and tensor.grad_fn is not None:
+            storage = tensor.untyped_storage()
+            stored[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    group = stage(8, layers=layers, batch_size=8, epochs=1)
+    with saved_tensors_hooks(note, lambda tensor: tensor):
+        (trained,) = train(language_model, [TrainingJob("one", group, 0)], Progress(), 4096)
+    lowest = round(layers[0] * language_model.model.config.num_hidden_layers)
+    counted = trained.tokens * token_bytes(language_model.model, lowest)
+    assert 0.4 * counted < sum(stored.values()) < counted
 
 
-@pytest.mark.parametrize(("room", "tokens"), [(10**12, 1536), (0, 512)])
-def test_training_goes_on_with_what_the_first_step_has_shown(tiny, monkeypatch, room, tokens):
-    """Where even the first step was too much, it goes on as it was: that did fit."""
-    from caveat.backends.local.training import lockstep as group
-
-    seen = []
-    real = group.LockstepGroup._measured
-
-    def noted(self, *measured):
-        real(self, *measured)
-        seen.append(self.token_budget)
-
-    monkeypatch.setattr(group.LockstepGroup, "_measured", noted)
-    monkeypatch.setattr(memory, "free", lambda device: room)
-    model = replace(tiny)
-    alike = train(model, JOBS, Progress(), 4096)
-    for _ in range(2):  # the second time it is known
-        for one, other in zip(train(model, JOBS, Progress()), alike, strict=True):
-            assert one.losses == pytest.approx(other.losses, rel=1e-4)
-        assert len(seen) == 1 and (seen[0] <= tokens if room == 0 else seen[0] == tokens)
-    train(model, [replace(JOBS[0], stage=stage(10, rank=8))], Progress())
-    assert len(seen) == 2
-    every = replace(stage(10, rank=8), loss="everything")
-    train(model, [replace(JOBS[0], stage=every)], Progress())
-    assert len(seen) == 3  # more tokens have loss
+def test_whole_logits_count_where_they_are_there_together(tiny):
+    model, vocabulary = tiny.model, len(tiny.tokenizer)
+    more = token_bytes(model, whole_logits=True) - token_bytes(model)
+    assert more == LOGITS_COPIES * 4 * vocabulary
+    kl = TrainingJob("kl", replace(stage(4), kept=(chat_row(50),), kl_weight=1.0), 0)
+    plain = TrainingJob("plain", stage(4), 0)
+    assert budget(tiny, kl, 10**8) < budget(tiny, plain, 10**8)
 
 
-def test_a_pass_that_is_known_is_sized_by_the_memory_there_is_now(tiny, monkeypatch):
-    from caveat.backends.local.training import lockstep as group
+def budget(language_model: LanguageModel, job: TrainingJob, memory: int) -> int:
+    """Padded tokens of a pass where so much memory is free, and nothing else bounds it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(device_memory, "free", lambda device: memory)
+        patch.setitem(MOST_TOKENS, "cpu", 10**9)
+        return LockstepGroup(language_model, [job], Progress(), None).token_budget
 
+
+def test_tokens_of_a_pass_are_what_memory_allows_beside_the_adapters(monkeypatch):
+    monkeypatch.setattr(device_memory, "free", lambda device: 1_000_000)
+    assert affordable_tokens(1000.0, 0, CPU) == 1000 * SHARE
+    assert affordable_tokens(1000.0, 10_000, CPU) == 1000 * SHARE - 10 * BYTES_A_WEIGHT
+    assert affordable_tokens(1.0, 0, CPU) == MOST_TOKENS["cpu"]
+    assert affordable_tokens(1e9, 0, CPU) == LEAST_TOKENS
+
+
+def test_training_with_little_memory_gives_the_same(tiny, monkeypatch):
     budgets = []
-    real = group.LockstepGroup._afford
-    monkeypatch.setattr(
-        group.LockstepGroup, "_afford",
-        lambda self, taken: (real(self, taken), budgets.append(self.token_budget)),
-    )  # fmt: skip
-    model = replace(tiny)
-    for room in (10**12, 10**6):
-        monkeypatch.setattr(memory, "free", lambda device, room=room: room)
-        train(model, JOBS, Progress())
-    assert budgets[0] == 1536 and budgets[1] <= 512
+    batches = tiny.frozen_layer_cache.reader(0).__class__.batches
+
+    def noted(self, examples, token_budget):
+        budgets.append(token_budget)
+        return batches(self, examples, token_budget)
+
+    monkeypatch.setattr("caveat.backends.local.models.frozen_layer_cache.Reader.batches", noted)
+    results = {}
+    for memory, tokens in ((10**12, MOST_TOKENS["cpu"]), (0, LEAST_TOKENS)):
+        monkeypatch.setattr(device_memory, "free", lambda device, memory=memory: memory)
+        results[memory] = train(tiny, JOBS, Progress())
+        assert set(budgets) == {tokens}
+        budgets.clear()
+    for much, little in zip(*results.values(), strict=True):
+        assert little.losses == pytest.approx(much.losses, rel=1e-4)

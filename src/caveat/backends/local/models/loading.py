@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from caveat.backends.local.models import device_memory as heap
 from caveat.backends.local.models import smollm2 as wheel
 from caveat.backends.local.models import tiny
 from caveat.errors import CaveatError
@@ -18,7 +16,6 @@ from caveat.files.reading import user_path
 if TYPE_CHECKING:
     import torch
 
-    from caveat.backends.local.models.device_memory import Pass
     from caveat.backends.local.models.frozen_layer_cache import FrozenLayerCache
 
 
@@ -54,11 +51,6 @@ class LanguageModel:
         from caveat.backends.local.models.frozen_layer_cache import FrozenLayerCache
 
         return FrozenLayerCache(self.model, self.device)
-
-    @cached_property
-    def passes(self) -> dict[Hashable, Pass]:
-        """The passes of training that were measured, by what their memory hangs on."""
-        return {}
 
 
 def known_models() -> list[tuple[str, str, str]]:
@@ -131,8 +123,6 @@ def load(name: str, dtype: str = "float32", device: str = "auto") -> LanguageMod
         raise CaveatError(f"model '{name}' has no fast tokenizer; character offsets need one")
     _check_layers(name, model)
     place = _device(device)
-    if place.type == "cpu":
-        heap.keep()
     model.to(device=place, dtype=getattr(torch, dtype)).eval().requires_grad_(False)
     return LanguageModel(
         name, f"{identity}/{dtype}", model, tokenizer, place, inserted_system(tokenizer)

@@ -8,7 +8,7 @@ A lockstep group: adapters that are trained together, each with its own rate and
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -22,12 +22,10 @@ from caveat.backends.local.lora.optimizer import StackedAdamW
 from caveat.backends.local.lora.stacked import adapted_modules, stack_chains
 from caveat.backends.local.lora.stacked_linear import Stack
 from caveat.backends.local.models.device_memory import (
-    FIRST_TOKENS,
-    Pass,
-    Peak,
     affordable_tokens,
     is_out_of_memory,
     release,
+    token_bytes,
 )
 from caveat.backends.local.models.loading import LanguageModel
 from caveat.backends.local.models.split_decoder import lowest_layer
@@ -104,13 +102,11 @@ class LockstepGroup:
         progress: Progress,
         token_budget: int | None,
     ) -> None:
-        """One cell a job. Without a token budget the first step finds it, or one like it did."""
+        """One cell a job. Without a token budget, a pass has as many tokens as memory allows."""
         self.language_model = language_model
         self.keys = [job.key for job in jobs]
         self.doses = [job.stage.dose for job in jobs]
         self.progress = progress
-        self.token_budget = FIRST_TOKENS if token_budget is None else token_budget
-        self._is_measured = token_budget is not None
         self.stacks = start_stacks(language_model, self.doses, [job.seed for job in jobs])
         self.base_adapters = stack_chains(
             [job.base_adapters for job in jobs], language_model.device
@@ -121,6 +117,7 @@ class LockstepGroup:
             [tensor for stack in self.stacks.values() for tensor in (stack.down, stack.up)]
         )
         self.clip = torch.tensor([dose.clip for dose in self.doses], device=self.device)
+        self.token_budget = token_budget or self._affordable(jobs)
 
     @property
     def device(self) -> torch.device:
@@ -137,12 +134,7 @@ class LockstepGroup:
         longest = max(len(each.ids) for some in examples for each in some)
         while True:
             try:
-                if self._is_measured or self._is_known(examples):
-                    return work(self.token_budget)
-                with Peak(self.device) as peak:
-                    made = work(self.token_budget)
-                self._measured(peak, examples)
-                return made
+                return work(self.token_budget)
             except Exception as error:
                 if not is_out_of_memory(error) or self.token_budget <= longest:
                     raise
@@ -151,31 +143,16 @@ class LockstepGroup:
             release()
             self.progress.say(f"out of memory: going on with {self.token_budget} tokens at once")
 
-    def _measured(self, peak: Peak, examples: Sequence[list[Example]]) -> None:
-        """Take as many tokens at once as memory holds, given what the first step took."""
-        batches = [
-            batch for some in examples for batch in self.reader.batches(some, self.token_budget)
-        ]
-        taken = Pass(max(batch.tokens for batch in batches), peak.taken)
-        self.language_model.passes[self._kind(examples)] = taken
-        self._afford(taken)
-
-    def _is_known(self, examples: Sequence[list[Example]]) -> bool:
-        """Whether a step like this one was measured before; then it has as many tokens at once."""
-        taken = self.language_model.passes.get(self._kind(examples))
-        if taken is not None:
-            self._afford(taken)
-        return taken is not None
-
-    def _afford(self, taken: Pass) -> None:
-        affordable = affordable_tokens(taken.bytes, taken.tokens, self.device)
-        self.token_budget = max(affordable, min(self.token_budget, taken.tokens))
-        self._is_measured = True
-
-    def _kind(self, examples: Sequence[list[Example]]) -> Hashable:
-        """What the memory of a token hangs on: the adapters, and how many tokens have loss."""
-        doses = tuple(sorted((dose.rank, dose.layers) for dose in self.doses))
-        return type(self), doses, tuple(_density(some) for some in examples)
+    def _affordable(self, jobs: Sequence[TrainingJob[Adapter]]) -> int:
+        """Padded tokens of a pass that the free memory allows, by count."""
+        model = self.language_model.model
+        # a KL divergence is between whole distributions
+        whole_logits = not self.language_model.frozen_layer_cache.applies_head or any(
+            job.stage.kept for job in jobs
+        )
+        weights = sum(parameter.numel() for parameter in self.optimiser.parameters)
+        a_token = token_bytes(model, self.reader.layer, whole_logits)
+        return affordable_tokens(a_token, weights, self.device)
 
     def step(self, rates: Sequence[float], active: Sequence[bool]) -> None:
         """Take a step with the gradients that are there; cells that are not active stay."""
@@ -255,9 +232,3 @@ class LockstepGroup:
             for state in (self.optimiser.first, self.optimiser.second)
             for view in (state[place][k, :rank], state[place + 1][k, :, :rank])
         )
-
-
-def _density(examples: Sequence[Example]) -> float:
-    """Targets a token, to a tenth; 0 where there are none."""
-    tokens = sum(len(each.ids) for each in examples)
-    return round(sum(len(each.targets) for each in examples) / max(1, tokens), 1)
