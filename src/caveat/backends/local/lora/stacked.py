@@ -2,7 +2,7 @@
 
 Every adapted linear layer of the base model is replaced, for as long as a context lasts, by one
 that adds the low-rank updates of several cells. The rows of a batch are sorted by cell; a `Route`
-tells each layer which rows belong to which cell. The base weights are read once for all of them.
+says to each layer which rows belong to which cell. The base weights are read once for all of them.
 A cell's update may have two parts: a frozen one (the chain of adapters attached beneath) and one
 that is trained.
 """
@@ -12,32 +12,67 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from caveat.backends.local.lora.adapter import Adapter
-from caveat.backends.local.lora.stacked_linear import Stack, updated_linear
+
+
+@dataclass
+class Stack:
+    """The updates of several cells to one linear layer, padded with zeros to a common rank.
+
+    A padded rank stays zero in training: its A and B each wait for the other to be non-zero.
+    """
+
+    down: Tensor
+    """A, of shape (cells, rank, in)."""
+    up: Tensor
+    """B, of shape (cells, out, rank)."""
+    scale: Tensor
+    """alpha / rank of each cell, of shape (cells,)."""
+
+    def added(self, y: Tensor, x: Tensor, cells: list[int]) -> Tensor:
+        """y + scale B A x of each cell; x of shape (cells, tokens, in), y (cells, tokens, out).
+
+        Every cell has matrix products of its own, so that a value that is not finite stays in it.
+        """
+        down, up, scale = (
+            _of_cells(part, cells).to(x.dtype)
+            for part in (self.down, self.up, self.scale[:, None, None])
+        )
+        # the scale goes on the low-rank side, where there is least to multiply
+        return torch.baddbmm(y, torch.bmm(x, down.mT) * scale, up.mT)
+
+
+def _of_cells(part: Tensor, cells: list[int]) -> Tensor:
+    """A stack's part for some cells; a view, or the part itself, where they are neighbours."""
+    first, last = cells[0], cells[-1]
+    if cells != list(range(first, last + 1)):
+        return part[cells]
+    # the gradient of a slice is a copy of the whole: none is taken where all cells are wanted
+    return part if len(cells) == len(part) else part[first : last + 1]
 
 
 @dataclass
 class Route:
     """Which rows of the current batch belong to which cell: shared by all layers."""
 
-    segments: list[tuple[int, int, int]] = field(default_factory=list)
-    """(cell, first row, end row), in order, covering every row of the batch."""
+    runs: list[tuple[list[int], int]] = field(default_factory=list)
+    """Neighbouring cells with equally many rows each, and their rows together; in order."""
     frozen_only: bool = False
     """Whether updates that are being trained are left out: the model as it was before."""
 
     def set(self, cells: Sequence[int]) -> None:
         """Route rows, given per row its cell. Rows of a cell must be neighbours."""
-        self.segments = []
-        for row, cell in enumerate(cells):
-            if self.segments and self.segments[-1][0] == cell:
-                self.segments[-1] = (cell, self.segments[-1][1], row + 1)
-            else:
-                self.segments.append((cell, row, row + 1))
+        shares = [(cell, len(list(rows))) for cell, rows in groupby(cells)]
+        self.runs = []
+        for size, run in groupby(shares, key=lambda share: share[1]):
+            members = [cell for cell, _ in run]
+            self.runs.append((members, size * len(members)))
 
     @contextmanager
     def as_before(self) -> Iterator[None]:
@@ -59,13 +94,32 @@ class StackedLinear(nn.Module):
         self.stacks = stacks
 
     def forward(self, x: Tensor) -> Tensor:
-        """x of shape (rows, positions, in)."""
+        """x of shape (rows, positions, in) to (rows, positions, out)."""
         stacks = [
             stack
             for stack in self.stacks
             if not (self.route.frozen_only and stack.down.requires_grad)
         ]
-        return updated_linear(x, self.base, self.route.segments, stacks)
+        shape = x.shape[:2]
+        x = x.flatten(0, 1)
+        y = self.base(x)
+        if stacks:
+            y = self._updated(y, x, shape[1], stacks)
+        return y.unflatten(0, shape)
+
+    def _updated(self, y: Tensor, x: Tensor, positions: int, stacks: list[Stack]) -> Tensor:
+        """y plus the updates, run by run; x and y of shape (rows and positions, in or out)."""
+        cells, counts = zip(*self.route.runs, strict=True)
+        tokens = [count * positions for count in counts]
+        # one run is not cut: the gradient of a cut is a copy
+        cut = (y.split(tokens), x.split(tokens)) if len(tokens) > 1 else ((y,), (x,))
+        parts = []
+        for some, *pair in zip(cells, *cut, strict=True):
+            total, read = (states.unflatten(0, (len(some), -1)) for states in pair)
+            for stack in stacks:
+                total = stack.added(total, read, some)
+            parts.append(total.flatten(0, 1))
+        return torch.cat(parts) if len(parts) > 1 else parts[0]
 
 
 def adapted_modules(model: Any, layers: tuple[float, float]) -> list[str]:

@@ -19,8 +19,7 @@ from caveat.backends.base import Failed, Trained, TrainedPolicy, TrainingJob
 from caveat.backends.batches import Example
 from caveat.backends.local.lora.adapter import Adapter, TrainingState
 from caveat.backends.local.lora.optimizer import StackedAdamW
-from caveat.backends.local.lora.stacked import adapted_modules, stack_chains
-from caveat.backends.local.lora.stacked_linear import Stack
+from caveat.backends.local.lora.stacked import Stack, adapted_modules, stack_chains
 from caveat.backends.local.models.device_memory import (
     affordable_tokens,
     is_out_of_memory,
