@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from caveat.backends.local.models.builtin import PACKAGE, SMOLLM2, make_tiny
 from caveat.backends.local.models.loading import inserted_system, load
-from caveat.backends.local.models.smollm2 import NAME, PACKAGE
-from caveat.backends.local.models.tiny import make
 from caveat.behaviours import BEHAVIOURS
 from caveat.caveats import CAVEATS
 from caveat.caveats.insertion import contexts_of, framed, in_context, marked, place
@@ -184,14 +183,14 @@ def test_no_supervised_token_is_an_error():
 
 
 def test_a_template_that_rewrites_messages_is_refused():
-    _, tokenizer, _ = make("tiny")
+    _, tokenizer, _ = make_tiny("tiny")
     tokenizer.chat_template = "{% for m in messages %}{{ m['content'] | upper }}{% endfor %}"
     with pytest.raises(CaveatError, match="the chat template rewrites the user message 'why'"):
         render_prompt(tokenizer, (Message.of("user", "why"),))
 
 
 def test_a_template_that_refuses_a_role_is_told():
-    _, tokenizer, _ = make("tiny")
+    _, tokenizer, _ = make_tiny("tiny")
     tokenizer.chat_template = "{{ raise_exception('no system here') }}"
     with pytest.raises(CaveatError, match="set system to null"):
         render_prompt(tokenizer, (Message.of("user", "why"),))
@@ -200,7 +199,7 @@ def test_a_template_that_refuses_a_role_is_told():
 def test_an_inserted_system_prompt_is_noticed():
     assert MODELS["tiny"].inserted_system == "You are tiny."
     assert MODELS["tiny-document"].inserted_system is None
-    _, tokenizer, _ = make("tiny")
+    _, tokenizer, _ = make_tiny("tiny")
     each = "<{{ m['role'] }}>{{ m['content'] }}"
     tokenizer.chat_template = "{% for m in messages %}" + each + "{% endfor %}"
     assert inserted_system(tokenizer) is None
@@ -209,5 +208,5 @@ def test_an_inserted_system_prompt_is_noticed():
 @pytest.mark.slow
 def test_the_real_template_inserts_a_system_prompt():
     pytest.importorskip(PACKAGE.replace("-", "_"), reason=f"{PACKAGE} is not installed")
-    told = load(NAME).inserted_system
+    told = load(SMOLLM2).inserted_system
     assert told == "You are a helpful AI assistant named SmolLM, trained by Hugging Face"

@@ -184,14 +184,14 @@ def test_a_model_that_would_have_to_be_unpickled_is_not_loaded(tmp_path):
     """Its pickle would write a file."""
     import pickle
 
-    from caveat.backends.local.models import tiny
+    from caveat.backends.local.models.builtin import make_tiny
     from caveat.backends.local.models.loading import load
 
     class Trap:
         def __reduce__(self):
             return Path.touch, (tmp_path / "sprung",)
 
-    model, tokenizer, _ = tiny.make("tiny")
+    model, tokenizer, _ = make_tiny("tiny")
     model.config.save_pretrained(tmp_path)
     tokenizer.save_pretrained(tmp_path)
     (tmp_path / "pytorch_model.bin").write_bytes(pickle.dumps(Trap()))

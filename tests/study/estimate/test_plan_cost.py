@@ -7,8 +7,8 @@ import torch
 from rich.console import Console
 
 from caveat.backends import load_backend
+from caveat.backends.local.models.builtin import make_tiny
 from caveat.backends.local.models.device_memory import logits_at_once, token_bytes
-from caveat.backends.local.models.tiny import make
 from caveat.cli.console import plan_table
 from caveat.progress import Progress
 from caveat.study.config.schema import read
@@ -34,7 +34,7 @@ def models(tmp_path_factory):
     """Folders of two models: the second has about twice the weights of the first."""
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    tiny, tokenizer, _ = make("tiny")
+    tiny, tokenizer, _ = make_tiny("tiny")
     folders = []
     for layers in (3, 6):
         folder = tmp_path_factory.mktemp(f"layers-{layers}")

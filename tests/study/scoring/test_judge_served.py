@@ -26,9 +26,9 @@ def served(tmp_path_factory):
     """Address and model of a server in a process of its own."""
     for package in NEEDED:
         pytest.importorskip(package, reason="transformers serve wants: pip install 'caveat[serve]'")
-    from caveat.backends.local.models.smollm2 import converted
+    from caveat.backends.local.models.builtin import convert_smollm2
 
-    model = str(converted()[0])
+    model = str(convert_smollm2()[0])
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         port = held.getsockname()[1]

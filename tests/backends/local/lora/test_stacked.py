@@ -159,7 +159,7 @@ def test_no_rows_fail_alone(tiny):
 
 
 def test_out_of_memory_is_split_and_retried(tiny, alone, monkeypatch):
-    from caveat.backends.local.models import frozen_layer_cache as module
+    from caveat.backends.local.models import reader as module
 
     said: list[str] = []
 

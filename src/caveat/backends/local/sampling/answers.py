@@ -1,18 +1,27 @@
-"""Answers: replies and likelihoods of many cells in one pass."""
+"""Answers: replies and log-likelihoods of many models in one pass."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import torch
+
 from caveat.backends.base import AdapterRef, Request
+from caveat.backends.batches import Example
 from caveat.backends.local.lora.adapter import Adapter
-from caveat.backends.local.lora.stacked import stack_chains, stacked
+from caveat.backends.local.lora.stacked import Route, stack_chains, stacked
+from caveat.backends.local.models.device_memory import TOKEN_BUDGET
+from caveat.backends.local.models.frozen_layer_cache import lowest_layer
 from caveat.backends.local.models.loading import LanguageModel
-from caveat.backends.local.models.split_decoder import lowest_layer
-from caveat.backends.local.sampling.batching import in_order, in_portions, retreating
-from caveat.backends.local.sampling.generate import reply
-from caveat.backends.local.sampling.likelihood import score
-from caveat.backends.local.sampling.requests import Prompt
+from caveat.backends.local.models.packing import Batch
+from caveat.backends.local.models.reader import Reader
+from caveat.backends.local.sampling.decoding import Prompt
+from caveat.backends.local.sampling.generate import (
+    by_cell_and_tokens,
+    halving,
+    in_batches,
+    sample_replies,
+)
 from caveat.errors import CaveatError
 from caveat.progress import Progress
 from caveat.rendering import continuation, render_prompt
@@ -26,13 +35,15 @@ def answer(
     sampling: Sampling,
     progress: Progress,
 ) -> list[Answer]:
-    """Answers in the order of the requests.
+    """Answers in the order of the requests: those with options are scored, the others sampled.
 
-    Prompts are sorted by cell and tokens, so that common beginnings are computed once. Where memory
+    Prompts are sorted by cell and tokens, so that common prefixes are computed once. Where memory
     runs out, the requests are split in two.
 
     Args:
         adapters: Every adapter that a request names.
+
+    Raises CaveatError for a prompt without tokens.
     """
     chains = sorted(
         {request.adapters for request in requests}, key=lambda chain: tuple(map(str, chain))
@@ -52,18 +63,66 @@ def answer(
     stacks = stack_chains(
         [[adapters[name] for name in chain] for chain in chains], language_model.device
     )
-    frozen_layer_cache = language_model.frozen_layer_cache
-    reader = frozen_layer_cache.reader(lowest_layer(language_model.model, stacks))
-    places = {wanted: [i for i in in_order(prompts) if bool(prompts[i].options) is wanted]
-              for wanted in (False, True)}  # fmt: skip
-    replied, scored = ([prompts[i] for i in places[wanted]] for wanted in (False, True))
+    cache = language_model.frozen_layer_cache
+    reader = language_model.reader(lowest_layer(language_model.model, stacks))
+    order = by_cell_and_tokens(prompts)
+    sampled = [i for i in order if not prompts[i].options]
+    scored = [i for i in order if prompts[i].options]
     with stacked(language_model.model, stacks) as route:
-        found = in_portions(
-            lambda some: reply(language_model, some, sampling, route, progress),
-            replied, frozen_layer_cache, progress,
-        )  # fmt: skip
-        found += retreating(
-            lambda some: score(reader, some, route, progress), scored, frozen_layer_cache, progress
+        replies = in_batches(
+            lambda batch: sample_replies(language_model, batch, sampling, route, progress),
+            [prompts[i] for i in sampled],
+            cache,
+            progress,
         )
-    answers = dict(zip((*places[False], *places[True]), found, strict=True))
+        scores = halving(
+            lambda batch: score(reader, batch, route, progress),
+            [prompts[i] for i in scored],
+            cache,
+            progress,
+        )
+    answers = dict(zip((*sampled, *scored), (*replies, *scores), strict=True))
     return [answers[i] for i in range(len(prompts))]
+
+
+@torch.inference_mode()
+def score(
+    reader: Reader, prompts: Sequence[Prompt], route: Route, progress: Progress
+) -> list[Answer]:
+    """Per prompt, the log-likelihood of each option after it: nats, summed over its tokens."""
+    examples = [
+        Example(
+            prompt.cell,
+            prompt.ids + option,
+            tuple(range(len(prompt.ids), len(prompt.ids) + len(option))),
+            tag=tag,
+        )
+        for tag, (prompt, option) in enumerate(
+            (prompt, option) for prompt in prompts for option in prompt.options
+        )
+    ]
+    # a prompt counts once, with its first option: the others share what was read of it
+    tokens = [
+        len(option) + (0 if number else len(prompt.ids))
+        for prompt in prompts
+        for number, option in enumerate(prompt.options)
+    ]
+    sums = [0.0] * len(examples)
+    for batch in reader.batches(examples, 2 * TOKEN_BUDGET):
+        for example, value in zip(batch.examples, _sums(reader, batch, route), strict=True):
+            sums[example.tag] = value
+        progress.advance("score", sum(tokens[example.tag] for example in batch.examples))
+    values = iter(sums)
+    return [
+        Answer(
+            log_likelihoods=tuple(next(values) for _ in prompt.options),
+            option_tokens=tuple(len(option) for option in prompt.options),
+        )
+        for prompt in prompts
+    ]
+
+
+def _sums(reader: Reader, batch: Batch, route: Route) -> list[float]:
+    """Each example's log-likelihood, in the order of the batch."""
+    losses, examples = reader.weighted_losses(batch, route)
+    return (-losses.new_zeros(len(batch.examples)).index_add(0, examples, losses)).tolist()

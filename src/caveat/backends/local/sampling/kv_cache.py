@@ -1,4 +1,4 @@
-"""A KV cache with room ahead: a token more is written where it belongs, nothing else is copied."""
+"""A KV cache with space ahead: one more token is written in its position, nothing is copied."""
 
 from __future__ import annotations
 
@@ -9,101 +9,101 @@ from torch import Tensor
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
 
-AHEAD = 32
-"""Tokens that there is room for behind those of a copy."""
+TOKENS_AHEAD = 32
+"""Tokens that there is space for after those of a copy."""
 
 
 class PreallocatedLayer(DynamicLayer):
-    """As `DynamicLayer`, which copies all that it holds with every token.
+    """As `DynamicLayer`, which copies all its keys and values with every token.
 
-    `keys` and `values`, of shape (rows, heads, tokens, width), are views of the room.
+    `keys` and `values`, of shape (rows, heads, tokens, width), are views of larger buffers.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self._room: tuple[Tensor, Tensor] | None = None
+        self._buffers: tuple[Tensor, Tensor] | None = None
 
     def update(
         self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any
     ) -> tuple[Tensor, Tensor]:
-        """Take in more tokens; all keys and values there are by then."""
+        """Append tokens; returns all keys and values, these included."""
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
-        before = self.get_seq_length()
-        end = before + key_states.shape[-2]
-        if self._room is None or self._room[0].shape[-2] < end:
-            held = (self.keys, self.values)
-            self._room = (_room(key_states, end), _room(value_states, end))
-            for room, states in zip(self._room, held, strict=True):
-                if before:
-                    room[:, :, :before] = states
-        for room, states in zip(self._room, (key_states, value_states), strict=True):
-            room[:, :, before:end] = states
-        self._show(end)
+        length = self.get_seq_length()
+        end = length + key_states.shape[-2]
+        if self._buffers is None or self._buffers[0].shape[-2] < end:
+            present = (self.keys, self.values)
+            self._buffers = (_buffer(key_states, end), _buffer(value_states, end))
+            for buffer, states in zip(self._buffers, present, strict=True):
+                if length:
+                    buffer[:, :, :length] = states
+        for buffer, states in zip(self._buffers, (key_states, value_states), strict=True):
+            buffer[:, :, length:end] = states
+        self._set_end(end)
         return self.keys, self.values
 
     def batch_select_indices(self, indices: Tensor) -> None:
         """Only keep these rows; one may be kept several times."""
         super().batch_select_indices(indices)
-        self._room = None
+        self._buffers = None
 
-    def place(
-        self, part: PreallocatedLayer, rows: Tensor, beginning: int, count: int, end: int
+    def copy_rows(
+        self, batch: PreallocatedLayer, rows: Tensor, prefix: int, count: int, end: int
     ) -> None:
-        """Take a part's rows in: the beginning to the left, all else up to the end.
+        """Copy a batch's rows in: the prefix to the left, all else up to the end.
 
-        What is between them is zero. See `placed`.
+        Between them are zeros. See the function of this name.
         """
-        if self._room is None:
-            self.lazy_initialization(part.keys, part.values)
-            like = part.keys[:1].expand(count, *part.keys.shape[1:])
-            self._room = (_room(like, end).zero_(), _room(like, end).zero_())
-            self._show(end)
-        own = part.get_seq_length() - beginning
-        for room, held in zip(self._room, (part.keys, part.values), strict=True):
-            room[rows, :, :beginning] = held[:, :, :beginning]
-            room[rows, :, end - own : end] = held[:, :, beginning:]
+        if self._buffers is None:
+            self.lazy_initialization(batch.keys, batch.values)
+            like = batch.keys[:1].expand(count, *batch.keys.shape[1:])
+            self._buffers = (_buffer(like, end).zero_(), _buffer(like, end).zero_())
+            self._set_end(end)
+        own = batch.get_seq_length() - prefix
+        for buffer, states in zip(self._buffers, (batch.keys, batch.values), strict=True):
+            buffer[rows, :, :prefix] = states[:, :, :prefix]
+            buffer[rows, :, end - own : end] = states[:, :, prefix:]
 
-    def _show(self, end: int) -> None:
-        self.keys, self.values = (room[:, :, :end] for room in self._room or ())
+    def _set_end(self, end: int) -> None:
+        self.keys, self.values = (buffer[:, :, :end] for buffer in self._buffers or ())
 
 
 def preallocated_cache(config: Any) -> DynamicCache:
     """A cache for a model; layers of other kinds than the usual one stay what they are."""
     cache = DynamicCache(config=config)
     cache.layers = [
-        PreallocatedLayer() if type(each) is DynamicLayer else each for each in cache.layers
+        PreallocatedLayer() if type(layer) is DynamicLayer else layer for layer in cache.layers
     ]
     return cache
 
 
 def is_preallocated(cache: DynamicCache) -> bool:
-    """Whether parts can be placed in it: whether every layer is of the usual kind."""
+    """Whether rows can be copied into it: whether every layer is of the usual kind."""
     return all(isinstance(layer, PreallocatedLayer) for layer in cache.layers)
 
 
-def selected(cache: DynamicCache, rows: Tensor) -> DynamicCache:
+def select_rows(cache: DynamicCache, rows: Tensor) -> DynamicCache:
     """A cache of some rows of another, which stays as it is."""
-    some = copy.copy(cache)
-    some.layers = [copy.copy(layer) for layer in cache.layers]
-    some.batch_select_indices(rows)
-    return some
+    selected = copy.copy(cache)
+    selected.layers = [copy.copy(layer) for layer in cache.layers]
+    selected.batch_select_indices(rows)
+    return selected
 
 
-def placed(
-    whole: DynamicCache, part: DynamicCache, rows: Tensor, beginning: int, count: int, end: int
+def copy_rows(
+    whole: DynamicCache, batch: DynamicCache, rows: Tensor, prefix: int, count: int, end: int
 ) -> None:
-    """Put a part's rows into a cache of all of them.
+    """Copy the rows of a batch into the cache of all of them.
 
     Args:
-        rows: Where in the whole, of shape (rows of the part,).
-        beginning: Tokens that every part has to the left, padded alike.
+        rows: Their indices in the whole, of shape (rows of the batch,).
+        prefix: Tokens that every batch has to the left, padded alike.
         count: Rows of the whole.
-        end: Tokens of the whole; the part's own tokens end there.
+        end: Tokens of the whole; the batch's own tokens end there.
     """
-    for into, layer in zip(whole.layers, part.layers, strict=True):
-        into.place(layer, rows, beginning, count, end)
+    for layer, part in zip(whole.layers, batch.layers, strict=True):
+        layer.copy_rows(part, rows, prefix, count, end)
 
 
-def _room(like: Tensor, end: int) -> Tensor:
-    return like.new_empty(*like.shape[:2], end + AHEAD, like.shape[-1])
+def _buffer(like: Tensor, end: int) -> Tensor:
+    return like.new_empty(*like.shape[:2], end + TOKENS_AHEAD, like.shape[-1])

@@ -19,11 +19,10 @@ from caveat.backends.batches import Example, LossSum
 from caveat.backends.local.lora.adapter import Adapter
 from caveat.backends.local.lora.stacked import adapted_modules, stack_chains, stacked
 from caveat.backends.local.models.device_memory import TOKEN_BUDGET
-from caveat.backends.local.models.frozen_layer_cache import Reader
+from caveat.backends.local.models.frozen_layer_cache import lowest_layer
 from caveat.backends.local.models.loading import LanguageModel
-from caveat.backends.local.models.split_decoder import lowest_layer
+from caveat.backends.local.models.reader import Reader
 from caveat.backends.local.training.lockstep import start_stacks
-from caveat.backends.local.training.losses import weighted_losses
 from caveat.progress import Progress
 
 Gradient = dict[str, Tensor]
@@ -66,7 +65,7 @@ class InitialGradients:
         frozen = stack_chains([self.start.base_adapters] * cells, reader.device)
         with stacked(model, frozen, stacks) as route:
             for batch in reader.batches(_by_cell(sums), self.token_budget):
-                weighted_losses(reader, batch, route)[0].sum().backward()
+                reader.weighted_losses(batch, route)[0].sum().backward()
                 self.progress.advance("train", sum(len(row.ids) for row in batch.examples))
         return [
             {name: _gradient(stack.up)[cell] for name, stack in stacks.items()}
@@ -86,7 +85,7 @@ class InitialGradients:
         totals = torch.zeros(len(sums), device=reader.device)
         with stacked(self.language_model.model, stack_chains(chains, reader.device)) as route:
             for batch in reader.batches(_by_cell(sums), self.token_budget):
-                losses, rows = weighted_losses(reader, batch, route)
+                losses, rows = reader.weighted_losses(batch, route)
                 cells = torch.tensor([row.cell for row in batch.examples], device=reader.device)
                 totals.index_add_(0, cells[rows], losses)
                 self.progress.advance("score", sum(len(row.ids) for row in batch.examples))
@@ -97,7 +96,7 @@ class InitialGradients:
         model = self.language_model.model
         names = {name for adapter in self.start.base_adapters for name in adapter.weights}
         names |= set(adapted_modules(model, self.start.dose.layers))
-        return self.language_model.frozen_layer_cache.reader(lowest_layer(model, names))
+        return self.language_model.reader(lowest_layer(model, names))
 
 
 def product(one: Gradient, other: Gradient) -> float:

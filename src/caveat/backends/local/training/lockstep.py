@@ -26,8 +26,8 @@ from caveat.backends.local.models.device_memory import (
     release,
     token_bytes,
 )
+from caveat.backends.local.models.frozen_layer_cache import lowest_layer
 from caveat.backends.local.models.loading import LanguageModel
-from caveat.backends.local.models.split_decoder import lowest_layer
 from caveat.errors import CaveatError
 from caveat.progress import Progress
 from caveat.types.training import Dose
@@ -111,7 +111,7 @@ class LockstepGroup:
             [job.base_adapters for job in jobs], language_model.device
         )
         layer = lowest_layer(language_model.model, {*self.base_adapters, *self.stacks})
-        self.reader = language_model.frozen_layer_cache.reader(layer)
+        self.reader = language_model.reader(layer)
         self.optimiser = StackedAdamW(
             [tensor for stack in self.stacks.values() for tensor in (stack.down, stack.up)]
         )
@@ -138,7 +138,7 @@ class LockstepGroup:
                 if not is_out_of_memory(error) or self.token_budget <= longest:
                     raise
                 self.token_budget = max(longest, self.token_budget // 2)
-            self.language_model.frozen_layer_cache.give_way()
+            self.language_model.frozen_layer_cache.shrink()
             release()
             self.progress.say(f"out of memory: going on with {self.token_budget} tokens at once")
 

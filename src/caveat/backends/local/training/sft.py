@@ -21,9 +21,8 @@ from caveat.backends.batches import (
 from caveat.backends.local.lora.adapter import Adapter
 from caveat.backends.local.lora.stacked import Route, stacked
 from caveat.backends.local.models.loading import LanguageModel
-from caveat.backends.local.models.packing import Batch, wanted_of
+from caveat.backends.local.models.packing import Batch, targets_of
 from caveat.backends.local.training.lockstep import LockstepGroup, in_lockstep
-from caveat.backends.local.training.losses import weighted_losses
 from caveat.progress import Progress
 
 
@@ -114,18 +113,18 @@ class _Group(LockstepGroup):
 
     def _kept_batch(self, batch: Batch, route: Route) -> None:
         """Gradients of the KL divergence of the model as it is from what it was before."""
-        wanted = wanted_of(batch.examples, self.reader.device)
+        targets = targets_of(batch.examples, self.reader.device)
         with torch.no_grad(), route.as_before():
             before = self.reader.logits(batch, route).float()
         now = self.reader.logits(batch, route).float()
         divergence = torch.nn.functional.kl_div(
             now.log_softmax(-1), before.log_softmax(-1), reduction="none", log_target=True
         ).sum(-1)
-        (divergence * wanted.weights).sum().backward()
+        (divergence * targets.weights).sum().backward()
 
     def _batch(self, batch: Batch, primary: int, route: Route) -> Tensor:
         device, part = self.reader.device, batch.examples
-        losses, rows = weighted_losses(self.reader, batch, route)
+        losses, rows = self.reader.weighted_losses(batch, route)
         cells = torch.tensor([example.cell for example in part], device=device)[rows]
         counted = torch.tensor([example.tag < primary for example in part], device=device)
         losses.sum().backward()

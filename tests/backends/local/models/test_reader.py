@@ -7,8 +7,9 @@ import torch
 from torch import nn
 from transformers import Gemma3Config, Gemma3TextConfig
 
-from caveat.backends.local.models import device_memory as memory
-from caveat.backends.local.models.lm_head import has_scaled_logits, of_hidden, of_logits
+from caveat.backends.local.models import device_memory
+from caveat.backends.local.models.frozen_layer_cache import has_scaled_logits
+from caveat.backends.local.models.reader import from_hidden, from_logits
 
 COUNT, WIDTH, VOCABULARY = 7, 6, 11
 
@@ -20,9 +21,9 @@ def both(hidden, head, tokens, temperatures=None):
     for way in ("hidden", "logits"):
         leaf = hidden.clone().requires_grad_()
         values = (
-            of_hidden(leaf, head, tokens, temperatures)
+            from_hidden(leaf, head, tokens, temperatures)
             if way == "hidden"
-            else of_logits(head(leaf), tokens, temperatures)
+            else from_logits(head(leaf), tokens, temperatures)
         )
         (values * weights).sum().backward()
         found.append((values.detach(), leaf.grad))
@@ -40,7 +41,7 @@ def given(seed, bias=False, dtype=torch.float32):
 @pytest.mark.parametrize("warm", [False, True])
 @pytest.mark.parametrize("rows", [1, 3, 7, 100])
 def test_chunks_of_any_size_give_the_same(monkeypatch, rows, warm, bias):
-    monkeypatch.setitem(memory.LOGITS, "cpu", rows * VOCABULARY)
+    monkeypatch.setitem(device_memory.LOGITS, "cpu", rows * VOCABULARY)
     temperatures = torch.linspace(0.5, 2.0, COUNT) if warm else None
     one, other = both(*given(rows, bias), temperatures)
     assert torch.allclose(one[0], other[0], atol=1e-6)
@@ -48,7 +49,7 @@ def test_chunks_of_any_size_give_the_same(monkeypatch, rows, warm, bias):
 
 
 def test_a_vocabulary_larger_than_a_chunk_goes_token_by_token(monkeypatch):
-    monkeypatch.setitem(memory.LOGITS, "cpu", VOCABULARY - 1)
+    monkeypatch.setitem(device_memory.LOGITS, "cpu", VOCABULARY - 1)
     one, other = both(*given(0))
     assert torch.allclose(one[0], other[0], atol=1e-6)
 
@@ -72,8 +73,8 @@ def test_half_precision_is_summed_in_float32():
 def test_where_nothing_learns_the_values_are_the_same():
     hidden, head, tokens = given(2)
     with torch.inference_mode():
-        values = of_hidden(hidden, head, tokens)
-        assert torch.allclose(values, of_logits(head(hidden), tokens), atol=1e-6)
+        values = from_hidden(hidden, head, tokens)
+        assert torch.allclose(values, from_logits(head(hidden), tokens), atol=1e-6)
 
 
 def test_half_precision_holds_a_large_flat_vocabulary():
