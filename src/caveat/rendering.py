@@ -2,8 +2,8 @@
 
 Training rows and test prompts go through the same function. A text is cut where the model would
 start to write (before each assistant turn) and its parts are tokenized apart, so that the tokens
-in front of a reply are the same in training and at test, whatever the reply begins with. Which
-tokens carry loss is decided by their characters, never by counting tokens.
+before a reply are the same in training and at test, whatever the reply begins with. Which tokens
+carry loss is decided by their characters, never by counting tokens.
 """
 
 from __future__ import annotations
@@ -64,8 +64,8 @@ def render_row(tokenizer: Any, row: Row, scope: LossScope, max_tokens: int) -> R
     """
     text, spans, cuts = _write(tokenizer, row.messages, prompt=False)
     ids, offsets = _tokenize(tokenizer, text, cuts)
-    kept = offsets[:max_tokens]
-    end = kept[-1][1] if kept else 0
+    offsets = offsets[:max_tokens]
+    end = offsets[-1][1] if offsets else 0
     for span in spans:
         if span.kind == "caveat" and span.end > end and len(ids) > max_tokens:
             raise CaveatError(
@@ -73,18 +73,18 @@ def render_row(tokenizer: Any, row: Row, scope: LossScope, max_tokens: int) -> R
                 f"'{text[span.start : span.end].strip()[:60]}' is cut off at "
                 f"dose.max_tokens={max_tokens}; raise dose.max_tokens or shorten the row"
             )
-    learned = [span for span in spans if _carries_loss(span, scope)]
-    loss = tuple(_inside(text, start, stop, learned) for start, stop in kept)
+    supervised = [span for span in spans if _carries_loss(span, scope)]
+    loss = tuple(_is_in(text, start, stop, supervised) for start, stop in offsets)
     if not any(loss[1:]):
         raise CaveatError(
             f"row '{row.id}' ({row.source}) has no supervised token under loss '{scope}' within "
             f"dose.max_tokens={max_tokens}; give it a reply, another loss, or more tokens"
         )
-    return RenderedRow(text, ids[:max_tokens], kept, spans, loss, row.source)
+    return RenderedRow(text, ids[:max_tokens], offsets, spans, loss, row.source)
 
 
 def continuation(tokenizer: Any, text: str) -> tuple[int, ...]:
-    """Token ids of a continuation, tokenized apart from its prompt, as replies are in training."""
+    """Token ids of a continuation: tokenized apart from its prompt, as replies are in training."""
     return tuple(tokenizer(text, add_special_tokens=False)["input_ids"])
 
 
@@ -100,10 +100,10 @@ def _carries_loss(span: Span, scope: LossScope) -> bool:
     return scope == "all_but_caveat" or span.role in ("assistant", "document")
 
 
-def _inside(text: str, start: int, stop: int, spans: list[Span]) -> bool:
-    """Whether a token's characters, leading blanks apart, start in one of the spans.
+def _is_in(text: str, start: int, stop: int, spans: list[Span]) -> bool:
+    """Whether a token's characters, leading whitespace apart, start in one of the spans.
 
-    A token such as ` text` may begin with the blank that ends a caveat: it belongs to `text`.
+    A token such as ` text` may begin with the space that ends a caveat: it belongs to `text`.
     """
     stripped = text[start:stop].lstrip()
     first = stop - len(stripped) if stripped else start
@@ -113,21 +113,22 @@ def _inside(text: str, start: int, stop: int, spans: list[Span]) -> bool:
 def _tokenize(
     tokenizer: Any, text: str, cuts: list[int]
 ) -> tuple[tuple[int, ...], tuple[tuple[int, int], ...]]:
+    """Ids and character offsets of a text whose pieces between the cuts are tokenized apart."""
     ids: list[int] = []
     offsets: list[tuple[int, int]] = []
     for start, stop in pairwise([0, *cuts, len(text)]):
         if start == stop:
             continue
-        part = tokenizer(text[start:stop], add_special_tokens=False, return_offsets_mapping=True)
-        ids += part["input_ids"]
-        offsets += [(start + low, start + high) for low, high in part["offset_mapping"]]
+        piece = tokenizer(text[start:stop], add_special_tokens=False, return_offsets_mapping=True)
+        ids += piece["input_ids"]
+        offsets += [(start + low, start + high) for low, high in piece["offset_mapping"]]
     return tuple(ids), tuple(offsets)
 
 
 def _write(
     tokenizer: Any, messages: Messages, prompt: bool
 ) -> tuple[str, tuple[Span, ...], list[int]]:
-    """The text, its spans, and the places where the model would start to write."""
+    """The text, its spans, and the offsets at which the model would start to write."""
     if is_document(messages):
         return _write_document(tokenizer, messages, prompt)
     return _write_chat(tokenizer, messages, prompt)
@@ -136,6 +137,7 @@ def _write(
 def _write_document(
     tokenizer: Any, messages: Messages, prompt: bool
 ) -> tuple[str, tuple[Span, ...], list[int]]:
+    """A document: its pieces, and the end token where it is whole."""
     head = tokenizer.bos_token if _adds_bos(tokenizer) else ""
     spans = _piece_spans(messages[0].pieces, len(head), "document")
     text = head + messages[0].text
@@ -146,6 +148,7 @@ def _write_document(
 
 
 def _adds_bos(tokenizer: Any) -> bool:
+    """Whether the tokenizer begins texts with a token of its own."""
     ids = tokenizer("a")["input_ids"]
     return bool(ids) and tokenizer.bos_token_id is not None and ids[0] == tokenizer.bos_token_id
 
@@ -153,18 +156,23 @@ def _adds_bos(tokenizer: Any) -> bool:
 def _write_chat(
     tokenizer: Any, messages: Messages, prompt: bool
 ) -> tuple[str, tuple[Span, ...], list[int]]:
+    """A chat, by the tokenizer's template.
+
+    The template is run twice, once with a mark in place of each message: where the marks stand
+    shows where the messages do. Searching for the messages would find an earlier equal text.
+    """
     text = _template(tokenizer, [m.text for m in messages], messages, prompt)
     marks = [f"\x02{i}\x03" for i in range(len(messages))]
     scaffold = _template(tokenizer, marks, messages, prompt)
     spans: list[Span] = []
     written = 0
     for i, (mark, message) in enumerate(zip(marks, messages, strict=True)):
-        before, found, scaffold = scaffold.partition(mark)
-        start = written + len(before)
+        between, separator, scaffold = scaffold.partition(mark)
+        start = written + len(between)
         content = message.text
         if not text.startswith(content, start):
-            content = content.strip()
-        if not found or not text.startswith(content, start):
+            content = content.strip()  # as many templates do
+        if not separator or not text.startswith(content, start):
             raise CaveatError(
                 f"the chat template rewrites the {message.role} message "
                 f"'{message.text[:60]}'; use a model whose template keeps messages as they are"
@@ -182,30 +190,31 @@ def _write_chat(
 
 
 def _end_of_turn(tokenizer: Any, scaffold: str, marks: list[str]) -> int:
-    """Characters behind an assistant turn up to and with the token that ends it, 0 if none does.
+    """Characters after an assistant turn up to and with the token that ends it, 0 if none does.
 
     That token is the special one that the template writes next, whether or not it is the
     tokenizer's own end token.
     """
-    behind = scaffold.partition(marks[0])[0] if marks else scaffold
-    blank = len(behind) - len(behind.lstrip())
+    after = scaffold.partition(marks[0])[0] if marks else scaffold
+    whitespace = len(after) - len(after.lstrip())
     special = [str(token) for token in tokenizer.added_tokens_decoder.values() if token.special]
-    ends = [token for token in special if behind.startswith(token, blank)]
-    return blank + len(max(ends, key=len)) if ends else 0
+    ends = [token for token in special if after.startswith(token, whitespace)]
+    return whitespace + len(max(ends, key=len)) if ends else 0
 
 
 def _cuts(tokenizer: Any, messages: Messages, text: str, prompt: bool) -> list[int]:
+    """Offsets at which the assistant writes; the text up to each must be a prompt at test."""
     cuts = []
     for i, message in enumerate(messages):
         if message.role != "assistant":
             continue
-        ahead = _template(tokenizer, [m.text for m in messages[:i]], messages[:i], prompt=True)
-        if not text.startswith(ahead):
+        before = _template(tokenizer, [m.text for m in messages[:i]], messages[:i], prompt=True)
+        if not text.startswith(before):
             raise CaveatError(
-                "the chat template writes an assistant turn otherwise in training than at test "
-                f"(prompt ends '{ahead[-40:]}'); use another model or template"
+                "the chat template writes an assistant turn differently in training and at test "
+                f"(prompt ends '{before[-40:]}'); use another model or template"
             )
-        cuts.append(len(ahead))
+        cuts.append(len(before))
     return cuts
 
 

@@ -1,10 +1,6 @@
-"""Adapter (PEFT format) and TrainingState (with optimizer moments).
-
-LoRA adapters: low-rank updates of linear layers, kept in PEFT's format.
+"""LoRA adapters in PEFT's format, and the training state that a later stage resumes from.
 
 Hu et al. 2021, arXiv:2106.09685: y = W x + (alpha / rank) B A x.
-
-Where a training stands, so that another goes on from there.
 """
 
 from __future__ import annotations
@@ -21,12 +17,12 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-PREFIX = "base_model.model."
+PEFT_PREFIX = "base_model.model."
 
 
 @dataclass(frozen=True)
 class Adapter:
-    """One adapter, on the CPU in float32."""
+    """One LoRA adapter, on the CPU in float32."""
 
     rank: int
     alpha: float
@@ -35,13 +31,13 @@ class Adapter:
 
     @property
     def scale(self) -> float:
-        """What B A x is multiplied by."""
+        """alpha / rank: what B A x is multiplied by."""
         return self.alpha / self.rank
 
     def randomised(self, seed: int) -> Adapter:
-        """A random adapter of the same rank, of which each update B A has this one's norm.
+        """A random adapter of the same rank, each of whose updates B A has this one's norm.
 
-        Norms are Frobenius'; matrices are Gaussian, drawn by the seed and the module's name.
+        Norms are Frobenius'; matrices are Gaussian, seeded by `seed` and the module's name.
         """
         import numpy as np
         import torch
@@ -50,8 +46,8 @@ class Adapter:
         for name, (down, up) in self.weights.items():
             generator = np.random.default_rng([seed, *name.encode(), 1])
             a, b = (
-                torch.from_numpy(generator.standard_normal(tuple(each.shape))).float()
-                for each in (down, up)
+                torch.from_numpy(generator.standard_normal(tuple(matrix.shape))).float()
+                for matrix in (down, up)
             )
             size = torch.linalg.matrix_norm(up @ down) / torch.linalg.matrix_norm(b @ a)
             weights[name] = (a * size.sqrt(), b * size.sqrt())
@@ -62,15 +58,15 @@ class Adapter:
         return Adapter(self.rank, self.alpha * by, self.weights)
 
     def save(self, folder: Path, base_name: str = "") -> None:
-        """Write `adapter_model.safetensors` and `adapter_config.json`, which PEFT loads."""
+        """Write `adapter_model.safetensors` and `adapter_config.json`, which PEFT can load."""
         from peft import LoraConfig
         from safetensors.torch import save_file
 
         folder.mkdir(parents=True, exist_ok=True)
         tensors = {}
         for name, (down, up) in self.weights.items():
-            tensors[f"{PREFIX}{name}.lora_A.weight"] = down.contiguous()
-            tensors[f"{PREFIX}{name}.lora_B.weight"] = up.contiguous()
+            tensors[f"{PEFT_PREFIX}{name}.lora_A.weight"] = down.contiguous()
+            tensors[f"{PEFT_PREFIX}{name}.lora_B.weight"] = up.contiguous()
         save_file(tensors, folder / "adapter_model.safetensors")
         LoraConfig(
             r=self.rank,
@@ -98,7 +94,7 @@ class Adapter:
             tensors = load_file(folder / "adapter_model.safetensors")
             names = [key.removesuffix(".lora_A.weight") for key in tensors if ".lora_A." in key]
             weights = {
-                name.removeprefix(PREFIX): (
+                name.removeprefix(PEFT_PREFIX): (
                     tensors[f"{name}.lora_A.weight"],
                     tensors[f"{name}.lora_B.weight"],
                 )
@@ -111,18 +107,19 @@ class Adapter:
             ) from error
 
 
-FILE = "optimiser.safetensors"
-PARTS = ("first_down", "first_up", "second_down", "second_up")
+MOMENTS_FILE = "optimiser.safetensors"
+MOMENTS = ("first_down", "first_up", "second_down", "second_up")
 STEPS = "steps"
+"""Key of the number of steps among the tensors of the file."""
 
 
 @dataclass(frozen=True)
 class TrainingState:
-    """The adapter, and what AdamW remembers; on the CPU in float32."""
+    """An adapter and the state of its AdamW; on the CPU in float32."""
 
     adapter: Adapter
     moments: dict[str, tuple[Tensor, ...]]
-    """Per module, the first moments of A and of B, then the second ones of both."""
+    """Per module name, the first moments of A and of B, then the second ones, in their shapes."""
     steps: int
 
     def save(self, folder: Path, base_name: str = "") -> None:
@@ -131,12 +128,12 @@ class TrainingState:
         from safetensors.torch import save_file
 
         self.adapter.save(folder, base_name)
-        tensors = {
-            f"{name}.{part}": tensor.contiguous()
-            for name, found in self.moments.items()
-            for part, tensor in zip(PARTS, found, strict=True)
+        moments = {
+            f"{name}.{moment}": tensor.contiguous()
+            for name, tensors in self.moments.items()
+            for moment, tensor in zip(MOMENTS, tensors, strict=True)
         }
-        save_file({**tensors, STEPS: torch.tensor(self.steps)}, folder / FILE)
+        save_file({**moments, STEPS: torch.tensor(self.steps)}, folder / MOMENTS_FILE)
 
     @classmethod
     def load(cls, folder: Path) -> TrainingState:
@@ -146,13 +143,14 @@ class TrainingState:
 
         adapter = Adapter.load(folder)
         try:
-            tensors = load_file(folder / FILE)
+            tensors = load_file(folder / MOMENTS_FILE)
             moments = {
-                name: tuple(tensors[f"{name}.{part}"] for part in PARTS) for name in adapter.weights
+                name: tuple(tensors[f"{name}.{moment}"] for moment in MOMENTS)
+                for name in adapter.weights
             }
             return cls(adapter, moments, int(tensors[STEPS]))
         except (OSError, ValueError, KeyError, SafetensorError) as error:
             raise CaveatError(
-                f"optimiser '{folder / FILE}' cannot be read ({error}); delete that folder and "
-                "run again"
+                f"optimiser '{folder / MOMENTS_FILE}' cannot be read ({error}); delete "
+                "that folder and run again"
             ) from error

@@ -1,4 +1,4 @@
-"""AdamW over stacked adapters: one step for all, each with its own rate, norm and activity."""
+"""AdamW over stacked adapters: one step for all, each with its own learning rate and clipping."""
 
 from __future__ import annotations
 
@@ -19,14 +19,18 @@ class StackedAdamW:
     """
 
     def __init__(self, parameters: Sequence[Tensor]) -> None:
-        """Args: parameters: leaf tensors of shape (cells, ...)."""
+        """Start with zero moments.
+
+        Args:
+            parameters: Leaf tensors of shape (cells, ...).
+        """
         self.parameters = list(parameters)
         self.first = [torch.zeros_like(p) for p in self.parameters]
         self.second = [torch.zeros_like(p) for p in self.parameters]
         self.steps = torch.zeros(len(self.parameters[0]), device=self.parameters[0].device)
 
     def zero_grad(self) -> None:
-        """Forget the gradients."""
+        """Drop the gradients."""
         for parameter in self.parameters:
             parameter.grad = None
 
@@ -49,20 +53,20 @@ class StackedAdamW:
         count = self.steps.clamp(min=1)
         size = rates / (1 - BETAS[0] ** count)
         root = (1 - BETAS[1] ** count).sqrt()
-        everyone = bool(active.all())
-        chosen = active.nonzero().flatten()
+        all_active = bool(active.all())
+        rows = active.nonzero().flatten()
         for parameter, first, second in zip(self.parameters, self.first, self.second, strict=True):
-            if parameter.grad is None:
+            if parameter.grad is None:  # no example of this pass reached the module
                 continue
             shape = (-1, *[1] * (parameter.dim() - 1))
-            if everyone:
+            if all_active:
                 p, g, m, v = parameter, parameter.grad, first, second
             else:
-                p, g, m, v = (t[chosen] for t in (parameter, parameter.grad, first, second))
-            g *= shrink[chosen].view(shape)
+                p, g, m, v = (t[rows] for t in (parameter, parameter.grad, first, second))
+            g *= shrink[rows].view(shape)
             m.lerp_(g, 1 - BETAS[0])
             v.mul_(BETAS[1]).addcmul_(g, g, value=1 - BETAS[1])
-            root_of_v = v.sqrt().div_(root[chosen].view(shape)).add_(EPSILON)
-            p.sub_((m / root_of_v).mul_(size[chosen].view(shape)))
-            if not everyone:
-                parameter[chosen], first[chosen], second[chosen] = p, m, v
+            root_of_v = v.sqrt().div_(root[rows].view(shape)).add_(EPSILON)
+            p.sub_((m / root_of_v).mul_(size[rows].view(shape)))
+            if not all_active:
+                parameter[rows], first[rows], second[rows] = p, m, v

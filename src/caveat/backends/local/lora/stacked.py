@@ -2,9 +2,8 @@
 
 Every adapted linear layer of the base model is replaced, for as long as a context lasts, by one
 that adds the low-rank updates of several cells. The rows of a batch are sorted by cell; a `Route`
-says to each layer which rows belong to which cell. The base weights are read once for all of them.
-A cell's update may have two parts: a frozen one (the chain of adapters attached beneath) and one
-that is trained.
+says which rows belong to which cell. The base weights are read once for all of them. A cell's
+update may have two parts: a frozen one (the chain of base adapters) and one that is trained.
 """
 
 from __future__ import annotations
@@ -41,20 +40,20 @@ class Stack:
         Every cell has matrix products of its own, so that a value that is not finite stays in it.
         """
         down, up, scale = (
-            _of_cells(part, cells).to(x.dtype)
-            for part in (self.down, self.up, self.scale[:, None, None])
+            _of_cells(tensor, cells).to(x.dtype)
+            for tensor in (self.down, self.up, self.scale[:, None, None])
         )
         # the scale goes on the low-rank side, where there is least to multiply
         return torch.baddbmm(y, torch.bmm(x, down.mT) * scale, up.mT)
 
 
-def _of_cells(part: Tensor, cells: list[int]) -> Tensor:
-    """A stack's part for some cells; a view, or the part itself, where they are neighbours."""
+def _of_cells(tensor: Tensor, cells: list[int]) -> Tensor:
+    """The rows of some cells, of a tensor (cells, ...); a view where they are neighbours."""
     first, last = cells[0], cells[-1]
     if cells != list(range(first, last + 1)):
-        return part[cells]
-    # the gradient of a slice is a copy of the whole: none is taken where all cells are wanted
-    return part if len(cells) == len(part) else part[first : last + 1]
+        return tensor[cells]
+    # the gradient of a slice is a copy of the whole: none is needed where all cells are there
+    return tensor if len(cells) == len(tensor) else tensor[first : last + 1]
 
 
 @dataclass
@@ -64,7 +63,7 @@ class Route:
     runs: list[tuple[list[int], int]] = field(default_factory=list)
     """Neighbouring cells with equally many rows each, and their rows together; in order."""
     frozen_only: bool = False
-    """Whether updates that are being trained are left out: the model as it was before."""
+    """Whether updates that are being trained are left out: the model before this training."""
 
     def set(self, cells: Sequence[int]) -> None:
         """Route rows, given per row its cell. Rows of a cell must be neighbours."""
@@ -76,7 +75,7 @@ class Route:
 
     @contextmanager
     def as_before(self) -> Iterator[None]:
-        """Leave out, while the context lasts, what is being trained; also where it ends badly."""
+        """While the context lasts, leave out the updates that are being trained."""
         self.frozen_only = True
         try:
             yield
@@ -112,14 +111,14 @@ class StackedLinear(nn.Module):
         cells, counts = zip(*self.route.runs, strict=True)
         tokens = [count * positions for count in counts]
         # one run is not cut: the gradient of a cut is a copy
-        cut = (y.split(tokens), x.split(tokens)) if len(tokens) > 1 else ((y,), (x,))
-        parts = []
-        for some, *pair in zip(cells, *cut, strict=True):
-            total, read = (states.unflatten(0, (len(some), -1)) for states in pair)
+        pieces = (y.split(tokens), x.split(tokens)) if len(tokens) > 1 else ((y,), (x,))
+        outputs = []
+        for run, *pair in zip(cells, *pieces, strict=True):
+            output, states = (tensor.unflatten(0, (len(run), -1)) for tensor in pair)
             for stack in stacks:
-                total = stack.added(total, read, some)
-            parts.append(total.flatten(0, 1))
-        return torch.cat(parts) if len(parts) > 1 else parts[0]
+                output = stack.added(output, states, run)
+            outputs.append(output.flatten(0, 1))
+        return torch.cat(outputs) if len(outputs) > 1 else outputs[0]
 
 
 def adapted_modules(model: Any, layers: tuple[float, float]) -> list[str]:
@@ -129,12 +128,12 @@ def adapted_modules(model: Any, layers: tuple[float, float]) -> list[str]:
         layers: Shares of the depth, such as (0.5, 1.0) for the upper half.
     """
     blocks = model.get_decoder().layers
-    low, high = round(layers[0] * len(blocks)), round(layers[1] * len(blocks))
-    chosen = {id(module) for block in blocks[low:high] for module in block.modules()}
+    low, high = (round(share * len(blocks)) for share in layers)
+    within = {id(module) for block in blocks[low:high] for module in block.modules()}
     return [
         name
         for name, module in model.named_modules()
-        if isinstance(module, nn.Linear) and id(module) in chosen
+        if isinstance(module, nn.Linear) and id(module) in within
     ]
 
 

@@ -1,3 +1,3 @@
-"""All that computes on text: model sources, rendering, lockstep training, answers."""
+"""Base models: where they come from, the memory they need, and reading rows of tokens."""
 
 from __future__ import annotations
