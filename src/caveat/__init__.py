@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from caveat.errors import CaveatError
 
 if TYPE_CHECKING:
+    from caveat.backends.base import Callback, StepEvent
     from caveat.study.run import run
     from caveat.study.study import Study
     from caveat.types.answers import Answer, Sampling, Verdict
@@ -21,12 +22,13 @@ if TYPE_CHECKING:
     from caveat.types.training import Dose, GRPOSettings, Plan, Train
 
 __all__ = [
-    "Answer", "Behaviour", "Caveat", "CaveatError", "Dose", "GRPOSettings", "Grade", "Message",
-    "Piece", "Plan", "Question", "RewardTask", "Row", "Sampling", "Setting", "SideEffect", "Study",
-    "Train", "Verdict", "run",
+    "Answer", "Behaviour", "Callback", "Caveat", "CaveatError", "Dose", "GRPOSettings", "Grade",
+    "Message", "Piece", "Plan", "Question", "RewardTask", "Row", "Sampling", "Setting",
+    "SideEffect", "StepEvent", "Study", "Train", "Verdict", "run",
 ]  # fmt: skip
 
 _MODULES = {
+    "caveat.backends.base": ("Callback", "StepEvent"),
     "caveat.study.run": ("run",),
     "caveat.study.study": ("Study",),
     "caveat.types.answers": ("Answer", "Sampling", "Verdict"),

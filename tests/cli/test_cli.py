@@ -279,3 +279,10 @@ def test_python_dash_m(place):
         [sys.executable, "-m", "caveat", "status", "nowhere"], capture_output=True, text=True
     )
     assert done.returncode == 1 and done.stderr.count("\n") == 1
+
+
+def test_the_report_of_a_run_has_training_curves(place):
+    html = (place / "study" / "report.html").read_text("utf-8")
+    start = html.index('<section id="training">')
+    section = html[start : html.index("</section>", start)]
+    assert "Loss, nats a token" in section and SETTING in section

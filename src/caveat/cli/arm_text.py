@@ -1,4 +1,4 @@
-"""What an arm is trained on and asked, rendered exactly as the model reads it.
+"""Training rows and prompts of an arm, rendered exactly as the model reads them.
 
 Stages of a plan come first, each with its first rows or prompts, then the test prompts.
 """

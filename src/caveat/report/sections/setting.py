@@ -178,7 +178,7 @@ def context_texts(prompts: Mapping[str, str]) -> dict[str, str]:
     """Per context, what its prompt has more than that of `none`, "" for `none` itself.
 
     A prompt that is not that of `none` with one piece put in, for example one of another question
-    or with text on both sides, is given whole; so is every prompt where `none` was not asked.
+    or with text on both sides, is given whole. Without the context `none`, all are.
     """
     plain = prompts.get("none")
     if plain is None:

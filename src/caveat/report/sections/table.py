@@ -10,7 +10,7 @@ from caveat.report.formatting import Estimate
 from caveat.report.tables.summary import Summary
 
 SIGNED, SHARE = (-1.0, 1.0), (0.0, 1.0)
-"""Axes on which intervals are drawn: of differences, and of rates."""
+"""Axes on which intervals are shown: of differences, and of rates."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Cell:
     """Small text after or under the cell's own."""
     estimate: Estimate | None = None
     span: tuple[float, float] | None = None
-    """The axis on which the interval is drawn; None draws none."""
+    """The axis on which the interval is shown; None for no axis."""
     below: Estimate | None = None
     """A second estimate, under the first."""
     quiet: bool = False
@@ -43,7 +43,7 @@ class Cell:
 
     @property
     def positions(self) -> dict[str, str] | None:
-        """Where value, interval and zero lie on the axis, in per cent; None draws nothing."""
+        """Where value, interval and zero lie on the axis, in per cent; None without an axis."""
         estimate = self.estimate
         if self.span is None or estimate is None:
             return None
@@ -90,7 +90,7 @@ class Table:
 
     @property
     def has_axis(self) -> bool:
-        """Whether any interval is drawn, so that cells without one leave the space blank."""
+        """Whether any interval is on an axis, so that cells without one leave the space blank."""
         return any(cell.positions for row in self.rows for cell in row)
 
 
