@@ -53,10 +53,10 @@ def _updates(store: Store, artifact: str) -> Iterator[dict[str, Any]]:
         return
     record = store.record(artifact)
     if record["kind"] == "policy":
-        yield from _updates(store, record["goes_on"] or "")
+        yield from _updates(store, record["resume_from"] or "")
         yield from record["updates"]
-    elif record.get("beneath"):
-        yield from _updates(store, record["beneath"][-1])
+    elif record.get("base_adapters"):
+        yield from _updates(store, record["base_adapters"][-1])
 
 
 COLUMNS = (

@@ -35,7 +35,7 @@ STORED = {
     "score": "fbafe733b383fbc3",
     "verdict": "741a78812e48d6ce",
     "judged": "d7aab89a23d5370d",
-    "opinion": "2a39785e57832bef",
+    "judge reply": "2a39785e57832bef",
     "policy": "068fb42c5880d6c8",
     "hacked sample": "99ba1aed6143cb53",
     "scaled": "6fdca05af5f172ff",
@@ -53,7 +53,7 @@ def test_stored_digests():
         "score": digest.answer_key("c", CHAT, SCORED, Sampling(), 0),
         "verdict": digest.verdict_key("a", None, QUESTION, 1),
         "judged": digest.verdict_key("a", None, QUESTION, 1, JUDGE),
-        "opinion": digest.judge_reply_key(JUDGE, CHAT),
+        "judge reply": digest.judge_reply_key(JUDGE, CHAT),
         "policy": digest.training_digest("m", POLICY, 3, ("a",), (), resume_from="b"),
         "hacked sample": digest.sample_digest(
             "m", Sample((CHAT,), Sampling(), into="rows", hacking=TASK), 3, ("a",)

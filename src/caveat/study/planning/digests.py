@@ -18,23 +18,7 @@ from caveat.types.data import Question, Row
 from caveat.types.messages import Messages, joined
 from caveat.types.training import Randomise, Sample, Scale, Train
 
-IDENTITY_VERSION = 1
-IDENTITY_NAMES = {
-    "kl_weight": "kept_weight",
-    "rl": "practice",
-    "num_generations": "samples",
-    "max_completion_length": "max_tokens",
-    "num_iterations": "passes",
-    "epsilon": "clip_low",
-    "epsilon_high": "clip_high",
-    "beta": "kl",
-    "loss_type": "mean",
-    "scale_rewards": "scaled",
-    "max_steps": "updates",
-    "reward": "pays",
-    "start_step": "done",
-}
-"""Field names that version 1 hashes under older names."""
+IDENTITY_VERSION = 2
 
 
 def digest_of(kind: str, **content: Any) -> str:
@@ -64,19 +48,24 @@ def training_digest(
     content = _fields(stage)
     del content["label"], content["seed"]
     if stage.rl is None:
-        del content["practice"]
+        del content["rl"]
     else:
         rl = _fields(stage.rl)
         del rl["task"]
-        content["practice"] = {**rl, "goes_on": resume_from}
+        content["rl"] = {**rl, "resume_from": resume_from}
     if stage.kept:
         content["kept"] = [_row(row) for row in stage.kept]
     else:
-        del content["kept"], content["kept_weight"]
+        del content["kept"], content["kl_weight"]
     content["rows"] = [_row(row) for row in stage.rows]
     content["added"] = [_row(row) for row in stage.added]
     return digest_of(
-        "train", model=model, stage=content, seed=seed, beneath=base_adapters, sampled=sampled
+        "train",
+        model=model,
+        stage=content,
+        seed=seed,
+        base_adapters=base_adapters,
+        sampled=sampled,
     )
 
 
@@ -146,7 +135,7 @@ def verdict_key(
 
 def judge_reply_key(judge: Mapping[str, Any], messages: Messages) -> str:
     """Key of one judge reply: the judge's model and sampling, and its prompt."""
-    return digest_of("opinion", judge=judge, messages=_messages(messages))
+    return digest_of("judge reply", judge=judge, messages=_messages(messages))
 
 
 def _row(row: Row) -> dict[str, Any]:
@@ -159,13 +148,7 @@ def _messages(messages: Messages) -> list[Any]:
 
 
 def _fields(record: Any) -> dict[str, Any]:
-    values = {
-        IDENTITY_NAMES.get(field.name, field.name): getattr(record, field.name)
-        for field in dataclasses.fields(record)
-    }
-    if "mean" in values:
-        values["mean"] = {"grpo": "reply", "dapo": "token"}[values["mean"]]
-    return values
+    return {field.name: getattr(record, field.name) for field in dataclasses.fields(record)}
 
 
 def _plain(value: Any) -> Any:
