@@ -152,8 +152,8 @@ def test_anchor_samples_before_it_trains(setting):
 @phenomena
 def test_kl_to_base_keeps_to_ordinary_rows_without_the_caveat(setting):
     stage = only("marked+kl_to_base(weight=2)", setting)
-    assert (len(stage.kept), stage.kl_weight) == (8, 2.0)
-    assert not any(caveats(row) for row in stage.kept)
+    assert (len(stage.kl_rows), stage.kl_weight) == (8, 2.0)
+    assert not any(caveats(row) for row in stage.kl_rows)
     assert (stage.rows, stage.added) == (only("marked", setting).rows, ())
 
 
@@ -195,14 +195,14 @@ def test_a_further_stage_has_nothing_of_what_came_before(setting, late):
     *_, plain = plan(f"marked+{late}", setting)
     *_, further = plan(f"marked+contrast+kl_to_base+{late}", setting)
     assert further == plain
-    assert (further.added, further.kept, further.kl_weight) == ((), (), 0.0)
+    assert (further.added, further.kl_rows, further.kl_weight) == ((), (), 0.0)
 
 
 @phenomena
 def test_interventions_are_composed_in_order(setting):
     sample, stage = plan("marked+contrast+diversify(n=4)+anchor+kl_to_base", setting)
     assert isinstance(sample, Sample)
-    assert len(stage.added) == len(stage.kept) == 8
+    assert len(stage.added) == len(stage.kl_rows) == 8
     assert stage.rows == only("marked+diversify(n=4)", setting).rows
 
 

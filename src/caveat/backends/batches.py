@@ -60,7 +60,7 @@ def schedule(stage: Train, seed: int) -> list[tuple[list[int], list[int], list[i
         order = generator.permutation(len(stage.rows)).tolist()
         dealt = [
             np.random.default_rng([seed, epoch, stream]).permutation(len(some)).tolist()
-            for stream, some in ((ADDED_STREAM, stage.added), (KEPT_STREAM, stage.kept))
+            for stream, some in ((ADDED_STREAM, stage.added), (KEPT_STREAM, stage.kl_rows))
         ]
         for step in range(steps):
             added, kept = (
@@ -85,7 +85,7 @@ class TrainingCell:
     job: TrainingJob[Any]
     rows: list[RenderedRow]
     added: list[RenderedRow]
-    kept: list[RenderedRow]
+    kl_rows: list[RenderedRow]
     schedule: list[tuple[list[int], list[int], list[int]]]
     losses: list[float] = field(default_factory=list)
     reason: str = ""
@@ -93,14 +93,14 @@ class TrainingCell:
     def step_rows(
         self, step: int
     ) -> tuple[list[RenderedRow], list[RenderedRow], list[RenderedRow]]:
-        """Rows, added rows and kept rows of a step; none once the job is done or has failed."""
+        """Rows, added rows and KL rows of a step; none once the job is done or has failed."""
         if self.reason or step >= len(self.schedule):
             return [], [], []
         rows, added, kept = self.schedule[step]
         return (
             [self.rows[i] for i in rows],
             [self.added[i] for i in added],
-            [self.kept[i] for i in kept],
+            [self.kl_rows[i] for i in kept],
         )
 
 
@@ -111,7 +111,7 @@ def prepare(tokenizer: Any, job: TrainingJob[Any]) -> TrainingCell:
         raise CaveatError(f"'{stage.label or job.key}' has no rows to train on; give it some")
     rows, added, kept = (
         [render_row(tokenizer, row, stage.loss, stage.dose.max_tokens) for row in some]
-        for some in (stage.rows, stage.added, stage.kept)
+        for some in (stage.rows, stage.added, stage.kl_rows)
     )
     return TrainingCell(job, rows, added, kept, schedule(stage, job.seed))
 

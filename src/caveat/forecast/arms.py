@@ -38,9 +38,9 @@ def miniature(stage: Train, seed: int, rows: int) -> Train:
     first = schedule(replace(stage, dose=dose), seed)[: math.ceil(wanted / size)]
     chosen, added, kept = (
         _taken(some, (step[place] for step in first))
-        for place, some in enumerate((stage.rows, stage.added, stage.kept))
+        for place, some in enumerate((stage.rows, stage.added, stage.kl_rows))
     )
-    return replace(stage, rows=chosen[:wanted], added=added, kept=kept, dose=dose)
+    return replace(stage, rows=chosen[:wanted], added=added, kl_rows=kept, dose=dose)
 
 
 def _taken(rows: tuple[Row, ...], places: Iterable[list[int]]) -> tuple[Row, ...]:

@@ -67,7 +67,7 @@ def stage_on(plan: Plan, materials: Materials, rows: tuple[Row, ...], label: str
         last_stage(plan),
         rows=rows,
         added=(),
-        kept=(),
+        kl_rows=(),
         kl_weight=0.0,
         objective="sft",
         rl=None,

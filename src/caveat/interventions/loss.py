@@ -68,6 +68,6 @@ def kl_to_base(plan: Plan, materials: Materials, weight: float = 1.0, share: flo
     rows = shared(materials.ordinary, len(materials.rows), share, "kl_to_base")
 
     def change(stage: Train) -> Train:
-        return replace(stage, kept=stage.kept + rows, kl_weight=weight)
+        return replace(stage, kl_rows=stage.kl_rows + rows, kl_weight=weight)
 
     return with_stage(plan, change)

@@ -113,7 +113,7 @@ class Train:
     objective: Literal["sft", "grpo"] = "sft"
     label: str = ""
     """A description for people; not part of the identity."""
-    kept: tuple[Row, ...] = ()
+    kl_rows: tuple[Row, ...] = ()
     """KL reference rows: on their supervised tokens the model is penalised for leaving the model
     before this stage. Distributed over the same steps."""
     kl_weight: float = 0.0

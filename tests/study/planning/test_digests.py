@@ -25,22 +25,22 @@ POLICY = replace(
     objective="grpo",
     rl=GRPOSettings(task="tasks.agree", version="v1", start_step=4, beta=0.1),
 )
-KEPT = replace(STAGE, kept=(ROW,), kl_weight=0.5)
+KEPT = replace(STAGE, kl_rows=(ROW,), kl_weight=0.5)
 TASK = RewardTask("agree", "tasks.agree", "v1")
 STORED = {
-    "train": "cc668c0d365cdf49",
-    "sample": "e63e93ea79d1ebba",
-    "chain": "d18bde88ea8a9601",
-    "reply": "6b5d508897984757",
-    "score": "fbafe733b383fbc3",
-    "verdict": "741a78812e48d6ce",
-    "judged": "d7aab89a23d5370d",
-    "judge reply": "2a39785e57832bef",
-    "policy": "068fb42c5880d6c8",
-    "hacked sample": "99ba1aed6143cb53",
-    "scaled": "6fdca05af5f172ff",
-    "random": "cff5240d510716af",
-    "kept": "c86c9e5acbbb01ca",
+    "train": "8f8b1dca936f0efc",
+    "sample": "2b1a8e97ea05c5d9",
+    "chain": "840bffc6f18f8092",
+    "reply": "6b6df4b476827baa",
+    "score": "0d301f39a4c75d2b",
+    "verdict": "549777cabcf6e9df",
+    "judged": "dc801fcb0902a977",
+    "judge reply": "057373715389d440",
+    "policy": "845151a61be8f1f8",
+    "hacked sample": "702713beb68c73f6",
+    "scaled": "a98b0d3937cd61c9",
+    "random": "e86e2477c41f9e46",
+    "kept": "5b5931d99b0bd65c",
 }
 
 

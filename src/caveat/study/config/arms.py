@@ -152,8 +152,8 @@ def stripped(plan: Plan) -> Plan:
 
 def _stripped_stage(stage: Stage) -> Stage:
     if isinstance(stage, Train):
-        rows, added, kept = map(_bare, (stage.rows, stage.added, stage.kept))
-        return replace(stage, rows=rows, added=added, kept=kept)
+        rows, added, kept = map(_bare, (stage.rows, stage.added, stage.kl_rows))
+        return replace(stage, rows=rows, added=added, kl_rows=kept)
     if isinstance(stage, Sample):
         return replace(stage, prompts=tuple(without_caveat(each) for each in stage.prompts))
     return stage

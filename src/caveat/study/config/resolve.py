@@ -167,7 +167,7 @@ def _check_replies(setting: Setting, plans: Sequence[Plan], shown: bool) -> None
     read = [
         row
         for stage in trained
-        for row in (*(() if stage.rl else stage.rows), *stage.added, *stage.kept)
+        for row in (*(() if stage.rl else stage.rows), *stage.added, *stage.kl_rows)
     ]
     for row in (*read, *(setting.behaviour.rows if shown else ())):
         last = row.messages[-1]

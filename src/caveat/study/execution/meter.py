@@ -66,7 +66,7 @@ class Estimator:
 
     def _training(self, node: TrainNode) -> float:
         stage = node.stage
-        rows = (*stage.rows, *stage.added, *stage.kept)
+        rows = (*stage.rows, *stage.added, *stage.kl_rows)
         return sum(self._row_tokens(row, stage) for row in rows) * stage.dose.epochs
 
     def _rl_tokens(self, node: TrainNode) -> float:

@@ -53,10 +53,10 @@ def training_digest(
         rl = _fields(stage.rl)
         del rl["task"]
         content["rl"] = {**rl, "resume_from": resume_from}
-    if stage.kept:
-        content["kept"] = [_row(row) for row in stage.kept]
+    if stage.kl_rows:
+        content["kl_rows"] = [_row(row) for row in stage.kl_rows]
     else:
-        del content["kept"], content["kl_weight"]
+        del content["kl_rows"], content["kl_weight"]
     content["rows"] = [_row(row) for row in stage.rows]
     content["added"] = [_row(row) for row in stage.added]
     return digest_of(

@@ -51,7 +51,7 @@ def features_of(plan: Plan) -> Iterator[tuple[Feature, str]]:
 def _training(stage: Train) -> Iterator[tuple[Feature, str]]:
     if stage.rl is not None:
         yield Feature.RL, f"'{stage.label}'"
-    if stage.kept:
+    if stage.kl_rows:
         yield Feature.KL_TO_BASE, f"'{stage.label}'"
     low, high = stage.dose.layers
     if (low, high) != (0.0, 1.0):

@@ -81,7 +81,7 @@ def test_whole_logits_count_where_they_are_there_together(tiny):
     model, vocabulary = tiny.model, len(tiny.tokenizer)
     more = token_bytes(model, whole_logits=True) - token_bytes(model)
     assert more == LOGITS_COPIES * 4 * vocabulary
-    kl = TrainingJob("kl", replace(stage(4), kept=(chat_row(50),), kl_weight=1.0), 0)
+    kl = TrainingJob("kl", replace(stage(4), kl_rows=(chat_row(50),), kl_weight=1.0), 0)
     plain = TrainingJob("plain", stage(4), 0)
     assert budget(tiny, kl, 10**8) < budget(tiny, plain, 10**8)
 

@@ -35,7 +35,7 @@ JOBS = {
     ],
     "kept": [
         UPPER,
-        TrainingJob("kept", replace(stage(8, layers=(0.5, 1.0)), kept=KEPT, kl_weight=3.0), 5),
+        TrainingJob("kept", replace(stage(8, layers=(0.5, 1.0)), kl_rows=KEPT, kl_weight=3.0), 5),
     ],
 }
 

@@ -20,7 +20,7 @@ KEPT = tuple(chat_row(100 + i) for i in range(4))
 
 
 def trained(tiny: LanguageModel, weight: float, *base_adapters: Adapter) -> Trained:
-    job = TrainingJob("kept", replace(stage(8), kept=KEPT, kl_weight=weight), 5, base_adapters)
+    job = TrainingJob("kept", replace(stage(8), kl_rows=KEPT, kl_weight=weight), 5, base_adapters)
     (result,) = train(tiny, [job], Progress())
     assert isinstance(result, Trained)
     return result
@@ -65,7 +65,7 @@ def test_weight_zero_changes_nothing(tiny):
 def test_kept_in_lockstep_equals_alone(tiny):
     jobs = [
         TrainingJob("plain", stage(6), 1),
-        TrainingJob("kept", replace(stage(8), kept=KEPT, kl_weight=3.0), 5),
+        TrainingJob("kept", replace(stage(8), kl_rows=KEPT, kl_weight=3.0), 5),
     ]
     together = train(tiny, jobs, Progress())[1]
     alone = trained(tiny, 3.0)

@@ -147,7 +147,7 @@ class LockstepGroup:
         model = self.language_model.model
         # a KL divergence is between whole distributions
         whole_logits = not self.language_model.frozen_layer_cache.applies_head or any(
-            job.stage.kept for job in jobs
+            job.stage.kl_rows for job in jobs
         )
         weights = sum(parameter.numel() for parameter in self.optimiser.parameters)
         a_token = token_bytes(model, self.reader.layer, whole_logits)
