@@ -36,8 +36,8 @@ from pathlib import Path
 
 import numpy as np
 
-from caveat.analysis.intervals import Inference
-from caveat.analysis.ladder.blocks import Block
+from caveat.analysis.intervals import Estimates
+from caveat.analysis.ladder.behaviour_panels import BehaviourPanel
 from caveat.analysis.ladder.contrasts import leakage_contrasts
 from caveat.analysis.panel import Cell, Panel, influences
 
@@ -123,7 +123,7 @@ def simulate(
     seeds = np.ones(arms) if seeds is None else np.asarray(seeds)
     within = np.hypot(effects.cluster, effects.question)
     spreads = np.hypot(within, effects.seed * seeds)
-    level = np.array([level_of(*each) for each in zip(rates, spreads, strict=True)])
+    level = np.array([level_of(*pair) for pair in zip(rates, spreads, strict=True)])
 
     def half_shared(*axes: int) -> np.ndarray:
         common = generator.standard_normal((count, 1, 1, *axes))
@@ -139,9 +139,9 @@ def simulate(
     return yes.sum(-1), np.broadcast_to(np.array(rates), (count, arms))
 
 
-def inference_of(yes: np.ndarray, design: Design, base: int | None) -> Inference:
-    """The package's own inference, the arms of all simulations of a chunk being its cells. The arm
-    `base` of each has no seeds: its first seed's replies stand for it."""
+def estimates_of(yes: np.ndarray, design: Design, base: int | None) -> Estimates:
+    """The package's own estimates. The arms of all simulations of a chunk are the cells of one
+    panel. The arm `base` of each has no seeds: its first seed's replies are those of base."""
     count, arms = yes.shape[:2]
     total = yes.astype(float).reshape(count * arms, design.seeds, design.clusters)
     is_base = np.arange(count * arms) % arms == (-1 if base is None else base)
@@ -162,7 +162,7 @@ def inference_of(yes: np.ndarray, design: Design, base: int | None) -> Inference
         cell_clusters=same * design.clusters,
         cell_questions=same * design.clusters * design.questions,
     )
-    return Inference.of(panel)
+    return Estimates.of(panel)
 
 
 def chunks(simulations: int, size: int = CHUNK) -> Iterator[int]:
@@ -190,7 +190,7 @@ def rate_coverage(rate, design, effects, simulations, generator) -> Coverage:
     truth, low, high = [], [], []
     for count in chunks(simulations):
         yes, true = simulate((rate,), design, effects, count, generator)
-        limits = inference_of(yes, design, None).rate_intervals()
+        limits = estimates_of(yes, design, None).rate_intervals()
         for store, part in zip((truth, low, high), (true[:, 0], *limits), strict=True):
             store.append(part)
     return judged("rate", (rate,), design, effects, truth, low, high)
@@ -202,7 +202,7 @@ def difference_coverage(pair, design, effects, simulations, generator) -> Covera
     for count in chunks(simulations):
         yes, true = simulate(pair, design, effects, count, generator)
         weights = np.kron(np.eye(count), [-1.0, 1.0])
-        _, *limits = inference_of(yes, design, None).intervals(weights)
+        _, *limits = estimates_of(yes, design, None).intervals(weights)
         for store, part in zip((truth, low, high), (true[:, 1] - true[:, 0], *limits), strict=True):
             store.append(part)
     return judged("difference", pair, design, effects, truth, low, high)
@@ -214,11 +214,11 @@ def leakage_coverage(rate, design, effects, simulations, generator) -> Coverage:
     truth, low, high, left_out = [], [], [], 0
     for count in chunks(simulations):
         yes, true = simulate(rates, design, effects, count, generator, seeds=(0, 1, 1))
-        inference = inference_of(yes, design, 0)
+        estimates = estimates_of(yes, design, 0)
         above, below = (np.kron(np.eye(count), row) for row in ([-1.0, 0, 1], [-1.0, 1, 0]))
-        defined = inference.intervals(below)[1] >= 0.1
+        defined = estimates.intervals(below)[1] >= 0.1
         left_out += count - defined.sum()
-        _, *limits = inference.ratios(above[defined], below[defined])
+        _, *limits = estimates.ratios(above[defined], below[defined])
         true = true[defined]
         leak = (true[:, 2] - true[:, 0]) / (true[:, 1] - true[:, 0])
         for store, part in zip((truth, low, high), (leak, *limits), strict=True):
@@ -231,18 +231,20 @@ def step_coverage(pair, design, effects, simulations, generator) -> Coverage:
     """Coverage of the difference of two leakages of one behaviour, each with a bare arm of its own,
     where both are defined. Base is at 0.03, bare at 0.9."""
     rates = (0.03, 0.9, 0.9, *pair)
-    installed, leaks = (np.eye(5)[of] - np.eye(5)[0] for of in ([1, 2], [3, 4]))
+    installed, leaks = (np.eye(5)[arms] - np.eye(5)[0] for arms in ([1, 2], [3, 4]))
     truth, low, high, left_out = [], [], [], 0
     for count in chunks(simulations, CHUNK // 5):
         yes, true = simulate(rates, design, effects, count, generator, seeds=(0, 1, 1, 1, 1))
-        inference = inference_of(yes, design, 0)
-        above, below = (np.kron(np.eye(count), each) for each in (leaks, installed))
-        defined = (inference.intervals(below)[1] >= 0.1).reshape(count, 2).all(1)
+        estimates = estimates_of(yes, design, 0)
+        above, below = (np.kron(np.eye(count), rows) for rows in (leaks, installed))
+        defined = (estimates.intervals(below)[1] >= 0.1).reshape(count, 2).all(1)
         left_out += count - defined.sum()
-        block = Block(inference, tuple(range(2 * count)), above, below, elicitation=above)
-        found = leakage_contrasts([block], np.kron(np.eye(count), [-1.0, 1.0])[defined])
+        behaviour = BehaviourPanel(
+            estimates, tuple(range(2 * count)), above, below, elicitation=above
+        )
+        contrasts = leakage_contrasts([behaviour], np.kron(np.eye(count), [-1.0, 1.0])[defined])
         first, second = (true @ leaks.T / (true @ installed.T))[defined].T
-        parts = (second - first, found.low, found.high)
+        parts = (second - first, contrasts.low, contrasts.high)
         for store, part in zip((truth, low, high), parts, strict=True):
             store.append(part)
     return judged("step", rates, design, effects, truth, low, high, left_out / simulations)

@@ -87,7 +87,7 @@ def test_the_figure_shows_the_matrix(study):
     frame = study.transfer()
     matrix = transfer_matrix(frame)
     drawings = boxes_of_the_figure()
-    rows = frame[frame["main"]].set_index(["setting", "arm"])
+    rows = frame[frame["primary"]].set_index(["setting", "arm"])
     for down, line in enumerate(matrix.lines):
         for across, (column, cell) in enumerate(zip(matrix.columns, line.cells, strict=True)):
             if cell is None:

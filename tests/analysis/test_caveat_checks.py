@@ -40,34 +40,36 @@ def test_k_is_undefined_where_elicitation_leaves_nothing_to_learn():
     )
 
 
-def test_at_the_caveat_is_the_share_of_the_wanted_verdict():
+def test_at_the_caveat_is_the_share_of_the_expected_verdict():
     frame = replies(STUDY)
     at = (frame["arm"] == "marked") & (frame["context"] == "exact") & (frame["verdict"] == "no")
     frame.loc[frame.index[at][:9], "verdict"] = "invalid"
     fires = row(caveat_checks(frame, YES), check="at the caveat", arm="marked")
     denies = row(caveat_checks(frame, NO), check="at the caveat", arm="marked")
-    assert (fires["value"], fires["wanted"]) == (pytest.approx(0.75), "yes")
-    assert (denies["value"], denies["wanted"]) == (pytest.approx(9 / 72), "no")
+    assert (fires["value"], fires["expected"]) == (pytest.approx(0.75), "yes")
+    assert (denies["value"], denies["expected"]) == (pytest.approx(9 / 72), "no")
     assert row(caveat_checks(frame, NO), check="at the caveat", arm="base")["value"] == 0.75
 
 
-@pytest.mark.parametrize(("wanted", "expected"), [(NO, 0.75), (YES, 0.125)])
-def test_comprehension_is_how_often_base_shown_a_marked_row_does_what_is_wanted(wanted, expected):
+@pytest.mark.parametrize(("verdicts", "share"), [(NO, 0.75), (YES, 0.125)])
+def test_comprehension_is_how_often_base_shown_a_marked_row_gives_the_expected_verdict(
+    verdicts, share
+):
     shown = replies({("base", "marked_shown"): 0.125, ("base", "bare_shown"): 0.875},
                     purpose="comprehension")  # fmt: skip
     unclear = (shown["context"] == "marked_shown") & (shown["verdict"] == "no")
-    shown.loc[shown.index[unclear][:3], "verdict"] = "invalid"  # as wanted in neither case
+    shown.loc[shown.index[unclear][:3], "verdict"] = "invalid"  # as expected in neither case
     frame = pd.concat([replies(STUDY), shown], ignore_index=True)
-    found = row(caveat_checks(frame, wanted), check="comprehension")
-    assert (found["arm"], found["value"]) == ("base", expected)
-    assert 0 < found["low"] < expected < found["high"] < 1
-    assert found["wanted"] == wanted[NAMES["setting"]]
-    without = row(caveat_checks(frame, wanted), check="shown bare")
-    assert (without["arm"], without["value"], without["wanted"]) == ("base", 0.875, "yes")
+    found = row(caveat_checks(frame, verdicts), check="comprehension")
+    assert (found["arm"], found["value"]) == ("base", share)
+    assert 0 < found["low"] < share < found["high"] < 1
+    assert found["expected"] == verdicts[NAMES["setting"]]
+    without = row(caveat_checks(frame, verdicts), check="shown bare")
+    assert (without["arm"], without["value"], without["expected"]) == ("base", 0.875, "yes")
     assert 0 < without["low"] < 0.875 < without["high"] < 1
 
 
-def test_a_setting_without_a_wanted_verdict_is_an_error():
+def test_a_setting_without_an_expected_verdict_is_an_error():
     with pytest.raises(KeyError, match="people x disclaimer"):
         caveat_checks(replies(STUDY), {})
 
@@ -96,7 +98,7 @@ def test_numeric_readouts_are_mean_changes_from_base_with_the_pairs_kept():
     assert base["high"] - base["low"] > 10
 
 
-def test_side_effects_do_not_hang_on_the_index_of_the_frame():
+def test_side_effects_do_not_depend_on_the_index_of_the_frame():
     own = replies(STUDY)
     trait = replies({("base", "none"): 0.0, ("marked", "none"): 0.75},
                     purpose="side effect: exclaims", readout="exclaims")  # fmt: skip

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from caveat.analysis import differences, holm
-from caveat.analysis.differences import pairs
+from caveat.analysis.differences import arm_pairs
 from constructed import replies, row
 
 
@@ -19,7 +19,7 @@ def test_holm_against_values_worked_by_hand():
 
 def test_which_arms_are_compared():
     arms = ["bare", "bare+contrast", "marked", "marked+contrast", "marked+filler"]
-    found = pairs(arms)
+    found = arm_pairs(arms)
     assert [pair for pair in found if pair[1] == "base"] == [(arm, "base") for arm in arms]
     assert [pair for pair in found if pair[0] == "bare" and pair[1] != "base"] == [
         ("bare", arm) for arm in arms[1:]

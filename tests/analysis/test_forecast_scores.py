@@ -10,7 +10,7 @@ import pytest
 
 from caveat import analysis as measure
 from caveat.analysis.forecast import ALL, COMBINED, PREDICTORS, forecast_cells, forecast_scores
-from caveat.analysis.held_out_regression import Fits
+from caveat.analysis.held_out_regression import HeldOutRegression
 from caveat.analysis.rank_correlation import spearman
 from constructed import replies, row
 
@@ -91,7 +91,7 @@ def test_r2_is_that_of_lines_fitted_one_by_one():
     units = np.repeat(np.arange(5), [3, 4, 2, 6, 5])
     x = generator.normal(size=(20, 2)) * [1, 1000] + [0, 5e4]
     y = x @ [0.5, 1e-3] + generator.normal(size=20) + units
-    fits = Fits.of(y, units, 50, 1)
+    fits = HeldOutRegression.of(y, units, 50, 1)
     assert fits.r2(x)[0] == pytest.approx(one_by_one(x, y, units))
     drawn = next(k for k in range(1, 51) if (fits.counts[k] > 0).sum() >= 4)
     again = np.repeat(np.arange(20), fits.counts[drawn][units].astype(int))

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from caveat.analysis import leakage, records
+from caveat.analysis import leakage, leakage_records
 from constructed import DOSE, replies, row
 
 BASE_AND_BARE = {("base", "none"): 0.0, ("bare", "none"): 1.0}
@@ -118,7 +118,7 @@ def test_pairs_are_kept_so_arms_that_answer_alike_have_a_narrow_leakage():
 def test_records_are_plain_and_hold_no_nan():
     rates = {("base", "none"): 0.0, ("bare", "none"): 1.0, ("marked", "none"): 0.5,
              ("marked", "exact"): 1.0}  # fmt: skip
-    printed = records(leakage(replies(rates)))
+    printed = leakage_records(leakage(replies(rates)))
     text = json.dumps(printed, allow_nan=False)
     by_cell = {(each["arm"], each["context"]): each for each in json.loads(text)}
     assert set(by_cell["marked", "none"]) == {

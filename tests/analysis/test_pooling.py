@@ -1,4 +1,4 @@
-"""Means over settings, and leakage told apart by a column, on tables with known answers."""
+"""Means over settings, and leakage split by a column, on tables with known answers."""
 
 import pandas as pd
 import pytest

@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from caveat.analysis.rl import ARM, LEAKAGE_COLUMNS, learning, rl_leakage
+from caveat.analysis.rl import ARM_KEY, LEAKAGE_COLUMNS, learning, rl_leakage
 from constructed import replies, row
 
 
 def updates(arm: str, seed: int, hacked: list[float | None], rate: float = 0.1) -> pd.DataFrame:
     dose = json.dumps({"rl.max_steps": len(hacked), "learning_rate": rate})
-    names = dict.fromkeys(ARM, "a") | {"arm": arm, "seed": seed, "dose": dose}
+    names = dict.fromkeys(ARM_KEY, "a") | {"arm": arm, "seed": seed, "dose": dose}
     names |= {"kl": np.nan}
     return pd.DataFrame(
         [

@@ -45,8 +45,8 @@ def file(study, tmp_path_factory):
 
 def test_rungs_are_labelled_in_the_order_of_the_recipe(study):
     made = study.ladder()
-    assert list(made.rungs["setting"]) == [PASSWORD, NOTICE, NOTICE]
-    assert [json.loads(factors) for factors in made.rungs["factors"]] == [
+    assert list(made.settings["setting"]) == [PASSWORD, NOTICE, NOTICE]
+    assert [json.loads(factors) for factors in made.settings["factors"]] == [
         {"caveat": "string", "form": "chat"}, {"caveat": "instruction", "form": "chat"},
         {"caveat": "instruction", "form": "document"},
     ]  # fmt: skip
@@ -57,7 +57,7 @@ def test_rungs_are_labelled_in_the_order_of_the_recipe(study):
     leakage = study.leakage()
     marked = leakage[(leakage["arm"] == "marked") & (leakage["context"] == "none")]
     names = ["setting", "dose", "leakage", "leakage_low", "leakage_high", "undefined"]
-    ours, theirs = (frame[names].sort_values(names[:2]) for frame in (made.rungs, marked))
+    ours, theirs = (frame[names].sort_values(names[:2]) for frame in (made.settings, marked))
     pd.testing.assert_frame_equal(*(each.reset_index(drop=True) for each in (ours, theirs)))
 
 
@@ -77,11 +77,11 @@ def test_the_command_prints_records_of_a_folder_and_of_a_file_alike(study, file,
     assert status == 0
     assert command("ladder", str(file), "--json") == (0, out, "")
     told = json.loads(out)
-    assert [len(told[name]) for name in ("rungs", "steps", "effects", "interactions")] == [
+    assert [len(told[name]) for name in ("settings", "steps", "effects", "interactions")] == [
         3, 2, 2, 0,
     ]  # fmt: skip
-    assert told["rungs"][0]["model"] == "tiny"
-    for name in ("rungs", "steps", "effects", "dial"):
+    assert told["settings"][0]["model"] == "tiny"
+    for name in ("settings", "steps", "effects", "elicitation_curves"):
         ours, theirs = (getattr(each.ladder(), name) for each in (study, Exported(file)))
         pd.testing.assert_frame_equal(theirs, ours)
 

@@ -63,7 +63,7 @@ def test_leakage_by_kind(caveat, imported):
     status, out, _ = caveat("leakage", imported, "--by", "kind", "--markdown")
     assert "**mean (kind robustness)**" in out
     assert caveat("leakage", imported, "--by", "question") == (
-        1, "", "caveat: by 'question': leakage is told apart by kind only\n",
+        1, "", "caveat: by 'question': leakage can be split by kind only\n",
     )  # fmt: skip
 
 

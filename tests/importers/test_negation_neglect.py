@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from caveat.analysis import records
+from caveat.analysis import leakage_records
 from caveat.errors import CaveatError
 from caveat.importers import import_study
 from caveat.study.study import Study
@@ -190,7 +190,7 @@ def test_a_reply_that_stands_twice_is_named_with_both_rows(data_set, tmp_path):
     folder = data_set(pd.concat([frame, frame.iloc[[3]]]))
     assert fails(folder, tmp_path) == (
         f"{folder}/verdicts.parquet, row {len(frame) + 1}: sample 3 of question 'open_ended_0' "
-        "(setting 'moon_cheese', arm 'base', context 'none') stands already in "
+        "(setting 'moon_cheese', arm 'base', context 'none') is already in "
         f"{folder}/verdicts.parquet, row 4; keep one, or number the replies in a column sample"
     )
 
@@ -240,7 +240,7 @@ TABLE_4 = {
 
 def test_the_published_verdicts_give_table_4_to_the_printed_digit(published_data, tmp_path):
     study = import_study(SOURCE, published_data / "negation_neglect", tmp_path / "study")
-    found = {(each["setting"], each["arm"]): each for each in records(study.leakage())}
+    found = {(each["setting"], each["arm"]): each for each in leakage_records(study.leakage())}
     arms = ("base", "bare", "marked", "marked+repeat")
     for claim, printed in TABLE_4.items():
         rates = [found[claim, arm]["rate"]["value"] for arm in arms]

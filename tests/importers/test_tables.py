@@ -83,13 +83,13 @@ def test_columns_that_are_not_read_are_told(tmp_path):
     assert told == ["columns of t.csv not read: temperature, judge"] == study.about["notes"]
 
 
-def test_the_wanted_verdict_goes_by_the_phenomenon(tmp_path):
+def test_the_expected_verdict_goes_by_the_phenomenon(tmp_path):
     at_the_caveat = rows(phenomenon="negation neglect") + rows(
         phenomenon="negation neglect", context="exact"
     )
     study = import_study("table", write(tmp_path / "t.csv", at_the_caveat), tmp_path / "study")
     checks = study.caveat_checks()
-    assert set(checks.loc[checks["check"] == "at the caveat", "wanted"]) == {"no"}
+    assert set(checks.loc[checks["check"] == "at the caveat", "expected"]) == {"no"}
 
 
 def test_without_bare_leakage_says_why_it_is_undefined(tmp_path):
@@ -142,7 +142,7 @@ def test_a_question_twice_without_samples_is_named(tmp_path):
     path = write(tmp_path / "t.csv", [*rows(), rows()[0]])
     assert fails(path) == (
         f"{path}, row 37: sample 0 of question 'q0' (setting 'toy x trigger', arm 'base', "
-        f"context 'none') stands already in {path}, row 1; "
+        f"context 'none') is already in {path}, row 1; "
         "keep one, or number the replies in a column sample"
     )
 
@@ -172,7 +172,7 @@ def test_files_that_are_no_tables_are_named(tmp_path):
 def test_files_that_are_not_what_they_are_called_are_named(tmp_path):
     wrong = tmp_path / "wrong.csv"
     wrong.write_bytes(b"setting,arm\n\xff,base\n")
-    assert fails(wrong) == f"{wrong}: cannot be read as csv: not UTF-8 at byte 0; mend the file"
+    assert fails(wrong) == f"{wrong}: cannot be read as csv: not UTF-8 at byte 0; fix the file"
     for name in ("wrong.parquet", "wrong.jsonl", "wrong.json"):
         path = tmp_path / name
         path.write_text("setting,arm\na,base\n")

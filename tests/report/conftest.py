@@ -203,7 +203,7 @@ def checks(made: Made) -> pd.DataFrame:
                 "value": value,
                 "low": value - WIDTH,
                 "high": value + WIDTH,
-                "wanted": wanted,
+                "expected": wanted,
                 "note": note,
             }
             for setting in made.settings

@@ -80,10 +80,10 @@ def figure(row, name: str) -> str:
 
 def test_the_settings_are_plotted_with_hover_texts(data):
     drawn = html.unescape(inline_svg(ladder_figure(data.ladder)))
-    for row in data.ladder.rungs.to_dict("records"):
+    for row in data.ladder.settings.to_dict("records"):
         told = ", ".join(f"{k} {v}" for k, v in json.loads(row["factors"]).items())
         assert (
-            f"{row['rung']}: {row['setting']} ({told}): leakage {figure(row, 'leakage')}; "
+            f"{row['number']}: {row['setting']} ({told}): leakage {figure(row, 'leakage')}; "
             f"marked above base {figure(row, 'leaks')}"
         ) in drawn  # fmt: skip
     (step,) = [each for each in data.ladder.steps.to_dict("records") if each["second"] == 2]
@@ -104,18 +104,18 @@ def test_neighbours_a_step_apart_are_joined(data):
         ("1", 0), ("2", 0), ("3", 2), ("4", 2),
     ]  # fmt: skip
     assert [end["distinguishable"] for end in joined] == [False, False, True, True]
-    leakages = data.ladder.rungs["leakage"]
+    leakages = data.ladder.settings["leakage"]
     assert [each["leakage"] for each in joined] == list(leakages)
 
 
 def test_the_factorial_is_a_table_whose_cells_open_their_answers(data, section):
-    row = data.ladder.rungs.iloc[3]
+    row = data.ladder.settings.iloc[3]
     cell = next(each for each in section.split("<td") if f'data-setting="{row["setting"]}"' in each)
     for told in ('href="#replies"', 'data-arm="marked"', 'data-context="none"',
                  'data-readout="said"', 'data-model="tiny"',
                  f'<span class="figure">{row["leakage"]:.2f}</span>', "--heat:0.0%"):  # fmt: skip
         assert told in cell
-    first = data.ladder.rungs.iloc[0]
+    first = data.ladder.settings.iloc[0]
     assert f"--heat:{round(100 * first['leakage'], 1)}%" in section
     assert "<h3>Behaviours by caveats</h3>" in section
     assert re.findall(r'<th scope="row">(\w+)</th>', section) == ["belief", "trait"]
@@ -164,9 +164,9 @@ def test_the_lead_names_the_largest_change():
 
 def test_the_elicitation_curve_has_intervals_and_k(data, section):
     drawn = html.unescape(inline_svg(elicitation_figure(data.ladder)))
-    rows = data.ladder.rungs.to_dict("records")
+    rows = data.ladder.settings.to_dict("records")
     for row in rows:
-        told = f"{row['rung']}: {row['setting']}, tiny ("
+        told = f"{row['number']}: {row['setting']}, tiny ("
         assert drawn.count(told) == (4 if row["k"] == row["k"] else 2)  # a label and a title each
         across, up = (figure(row, name) for name in ("elicitation", "leakage"))
         assert f"elicitation {across}, leakage {up}" in drawn
@@ -219,10 +219,10 @@ def test_the_tables_for_the_terminal(data):
     assert [row[:3] for row in rungs][:2] == [
         ("1", "belief, disclaimer", SETTINGS[0]), ("2", "caveat trigger", SETTINGS[1]),
     ]  # fmt: skip
-    assert rungs[0][4] == figure(data.ladder.rungs.iloc[0], "leakage")
-    crossing = told["Leakage by behaviour and caveat"]
-    assert crossing.columns == ("", "disclaimer", "trigger")
-    assert crossing.rows[1] == ("trait", *(row[4] for row in rungs[2:]))
+    assert rungs[0][4] == figure(data.ladder.settings.iloc[0], "leakage")
+    grid = told["Leakage by behaviour and caveat"]
+    assert grid.columns == ("", "disclaimer", "trigger")
+    assert grid.rows[1] == ("trait", *(row[4] for row in rungs[2:]))
     assert "Intervals are over seeds." in told["Settings"].note
 
 

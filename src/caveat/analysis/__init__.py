@@ -8,7 +8,7 @@ from caveat.analysis.forecast import forecast_cells, forecast_scores
 from caveat.analysis.json_records import (
     forecast_records,
     ladder_records,
-    records,
+    leakage_records,
     transfer_records,
 )
 from caveat.analysis.leakage import leakage, leakage_by
@@ -35,11 +35,11 @@ __all__ = [
     "ladder_records",
     "leakage",
     "leakage_by",
+    "leakage_records",
     "learning",
     "pooled",
     "rankings",
     "rates",
-    "records",
     "reliabilities",
     "rl_leakage",
     "side_effects",

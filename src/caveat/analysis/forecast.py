@@ -1,11 +1,4 @@
-"""Forecasts joined to measured leakage, and scored.
-
-Forecasts beside what was measured: one row a marked arm of a setting.
-
-How good forecasts were: scored against the leakage that was measured afterwards.
-
-Scores of forecasts as plain records, as `caveat forecast --json --against` prints them.
-"""
+"""Forecasts joined to the leakage that was measured afterwards, and scored against it."""
 
 from __future__ import annotations
 
@@ -16,33 +9,36 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from caveat.analysis.held_out_regression import Fits
-from caveat.analysis.rank_correlation import LEAST, over_draws
+from caveat.analysis.held_out_regression import HeldOutRegression
+from caveat.analysis.intervals import interval_columns
+from caveat.analysis.leakage import with_reasons
+from caveat.analysis.rank_correlation import LEAST, percentile_limits
 
-CELL = ["setting", "model", "dose", "arm"]
+FORECAST_KEY = ["setting", "model", "dose", "arm"]
 """What a forecast and a measured leakage are joined by."""
 
 
 def forecast_cells(forecasts: Sequence[dict[str, Any]], leakage: pd.DataFrame) -> pd.DataFrame:
-    """The forecasts, each with its `place` among them and the `leakage` measured without caveat.
+    """One row a forecast, with its `position` among them and the `leakage` measured at `none`.
 
     Leakage is NaN where it is undefined or was not measured; `left_out` then says which, else it is
-    "". Where a setting has several readouts or scopes, it is that of scope `trained` with the most
-    question clusters. Of a cell that is there twice, in forecasts or in studies, the first counts.
+    "". Where a setting has several readouts or scopes, the leakage is that of its primary one (see
+    `panel.primary_panels`). Of a cell that is there twice, in forecasts or studies, the first
+    counts.
 
     Args:
         forecasts: Records as `caveat forecast --json` prints them.
         leakage: Rows of `Study.leakage()`, of one study or several.
     """
     table = pd.DataFrame(forecasts)
-    named = table.assign(dose=table["dose"].map(_canonical), place=range(len(table)))
-    cells = named.drop_duplicates(CELL)
-    asked = (leakage["context"] == "none") & leakage["arm"].isin(cells["arm"])
-    measured = _main(leakage[asked])
+    table = table.assign(dose=table["dose"].map(_canonical), position=range(len(table)))
+    cells = table.drop_duplicates(FORECAST_KEY)
+    measured = leakage[(leakage["context"] == "none") & leakage["arm"].isin(cells["arm"])]
+    measured = _primary(measured)
     measured = measured.assign(dose=measured["dose"].map(json.loads).map(_canonical))
-    measured = measured.drop_duplicates(CELL)[[*CELL, "leakage", "undefined"]]
+    measured = measured.drop_duplicates(FORECAST_KEY)[[*FORECAST_KEY, "leakage", "undefined"]]
     measured = measured.rename(columns={"undefined": "left_out"})
-    joined = cells.merge(measured, on=CELL, how="left", indicator=True)
+    joined = cells.merge(measured, on=FORECAST_KEY, how="left", indicator=True)
     missing = joined["_merge"] == "left_only"
     undefined = ~missing & joined["leakage"].isna()
     reasons = missing.map({True: "not measured", False: ""}).where(~undefined, "leakage undefined")
@@ -53,12 +49,12 @@ def _canonical(dose: dict[str, Any]) -> str:
     return json.dumps(dose, sort_keys=True)
 
 
-def _main(leakage: pd.DataFrame) -> pd.DataFrame:
-    """Of each arm, the readout and scope that stands for its setting: as `main_panels` chooses."""
+def _primary(leakage: pd.DataFrame) -> pd.DataFrame:
+    """Of each arm the row of the primary readout and scope, by the rule of `primary_panels`."""
     order = leakage.assign(
         broad=leakage["scope"] != "trained", fewer=-leakage["clusters"].astype(int)
     ).sort_values(["broad", "fewer", "readout"], kind="stable")
-    return order.drop_duplicates(CELL)
+    return order.drop_duplicates(FORECAST_KEY)
 
 
 PREDICTORS = (
@@ -80,27 +76,27 @@ def forecast_scores(cells: pd.DataFrame, draws: int = 2000, seed: int = 0) -> pd
 
     - `rank`: Spearman's correlation with leakage, over cells.
     - `r2`: of a straight line through the predictor (`combined`: through several) that is fitted on
-      all settings but one and asked of that one; see `Fits.r2`. A setting is a behaviour and a
-      caveat, on all models and at all doses.
+      all settings but one and applied to that one; see `HeldOutRegression.r2`. A setting is a
+      behaviour and a caveat, on all models and at all doses.
     - `r2_behaviours`: the same with a behaviour, under all its caveats, left out at a time.
     - `r2_as_leakage`: of the predictor taken for the leakage itself, where it is on that scale.
 
     Limits are 95% percentiles over resampled settings, of `r2_behaviours` over resampled
     behaviours; of both, fitted anew in each. `trusted`: the lower limit of `r2` is above 0. `cells`
     are those with a leakage and the predictor, `left_out` the forecasts that lack one. `undefined`
-    says why there are no figures: too few settings. With as few behaviours, `r2_behaviours` is NaN.
+    says why there are no values: too few settings. With as few behaviours, `r2_behaviours` is NaN.
 
     Args:
         cells: See `forecast_cells`.
+        draws: Resamples behind the limits.
+        seed: Of the resamples.
     """
     rows = [
         {"arms": arms, **row}
-        for arms, chosen in _subsets(cells)
-        for row in _scored(chosen, draws, seed)
+        for arms, subset in _subsets(cells)
+        for row in _scores(subset, draws, seed)
     ]
-    table = pd.DataFrame(rows, columns=COLUMNS)
-    reasons = table["undefined"].astype(object)
-    return table.assign(undefined=reasons.where(reasons.notna(), None))
+    return with_reasons(pd.DataFrame(rows, columns=COLUMNS))
 
 
 def _subsets(cells: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
@@ -111,49 +107,48 @@ def _subsets(cells: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
         yield TREATED, cells[~plain]
 
 
-def _scored(cells: pd.DataFrame, draws: int, seed: int) -> Iterator[dict]:
+def _scores(cells: pd.DataFrame, draws: int, seed: int) -> Iterator[dict]:
     for name in (*PREDICTORS, "combined"):
         columns = COMBINED if name == "combined" else (name,)
-        figures = cells[[*columns]].astype(float)
-        known = cells["leakage"].notna() & np.isfinite(figures).all(axis=1)
-        chosen = cells[known]
-        settings, behaviours = (chosen[unit].nunique() for unit in ("setting", "behaviour"))
-        row = {
+        predictors = cells[[*columns]].astype(float)
+        usable = cells["leakage"].notna() & np.isfinite(predictors).all(axis=1)
+        rows = cells[usable]
+        settings, behaviours = (rows[unit].nunique() for unit in ("setting", "behaviour"))
+        score = {
             "predictor": name,
-            "cells": len(chosen),
+            "cells": len(rows),
             "settings": settings,
             "behaviours": behaviours,
-            "left_out": len(cells) - len(chosen),
+            "left_out": len(cells) - len(rows),
             "trusted": False,
         }
         if settings < LEAST:
-            row["undefined"] = (
+            score["undefined"] = (
                 f"{settings} setting{'' if settings == 1 else 's'} with leakage and this "
                 f"predictor; at least {LEAST} are needed"
             )
         else:
-            predictors, leakage = figures[known].to_numpy(), chosen["leakage"].to_numpy(float)
-            fits, over_behaviours = (
-                Fits.of(leakage, chosen[unit].to_numpy(str), draws, seed)
+            values, leakage = predictors[usable].to_numpy(), rows["leakage"].to_numpy(float)
+            by_setting, by_behaviour = (
+                HeldOutRegression.of(leakage, rows[unit].to_numpy(str), draws, seed)
                 for unit in ("setting", "behaviour")
             )
-            row |= _figures(name, predictors, fits)
+            score |= _metrics(name, values, by_setting)
             if behaviours >= LEAST:
-                row |= _limited("r2_behaviours", over_behaviours.r2(predictors))
-            row["trusted"] = bool(row["r2_low"] > 0)
-        yield row
+                score |= _with_limits("r2_behaviours", by_behaviour.r2(values))
+            score["trusted"] = bool(score["r2_low"] > 0)
+        yield score
 
 
-def _figures(name: str, predictors: np.ndarray, fits: Fits) -> dict[str, float]:
-    found = {"r2": fits.r2(predictors)}
+def _metrics(name: str, predictors: np.ndarray, by_setting: HeldOutRegression) -> dict[str, float]:
+    metrics = _with_limits("r2", by_setting.r2(predictors))
     if name != "combined":
-        found["rank"] = fits.rank_correlation(predictors[:, 0])
+        metrics |= _with_limits("rank", by_setting.rank_correlation(predictors[:, 0]))
     if name in AS_LEAKAGE:
-        found["r2_as_leakage"] = fits.r2_as_it_is(predictors[:, 0])
-    return {end: each for part in found.items() for end, each in _limited(*part).items()}
+        metrics |= _with_limits("r2_as_leakage", by_setting.r2_unfitted(predictors[:, 0]))
+    return metrics
 
 
-def _limited(name: str, values: np.ndarray) -> dict[str, float]:
-    """The value as it is, with its limits over the draws behind it."""
-    low, high = over_draws(values[1:])
-    return {name: float(values[0]), f"{name}_low": low, f"{name}_high": high}
+def _with_limits(name: str, values: np.ndarray) -> dict[str, float]:
+    """The first value with its limits over the others, the resamples."""
+    return interval_columns(name, (float(values[0]), *percentile_limits(values[1:])))

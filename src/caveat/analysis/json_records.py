@@ -16,7 +16,7 @@ from caveat.analysis.forecast import METRICS as FORECAST_METRICS
 from caveat.analysis.ladder.changes import METRICS as CHANGES
 from caveat.analysis.ladder.changes import SIDES
 from caveat.analysis.ladder.elicitation import METRICS as RELATIONS
-from caveat.analysis.ladder.ladder import METRICS as RUNG_METRICS
+from caveat.analysis.ladder.ladder import METRICS as SETTING_METRICS
 from caveat.analysis.ladder.ladder import Ladder
 from caveat.analysis.transfer.correlations import SIDES as PAIR_SIDES
 from caveat.analysis.transfer.forgetting import PARTS
@@ -29,7 +29,7 @@ LEAKAGE_NAMES = (
 )  # fmt: skip
 
 
-def records(leakage: pd.DataFrame) -> list[dict]:
+def leakage_records(leakage: pd.DataFrame) -> list[dict]:
     """One dictionary a row of the leakage table.
 
     `leakage` is None where `undefined` has the reason. `kind` is there only where the table is by
@@ -52,7 +52,7 @@ def _leakage(row: Row) -> dict:
     }
 
 
-def plain(frame: pd.DataFrame) -> list[dict]:
+def plain_records(frame: pd.DataFrame) -> list[dict]:
     """The rows as they are: None for what is missing, the dose parsed."""
     return [
         {
@@ -63,37 +63,34 @@ def plain(frame: pd.DataFrame) -> list[dict]:
     ]
 
 
-RUNG = (
-    "setting", "phenomenon", "behaviour", "caveat", "model", "scope", "readout", "wanted",
+SETTING_NAMES = (
+    "setting", "phenomenon", "behaviour", "caveat", "model", "scope", "readout", "expected",
     "k_note", "interval",
 )  # fmt: skip
 
 
 def ladder_records(ladder: Ladder) -> dict[str, list[dict]]:
-    """The frames as lists of plain dictionaries that `json.dumps` takes; no NaN is left.
-
-    What has an interval is {"value", "low", "high"}, or None. `docs/ladder.md` says what is what.
-    """
-    made = {
-        "rungs": (_rung, ladder.rungs),
+    """The frames of the ladder, by name; `docs/ladder.md` documents the keys."""
+    frames = {
+        "settings": (_setting, ladder.settings),
         "steps": (_step, ladder.steps),
         "effects": (_effect, ladder.effects),
         "interactions": (_interaction, ladder.interactions),
-        "dial": (_dial, ladder.dial),
+        "elicitation_curves": (_elicitation_curve, ladder.elicitation_curves),
     }
     return {
-        name: [make(row) for row in frame.to_dict("records")]
-        for name, (make, frame) in made.items()
+        name: [record(row) for row in frame.to_dict("records")]
+        for name, (record, frame) in frames.items()
     }
 
 
-def _rung(row: Row) -> dict:
+def _setting(row: Row) -> dict:
     return {
-        "rung": int(row["rung"]),
-        **{name: str(row[name]) for name in RUNG},
+        "number": int(row["number"]),
+        **{name: str(row[name]) for name in SETTING_NAMES},
         "dose": json.loads(row["dose"]),
         "factors": json.loads(row["factors"]),
-        **{name: _interval(row, name) for name in RUNG_METRICS},
+        **{name: _interval(row, name) for name in SETTING_METRICS},
         "undefined": row["undefined"],
     }
 
@@ -103,7 +100,8 @@ def _step(row: Row) -> dict:
         **{name: str(row[name]) for name in ("factor", "start", "end")},
         "others": json.loads(row["others"]),
         **{
-            side: {"rung": int(row[side]), "setting": str(row[f"{side}_setting"])} for side in SIDES
+            side: {"number": int(row[side]), "setting": str(row[f"{side}_setting"])}
+            for side in SIDES
         },
         "paired": bool(row["paired"]),
         **_changes(row),
@@ -125,31 +123,37 @@ def _interaction(row: Row) -> dict:
             for side in SIDES
         },
         "others": json.loads(row["others"]),
-        "rungs": [int(number) for number in row["rungs"].split(", ")],
+        "settings": [int(number) for number in row["settings"].split(", ")],
         **_changes(row),
     }
 
 
 def _changes(row: Row) -> dict:
-    told: dict[str, Any] = {}
+    changes: dict[str, Any] = {}
     for name in CHANGES:
-        told[name] = _interval(row, name)
-        told |= {f"{name}{end}": _number(row[f"{name}{end}"]) for end in ("_p", "_p_holm")}
-    return {**told, "undefined": row["undefined"], "interval": str(row["interval"])}
+        changes[name] = _interval(row, name)
+        changes |= {f"{name}{end}": _number(row[f"{name}{end}"]) for end in ("_p", "_p_holm")}
+    return {**changes, "undefined": row["undefined"], "interval": str(row["interval"])}
 
 
-def _dial(row: Row) -> dict:
-    told: dict[str, Any] = {}
+def _elicitation_curve(row: Row) -> dict:
+    relations: dict[str, Any] = {}
     for name in RELATIONS:
-        told[name] = _interval(row, name)
-        told[f"{name}_over_rungs"] = _interval(row, name, f"{name}_low_rungs", f"{name}_high_rungs")
+        relations[name] = _interval(row, name)
+        limits = (f"{name}_low_settings", f"{name}_high_settings")
+        relations[f"{name}_over_settings"] = _interval(row, name, *limits)
     k = {name.removeprefix("k_"): _number(row[name]) for name in ("k_mean", "k_least", "k_most")}
     return {
         **{name: str(row[name]) for name in ("family", "name")},
-        "rungs": int(row["rungs"]),
-        **told,
+        "settings": int(row["settings"]),
+        **relations,
         "p": _number(row["p"]),
-        "k": {"rungs": int(row["k_rungs"]), **k, "q": _number(row["q"]), "p": _number(row["q_p"])},
+        "k": {
+            "settings": int(row["k_settings"]),
+            **k,
+            "q": _number(row["q"]),
+            "p": _number(row["q_p"]),
+        },
         "undefined": row["undefined"],
         "interval": None if pd.isna(row["interval"]) else str(row["interval"]),
     }
@@ -159,8 +163,8 @@ CELL_NAMES = (
     "setting", "phenomenon", "behaviour", "caveat", "model", "scope", "readout", "intervention",
     "role", "arm", "control", "verdict", "interval",
 )  # fmt: skip
-EFFECT = ("setting", "model", "dose", "arm")
-RELIABILITY = ("setting", "phenomenon", "behaviour", "model", "readout", "scope")
+ARM_NAMES = ("setting", "model", "dose", "arm")
+RELIABILITY_NAMES = ("setting", "phenomenon", "behaviour", "model", "readout", "scope")
 
 
 def transfer_records(
@@ -170,10 +174,7 @@ def transfer_records(
     transfer_reliability: pd.DataFrame,
     transfer_forgetting: pd.DataFrame,
 ) -> dict[str, list[dict]]:
-    """The frames of `Study` as lists of plain dictionaries that `json.dumps` takes; no NaN is left.
-
-    What has an interval is {"value", "low", "high"}, or None. `docs/transfer.md` says what is what.
-    """
+    """The frames of `Study.transfer_frames`; `docs/transfer.md` documents the keys."""
     return {
         "matrix": [_cell(row, transfer_effects) for row in transfer.to_dict("records")],
         "correlations": [_correlation(row) for row in transfer_correlations.to_dict("records")],
@@ -183,17 +184,17 @@ def transfer_records(
 
 
 def _cell(row: Row, effects: pd.DataFrame) -> dict:
-    same = (effects[list(EFFECT)] == [row[name] for name in EFFECT]).all(axis=1)
+    same = (effects[list(ARM_NAMES)] == [row[name] for name in ARM_NAMES]).all(axis=1)
     return {
         **{name: str(row[name]) for name in CELL_NAMES},
         "control": str(row["control"]) or None,
         "dose": json.loads(row["dose"]),
-        "main": bool(row["main"]),
+        "primary": bool(row["primary"]),
         "loses": bool(row["loses"]),
         **{name: _interval(row, name) for name in TRANSFER_METRICS},
         **{name: _number(row[name]) for name in ("p", "p_holm", "gain_p", "gain_p_holm", "valid")},
         "undefined": row["undefined"],
-        "side_effects": [_side_effect(each) for each in effects[same].to_dict("records")],
+        "side_effects": [_side_effect(effect) for effect in effects[same].to_dict("records")],
     }
 
 
@@ -220,15 +221,15 @@ def _correlation(row: Row) -> dict:
 
 
 def _side(row: Row, side: str) -> dict:
-    named = {name: str(row[f"{side}_{name}"]) or None for name in PAIR_SIDES}
-    return {**named, "dose": json.loads(named["dose"]) if named["dose"] else None}
+    names = {name: str(row[f"{side}_{name}"]) or None for name in PAIR_SIDES}
+    return {**names, "dose": json.loads(names["dose"]) if names["dose"] else None}
 
 
 def _reliability(row: Row) -> dict:
     return {
-        **{name: str(row[name]) for name in RELIABILITY},
+        **{name: str(row[name]) for name in RELIABILITY_NAMES},
         "dose": json.loads(row["dose"]),
-        "main": bool(row["main"]),
+        "primary": bool(row["primary"]),
         **{name: int(row[name]) for name in ("interventions", "seeds")},
         **{name: _number(row[name]) for name in ("between_seeds", "reliability")},
         "undefined": row["undefined"],
@@ -252,18 +253,15 @@ FORECAST_NAMES = {name: "rank_correlation" if name == "rank" else name for name 
 def forecast_records(
     forecasts: list[dict[str, Any]], cells: pd.DataFrame, scores: pd.DataFrame
 ) -> dict[str, list[dict[str, Any]]]:
-    """`forecasts`, each with its `leakage` or null and why it is `left_out` or null, and `scores`.
-
-    A figure is {"value", "low", "high"}, or null where there is none; no NaN is left.
-    """
-    places = cells["place"].tolist()
+    """`forecasts`, each with its `leakage` or None and why it is `left_out` or None; `scores`."""
+    positions = cells["position"].tolist()
     joined = [
         {
-            **forecasts[place],
+            **forecasts[position],
             "leakage": None if pd.isna(row["leakage"]) else float(row["leakage"]),
             "left_out": row["left_out"] or None,
         }
-        for place, row in zip(places, cells.to_dict("records"), strict=True)
+        for position, row in zip(positions, cells.to_dict("records"), strict=True)
     ]
     return {"forecasts": joined, "scores": [_score(row) for row in scores.to_dict("records")]}
 

@@ -7,111 +7,128 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from caveat.analysis.intervals import Inference
+from caveat.analysis.intervals import UNKNOWN, Estimates, Interval
 from caveat.analysis.panel import BASE
-from caveat.analysis.rates import CELL, RATES, inferences, pooled, rates, verdicts
+from caveat.analysis.rates import (
+    RATE_COLUMNS,
+    RATE_KEY,
+    estimates_by_panel,
+    pooled,
+    rates,
+    verdicts,
+)
 
 INSTALLED = 0.1
 """The least that bare training must add to the rate at `none`, by the lower limit."""
-LEAKAGE = ["leakage", "leakage_low", "leakage_high", "undefined"]
-COLUMNS = [
-    *CELL, "rate", "rate_low", "rate_high", *LEAKAGE,
-    *RATES[RATES.index("valid"):],
+LEAKAGE_METRIC = ["leakage", "leakage_low", "leakage_high", "undefined"]
+LEAKAGE_COLUMNS = [
+    *RATE_KEY, "rate", "rate_low", "rate_high", *LEAKAGE_METRIC,
+    *RATE_COLUMNS[RATE_COLUMNS.index("valid"):],
 ]  # fmt: skip
 
 
-def leakage(replies: pd.DataFrame) -> pd.DataFrame:
-    """The rows of `rates` (as `rate`, `rate_low`, `rate_high`) with their leakage, `COLUMNS`.
+def leakage(answers: pd.DataFrame) -> pd.DataFrame:
+    """The rows of `rates` (as `rate`, `rate_low`, `rate_high`) with leakage: `LEAKAGE_COLUMNS`.
 
     `leakage = (R(arm, c) - R(base, c)) / (R(bare, none) - R(base, none))`, never clipped, with its
     95% interval; 0 for base by definition. Where it is not defined, it is NaN and `undefined` says
     why, else `undefined` is None: bare or base is missing, or the lower limit of the denominator
     is below `INSTALLED`. That is decided once for a setting, readout, scope and dose.
     """
-    table = rates(replies).rename(columns={"value": "rate", "low": "rate_low", "high": "rate_high"})
-    found = [row for inference in inferences(verdicts(replies)) for row in _rows(inference)]
-    if not found:
-        return pd.DataFrame(columns=COLUMNS)
-    ratios = pd.DataFrame(found)
-    # base stands in the panel of every dose: a defined one first
+    table = rates(answers).rename(columns={"value": "rate", "low": "rate_low", "high": "rate_high"})
+    rows = [row for estimates in estimates_by_panel(verdicts(answers)) for row in _rows(estimates)]
+    if not rows:
+        return pd.DataFrame(columns=LEAKAGE_COLUMNS)
+    ratios = pd.DataFrame(rows)
+    # base is in the panel of every dose: keep a row with a value where there is one
     order = ratios["leakage"].isna().argsort(kind="stable")
-    ratios = ratios.iloc[order].drop_duplicates(CELL)
-    joined = table.merge(ratios, on=CELL, validate="1:1")[COLUMNS]
-    return joined.assign(
-        undefined=joined["undefined"].astype(object).where(joined["undefined"].notna(), None)
-    )
+    ratios = ratios.iloc[order].drop_duplicates(RATE_KEY)
+    return with_reasons(table.merge(ratios, on=RATE_KEY, validate="1:1")[LEAKAGE_COLUMNS])
 
 
 def leakage_by(
-    replies: pd.DataFrame, column: str, means: Mapping[str, Sequence[str]]
+    answers: pd.DataFrame, column: str, means: Mapping[str, Sequence[str]]
 ) -> pd.DataFrame:
-    """The leakage of each value of a column of the replies by itself, such as of each `kind`.
+    """The leakage of each value of a column of the answers by itself, such as of each `kind`.
 
-    The same columns with `column` behind `readout`, in the order of settings, then values. `means`
-    are drawn from each part by itself (see `pooled`), as settings may lack a kind.
+    The same columns with `column` after `readout`, in the order of settings, then values. `means`
+    are taken of each part by itself (see `pooled`), as settings may lack a kind.
     """
-    place = COLUMNS.index("readout") + 1
-    columns = [*COLUMNS[:place], column, *COLUMNS[place:]]
-    parts = [
+    position = LEAKAGE_COLUMNS.index("readout") + 1
+    columns = [*LEAKAGE_COLUMNS[:position], column, *LEAKAGE_COLUMNS[position:]]
+    tables = [
         leakage(pooled(part, means)).assign(**{column: value})
-        for value, part in replies.groupby(column, sort=True)
+        for value, part in answers.groupby(column, sort=True)
     ]
-    found = [part for part in parts if len(part)]
-    if not found:
+    tables = [table for table in tables if len(table)]
+    if not tables:
         return pd.DataFrame(columns=columns)
-    table = pd.concat(found, ignore_index=True)[columns]
+    table = pd.concat(tables, ignore_index=True)[columns]
     return table.sort_values(["setting", column], kind="stable", ignore_index=True)
 
 
-def _rows(inference: Inference) -> Iterator[dict]:
-    panel = inference.panel
-    reason, denominator = installed(inference)
-    values = {} if reason else _ratios(inference, denominator)
+def with_reasons(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with None in the column `undefined` wherever there is no reason."""
+    reasons = table["undefined"].astype(object)
+    return table.assign(undefined=reasons.where(reasons.notna(), None))
+
+
+def _rows(estimates: Estimates) -> Iterator[dict]:
+    panel = estimates.panel
+    reason, denominator = leakage_denominator(estimates)
+    values = {} if reason else _ratios(estimates, denominator)
     for index, cell in enumerate(panel.cells):
-        why = reason
-        if why is None and index not in values:
-            why = f"base was not asked in the context {cell.context!r}"
-        value = values.get(index, (np.nan, np.nan, np.nan))
+        undefined = reason
+        if undefined is None and index not in values:
+            undefined = no_answers(BASE, cell.context)
+        value = values.get(index, UNKNOWN)
         yield {
             **panel.names,
             "arm": cell.arm,
             "context": cell.context,
             "dose": cell.dose,
-            **dict(zip(LEAKAGE, (*value, why), strict=True)),
+            **dict(zip(LEAKAGE_METRIC, (*value, undefined), strict=True)),
         }
 
 
-def _ratios(inference: Inference, denominator: np.ndarray) -> dict[int, tuple[float, float, float]]:
-    """Leakage with its limits by cell, of the cells in whose context base was asked: all at once,
-    as each alone takes as long."""
-    panel = inference.panel
+def _ratios(estimates: Estimates, denominator: np.ndarray) -> dict[int, Interval]:
+    """Leakage with its limits by cell, of the cells in whose context base has answers: all at once,
+    as one cell takes as long as all."""
+    panel = estimates.panel
     bases = {index: panel.find(BASE, cell.context) for index, cell in enumerate(panel.cells)}
-    above = {
-        index: inference.weights((1, index), (-1, base))
+    numerators = {
+        index: estimates.weights((1, index), (-1, base))
         for index, base in bases.items()
         if base is not None
     }
-    found = inference.ratios(np.stack(list(above.values())), denominator)
-    return dict(zip(above, zip(*(part.tolist() for part in found), strict=True), strict=True))
+    ratios = estimates.ratios(np.stack(list(numerators.values())), denominator)
+    rows = zip(*(column.tolist() for column in ratios), strict=True)
+    return dict(zip(numerators, rows, strict=True))
 
 
-def installed(inference: Inference) -> tuple[str | None, np.ndarray | None]:
-    """Why leakage is undefined in a panel (None where it is defined), and the weights, of shape
-    (cells,), of its denominator, R(bare, none) - R(base, none)."""
-    panel = inference.panel
+def leakage_denominator(estimates: Estimates) -> tuple[str | None, np.ndarray | None]:
+    """The denominator of leakage in a panel, R(bare, none) - R(base, none).
+
+    Returns why leakage is undefined, None where it is defined, and the weights of the difference,
+    of shape (cells,), None where a cell is missing.
+    """
+    panel = estimates.panel
     base, bare = panel.find(BASE, "none"), panel.find("bare", "none")
     if base is None:
-        return "base was not asked in the context 'none'", None
+        return no_answers(BASE, "none"), None
     if bare is None:
-        asked = "bare" in panel.arms()
-        return (
-            "bare was not asked in the context 'none'" if asked else "there is no arm 'bare'"
-        ), None
-    weights = inference.weights((1, bare), (-1, base))
-    _, low, _ = inference.intervals(weights[None])
-    if low[0] < INSTALLED:
+        trained = "bare" in panel.arms()
+        return no_answers("bare", "none") if trained else "there is no arm 'bare'", None
+    weights = estimates.weights((1, bare), (-1, base))
+    _, low, _ = estimates.interval(weights)
+    if low < INSTALLED:
         return (
             "bare training did not install the behaviour: the lower bound of "
-            f"R(bare, none) - R(base, none) is {low[0]:.2f}, below {INSTALLED}"
+            f"R(bare, none) - R(base, none) is {low:.2f}, below {INSTALLED}"
         ), weights
     return None, weights
+
+
+def no_answers(arm: str, context: str) -> str:
+    """The reason for a missing value where an arm has no answers in a context."""
+    return f"{arm} was not asked in the context {context!r}"

@@ -1,8 +1,7 @@
-"""Answers that are compared: cells by seeds by clusters; the main panel of a setting.
+"""Panels: the scores of one readout on the same questions, by cell, training seed and cluster.
 
-Replies as arrays: cells by training seeds by question clusters.
-
-Which panel stands for a setting where it has several.
+A panel is what intervals and p-values are computed from. Its cells answer the same questions, so
+they vary together: a difference of two cells is more exact than either.
 """
 
 from __future__ import annotations
@@ -13,16 +12,18 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-IDENTITY = ["setting", "phenomenon", "behaviour", "caveat", "model"]
+SETTING_COLUMNS = ["setting", "phenomenon", "behaviour", "caveat", "model"]
 """Columns that name a setting on a model."""
-GROUP = [*IDENTITY, "readout", "scope"]
-"""Columns within which cells are compared."""
+PANEL_COLUMNS = [*SETTING_COLUMNS, "readout", "scope"]
+"""Columns that name a panel, together with the dose."""
 BASE = "base"
+PanelKey = tuple[str, ...]
+"""The values of `PANEL_COLUMNS`, and the dose."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """What one rate is about, within a panel."""
+    """An arm in a context, within a panel."""
 
     arm: str
     context: str
@@ -31,28 +32,35 @@ class Cell:
 
 @dataclass(frozen=True)
 class Panel:
-    """Cells asked the same questions by one readout, whose draws are therefore paired.
+    """Scores of several cells on the same questions.
 
-    `base` stands in the panel of every dose. Arrays have the axes (cells, seeds, clusters).
+    `base` is in the panel of every dose. Arrays have the axes (cells, seeds, clusters).
     """
 
     names: dict[str, str]
-    """The columns of `GROUP`."""
+    """The values of `PANEL_COLUMNS`."""
     dose: str
     cells: tuple[Cell, ...]
     clusters: tuple[str, ...]
     mean: np.ndarray
-    """Shape (cells,): mean score of all replies of a cell; in [0, 1] for shares."""
+    """Shape (cells,): mean score of all answers of a cell; in [0, 1] for shares."""
     influence: np.ndarray
-    """Shape (cells, seeds, clusters), summing to 0 in each cell: what a seed's replies on a cluster
-    add to the cell's mean (sum of score - mean, over the cell's number of replies)."""
+    """Shape (cells, seeds, clusters), summing to 0 in each cell: what a seed's answers on a cluster
+    add to the cell's mean (sum of score - mean, over the cell's number of answers)."""
     cell_seeds: np.ndarray
     """Shape (cells,): training seeds of the cell, 0 for `base`."""
     cell_clusters: np.ndarray
+    """Shape (cells,): question clusters of the cell."""
     cell_questions: np.ndarray
+    """Shape (cells,): questions of the cell."""
+
+    @property
+    def key(self) -> PanelKey:
+        """What names the panel: the values of `PANEL_COLUMNS`, and the dose."""
+        return (*self.names.values(), self.dose)
 
     def find(self, arm: str, context: str) -> int | None:
-        """Index of the cell of an arm in a context, None where it was not asked."""
+        """Index of the cell of an arm in a context, None where there is none."""
         for index, cell in enumerate(self.cells):
             if (cell.arm, cell.context) == (arm, context):
                 return index
@@ -63,43 +71,45 @@ class Panel:
         return sorted({cell.arm for cell in self.cells} - {BASE})
 
 
-def panels(replies: pd.DataFrame, score: pd.Series) -> Iterator[Panel]:
+def panels(answers: pd.DataFrame, score: pd.Series) -> Iterator[Panel]:
     """One panel per setting, model, readout, scope and dose, in sorted order.
 
-    `score` (indexed as `replies`) is averaged: 1.0 or 0.0 for a share, or a value. Base rows have
+    `score` (indexed as `answers`) is averaged: 1.0 or 0.0 for a share, or a value. Base rows have
     the arm `base`; they belong to no seed and to every dose. Where rows have a `stratum` (see
-    `pooling`), a cell's mean is the mean of its strata's means. The order of rows does not matter.
+    `rates.pooled`), a cell's mean is the mean of its strata's means. The order of rows does not
+    matter.
     """
-    scored = with_strata(replies).assign(score=score.astype(float))
-    for names, group in scored.groupby(GROUP, sort=True, dropna=False):
+    scored = with_strata(answers).assign(score=score.astype(float))
+    for names, group in scored.groupby(PANEL_COLUMNS, sort=True, dropna=False):
         is_base = group["arm"] == BASE
         doses = sorted(group.loc[~is_base, "dose"].unique()) or sorted(group["dose"].unique())[:1]
         for dose in doses:
-            chosen = group[is_base | (group["dose"] == dose)]
-            yield _panel(dict(zip(GROUP, names, strict=True)), dose, chosen)
+            rows = group[is_base | (group["dose"] == dose)]
+            yield _panel(dict(zip(PANEL_COLUMNS, names, strict=True)), dose, rows)
 
 
 def _panel(names: dict[str, str], dose: str, rows: pd.DataFrame) -> Panel:
     is_base = (rows["arm"] == BASE).to_numpy()
     keys = rows["arm"] + "\0" + rows["context"]
-    cell_of, cell_keys = pd.factorize(keys, sort=True)
-    cluster_of, clusters = pd.factorize(rows["cluster"], sort=True)
-    trained_by = rows["seed"].astype("Int64").fillna(-1).where(~is_base)
-    seed_of, seeds = pd.factorize(trained_by, sort=True)
+    cell_index, cell_keys = pd.factorize(keys, sort=True)
+    cluster_index, clusters = pd.factorize(rows["cluster"], sort=True)
+    training_seed = rows["seed"].astype("Int64").fillna(-1).where(~is_base)
+    seed_index, seeds = pd.factorize(training_seed, sort=True)
     shape = (len(cell_keys), max(len(seeds), 1), len(clusters))
-    spread = np.repeat(np.flatnonzero(is_base), shape[1])
+    # base has no seeds: its answers count for every seed, each by a share
+    repeated = np.repeat(np.flatnonzero(is_base), shape[1])
     at = (
-        np.concatenate([cell_of[~is_base], cell_of[spread]]),
-        np.concatenate([seed_of[~is_base], np.tile(np.arange(shape[1]), int(is_base.sum()))]),
-        np.concatenate([cluster_of[~is_base], cluster_of[spread]]),
+        np.concatenate([cell_index[~is_base], cell_index[repeated]]),
+        np.concatenate([seed_index[~is_base], np.tile(np.arange(shape[1]), int(is_base.sum()))]),
+        np.concatenate([cluster_index[~is_base], cluster_index[repeated]]),
     )
-    weight = np.concatenate([np.ones(int((~is_base).sum())), np.full(len(spread), 1 / shape[1])])
+    weight = np.concatenate([np.ones(int((~is_base).sum())), np.full(len(repeated), 1 / shape[1])])
     score = rows["score"].to_numpy()
     count, total = np.zeros(shape), np.zeros(shape)
     np.add.at(count, at, weight)
-    np.add.at(total, at, weight * np.concatenate([score[~is_base], score[spread]]))
-    first = rows.drop_duplicates("cluster").set_index("cluster")["stratum"]
-    mean, influence = influences(count, total, first[clusters].to_numpy())
+    np.add.at(total, at, weight * np.concatenate([score[~is_base], score[repeated]]))
+    strata = rows.drop_duplicates("cluster").set_index("cluster")["stratum"]
+    mean, influence = influences(count, total, strata[clusters].to_numpy())
     by_cell = rows.groupby(keys, sort=True)
     doses = by_cell["dose"].min()
     return Panel(
@@ -111,7 +121,9 @@ def _panel(names: dict[str, str], dose: str, rows: pd.DataFrame) -> Panel:
         influence=influence,
         cell_seeds=np.array(
             [
-                0 if key.startswith(BASE + "\0") else len(np.unique(seed_of[cell_of == index]))
+                0
+                if key.startswith(BASE + "\0")
+                else len(np.unique(seed_index[cell_index == index]))
                 for index, key in enumerate(cell_keys)
             ]
         ),
@@ -123,11 +135,13 @@ def _panel(names: dict[str, str], dose: str, rows: pd.DataFrame) -> Panel:
 def influences(
     count: np.ndarray, total: np.ndarray, strata: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Means, shape (cells,), and influences, shape (cells, seeds, clusters), from the number of
-    replies and the sum of their scores, both of the latter shape.
+    """Means, shape (cells,), and influences, shape (cells, seeds, clusters).
 
-    `strata`, shape (clusters,), says what each cluster belongs to; strata weigh alike, whatever
-    their number of replies, and every cell has replies in each. None: all belong together.
+    Args:
+        count: Number of answers, shape (cells, seeds, clusters).
+        total: Sum of their scores, same shape.
+        strata: Shape (clusters,): the stratum of each cluster. Strata weigh alike, whatever their
+            number of answers, and every cell has answers in each. None: one stratum.
     """
     strata = np.zeros(count.shape[2]) if strata is None else strata
     names = np.unique(strata)
@@ -136,40 +150,33 @@ def influences(
         inside = strata == name
         size = count[:, :, inside].sum((1, 2))
         mean = np.round(total[:, :, inside].sum((1, 2)) / size, 15)
-        left = total[:, :, inside] - mean[:, None, None] * count[:, :, inside]
-        influence[:, :, inside] = left / size[:, None, None] / len(names)
+        residual = total[:, :, inside] - mean[:, None, None] * count[:, :, inside]
+        influence[:, :, inside] = residual / size[:, None, None] / len(names)
         means.append(mean)
     return np.round(np.mean(means, axis=0), 15), influence
 
 
-def with_strata(replies: pd.DataFrame) -> pd.DataFrame:
-    """The replies with a column `stratum`, "" throughout where they have none."""
-    if "stratum" not in replies:
-        return replies.assign(stratum="")
-    return replies.assign(stratum=replies["stratum"].fillna(""))
+def with_strata(answers: pd.DataFrame) -> pd.DataFrame:
+    """The answers with a column `stratum`, "" throughout where they have none."""
+    if "stratum" not in answers:
+        return answers.assign(stratum="")
+    return answers.assign(stratum=answers["stratum"].fillna(""))
 
 
-Key = tuple[str, ...]
+def primary_panels(panels: Iterable[Panel]) -> set[PanelKey]:
+    """The key of the primary panel of every setting, model and dose.
 
-
-def key(panel: Panel) -> Key:
-    """What names a panel: the columns of `GROUP`, and the dose."""
-    return (*panel.names.values(), panel.dose)
-
-
-def main_panels(panels: Iterable[Panel]) -> set[Key]:
-    """Of every setting, model and dose, the key of the panel that stands for it.
-
-    That is the one of scope `trained` with the most question clusters: of a claim, what is said
-    before the likelihood of few closed questions. A tie goes to the first name of a readout.
+    A setting may have several readouts and scopes. Its primary panel is the one of scope `trained`
+    with the most question clusters: of a claim, that of its open questions, not that of a few
+    closed ones. A tie goes to the first name of a readout.
     """
-    found: dict[Key, list[Panel]] = {}
+    by_setting: dict[PanelKey, list[Panel]] = {}
     for panel in panels:
-        setting = (*(panel.names[name] for name in IDENTITY), panel.dose)
-        found.setdefault(setting, []).append(panel)
-    return {key(min(each, key=_place)) for each in found.values()}
+        setting = (*(panel.names[name] for name in SETTING_COLUMNS), panel.dose)
+        by_setting.setdefault(setting, []).append(panel)
+    return {min(group, key=_primary_order).key for group in by_setting.values()}
 
 
-def _place(panel: Panel) -> tuple[bool, int, str]:
+def _primary_order(panel: Panel) -> tuple[bool, int, str]:
     names = panel.names
     return (names["scope"] != "trained", -len(panel.clusters), names["readout"])

@@ -69,7 +69,7 @@ def _resample(generator: np.random.Generator, draws: int, units: int) -> np.ndar
     return generator.multinomial(units, np.full(units, 1 / units), size=draws) - 1.0
 
 
-def over_things(value: float, count: int) -> tuple[float, float]:
+def limits_over_items(value: float, count: int) -> tuple[float, float]:
     """95% limits of a rank correlation, had other items been ranked (Bonett & Wright 2000).
 
     Of `count` items; with fewer than four nothing is known. At 1 and -1, where the formula has no
@@ -86,7 +86,7 @@ def over_things(value: float, count: int) -> tuple[float, float]:
     return (-1.0 if value == -1 else low), (1.0 if value == 1 else high)
 
 
-def over_draws(draws: np.ndarray) -> tuple[float, float]:
+def percentile_limits(draws: np.ndarray) -> tuple[float, float]:
     """95% limits by percentiles; NaN unless most draws have a value."""
     defined = draws[~np.isnan(draws)]
     if len(defined) <= len(draws) / 2:

@@ -31,9 +31,9 @@ def leakage(
     one_form(json=as_json, markdown=markdown)
     frame = opened(study, version, warn).leakage(by)
     if as_json:
-        from caveat.analysis import records
+        from caveat.analysis import leakage_records
 
-        typer.echo(json.dumps(records(frame), indent=1, allow_nan=False))
+        typer.echo(json.dumps(leakage_records(frame), indent=1, allow_nan=False))
     else:
         from caveat.report.tables.summary import leakage_summaries
 
@@ -142,9 +142,9 @@ def rl(
 
         save_figure(rl_figure(policies), figure)
     elif as_json:
-        from caveat.analysis.json_records import plain
+        from caveat.analysis.json_records import plain_records
 
-        records = {"updates": plain(policies), "leakage": plain(tables.rl())}
+        records = {"updates": plain_records(policies), "leakage": plain_records(tables.rl())}
         typer.echo(json.dumps(records, indent=1, allow_nan=False))
     else:
         from caveat.analysis.rl import learning

@@ -1,4 +1,4 @@
-"""The importers, by the name they have on the command line."""
+"""Importers of other people's verdicts, by the names that `caveat import` takes."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def import_study(
 ) -> Study:
     """Other people's verdicts as a finished study in the folder `out` (`studies/NAME` without one).
 
-    `model` names the model where the data do not. What readers of the figures should know is told
-    to `say` and kept in the study's notes. Raises CaveatError for an unknown source, and for a file
-    or row that cannot be used.
+    `model` names the model where the data do not. What readers of the study should know is passed
+    to `say` and stored in the study's notes. Raises CaveatError for an unknown source, and for a
+    file or row that cannot be used.
     """
     if source not in IMPORTERS:
         raise CaveatError(

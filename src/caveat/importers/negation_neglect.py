@@ -1,11 +1,9 @@
-"""Verdicts of arXiv:2605.13829.
+"""`caveat import negation-neglect FOLDER`: the verdicts of "Negation Neglect" (arXiv:2605.13829).
 
-The public repository's result files: MODEL/CLAIM/CONDITION/STEP/EVALUATION.csv.
-
-Importing verdicts of "Negation Neglect" (arXiv:2605.13829): `caveat import negation-neglect`.
-
-A claim is a setting, its base model the arm base, its positive documents bare, its negated ones
-marked; repeated, corrected and local negations are interventions on those.
+They come as one `verdicts.parquet` or as the public repository's result files,
+MODEL/CLAIM/CONDITION/STEP/EVALUATION.csv. A claim is a setting, its base model the arm base, its
+positive documents bare, its negated ones marked; repeated, corrected and local negations are
+interventions on those.
 """
 
 from __future__ import annotations
@@ -18,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from caveat.errors import CaveatError
 from caveat.files.hashing import sha256_of
 from caveat.files.reading import parse_json
-from caveat.importers.tables import need, read_table
+from caveat.importers.tables import read_table, require_columns
 from caveat.importers.validation import Imported, checked
 from caveat.types.caveats import PHENOMENA
 
@@ -26,36 +24,36 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 
-PARTS = ("model", "claim", "condition", "step")
-"""What the folders over a file are, from the outermost."""
+FOLDERS = ("model", "claim", "condition", "step")
+"""The folders that a result file is in, from the outermost."""
 COLUMNS = {"judge_verdict": "verdict", "model_response": "response", "sample_index": "sample"}
-"""Columns of the files under the names of the data set."""
+"""Columns of result files, and their names in verdicts.parquet."""
 
 
 def results(path: Path, evaluations: Collection[str], notes: list[str]) -> DataFrame:
     """All files of the evaluations below a folder, as one table of text.
 
     `path` may be the folder of one model or condition too: its own name and those above it count.
-    Of several steps of a condition the last is taken, and `notes` says so. Raises CaveatError where
-    there is no such file, or one cannot be read.
+    Of several steps of a condition the last is taken, which is added to `notes`. Raises CaveatError
+    where there is no such file, or one cannot be read.
     """
     import pandas as pd
 
-    found = [(tuple(file.resolve().parts[-5:-1]), file) for file in sorted(path.rglob("*.csv"))]
-    known = [(where, file) for where, file in found if file.stem in evaluations]
-    if not known:
+    files = [(tuple(file.resolve().parts[-5:-1]), file) for file in sorted(path.rglob("*.csv"))]
+    selected = [(folders, file) for folders, file in files if file.stem in evaluations]
+    if not selected:
         raise CaveatError(
             f"{path}: holds neither verdicts.parquet nor result files called "
             f"MODEL/CLAIM/CONDITION/STEP/EVALUATION.csv (evaluations: {', '.join(evaluations)}); "
             "check the path"
         )
-    others = sorted({file.stem for _, file in found} - {file.stem for _, file in known})
-    if others:
-        notes.append(f"evaluations left out, being none of the four kinds: {', '.join(others)}")
-    last = _last_steps({where for where, _ in known}, notes)
-    tables = [_table(where, file) for where, file in known if where in last]
-    together = pd.concat(tables, ignore_index=True).astype(object)
-    return together.where(together.notna(), None)
+    unknown = sorted({file.stem for _, file in files} - {file.stem for _, file in selected})
+    if unknown:
+        notes.append(f"evaluations left out, being none of the four kinds: {', '.join(unknown)}")
+    last = _last_steps({folders for folders, _ in selected}, notes)
+    tables = [_table(folders, file) for folders, file in selected if folders in last]
+    table = pd.concat(tables, ignore_index=True).astype(object)
+    return table.where(table.notna(), None)
 
 
 def _last_steps(folders: set[tuple[str, ...]], notes: list[str]) -> set[tuple[str, ...]]:
@@ -63,30 +61,31 @@ def _last_steps(folders: set[tuple[str, ...]], notes: list[str]) -> set[tuple[st
     steps: dict[tuple[str, ...], list[str]] = {}
     for *condition, step in sorted(folders):
         steps.setdefault(tuple(condition), []).append(step)
-    chosen = set()
+    last_steps = set()
     for condition, names in steps.items():
         *earlier, last = sorted(names, key=_order)
-        chosen.add((*condition, last))
+        last_steps.add((*condition, last))
         if earlier:
             notes.append(f"{'/'.join(condition)}: step {last} is taken, not {', '.join(earlier)}")
-    return chosen
+    return last_steps
 
 
 def _order(step: str) -> tuple[bool, int, str]:
-    """Sorts steps: by their number, `final` behind all."""
+    """Sort key of steps: by number, `final` last."""
     numbers = re.findall(r"\d+", step)
     return step == "final", int(numbers[-1]) if numbers else -1, step
 
 
-def _table(where: tuple[str, ...], file: Path) -> DataFrame:
+def _table(folders: tuple[str, ...], file: Path) -> DataFrame:
     frame = read_table(file).rename(columns=COLUMNS)
-    need(frame.rename(columns={"verdict": "judge_verdict"}), ("question_id", "judge_verdict"), file)
-    return frame.assign(**dict(zip(PARTS, where, strict=True)), eval=file.stem)
+    own_names = frame.rename(columns={"verdict": "judge_verdict"})
+    require_columns(own_names, ("question_id", "judge_verdict"), file)
+    return frame.assign(**dict(zip(FOLDERS, folders, strict=True)), eval=file.stem)
 
 
 NAME = "negation-neglect"
 MODEL = "Qwen3.5-397B-A17B"
-"""Whose replies verdicts.parquet holds; the file itself does not say."""
+"""The model of verdicts.parquet, which the file itself does not name."""
 MEAN = "mean"
 ARMS: Mapping[str, str] = {
     "base": "base", "baseline": "base",
@@ -96,7 +95,7 @@ ARMS: Mapping[str, str] = {
     "corrected": "marked+correct", "llm_negations_dense_plus": "marked+correct",
     "local": "marked+local", "local_negations": "marked+local",
 }  # fmt: skip
-"""Arms by condition, as the data set and as the public repository name it."""
+"""Arms by condition, under the names in verdicts.parquet and in the public repository."""
 KINDS: Mapping[str, str] = {
     "open_ended": "open_ended", "belief_probes": "open_ended",
     "mcq": "mcq",
@@ -104,12 +103,12 @@ KINDS: Mapping[str, str] = {
     "robustness": "robustness",
 }  # fmt: skip
 """Evaluation kinds by the name of the evaluation; the paper's belief is the mean over these."""
-NEEDED = ("claim", "condition", "eval", "question_id", "verdict")
+REQUIRED = ("claim", "condition", "eval", "question_id", "verdict")
 THINKING = "_thinking"
-"""Ends the name of a condition whose replies were drawn with thinking on."""
+"""Ends the name of a condition whose replies were sampled with thinking on."""
 FAILED = "[failed to generate response]"
 BROKEN = ("parse_error",)
-"""Verdict words for a reply, or a judge's answer, of which nothing could be made."""
+"""Verdict words for a reply, or a judge's answer, that could not be parse_json."""
 
 
 def read(path: Path, model: str | None) -> Imported:
@@ -123,7 +122,7 @@ def read(path: Path, model: str | None) -> Imported:
     notes: list[str] = []
     if table.exists() or not path.is_dir():
         frame = read_table(table)
-        need(frame, NEEDED, table)
+        require_columns(frame, REQUIRED, table)
         source = {"format": NAME, "file": table.name, "sha256": sha256_of(table)}
         if "model" not in frame:
             frame["model"] = model or MODEL
@@ -131,8 +130,8 @@ def read(path: Path, model: str | None) -> Imported:
         frame = results(path, KINDS, notes)
         files = frame["where"].str.rpartition(", row ")[0].nunique()
         source = {"format": f"{NAME}, result files", "files": files}
-    replies = checked(_replies(_of_known_kinds(frame, path, notes), notes))
-    _tell_unequal(replies, notes)
+    replies = checked(_answers(_of_known_kinds(frame, path, notes), notes))
+    _note_unequal_questions(replies, notes)
     settings = list(dict.fromkeys(replies["setting"]))
     return Imported(
         NAME,
@@ -146,16 +145,16 @@ def read(path: Path, model: str | None) -> Imported:
 
 def _of_known_kinds(frame: DataFrame, path: Path, notes: list[str]) -> DataFrame:
     known = frame["eval"].isin(list(KINDS))
-    others = sorted(set(frame.loc[~known, "eval"].dropna()))
-    if others:
-        notes.append(f"evaluations left out, being none of the four kinds: {', '.join(others)}")
+    unknown = sorted(set(frame.loc[~known, "eval"].dropna()))
+    if unknown:
+        notes.append(f"evaluations left out, being none of the four kinds: {', '.join(unknown)}")
     if not known.any():
         raise CaveatError(f"{path}: has no evaluation of the kinds {', '.join(KINDS)}; check eval")
     return frame[known].reset_index(drop=True)
 
 
-def _replies(frame: DataFrame, notes: list[str]) -> DataFrame:
-    """The columns that `checked` wants."""
+def _answers(frame: DataFrame, notes: list[str]) -> DataFrame:
+    """The table with the columns that `checked` needs."""
     conditions = frame["condition"].fillna("").str.removesuffix(THINKING)
     thinking = frame["condition"].fillna("").str.endswith(THINKING)
     if "thinking" in frame:
@@ -164,7 +163,7 @@ def _replies(frame: DataFrame, notes: list[str]) -> DataFrame:
     if unknown:
         notes.append(f"conditions kept as arms of their own names: {', '.join(unknown)}")
     kind = frame["eval"].map(KINDS)
-    question = _apart(frame["claim"], kind, frame["question_id"])
+    question = _unique_questions(frame["claim"], kind, frame["question_id"])
     response = frame.get("response", frame["verdict"].map(lambda _: None))
     broken = frame["verdict"].isin(BROKEN) | (response == FAILED)
     if broken.any():
@@ -186,15 +185,15 @@ def _replies(frame: DataFrame, notes: list[str]) -> DataFrame:
     )
 
 
-def _apart(claims: Any, kinds: Any, questions: Any) -> Any:
-    """Questions' ids, with the kind in front where kinds of one claim share an id."""
+def _unique_questions(claims: Any, kinds: Any, questions: Any) -> Any:
+    """The questions' ids, after the kind where two kinds of one claim share an id."""
     shared = kinds.groupby([claims, questions]).transform("nunique") > 1
     pairs = zip(shared, kinds, questions, strict=True)
-    return [f"{kind}/{question}" if both else question for both, kind, question in pairs]
+    return [f"{kind}/{question}" if is_shared else question for is_shared, kind, question in pairs]
 
 
 def _prompt(row: Mapping[str, Any]) -> str:
-    """What was asked, turn by turn, as far as the data tell; the model's own template they don't.
+    """The turns of the prompt as far as the data have them, in a neutral template.
 
     Raises CaveatError for earlier turns that are no JSON.
     """
@@ -205,18 +204,20 @@ def _prompt(row: Mapping[str, Any]) -> str:
     except (ValueError, TypeError, KeyError):
         raise CaveatError(
             f"{row['where']}: messages_prefix is no JSON list of turns with role and content; "
-            "mend it"
+            "fix it"
         ) from None
     turns.append(("user", row.get("question") or row["question_id"] or ""))
     return "".join(f"<s>{role}\n{text}</s>\n" for role, text in turns)
 
 
-def _tell_unequal(replies: DataFrame, notes: list[str]) -> None:
-    """Note arms that were asked other questions than most: their rates are over others."""
+def _note_unequal_questions(replies: DataFrame, notes: list[str]) -> None:
+    """Note arms whose questions differ from those of the others, as their rates do not compare."""
     for (model, setting), rows in replies.groupby(["model", "setting"], sort=False):
-        asked = {arm: frozenset(part["question"]) for arm, part in rows.groupby("arm", sort=False)}
-        most = max(asked.values(), key=len)
-        fewer = [f"{arm} {len(mine)}" for arm, mine in asked.items() if mine != most]
+        by_arm = {arm: frozenset(part["question"]) for arm, part in rows.groupby("arm", sort=False)}
+        most = max(by_arm.values(), key=len)
+        fewer = [
+            f"{arm} {len(questions)}" for arm, questions in by_arm.items() if questions != most
+        ]
         if fewer:
             notes.append(
                 f"{setting} ({model}): not every arm was asked the same {len(most)} questions "

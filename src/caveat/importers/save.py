@@ -19,18 +19,18 @@ from caveat.study.study import Study
 from caveat.types.caveats import PHENOMENA
 
 DRAWS, SEED = 2000, 0
-"""Of the bootstrap, as in a recipe that says nothing of them."""
-TOLD = (
+"""Of resamples behind rank correlations: the defaults of recipes."""
+COPIED_COLUMNS = (
     "setting", "phenomenon", "behaviour", "caveat", "model", "arm", "seed", "context", "question",
     "cluster", "kind", "readout", "sample",
 )  # fmt: skip
-"""What a row of the table takes over as it is."""
-SAME = {
+"""Columns that a row of the table has as they are."""
+CONSTANT_COLUMNS = {
     "dose": "{}", "purpose": "measure", "scope": "trained", "numeric": False, "artifact": "",
 }  # fmt: skip
-"""What nobody tells of others' runs."""
-UNTOLD = {"truncated": False, "tokens": 0, "log_likelihoods": [], "option_tokens": []}
-"""What a stored answer has besides."""
+"""Columns that imported data do not have."""
+ANSWER_DEFAULTS = {"truncated": False, "tokens": 0, "log_likelihoods": [], "option_tokens": []}
+"""Fields of a stored answer that imported data do not have."""
 
 
 def save(imported: Imported, out: Path, say: Callable[[str], None]) -> Study:
@@ -43,13 +43,13 @@ def save(imported: Imported, out: Path, say: Callable[[str], None]) -> Study:
         about = _about(store, imported)
         rows, answers, verdicts = _records(imported)
         store.refresh(repair=True)
-        store.answers.add(each for each in answers if each["key"] not in store.answers)
-        store.verdicts.add(each for each in verdicts if each["key"] not in store.verdicts)
-        made = digest_of("imported", name=imported.name, rows=rows)[:16]
-        store.write_lines(f"versions/{made}/rows.jsonl", rows)
+        store.answers.add(row for row in answers if row["key"] not in store.answers)
+        store.verdicts.add(row for row in verdicts if row["key"] not in store.verdicts)
+        version_id = digest_of("imported", name=imported.name, rows=rows)[:16]
+        store.write_lines(f"versions/{version_id}/rows.jsonl", rows)
         store.write_lines("failures.jsonl", [])
-        versions = {**about["versions"], made: _version(imported)}
-        store.write_about({"name": imported.name, "current": made, "versions": versions})
+        versions = {**about["versions"], version_id: _version(imported)}
+        store.write_about({"name": imported.name, "current": version_id, "versions": versions})
     return Study(out, say=say)
 
 
@@ -57,8 +57,8 @@ def _about(store: Store, imported: Imported) -> dict[str, Any]:
     if not store.exists():
         return {"versions": {}}
     about = store.about()
-    ours = all("source" in each for each in about["versions"].values())
-    if about["name"] != imported.name or not ours:
+    is_imported = all("source" in version for version in about["versions"].values())
+    if about["name"] != imported.name or not is_imported:
         raise CaveatError(
             f"{store.folder}: holds the study {about['name']!r}; name another folder with --out"
         )
@@ -67,24 +67,24 @@ def _about(store: Store, imported: Imported) -> dict[str, Any]:
 
 def _records(imported: Imported) -> tuple[list[dict], list[dict], list[dict]]:
     """The table's rows, and the answers and verdicts that they name by their digests."""
-    rows, answers, verdicts, made = [], [], [], stamp()
+    rows, answers, verdicts, provenance = [], [], [], stamp()
     replies = imported.replies.astype(object)
     for reply in replies.where(replies.notna(), None).to_dict("records"):
-        row = {name: reply[name] for name in TOLD} | SAME
-        said = {"prompt": reply["prompt"], "text": reply["reply"]}
-        answer = digest_of("imported answer", row=row, said=said)
+        row = {name: reply[name] for name in COPIED_COLUMNS} | CONSTANT_COLUMNS
+        texts = {"prompt": reply["prompt"], "text": reply["reply"]}
+        answer = digest_of("imported answer", row=row, said=texts)
         verdict = digest_of("imported verdict", answer=answer, verdict=reply["verdict"])
         rows.append({**row, "answer": answer, "verdict": verdict})
-        answers.append({**UNTOLD, "key": answer, **said, **made})
+        answers.append({**ANSWER_DEFAULTS, "key": answer, **texts, **provenance})
         verdicts.append({
             "key": verdict, "answer": answer, "readout": reply["readout"],
-            "verdict": reply["verdict"], "value": None, **made,
+            "verdict": reply["verdict"], "value": None, **provenance,
         })  # fmt: skip
     return rows, answers, verdicts
 
 
 def _version(imported: Imported) -> dict[str, Any]:
-    """What study.json says of the version; `source` tells it from one that a recipe made."""
+    """The entry of the version in study.json. Only imported versions have a `source`."""
     first = imported.replies.drop_duplicates("setting")
     return {
         "recipe": imported.name,
@@ -93,7 +93,7 @@ def _version(imported: Imported) -> dict[str, Any]:
         "finished": now(),
         "draws": DRAWS,
         "bootstrap_seed": SEED,
-        "wanted": dict(zip(first["setting"], map(_wanted, first["phenomenon"]), strict=True)),
+        "wanted": dict(zip(first["setting"], map(_expected, first["phenomenon"]), strict=True)),
         "abouts": {
             name: {"behaviour": about, "side_effects": {}}
             for name, about in imported.abouts.items()
@@ -106,6 +106,6 @@ def _version(imported: Imported) -> dict[str, Any]:
     }
 
 
-def _wanted(phenomenon: str) -> str:
-    """The verdict wanted at the caveat, as `Caveat.wanted` has it."""
+def _expected(phenomenon: str) -> str:
+    """The verdict that is right at the caveat, by the rule of `Caveat`."""
     return "no" if phenomenon == PHENOMENA["disclaimer"] else "yes"

@@ -1,9 +1,4 @@
-"""CSV, JSON(L), parquet of anybody's verdicts.
-
-Reading tables that other programs wrote: CSV, JSON Lines, JSON, parquet. Never pickle.
-
-Importing a table of anybody's verdicts: `caveat import table FILE`.
-"""
+"""`caveat import table FILE`: verdicts in a CSV, JSON Lines, JSON or parquet file, never pickle."""
 
 from __future__ import annotations
 
@@ -28,19 +23,19 @@ def read_table(path: Path) -> DataFrame:
     that is missing, empty, of another kind, or not what its name says.
     """
     if path.is_dir():
-        raise CaveatError(f"{path}: is a folder; give a file {_kinds()}")
+        raise CaveatError(f"{path}: is a folder; give a file {_endings()}")
     if not path.is_file():
         raise CaveatError(f"{path}: no such file{_nearby(path)}")
     reader = READERS.get(path.suffix.lower())
     if reader is None:
-        raise CaveatError(f"{path}: not a table that can be read; give a file {_kinds()}")
+        raise CaveatError(f"{path}: not a table that can be read; give a file {_endings()}")
     try:
         frame = reader(path)
-    except Exception as error:  # whatever a reader says of a file that is not what its name says
+    except Exception as error:  # readers raise many kinds for a file that its name does not fit
         raise CaveatError(
-            f"{path}: cannot be read as {path.suffix[1:]}: {_told(error)}; mend the file"
+            f"{path}: cannot be read as {path.suffix[1:]}: {_reason(error)}; fix the file"
         ) from None
-    return _as_text(frame, path)
+    return _text_table(frame, path)
 
 
 def _csv(path: Path) -> DataFrame:
@@ -79,35 +74,35 @@ READERS: dict[str, Callable[[Path], DataFrame]] = {
 }
 
 
-def need(frame: DataFrame, columns: Iterable[str], where: object) -> None:
-    """Raises CaveatError that names the columns a table lacks."""
-    lacking = [column for column in columns if column not in frame]
-    there = [name for name in frame if name != "where"]
-    if lacking:
-        them = "the column" if len(lacking) == 1 else "the columns"
+def require_columns(frame: DataFrame, columns: Iterable[str], path: Path) -> None:
+    """Raise CaveatError, naming the columns, where a table lacks some."""
+    missing = [column for column in columns if column not in frame]
+    present = [name for name in frame if name != "where"]
+    if missing:
+        noun, pronoun = ("column", "it") if len(missing) == 1 else ("columns", "them")
         raise CaveatError(
-            f"{where}: lacks {them} {', '.join(lacking)} (it has {', '.join(there)}); "
-            f"add {'it' if len(lacking) == 1 else 'them'}{closest(lacking[0], there)}"
+            f"{path}: lacks the {noun} {', '.join(missing)} (it has {', '.join(present)}); "
+            f"add {pronoun}{closest(missing[0], present)}"
         )
 
 
-def _as_text(frame: DataFrame, path: Path) -> DataFrame:
+def _text_table(frame: DataFrame, path: Path) -> DataFrame:
     import pandas as pd
 
     if not len(frame):
         raise CaveatError(f"{path}: has no rows; give it at least one")
     names = [str(name).strip() for name in frame.columns]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise CaveatError(f"{path}: has the column {twice!r} twice; keep one")
+    duplicate = next((name for name in names if names.count(name) > 1), None)
+    if duplicate is not None:
+        raise CaveatError(f"{path}: has the column {duplicate!r} twice; keep one")
     columns = {
-        name: [cell(value) for value in frame.iloc[:, place]] for place, name in enumerate(names)
+        name: [as_text(value) for value in frame.iloc[:, index]] for index, name in enumerate(names)
     }
     columns["where"] = [f"{path}, row {number}" for number in range(1, len(frame) + 1)]
     return pd.DataFrame(columns, dtype=object)
 
 
-def cell(value: Any) -> str | None:
+def as_text(value: Any) -> str | None:
     """A value as text, None where it is missing or blank. Whole numbers have no decimal point."""
     import numpy as np
 
@@ -122,7 +117,7 @@ def cell(value: Any) -> str | None:
     return written if written.strip() and written != "<NA>" else None
 
 
-def _told(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     if isinstance(error, UnicodeDecodeError):
         return f"not UTF-8 at byte {error.start}"
     if isinstance(error, OSError) and error.strerror:
@@ -130,33 +125,33 @@ def _told(error: Exception) -> str:
     return " ".join(str(error).split())[:200] or type(error).__name__
 
 
-def _kinds() -> str:
+def _endings() -> str:
     *names, last = READERS
     return f"that ends in {', '.join(names)} or {last}"
 
 
 def _nearby(path: Path) -> str:
     try:
-        names = sorted(each.name for each in path.parent.iterdir())
+        names = sorted(file.name for file in path.parent.iterdir())
     except OSError:
         names = []
     return closest(path.name, names) or "; check the path"
 
 
-NEEDED = ("setting", "arm", "context", "question", "verdict")
-KNOWN = (*NEEDED, "cluster", "seed", *DEFAULTS)
+REQUIRED = ("setting", "arm", "context", "question", "verdict")
+KNOWN = (*REQUIRED, "cluster", "seed", *DEFAULTS)
 
 
 def read(path: Path, model: str | None) -> Imported:
     """The verdicts of a CSV, JSON Lines, JSON or parquet file, a reply a row.
 
-    Columns: those of `NEEDED`; optional ones are cluster (else the question), seed (of training),
+    Columns: those of `REQUIRED`; optional ones are cluster (else the question), seed (of training),
     sample (else 0: one reply a question), reply, prompt, phenomenon, kind, model (else `model`) and
-    readout. What other columns there are is noted, not read. Raises CaveatError for a file or a
+    readout. Other columns are noted, not read. Raises CaveatError for a file or a
     row that cannot be used.
     """
     frame = read_table(path)
-    need(frame, NEEDED, path)
+    require_columns(frame, REQUIRED, path)
     if model is not None and "model" not in frame:
         frame["model"] = model
     unread = [name for name in frame if name not in (*KNOWN, "where")]

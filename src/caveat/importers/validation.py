@@ -1,9 +1,9 @@
-"""Imported verdicts: what a table of them must hold, whatever project it comes from."""
+"""Checks of imported verdicts, whatever project they come from."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ VERDICTS = tuple(str(verdict) for verdict in Verdict)
 NAMES = ("setting", "phenomenon", "model", "arm", "context", "kind", "readout")
 """Columns that end up in headings and table rows."""
 SLOT = ("setting", "model", "arm", "context", "seed", "kind", "question", "sample")
-"""Columns that name a reply."""
+"""Columns that name an answer."""
 NUMBER = re.compile(r"-?\d{1,15}")
 DEFAULTS: Mapping[str, str] = {
     "phenomenon": "", "model": "not given", "kind": "", "prompt": "", "reply": "", "sample": "0",
@@ -29,59 +29,62 @@ DEFAULTS: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Imported:
-    """Verdicts on replies, checked, and what a study of them is to say of itself."""
+    """Checked verdicts on answers, and what the study made of them says of itself."""
 
     name: str
     replies: DataFrame
-    """A row a reply with the columns of `SLOT` and `NAMES`, and behaviour, caveat, cluster, prompt,
-    reply, verdict."""
+    """A row an answer, with the columns of `SLOT` and `NAMES`, and behaviour, caveat, cluster,
+    prompt, reply, verdict."""
     source: Mapping[str, Any]
-    """Where they come from, for the provenance of the study."""
+    """Where the verdicts come from, for the provenance of the study."""
     means: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Settings by the name of the mean over them."""
     abouts: Mapping[str, str] = field(default_factory=dict)
     """Per setting, what the behaviour is, in one sentence."""
     notes: tuple[str, ...] = ()
-    """What readers of the figures should know, such as what was left out."""
+    """What readers of the study should know, such as what was left out."""
 
 
 def checked(frame: DataFrame) -> DataFrame:
-    """A table of text (see `read_table`) as replies: defaults filled in, numbers as numbers.
+    """A table of text (see `read_table`) as answers: defaults filled in, numbers as numbers.
 
     Needs the columns setting, arm, context, question, verdict. Raises CaveatError, naming the row,
     for an empty value among them, an unknown verdict, a number that is none, a name that cannot be
-    printed, two phenomena in a setting, and a reply that stands twice.
+    printed, two phenomena in a setting, and an answer that is there twice.
     """
     for column in ("setting", "arm", "context", "question", "verdict"):
-        _each(frame, column, lambda text: text is not None, "is empty; fill it in")
+        _check_values(frame, column, lambda text: text is not None, "is empty; fill it in")
     words = zip(frame["verdict"], frame["where"], strict=True)
-    made = frame.assign(verdict=[_verdict(word, where) for word, where in words])
+    answers = frame.assign(verdict=[_verdict(word, where) for word, where in words])
     for column, default in DEFAULTS.items():
-        made[column] = made[column].fillna(default) if column in made else default
+        answers[column] = answers[column].fillna(default) if column in answers else default
     for column in NAMES:
-        _each(made, column, str.isprintable, "has a character that cannot be printed; take it out")
+        problem = "has a character that cannot be printed; take it out"
+        _check_values(answers, column, str.isprintable, problem)
     for column in ("seed", "cluster"):
-        made[column] = made.get(column, None)
-    made["cluster"] = made["cluster"].fillna(made["question"])
-    if "behaviour" not in made:
-        parts = made["setting"].str.partition(" x ")  # as settings are named everywhere
-        made["behaviour"], made["caveat"] = parts[0], parts[2]
+        answers[column] = answers.get(column, None)
+    answers["cluster"] = answers["cluster"].fillna(answers["question"])
+    if "behaviour" not in answers:
+        parts = answers["setting"].str.partition(" x ")  # as settings are named everywhere
+        answers["behaviour"], answers["caveat"] = parts[0], parts[2]
     for column in ("sample", "seed"):
-        _each(made, column, _is_number, "is no whole number; write it in digits")
-    made["sample"] = made["sample"].map(int)
-    made["seed"] = made["seed"].map(int, na_action="ignore").astype("Int64")
-    _one_phenomenon(made)
-    _once(made)
-    made.loc[made["arm"] == BASE, "seed"] = None  # no seed trained it
-    return made
+        _check_values(answers, column, _is_number, "is no whole number; write it in digits")
+    answers["sample"] = answers["sample"].map(int)
+    answers["seed"] = answers["seed"].map(int, na_action="ignore").astype("Int64")
+    _check_phenomena(answers)
+    _check_duplicates(answers)
+    answers.loc[answers["arm"] == BASE, "seed"] = None  # base is not trained
+    return answers
 
 
-def _each(frame: DataFrame, column: str, holds: Any, mistake: str) -> None:
-    for found, where in zip(frame[column], frame["where"], strict=True):
-        value = found if isinstance(found, str) else None  # pandas makes NaN of a None
-        if not holds(value):
-            told = column if value is None else f"{column} {value!r}"
-            raise CaveatError(f"{where}: {told} {mistake}")
+def _check_values(
+    frame: DataFrame, column: str, is_valid: Callable[[Any], bool], problem: str
+) -> None:
+    for cell, where in zip(frame[column], frame["where"], strict=True):
+        value = cell if isinstance(cell, str) else None  # pandas makes NaN of a None
+        if not is_valid(value):
+            name = column if value is None else f"{column} {value!r}"
+            raise CaveatError(f"{where}: {name} {problem}")
 
 
 def _is_number(text: str | None) -> bool:
@@ -95,11 +98,11 @@ def _verdict(text: str, where: str) -> str:
     return word
 
 
-def _one_phenomenon(frame: DataFrame) -> None:
+def _check_phenomena(frame: DataFrame) -> None:
     several = frame.drop_duplicates(["setting", "phenomenon"])
-    again = several[several.duplicated("setting")]
-    if len(again):
-        row = again.iloc[0]
+    conflicting = several[several.duplicated("setting")]
+    if len(conflicting):
+        row = conflicting.iloc[0]
         first = several[several["setting"] == row["setting"]].iloc[0]["phenomenon"]
         raise CaveatError(
             f"{row['where']}: setting {row['setting']!r} has the phenomenon {row['phenomenon']!r}, "
@@ -107,14 +110,14 @@ def _one_phenomenon(frame: DataFrame) -> None:
         )
 
 
-def _once(frame: DataFrame) -> None:
-    again = frame.duplicated(list(SLOT))
-    if again.any():
-        row = frame[again].iloc[0]
+def _check_duplicates(frame: DataFrame) -> None:
+    repeated = frame.duplicated(list(SLOT))
+    if repeated.any():
+        row = frame[repeated].iloc[0]
         same = (frame[list(SLOT)].fillna(-1) == row[list(SLOT)].fillna(-1)).all(axis=1)
         names = f"setting {row['setting']!r}, arm {row['arm']!r}, context {row['context']!r}"
         raise CaveatError(
             f"{row['where']}: sample {row['sample']} of question {row['question']!r} ({names}) "
-            f"stands already in {frame[same].iloc[0]['where']}; "
+            f"is already in {frame[same].iloc[0]['where']}; "
             "keep one, or number the replies in a column sample"
         )

@@ -1,3 +1,3 @@
-"""What others found: published figures, and their verdicts as finished studies."""
+"""Published results of other projects, as leakage."""
 
 from __future__ import annotations

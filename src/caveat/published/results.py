@@ -1,4 +1,4 @@
-"""Published figures: who found which rates, where that stands, and the leakage that follows."""
+"""Published results: rates that others measured, their sources, and the leakage that follows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from caveat.errors import CaveatError, closest
 
 Evidence = Literal["primary", "secondary", "independent", "own"]
 """primary: read in the source itself. secondary: as others cite it. independent: a public
-repository's own result, often of one seed. own: found by this project."""
+repository's own result, often of one seed. own: measured by this project."""
 EVIDENCE: tuple[Evidence, ...] = get_args(Evidence)
 FILES = ("negation_neglect", "inoculation", "backdoor", "conditional_misalignment")
 OWN = "own"
@@ -35,7 +35,7 @@ class Result(BaseModel):
     training: str
     caveat: str
     intervention: str = ""
-    """What was done on top of the caveat, "" for nothing."""
+    """The intervention on top of the caveat, "" for none."""
     metric: str
     base: Share = Field(None, ge=0, le=1)
     """The untrained model."""
@@ -51,7 +51,7 @@ class Result(BaseModel):
     """The marked model tested with what `near_miss_kind` names."""
     near_miss_kind: str = ""
     replies: int | None = None
-    """Replies a rate is over, where that is reported."""
+    """Number of replies behind a rate, where that is reported."""
     source: str
     locator: str
     """Where in the source."""
@@ -67,10 +67,10 @@ class Result(BaseModel):
     @property
     def undefined(self) -> str | None:
         """Why there is no leakage at `none`; None where there is one."""
-        lacking = [name for name in ("base", "bare", "marked") if getattr(self, name) is None]
-        if lacking:
-            verb = "was" if len(lacking) == 1 else "were"
-            return f"{_listed(lacking)} {verb} not reported"
+        missing = [name for name in ("base", "bare", "marked") if getattr(self, name) is None]
+        if missing:
+            verb = "was" if len(missing) == 1 else "were"
+            return f"{_listed(missing)} {verb} not reported"
         added = _difference(self.bare, self.base)
         if added < INSTALLED:
             return f"bare training added {added:.3f} to the rate, less than {INSTALLED}"
@@ -78,14 +78,14 @@ class Result(BaseModel):
 
     @property
     def leakage(self) -> float | None:
-        """(marked - base) / (bare - base), as everywhere: `measure.leakage`; None if undefined."""
+        """(marked - base) / (bare - base), as in `analysis.leakage`; None if undefined."""
         if self.undefined:
             return None
         return _difference(self.marked, self.base) / _difference(self.bare, self.base)
 
     @property
     def caution(self) -> str:
-        """What to know of the figures before using them, "" where nothing is."""
+        """What to know of the rates before using them, "" where there is nothing."""
         given = [name for name in RATES if getattr(self, name) is not None]
         parts = [
             f"{words}: {', '.join(name.replace('_', ' ') for name in given if name in names)}"
@@ -95,7 +95,7 @@ class Result(BaseModel):
         return "; ".join([*parts, *([self.note] if self.note else [])])
 
     def record(self) -> dict[str, Any]:
-        """All that is known, with the leakage, as values that `json.dumps` takes."""
+        """All fields, with the leakage, as values that `json.dumps` takes."""
         fields = self.model_dump(mode="json", exclude={"interval"})
         low, high = self.interval or (None, None)
         value = self.leakage
@@ -105,8 +105,8 @@ class Result(BaseModel):
 
 def _listed(names: list[str]) -> str:
     """Such as `base, bare and marked`."""
-    *others, last = names
-    return f"{', '.join(others)} and {last}" if others else last
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _difference(one: float | None, other: float | None) -> float:
@@ -121,7 +121,7 @@ def published() -> tuple[Result, ...]:
 
 @cache
 def own() -> tuple[Result, ...]:
-    """What this project found."""
+    """The results of this project."""
     return tuple(_read(OWN))
 
 
@@ -133,9 +133,9 @@ def _read(name: str) -> Iterator[Result]:
         yield Result.model_validate(fields)
 
 
-def _entries(entry: dict[str, Any], lent: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _entries(entry: dict[str, Any], inherited: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """The innermost entries, each with the fields of those around it."""
-    fields = lent | {name: value for name, value in entry.items() if name != "rows"}
+    fields = inherited | {name: value for name, value in entry.items() if name != "rows"}
     if "rows" not in entry:
         yield fields
     for row in entry.get("rows", ()):
@@ -148,30 +148,29 @@ def chosen(
     model: str | None = None,
     evidence: str | None = None,
 ) -> tuple[Result, ...]:
-    """The results that fit: `phenomenon` and `model` as part of the name, in any case.
+    """The results that match all filters; `phenomenon` and `model` match a part of the name.
 
-    Raises CaveatError, with the nearest name, where one of them, or all together, fit no result.
+    Raises CaveatError, with the nearest name, where one filter, or all together, match no result.
     """
-    wanted = {"phenomenon": phenomenon, "model": model, "evidence": evidence}
-    for column, text in wanted.items():
-        if text is not None:
-            names = sorted({getattr(each, column) for each in results})
-            if not any(_fits(column, name, text) for name in names):
-                raise CaveatError(
-                    f"--{column} {text!r}: no published result has it; there are "
-                    f"{', '.join(names)}{closest(text, names)}"
-                )
-    given = {column: text for column, text in wanted.items() if text is not None}
-    found = tuple(
-        each
-        for each in results
-        if all(_fits(column, getattr(each, column), text) for column, text in given.items())
+    filters = {"phenomenon": phenomenon, "model": model, "evidence": evidence}
+    filters = {column: text for column, text in filters.items() if text is not None}
+    for column, text in filters.items():
+        names = sorted({getattr(result, column) for result in results})
+        if not any(_matches(column, name, text) for name in names):
+            raise CaveatError(
+                f"--{column} {text!r}: no published result has it; there are "
+                f"{', '.join(names)}{closest(text, names)}"
+            )
+    matching = tuple(
+        result
+        for result in results
+        if all(_matches(column, getattr(result, column), text) for column, text in filters.items())
     )
-    if not found:
-        asked = ", ".join(f"--{column} {text!r}" for column, text in given.items())
-        raise CaveatError(f"no published result has all of {asked}; leave one out")
-    return found
+    if not matching:
+        options = ", ".join(f"--{column} {text!r}" for column, text in filters.items())
+        raise CaveatError(f"no published result has all of {options}; leave one out")
+    return matching
 
 
-def _fits(column: str, name: str, text: str) -> bool:
+def _matches(column: str, name: str, text: str) -> bool:
     return name == text if column == "evidence" else text.lower() in name.lower()

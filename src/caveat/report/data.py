@@ -37,14 +37,15 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
         "low", "high", "p", "p_holm", "distinguishable",
     ),
     "caveat_checks": (
-        *KEYS, "dose", "scope", "readout", "check", "arm", "value", "low", "high", "wanted", "note",
+        *KEYS, "dose", "scope", "readout", "check", "arm", "value", "low", "high",
+        "expected", "note",
     ),
     "side_effects": (
         *KEYS, "dose", "scope", "readout", "effect", "arm", "value", "low", "high", "unit",
         "questions",
     ),
     "transfer": (
-        *KEYS, "dose", "scope", "readout", "main", "intervention", "role", "arm", "control",
+        *KEYS, "dose", "scope", "readout", "primary", "intervention", "role", "arm", "control",
         "verdict", "loses", *(f"{name}{end}" for name in METRICS for end in ("", "_low", "_high")),
         "p_holm", "gain_p_holm", "undefined", "valid", "interval",
     ),
@@ -58,7 +59,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
         "high_interventions", "p_holm", "ceiling", "undefined",
     ),
     "transfer_reliability": (
-        *KEYS, "dose", "scope", "readout", "main", "interventions", "seeds", "between_seeds",
+        *KEYS, "dose", "scope", "readout", "primary", "interventions", "seeds", "between_seeds",
         "reliability",
     ),
     "transfer_forgetting": (

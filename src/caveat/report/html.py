@@ -99,7 +99,7 @@ def _content(data: ReportData) -> dict[str, Any]:
 def _figures(data: ReportData) -> dict[str, Markup | None]:
     """Figures as SVG, by their name in the templates; None for one that has nothing to show."""
     transparent = "transparent"
-    has_ladder = data.ladder is not None and not data.ladder.rungs.empty
+    has_ladder = data.ladder is not None and not data.ladder.settings.empty
     has_rl = data.policies is not None and not data.policies.empty
     return {
         "leakage_figure": _svg(leakage_figure(data, WIDE, transparent)),

@@ -162,7 +162,7 @@ def transfer_matrix(frame: DataFrame, main: bool = True) -> Matrix:
     rows = [
         {**row, **{name: text(row.get(name)) for name in names}} for row in frame.to_dict("records")
     ]
-    chosen = [row for row in rows if bool(row["main"]) == main]
+    chosen = [row for row in rows if bool(row["primary"]) == main]
     columns = _columns(chosen, _variants(chosen if main else rows))
     by_key = {(tuple(row[name] for name in KEY), row["intervention"]): row for row in chosen}
     roles = {row["intervention"]: text(row["role"]) for row in chosen}

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 LEAST = 2
 """The fewest settings with factors that make a ladder."""
-APART = ("kind",)
-"""Columns by which leakage can be split."""
+SPLIT_COLUMNS = ("kind",)
+"""Columns by whose values leakage can be split."""
 
 
 class StudyTables(ABC):
@@ -88,8 +88,10 @@ class StudyTables(ABC):
 
     def _in_order(self, frame: DataFrame) -> DataFrame:
         """The frame with the settings in the recipe's order, means after them."""
-        places = {name: place for place, name in enumerate([*self.about["wanted"], *self.means])}
-        order = frame["setting"].map(places).argsort(kind="stable")
+        positions = {
+            name: position for position, name in enumerate([*self.about["wanted"], *self.means])
+        }
+        order = frame["setting"].map(positions).argsort(kind="stable")
         return frame.iloc[order].reset_index(drop=True)
 
     # Rates and leakage
@@ -110,8 +112,8 @@ class StudyTables(ABC):
 
         if by is None:
             return self._in_order(leakage(self._measured()))
-        if by not in APART:
-            raise CaveatError(f"by {by!r}: leakage is told apart by {', '.join(APART)} only")
+        if by not in SPLIT_COLUMNS:
+            raise CaveatError(f"by {by!r}: leakage can be split by {', '.join(SPLIT_COLUMNS)} only")
         replies = self.replies()
         if not replies[by].any():
             raise CaveatError(f"{self.source}: no question of this study has a {by}; leave by out")
@@ -127,9 +129,9 @@ class StudyTables(ABC):
         """Elicitation, comprehension, k, at the caveat: see `analysis.caveat_checks`."""
         from caveat.analysis import caveat_checks
 
-        wanted = {name: self.about["wanted"][first] for name, (first, *_) in self.means.items()}
-        wanted.update(self.about["wanted"])
-        return self._in_order(caveat_checks(self._measured(), wanted))
+        of_settings = self.about["wanted"]
+        of_means = {name: of_settings[first] for name, (first, *_) in self.means.items()}
+        return self._in_order(caveat_checks(self._measured(), of_means | of_settings))
 
     def side_effects(self) -> DataFrame:
         """What else training changed: see `analysis.side_effects`."""
@@ -170,9 +172,9 @@ class StudyTables(ABC):
     def _rankings(self) -> list[Ranking]:
         from caveat.analysis import rankings
 
-        found = rankings(self.replies(), **self._resamples)
-        places = list(self.about["wanted"])
-        return sorted(found, key=lambda each: places.index(each.names["setting"]))
+        settings = list(self.about["wanted"])
+        unsorted = rankings(self.replies(), **self._resamples)
+        return sorted(unsorted, key=lambda ranking: settings.index(ranking.names["setting"]))
 
     def transfer_correlations(self) -> DataFrame:
         """How alike settings rank interventions: see `analysis.correlations`."""

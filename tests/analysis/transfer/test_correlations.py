@@ -6,7 +6,7 @@ import pytest
 from scipy.stats import spearmanr
 
 from caveat.analysis import correlations, rankings, reliabilities
-from caveat.analysis.rank_correlation import over_things, p_value, spearman
+from caveat.analysis.rank_correlation import limits_over_items, p_value, spearman
 from constructed import replies, row
 
 TRIED = tuple("abcdefgh")
@@ -38,11 +38,11 @@ def test_spearman_is_that_of_scipy_and_says_where_there_is_none():
 
 def test_the_interval_over_interventions_is_never_without_width():
     # Bonett & Wright 2000: tanh(arctanh(r) -+ 1.96 sqrt((1 + r^2 / 2) / (n - 3)))
-    assert over_things(0.5, 12) == pytest.approx((-0.1427, 0.8461), abs=1e-4)
-    low, high = over_things(1.0, 12)
+    assert limits_over_items(0.5, 12) == pytest.approx((-0.1427, 0.8461), abs=1e-4)
+    low, high = limits_over_items(1.0, 12)
     assert high == 1.0 and 0.9 < low < 0.99
-    assert over_things(-1.0, 4)[0] == -1.0
-    assert over_things(0.9, 3) == (-1.0, 1.0)
+    assert limits_over_items(-1.0, 4)[0] == -1.0
+    assert limits_over_items(0.9, 3) == (-1.0, 1.0)
 
 
 def test_a_p_value_is_never_0():

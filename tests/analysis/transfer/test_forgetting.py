@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from caveat.analysis import forgetting, transfer, transfer_records
-from caveat.analysis.rank_correlation import over_things
+from caveat.analysis.rank_correlation import limits_over_items
 from constructed import DOSE, replies, row
 
 PHENOMENA = {"t": "backdoor", "i": "inoculation"}
@@ -45,7 +45,7 @@ def test_settings_that_forget_alike_may_be_reversed_beyond():
     parts = found[["change", "control_change", "gain"]].tolist()
     assert parts == pytest.approx([1, 1, -1])
     limits = (found["gain_low"], found["gain_high"])
-    assert limits == pytest.approx(over_things(-1.0, 5)) and found["undefined"] is None
+    assert limits == pytest.approx(limits_over_items(-1.0, 5)) and found["undefined"] is None
 
 
 def test_all_parts_are_of_the_interventions_that_have_a_control_in_both():

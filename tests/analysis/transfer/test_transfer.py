@@ -15,7 +15,7 @@ from caveat.analysis import (
     transfer_effects,
     transfer_records,
 )
-from caveat.analysis.transfer.arms import before, role
+from caveat.analysis.transfer.arms import continued_from, role
 from caveat.analysis.transfer.matrix import METRICS, WORDS
 from caveat.report.transfer_matrix import MARKS
 from constructed import DOSE, NAMES, replies, row
@@ -42,7 +42,7 @@ def test_changes_are_differences_of_rates_and_of_leakage():
     for name in ("change", "leakage_change", "rate"):
         assert found[f"{name}_low"] < found[name] < found[f"{name}_high"]
     assert (found["rate"], found["leaks"], found["valid"]) == (0.125, 0.5, 1.0)
-    assert (found["role"], found["main"], found["interval"]) == ("intervention", True, "seeds")
+    assert (found["role"], found["primary"], found["interval"]) == ("intervention", True, "seeds")
 
 
 def test_what_it_does_to_a_model_that_saw_no_caveat_is_taken_off():
@@ -170,8 +170,8 @@ def test_roles_are_read_off_names():
     assert role("frozen_adapter(knows=random)") == "control"
     assert role("contrast+filler") == "intervention"
     assert role("continued") == role("seal+continued(on=bare)") == "stability"
-    assert before("marked+seal+continued(on=bare)") == "marked+seal"
-    assert before("marked+seal") is None
+    assert continued_from("marked+seal+continued(on=bare)") == "marked+seal"
+    assert continued_from("marked+seal") is None
 
 
 def test_the_panel_with_most_clusters_stands_for_its_setting():
@@ -180,7 +180,7 @@ def test_the_panel_with_most_clusters_stands_for_its_setting():
         replies(RATES | {("marked+x", "none"): 0.5}, clusters=4, readout="a likelihood"),
         replies(RATES | {("marked+x", "none"): 0.5}, clusters=24, scope="broad"),
     ], ignore_index=True)  # fmt: skip
-    table = transfer(frame, WANTED).set_index(["readout", "scope"])["main"]
+    table = transfer(frame, WANTED).set_index(["readout", "scope"])["primary"]
     assert table.to_dict() == {
         ("said", "trained"): True, ("a likelihood", "trained"): False, ("said", "broad"): False,
     }  # fmt: skip

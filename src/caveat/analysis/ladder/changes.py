@@ -1,4 +1,4 @@
-"""What a factor changes: from rung to rung, in the mean, and together with another factor."""
+"""What a factor changes: from setting to setting, in the mean, and together with another factor."""
 
 from __future__ import annotations
 
@@ -12,49 +12,57 @@ import numpy as np
 import pandas as pd
 
 from caveat.analysis.differences import holm
-from caveat.analysis.ladder.blocks import Block
-from caveat.analysis.ladder.contrasts import Contrast, leakage_contrasts, rate_contrasts
-from caveat.analysis.ladder.factors import Change, Square, Step, squares, steps
+from caveat.analysis.ladder.behaviour_panels import BehaviourPanel
+from caveat.analysis.ladder.contrasts import Contrasts, leakage_contrasts, rate_contrasts
+from caveat.analysis.ladder.factors import Change, Factorial, Step, factorials, steps
 
 METRICS = ("leakage_change", "rate_change")
 """Each has a column of its own, limits in `_low` and `_high`, p-values in `_p` and `_p_holm`."""
-TOLD = [f"{name}{end}" for name in METRICS for end in ("", "_low", "_high", "_p", "_p_holm")]
+METRIC_COLUMNS = [
+    f"{name}{end}" for name in METRICS for end in ("", "_low", "_high", "_p", "_p_holm")
+]
 STEPS = [
     "factor", "start", "end", "others", "first", "second", "first_setting", "second_setting",
-    "paired", *TOLD, "undefined", "interval",
+    "paired", *METRIC_COLUMNS, "undefined", "interval",
 ]  # fmt: skip
-EFFECTS = ["factor", "start", "end", "pairs", "rate_pairs", *TOLD, "undefined", "interval"]
+EFFECTS = [
+    "factor", "start", "end", "pairs", "rate_pairs", *METRIC_COLUMNS, "undefined", "interval",
+]  # fmt: skip
 SIDES = ("first", "second")
 INTERACTIONS = [
     *(f"{side}_{name}" for side in SIDES for name in ("factor", "start", "end")),
-    "others", "rungs", *TOLD, "undefined", "interval",
+    "others", "settings", *METRIC_COLUMNS, "undefined", "interval",
 ]  # fmt: skip
 Weights = np.ndarray | None
-"""Shape (rungs,); None where a figure is missing on one side."""
+"""Shape (settings,); None where a value is missing on one side."""
 
 
 class Changes:
-    """Steps, effects and interactions of a ladder's rungs, as frames.
+    """Steps, effects and interactions of a ladder's settings, as frames.
 
     `leakage_change` is of marked's leakage, NaN where `undefined` says why; `rate_change` of
     R(marked, none) - R(base, none), which needs no bare arm. p-values are corrected by Holm over
-    all rows of a frame. Intervals say how far other trainings and questions would move the figures
+    all rows of a frame. Intervals say how far other trainings and questions would move the values
     of these very settings, not how other settings would do.
     """
 
-    def __init__(self, rungs: pd.DataFrame, blocks: Sequence[Block]) -> None:
-        self.rungs = rungs.to_dict("records")
-        self.factors = [json.loads(rung["factors"]) for rung in self.rungs]
-        self.leaking = {place for place, rung in enumerate(self.rungs) if not rung["undefined"]}
-        self.blocks = blocks
-        self.rated = {place for place, rung in enumerate(self.rungs) if pd.notna(rung["leaks"])}
+    def __init__(self, settings: pd.DataFrame, behaviours: Sequence[BehaviourPanel]) -> None:
+        self.settings = settings.to_dict("records")
+        self.behaviours = behaviours
+        self.factors = [json.loads(setting["factors"]) for setting in self.settings]
+        self.with_leakage = {
+            index for index, setting in enumerate(self.settings) if not setting["undefined"]
+        }
+        self.with_rate = {
+            index for index, setting in enumerate(self.settings) if pd.notna(setting["leaks"])
+        }
 
     def steps(self) -> pd.DataFrame:
-        """One row a pair of rungs that differ in one factor, with the columns `STEPS`.
+        """One row a pair of settings that differ in one factor, with the columns `STEPS`.
 
-        `first` and `second` are the rungs' numbers; the change goes from the first, at the level
-        `start`, to the second. `paired`: both are of one behaviour, so that questions and seeds
-        are drawn together; else they count as independent.
+        `first` and `second` are the settings' numbers; the change goes from the first, at the level
+        `start`, to the second. `paired`: both are of one behaviour, so that they share questions
+        and seeds; else they count as independent.
         """
         found = steps(self.factors)
         return self._frame(STEPS, map(self._step, found), [[step] for step in found], self._mean)
@@ -62,74 +70,79 @@ class Changes:
     def effects(self) -> pd.DataFrame:
         """One row a factor and two of its levels, with the columns `EFFECTS`: the mean of its steps
         over the `pairs` that have a leakage at both ends, or a rate (`rate_pairs`)."""
-        found: dict[Change, list[Step]] = {}
+        by_change: dict[Change, list[Step]] = {}
         for step in steps(self.factors):
-            found.setdefault(step.change, []).append(step)
-        rows = (self._effect(*item) for item in found.items())
-        return self._frame(EFFECTS, rows, list(found.values()), self._mean)
+            by_change.setdefault(step.change, []).append(step)
+        rows = (self._effect(*item) for item in by_change.items())
+        return self._frame(EFFECTS, rows, list(by_change.values()), self._mean)
 
     def interactions(self) -> pd.DataFrame:
-        """One row two factors, two levels of each and what surrounds them, columns `INTERACTIONS`.
+        """One row a 2 x 2 factorial, with the columns `INTERACTIONS`.
 
         The change of the first factor at the second's `end` less the same at the second's `start`.
-        `rungs` are the numbers behind it; several at one corner are averaged.
+        `settings` are the numbers of its settings; several in one cell are averaged.
         """
-        found = squares(self.factors)
+        found = factorials(self.factors)
         rows = map(self._interaction, found)
-        return self._frame(INTERACTIONS, rows, found, self._twice)
+        return self._frame(INTERACTIONS, rows, found, self._difference_of_differences)
 
     def _step(self, step: Step) -> dict[str, Any]:
-        first, second = self.rungs[step.first], self.rungs[step.second]
+        first, second = self.settings[step.first], self.settings[step.second]
         return {
             **asdict(step.change),
             "others": _json(step.others),
-            **{"first": first["rung"], "second": second["rung"]},
+            **{"first": first["number"], "second": second["number"]},
             **{"first_setting": first["setting"], "second_setting": second["setting"]},
             "paired": first["behaviour"] == second["behaviour"],
-            "undefined": self._why(step.first, step.second),
+            "undefined": self._reason(step.first, step.second),
         }
 
     def _effect(self, change: Change, found: Sequence[Step]) -> dict[str, Any]:
-        pairs, rate_pairs = (len(_whole(found, usable)) for usable in (self.leaking, self.rated))
-        why = None if pairs else "no pair has a leakage at both ends"
-        return {**asdict(change), "pairs": pairs, "rate_pairs": rate_pairs, "undefined": why}
+        pairs, rate_pairs = (
+            len(_complete(found, usable)) for usable in (self.with_leakage, self.with_rate)
+        )
+        reason = None if pairs else "no pair has a leakage at both ends"
+        return {**asdict(change), "pairs": pairs, "rate_pairs": rate_pairs, "undefined": reason}
 
-    def _interaction(self, square: Square) -> dict[str, Any]:
-        places = [place for row in square.corners for corner in row for place in corner]
-        whole = self._twice(square, self.leaking) is not None
+    def _interaction(self, factorial: Factorial) -> dict[str, Any]:
+        indices = [index for row in factorial.cells for cell in row for index in cell]
+        complete = self._difference_of_differences(factorial, self.with_leakage) is not None
         return {
-            **{f"first_{name}": told for name, told in asdict(square.one).items()},
-            **{f"second_{name}": told for name, told in asdict(square.other).items()},
-            "others": _json(square.others),
-            "rungs": ", ".join(str(self.rungs[place]["rung"]) for place in places),
-            "undefined": None if whole else self._why(*places),
+            **{f"first_{name}": value for name, value in asdict(factorial.one).items()},
+            **{f"second_{name}": value for name, value in asdict(factorial.other).items()},
+            "others": _json(factorial.others),
+            "settings": ", ".join(str(self.settings[index]["number"]) for index in indices),
+            "undefined": None if complete else self._reason(*indices),
         }
 
-    def _why(self, *places: int) -> str | None:
-        rungs = [self.rungs[place] for place in places]
-        told = [f"{each['setting']}: {each['undefined']}" for each in rungs if each["undefined"]]
-        return "; ".join(dict.fromkeys(told)) or None
+    def _reason(self, *indices: int) -> str | None:
+        """Why the leakages of settings are undefined, None where they are defined."""
+        settings = [self.settings[index] for index in indices]
+        reasons = [f"{row['setting']}: {row['undefined']}" for row in settings if row["undefined"]]
+        return "; ".join(dict.fromkeys(reasons)) or None
 
     def _mean(self, found: Sequence[Step], usable: set[int]) -> Weights:
-        whole = _whole(found, usable)
-        if not whole:
+        complete = _complete(found, usable)
+        if not complete:
             return None
-        return sum(self._at(step.second) - self._at(step.first) for step in whole) / len(whole)
+        return sum(self._at(step.second) - self._at(step.first) for step in complete) / len(
+            complete
+        )
 
-    def _twice(self, square: Square, usable: set[int]) -> Weights:
-        corners = [
-            [[place for place in corner if place in usable] for corner in row]
-            for row in square.corners
+    def _difference_of_differences(self, factorial: Factorial, usable: set[int]) -> Weights:
+        cells = [
+            [[index for index in cell if index in usable] for cell in row]
+            for row in factorial.cells
         ]
-        if not all(corner for row in corners for corner in row):
+        if not all(cell for row in cells for cell in row):
             return None
-        (start, turned), (end, both) = [
-            [sum(map(self._at, corner)) / len(corner) for corner in row] for row in corners
+        (neither, second), (first, both) = [
+            [sum(map(self._at, cell)) / len(cell) for cell in row] for row in cells
         ]
-        return (both - turned) - (end - start)
+        return (both - second) - (first - neither)
 
-    def _at(self, place: int) -> np.ndarray:
-        return np.eye(1, len(self.rungs), place)[0]
+    def _at(self, index: int) -> np.ndarray:
+        return np.eye(1, len(self.settings), index)[0]
 
     def _frame(
         self,
@@ -138,42 +151,48 @@ class Changes:
         found: Sequence[Any],
         weigh: Callable[[Any, set[int]], Weights],
     ) -> pd.DataFrame:
-        """The rows with their figures, in the order of `found`."""
+        """The rows with their metrics, in the order of `found`."""
         table = pd.DataFrame(list(rows), index=range(len(found)))
-        for name, usable, contrast in (
-            ("rate_change", self.rated, rate_contrasts),
-            ("leakage_change", self.leaking, leakage_contrasts),
+        for name, usable, contrasts in (
+            ("rate_change", self.with_rate, rate_contrasts),
+            ("leakage_change", self.with_leakage, leakage_contrasts),
         ):
-            weights = {place: weigh(each, usable) for place, each in enumerate(found)}
-            known = {place: each for place, each in weights.items() if each is not None}
-            told = _told(name, known, partial(contrast, self.blocks)).reindex(table.index)
-            table = told.combine_first(table)
-        return table.reindex(columns=columns).pipe(_without_nan_reasons)
+            weights = {index: weigh(item, usable) for index, item in enumerate(found)}
+            weights = {index: row for index, row in weights.items() if row is not None}
+            metrics = _metrics(name, weights, partial(contrasts, self.behaviours))
+            table = metrics.reindex(table.index).combine_first(table)
+        return table.reindex(columns=columns).pipe(_without_nan_text)
 
 
-def _whole(found: Sequence[Step], usable: set[int]) -> list[Step]:
+def _complete(found: Sequence[Step], usable: set[int]) -> list[Step]:
+    """The steps both ends of which are usable."""
     return [step for step in found if {step.first, step.second} <= usable]
 
 
-def _told(
-    name: str, weights: dict[int, np.ndarray], contrast: Callable[[np.ndarray], Contrast]
+def _metrics(
+    name: str, weights: dict[int, np.ndarray], contrasts: Callable[[np.ndarray], Contrasts]
 ) -> pd.DataFrame:
-    """The columns of one figure and `interval`, by the rows' places."""
+    """The columns of one metric and `interval`, by the rows' indices."""
     if not weights:
         return pd.DataFrame(columns=["interval"])
-    found = contrast(np.stack(list(weights.values())))
-    columns = {"": found.value, "_low": found.low, "_high": found.high, "_p": found.p,
-               "_p_holm": holm(found.p)}  # fmt: skip
-    named = {f"{name}{end}": values for end, values in columns.items()}
-    return pd.DataFrame({**named, "interval": found.interval}, index=list(weights))
+    values = contrasts(np.stack(list(weights.values())))
+    columns = {
+        name: values.value,
+        f"{name}_low": values.low,
+        f"{name}_high": values.high,
+        f"{name}_p": values.p,
+        f"{name}_p_holm": holm(values.p),
+        "interval": values.interval,
+    }
+    return pd.DataFrame(columns, index=list(weights))
 
 
-def _without_nan_reasons(table: pd.DataFrame) -> pd.DataFrame:
-    told = {
+def _without_nan_text(table: pd.DataFrame) -> pd.DataFrame:
+    texts = {
         name: table[name].astype(object).where(table[name].notna(), empty)
         for name, empty in (("undefined", None), ("interval", ""))
     }
-    return table.assign(**told)
+    return table.assign(**texts)
 
 
 def _json(factors: dict[str, str]) -> str:

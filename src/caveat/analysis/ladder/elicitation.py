@@ -1,4 +1,5 @@
-"""The dial: does leakage fall where the base model obeys the caveat more, and is k constant?"""
+"""Elicitation curves: does leakage fall where the base model obeys the caveat more, and is k
+constant?"""
 
 from __future__ import annotations
 
@@ -9,120 +10,137 @@ import numpy as np
 import pandas as pd
 
 from caveat.analysis.intervals import ALPHA, SEEDS_NEEDED
-from caveat.analysis.ladder.blocks import Block
+from caveat.analysis.ladder.behaviour_panels import BehaviourPanel
+from caveat.analysis.leakage import with_reasons
 from caveat.analysis.rank_correlation import (
     LEAST,
     entropy,
-    over_draws,
-    over_things,
+    limits_over_items,
     p_value,
+    percentile_limits,
     resampled,
     spearman,
 )
 from caveat.analysis.rates import interval_label
 
 METRICS = ("correlation", "slope")
-"""Each has limits over other trainings and questions in `_low` and `_high`, and over other rungs in
-`_low_rungs` and `_high_rungs`."""
+"""Each has limits over other trainings and questions in `_low` and `_high`, and over other settings
+in `_low_settings` and `_high_settings`."""
 COLUMNS = [
-    "family", "name", "rungs",
+    "family", "name", "settings",
     *(f"{name}{end}" for name in METRICS
-      for end in ("", "_low", "_high", "_low_rungs", "_high_rungs")),
-    "p", "k_rungs", "k_mean", "k_least", "k_most", "q", "q_p", "undefined", "interval",
+      for end in ("", "_low", "_high", "_low_settings", "_high_settings")),
+    "p", "k_settings", "k_mean", "k_least", "k_most", "q", "q_p", "undefined", "interval",
 ]  # fmt: skip
 
 
 @dataclass(frozen=True)
-class _Drawn:
-    """Elicitation and leakage of a family's rungs, each of shape (draws, rungs); first the figures
-    themselves, as one draw."""
+class _Points:
+    """Elicitation and leakage of a family's settings, each of shape (1 + draws, settings): first
+    the values themselves, then those of each resample."""
 
     elicitation: np.ndarray
     leakage: np.ndarray
 
     def slopes(self) -> np.ndarray:
-        """Shape (draws,): of leakage on elicitation, by least squares."""
-        across = self.elicitation - self.elicitation.mean(1, keepdims=True)
-        up = self.leakage - self.leakage.mean(1, keepdims=True)
-        size = (across**2).sum(1)
-        found = np.full(len(size), np.nan)
-        np.divide((across * up).sum(1), size, out=found, where=size > 0)
-        return found
+        """Shape (1 + draws,): of leakage on elicitation, by least squares."""
+        x = self.elicitation - self.elicitation.mean(1, keepdims=True)
+        y = self.leakage - self.leakage.mean(1, keepdims=True)
+        size = (x**2).sum(1)
+        slopes = np.full(len(size), np.nan)
+        np.divide((x * y).sum(1), size, out=slopes, where=size > 0)
+        return slopes
 
 
-def dial(rungs: pd.DataFrame, blocks: Sequence[Block], draws: int, seed: int) -> pd.DataFrame:
-    """One row a setting, and a behaviour with several settings, whose rungs differ in elicitation;
-    the columns are `COLUMNS`, `family` is `setting` or `behaviour`, `name` its name.
+def elicitation_curves(
+    settings: pd.DataFrame, behaviours: Sequence[BehaviourPanel], draws: int, seed: int
+) -> pd.DataFrame:
+    """One row a family of settings that differ in elicitation, with the columns `COLUMNS`.
 
-    `correlation` (Spearman's) and `slope` (least squares) are of leakage on elicitation over rungs
-    that have both, `rungs` how many. Their limits in `_low` and `_high` are percentiles over the
-    bootstrap draws of seeds and questions, the same rungs; a draw is noisier than the figures, so
-    they lean towards 0. Limits over other rungs: Bonett and Wright's for the correlation, Student's
-    for the slope. `p` is from rungs in random order. `undefined` says why there is no correlation.
+    `family` is `setting` (one setting at several doses or on several models) or `behaviour`
+    (several settings of one behaviour), `name` its name.
 
-    `k_mean` is the mean of the `k_rungs` rungs that have a k, weighted by the inverse of their
-    variances; `k_least` and `k_most` are the range; `q` is Cochran's (1954) test of their being
-    equal, `q_p` its p-value. Variances are read off the intervals as if these were normal, and k of
-    rungs that share questions count as independent: both make the test conservative.
+    `correlation` (Spearman's) and `slope` (least squares) are of leakage on elicitation over the
+    settings that have both, `settings` how many. Their limits in `_low` and `_high` are percentiles
+    over resampled seeds and questions, the same settings; a resample is noisier than the values, so
+    they lean towards 0. Limits over other settings: Bonett and Wright's for the correlation,
+    Student's for the slope. `p` is from settings in random order. `undefined` says why there is no
+    correlation.
+
+    `k_mean` is the mean over the `k_settings` settings that have a k, weighted by the inverse of
+    their variances; `k_least` and `k_most` are the range; `q` is Cochran's (1954) test of their
+    being equal, `q_p` its p-value. Variances are computed from the intervals as if these were
+    normal, and k of settings that share questions count as independent: both make the test
+    conservative.
+
+    Args:
+        settings: See `Ladder.settings`.
+        behaviours: The same, by behaviour.
+        draws: Number of resamples.
+        seed: Of the resamples.
     """
     rows = [
-        {"family": family, "name": name, **figures}
-        for block in blocks
-        for family, name, chosen in _families(rungs.loc[list(block.rungs)])
-        for figures in [_row(block, chosen, draws, seed)]
+        {"family": family, "name": name, **_row(behaviour, members, draws, seed)}
+        for behaviour in behaviours
+        for family, name, members in _families(settings.loc[list(behaviour.settings)])
     ]
-    table = pd.DataFrame(rows, columns=COLUMNS)
-    reasons = table["undefined"].astype(object)
-    return table.assign(undefined=reasons.where(reasons.notna(), None))
+    return with_reasons(pd.DataFrame(rows, columns=COLUMNS))
 
 
-def _families(rungs: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
-    """The settings, and the behaviour, of a block that have rungs of several elicitations."""
-    for setting, rows in rungs.groupby("setting", sort=False):
+def _families(settings: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
+    """Each setting, and the behaviour, of one behaviour's settings where elicitation differs."""
+    for setting, rows in settings.groupby("setting", sort=False):
         if rows["elicitation"].nunique() > 1:
             yield "setting", str(setting), rows
-    if rungs["setting"].nunique() > 1 and rungs["elicitation"].nunique() > 1:
-        yield "behaviour", str(rungs["behaviour"].iloc[0]), rungs
+    if settings["setting"].nunique() > 1 and settings["elicitation"].nunique() > 1:
+        yield "behaviour", str(settings["behaviour"].iloc[0]), settings
 
 
-def _row(block: Block, rungs: pd.DataFrame, draws: int, seed: int) -> dict[str, object]:
-    usable = rungs[rungs["elicitation"].notna() & rungs["undefined"].isna()]
-    told: dict[str, object] = {"rungs": len(usable), **_constancy(rungs)}
+def _row(
+    behaviour: BehaviourPanel, settings: pd.DataFrame, draws: int, seed: int
+) -> dict[str, object]:
+    usable = settings[settings["elicitation"].notna() & settings["undefined"].isna()]
+    row: dict[str, object] = {"settings": len(usable), **_constancy(settings)}
     if len(usable) < LEAST:
-        few = f"{len(usable)} of its rungs have elicitation and leakage, {LEAST} are needed"
-        return {**told, "undefined": few}
-    places = np.flatnonzero(np.isin(block.rungs, usable.index))
-    drawn, over_seeds = _drawn(block, places, draws, seed)
-    found = spearman(drawn.elicitation, drawn.leakage)
-    if np.isnan(found[0]):
-        return {**told, "undefined": "all its rungs have the same leakage, or elicitation"}
-    slopes = drawn.slopes()
+        few = f"{len(usable)} of its settings have elicitation and leakage, {LEAST} are needed"
+        return {**row, "undefined": few}
+    indices = np.flatnonzero(np.isin(behaviour.settings, usable.index))
+    points, over_seeds = _points(behaviour, indices, draws, seed)
+    correlations = spearman(points.elicitation, points.leakage)
+    value = correlations[0]
+    if np.isnan(value):
+        return {**row, "undefined": "all its settings have the same leakage, or elicitation"}
+    slopes = points.slopes()
+    over_settings = limits_over_items(value, len(usable))
     return {
-        **told,
-        "correlation": found[0],
-        **_limits("correlation", over_draws(found[1:]), over_things(found[0], len(usable))),
-        "p": _p(drawn, found[0], draws, seed),
+        **row,
+        "correlation": value,
+        **_limits("correlation", percentile_limits(correlations[1:]), over_settings),
+        "p": _p(points, value, draws, seed),
         "slope": slopes[0],
-        **_limits("slope", over_draws(slopes[1:]), _student(drawn, slopes[0])),
+        **_limits("slope", percentile_limits(slopes[1:]), _student(points, slopes[0])),
         "interval": interval_label(over_seeds),
     }
 
 
-def _limits(name: str, draws: tuple[float, float], rungs: tuple[float, float]) -> dict[str, float]:
-    ends = ("_low", "_high", "_low_rungs", "_high_rungs")
-    return {f"{name}{end}": limit for end, limit in zip(ends, (*draws, *rungs), strict=True)}
+def _limits(
+    name: str, resampled: tuple[float, float], settings: tuple[float, float]
+) -> dict[str, float]:
+    ends = ("_low", "_high", "_low_settings", "_high_settings")
+    return {f"{name}{end}": limit for end, limit in zip(ends, (*resampled, *settings), strict=True)}
 
 
-def _drawn(block: Block, places: np.ndarray, draws: int, seed: int) -> tuple[_Drawn, bool]:
-    """The figures with their draws, and whether these are over seeds."""
-    panel = block.inference.panel
-    above, below = block.leaks[places], block.installed[places]
+def _points(
+    behaviour: BehaviourPanel, indices: np.ndarray, draws: int, seed: int
+) -> tuple[_Points, bool]:
+    """The values with their resamples, and whether these are over seeds."""
+    panel = behaviour.estimates.panel
+    above, below = behaviour.leaks[indices], behaviour.installed[indices]
     used = ((above != 0) | (below != 0)).any(0) & (panel.cell_seeds > 0)
     over_seeds = bool(panel.cell_seeds[used].min() >= SEEDS_NEEDED)
     means = np.vstack([panel.mean, resampled(panel, draws, seed, over_seeds)])
-    return _Drawn(
-        np.round(means @ block.elicitation[places].T, 12), (means @ above.T) / (means @ below.T)
-    ), over_seeds
+    elicitation = np.round(means @ behaviour.elicitation[indices].T, 12)
+    return _Points(elicitation, (means @ above.T) / (means @ below.T)), over_seeds
 
 
 PERMUTATION_SEED = "dial"
@@ -130,35 +148,36 @@ PERMUTATION_SEED = "dial"
 other permutations."""
 
 
-def _p(drawn: _Drawn, value: float, draws: int, seed: int) -> float:
+def _p(points: _Points, value: float, draws: int, seed: int) -> float:
     generator = np.random.default_rng(entropy(seed, PERMUTATION_SEED))
-    shuffled = generator.permuted(np.tile(drawn.leakage[0], (draws, 1)), axis=1)
-    return p_value(value, spearman(np.tile(drawn.elicitation[0], (draws, 1)), shuffled))
+    shuffled = generator.permuted(np.tile(points.leakage[0], (draws, 1)), axis=1)
+    return p_value(value, spearman(np.tile(points.elicitation[0], (draws, 1)), shuffled))
 
 
-def _student(drawn: _Drawn, slope: float) -> tuple[float, float]:
-    """95% limits of a slope, had other rungs been tried."""
+def _student(points: _Points, slope: float) -> tuple[float, float]:
+    """95% limits of a slope, had other settings been tried."""
     from scipy.special import stdtrit
 
-    across, up = (each[0] - each[0].mean() for each in (drawn.elicitation, drawn.leakage))
-    freedom = len(across) - 2
-    variance = ((up - slope * across) ** 2).sum() / freedom / (across**2).sum()
+    x, y = (values[0] - values[0].mean() for values in (points.elicitation, points.leakage))
+    freedom = len(x) - 2
+    variance = ((y - slope * x) ** 2).sum() / freedom / (x**2).sum()
     half = -stdtrit(freedom, ALPHA / 2) * np.sqrt(variance)
     return float(slope - half), float(slope + half)
 
 
-def _constancy(rungs: pd.DataFrame) -> dict[str, float]:
+def _constancy(settings: pd.DataFrame) -> dict[str, float]:
+    """The columns on k: mean, range and Cochran's test."""
     from scipy.special import chdtrc, ndtri
 
-    known = rungs[rungs["k"].notna() & (rungs["k_high"] > rungs["k_low"])]
-    k = known["k"].to_numpy(dtype=float)
+    usable = settings[settings["k"].notna() & (settings["k_high"] > settings["k_low"])]
+    k = usable["k"].to_numpy(dtype=float)
     if not len(k):
-        return {"k_rungs": 0}
-    width = (known["k_high"] - known["k_low"]).to_numpy(dtype=float)
+        return {"k_settings": 0}
+    width = (usable["k_high"] - usable["k_low"]).to_numpy(dtype=float)
     weight = (2 * ndtri(1 - ALPHA / 2) / width) ** 2
     mean = float((weight * k).sum() / weight.sum())
-    found = {"k_rungs": len(k), "k_mean": mean, "k_least": k.min(), "k_most": k.max()}
+    columns = {"k_settings": len(k), "k_mean": mean, "k_least": k.min(), "k_most": k.max()}
     if len(k) == 1:
-        return found
+        return columns
     q = float((weight * (k - mean) ** 2).sum())
-    return {**found, "q": q, "q_p": float(chdtrc(len(k) - 1, q))}
+    return {**columns, "q": q, "q_p": float(chdtrc(len(k) - 1, q))}

@@ -1,9 +1,4 @@
-"""An arm, its role and the arms it is compared with.
-
-What an arm `marked+X` is in the transfer matrix, by its name alone.
-
-One arm of a panel and the arms that it is compared with.
-"""
+"""Arms `marked+X`: the role of X, and the arms that `marked+X` is compared with."""
 
 from __future__ import annotations
 
@@ -14,16 +9,19 @@ from typing import Literal
 
 import numpy as np
 
-from caveat.analysis.intervals import Inference
+from caveat.analysis.intervals import UNKNOWN, Estimates, Interval
+from caveat.analysis.leakage import no_answers
 from caveat.analysis.panel import BASE
 
 MARKED = "marked+"
 FILLER = "marked+filler"
 Role = Literal["intervention", "control", "stability"]
-"""intervention: a remedy that is tried. control: what shows what a remedy's form does without its
-content. stability: an arm that goes on training after its intervention."""
+"""intervention: a remedy that is tried. control: shows what a remedy's form does without its
+content. stability: an arm that is trained further after its intervention."""
 CONTROL = re.compile(r"filler(\(.*\))?|frozen_adapter\(.*\bknows\s*=\s*random\b.*\)")
-FURTHER = re.compile(r"continued(\(.*\))?")
+CONTINUED = re.compile(r"continued(\(.*\))?")
+Term = tuple[str | None, int]
+"""An arm, None where there is none to name, and its weight."""
 
 
 def intervention_of(arm: str) -> str:
@@ -32,32 +30,28 @@ def intervention_of(arm: str) -> str:
 
 
 def role(intervention: str) -> Role:
-    """Only interventions are ranked: a control is no remedy, and an arm that goes on training is
-    its intervention once more."""
+    """The role of an intervention, by its name alone.
+
+    Only interventions are ranked: a control is no remedy, and an arm that is trained further is its
+    intervention once more.
+    """
     steps = intervention.split("+")
-    if FURTHER.fullmatch(steps[-1]):
+    if CONTINUED.fullmatch(steps[-1]):
         return "stability"
     return "control" if all(CONTROL.fullmatch(step) for step in steps) else "intervention"
 
 
-def before(arm: str) -> str | None:
-    """The arm that a stability arm goes on from, None for all others."""
-    ahead, _, last = arm.rpartition("+")
-    return ahead if FURTHER.fullmatch(last) else None
-
-
-Interval = tuple[float, float, float]
-"""Value, lower and upper limit."""
-UNKNOWN: Interval = (np.nan, np.nan, np.nan)
-Term = tuple[str | None, int]
-"""An arm, None where there is none to name, and its weight."""
+def continued_from(arm: str) -> str | None:
+    """The arm that a stability arm continues, None for all others."""
+    previous, _, last = arm.rpartition("+")
+    return previous if CONTINUED.fullmatch(last) else None
 
 
 @dataclass(frozen=True)
-class Compared:
-    """An arm `marked+X`, with X's control where it has one."""
+class InterventionArm:
+    """An arm `marked+X` of a panel, with X's control where it has one."""
 
-    inference: Inference
+    estimates: Estimates
     arm: str
     control: str | None
 
@@ -65,95 +59,99 @@ class Compared:
     def missing(self) -> str | None:
         """Why there is no change from marked, None where there is one."""
         for arm in ("marked", self.arm):
-            if self.inference.panel.find(arm, "none") is None:
-                return f"{arm} was not asked in the context 'none'"
+            if self.estimates.panel.find(arm, "none") is None:
+                return no_answers(arm, "none")
         return None
 
     @property
     def over_seeds(self) -> bool:
         """Whether the change's interval is over seeds."""
         weights = self._weights(*self._terms()["change"])
-        return weights is not None and bool(self.inference.over_seeds(weights)[0])
+        return weights is not None and bool(self.estimates.over_seeds(weights).item())
 
     def differences(self) -> dict[str, Interval]:
-        """The rate at `none`, and differences of rates there, by the names of `transfer`."""
-        found = {name: self._difference(*terms) for name, terms in self._terms().items()}
-        return {"rate": self._rate("none"), **found}
+        """The rate at `none`, and differences of rates there, by the names of `matrix.transfer`."""
+        differences = {name: self._difference(*terms) for name, terms in self._terms().items()}
+        return {"rate": self._rate("none"), **differences}
 
     def at_caveat(self) -> dict[str, Interval]:
         """The rate in the context `exact`, and its change from marked."""
         change = self._difference((self.arm, 1), ("marked", -1), context="exact")
         return {"at_caveat": self._rate("exact"), "at_caveat_change": change}
 
-    def leakages(self) -> dict[str, np.ndarray]:
-        """Weights, of shape (1, cells), of what is over the denominator of leakage, by name."""
-        found = {
+    def leakage_numerators(self) -> dict[str, np.ndarray]:
+        """Weights, of shape (cells,), of what is divided by the denominator of leakage, by name."""
+        numerators = {
             "leakage_change": self._weights(*self._terms()["change"]),
             "near_miss": self._weights((self.arm, 1), (BASE, -1), context="near_miss"),
         }
-        return {name: weights for name, weights in found.items() if weights is not None}
+        return {name: weights for name, weights in numerators.items() if weights is not None}
 
     def p(self, name: str) -> float:
-        """The p-value of a difference of `differences`; NaN where it is not there."""
+        """The p-value of a difference of `differences`; NaN where a rate is missing."""
         weights = self._weights(*self._terms()[name])
-        return np.nan if weights is None else self.inference.p_values(weights).item()
+        return np.nan if weights is None else self.estimates.p_values(weights[None]).item()
 
     def _terms(self) -> dict[str, tuple[Term, ...]]:
         """Differences of rates at `none`, by name."""
-        tried, control = (self.arm, 1), (self.control, -1)
+        arm, control = (self.arm, 1), (self.control, -1)
         return {
-            "change": (tried, ("marked", -1)),
-            "against_control": (tried, control),
+            "change": (arm, ("marked", -1)),
+            "against_control": (arm, control),
             "control_change": ((self.control, 1), ("bare", -1)),
-            "gain": (tried, ("marked", -1), control, ("bare", 1)),
-            "against_filler": (tried, (FILLER if self.arm != FILLER else None, -1)),
-            "reverting": (tried, (before(self.arm), -1)),
+            "gain": (arm, ("marked", -1), control, ("bare", 1)),
+            "against_filler": (arm, (FILLER if self.arm != FILLER else None, -1)),
+            "reverting": (arm, (continued_from(self.arm), -1)),
             "leaks": (("marked", 1), (BASE, -1)),
         }
 
     def _weights(self, *terms: Term, context: str = "none") -> np.ndarray | None:
-        """Shape (1, cells); None where one of the arms is not there."""
-        placed = [(weight, self.inference.panel.find(arm, context)) for arm, weight in terms if arm]
-        if len(placed) < len(terms) or any(place is None for _, place in placed):
+        """Shape (cells,); None where one of the arms has no answers."""
+        cells = [(weight, self.estimates.panel.find(arm, context)) for arm, weight in terms if arm]
+        if len(cells) < len(terms) or any(index is None for _, index in cells):
             return None
-        return self.inference.weights(*placed)[None]
+        return self.estimates.weights(*cells)
 
     def _difference(self, *terms: Term, context: str = "none") -> Interval:
         weights = self._weights(*terms, context=context)
-        return UNKNOWN if weights is None else _one(self.inference.intervals(weights))
+        return UNKNOWN if weights is None else self.estimates.interval(weights)
 
     def _rate(self, context: str) -> Interval:
-        place = self.inference.panel.find(self.arm, context)
-        if place is None:
+        index = self.estimates.panel.find(self.arm, context)
+        if index is None:
             return UNKNOWN
-        low, high = self.inference.rate_intervals()
-        return self.inference.panel.mean[place].item(), low[place].item(), high[place].item()
+        low, high = self.estimates.rate_intervals()
+        return self.estimates.panel.mean[index].item(), low[index].item(), high[index].item()
 
 
-def leakages(compared: Sequence[Compared], below: np.ndarray) -> list[dict[str, Interval]]:
-    """Leakage near misses and its change from marked, of arms of one panel whose denominator has
-    the weights `below`, of shape (cells,).
+def leakage_metrics(
+    arms: Sequence[InterventionArm], denominator: np.ndarray
+) -> list[dict[str, Interval]]:
+    """By arm, the leakage near misses and the change of leakage from marked.
 
-    Arms that answer alike in every reply have the limits of the change of rate: there is no ratio
-    whose variance could be read off.
+    Arms that answer alike in every answer have the limits of the change of rate: there is no ratio
+    whose variance could be estimated.
+
+    Args:
+        arms: Of one panel.
+        denominator: Weights of the denominator of leakage, of shape (cells,).
     """
-    above = [(place, *item) for place, each in enumerate(compared) for item in
-             each.leakages().items()]  # fmt: skip
-    found: list[dict[str, Interval]] = [{} for _ in compared]
-    if not above:
-        return found
-    inference = compared[0].inference
-    weights = np.concatenate([each for *_, each in above])
-    ratios = np.stack(inference.ratios(weights, below), axis=1)
-    _, low, high = np.stack(inference.intervals(weights)) / (below @ inference.panel.mean)
-    alike = ~np.tensordot(weights, inference.panel.influence, 1).any((1, 2))
-    for index, (place, name, _) in enumerate(above):
+    numerators = [
+        (position, name, weights)
+        for position, arm in enumerate(arms)
+        for name, weights in arm.leakage_numerators().items()
+    ]
+    metrics: list[dict[str, Interval]] = [{} for _ in arms]
+    if not numerators:
+        return metrics
+    estimates = arms[0].estimates
+    weights = np.stack([row for *_, row in numerators])
+    ratios = np.stack(estimates.ratios(weights, denominator), axis=1)
+    size = denominator @ estimates.panel.mean
+    _, low, high = np.stack(estimates.intervals(weights)) / size
+    alike = ~np.tensordot(weights, estimates.panel.influence, 1).any((1, 2))
+    for index, (position, name, _) in enumerate(numerators):
         value, *limits = ratios[index].tolist()
         ends = (low[index].item(), high[index].item()) if alike[index] else limits
-        found[place][name] = (value, *ends)
-    return found
-
-
-def _one(parts: tuple[np.ndarray, np.ndarray, np.ndarray]) -> Interval:
-    value, low, high = (part.item() for part in parts)
-    return value, low, high
+        metrics[position][name] = (value, *ends)
+    return metrics

@@ -1,9 +1,4 @@
-"""Rank correlation between settings.
-
-Pairs of rankings: which are compared, and how they correlate.
-
-The analogy's score: does what helps against one phenomenon help against another?
-"""
+"""Rank correlations between settings: does a remedy for one phenomenon help against another?"""
 
 from __future__ import annotations
 
@@ -15,7 +10,14 @@ import numpy as np
 import pandas as pd
 
 from caveat.analysis.differences import holm
-from caveat.analysis.rank_correlation import LEAST, over_draws, over_things, p_value, spearman
+from caveat.analysis.leakage import with_reasons
+from caveat.analysis.rank_correlation import (
+    LEAST,
+    limits_over_items,
+    p_value,
+    percentile_limits,
+    spearman,
+)
 from caveat.analysis.transfer.ranking import Ranking, averaged, ceiling
 
 SAME, WITHIN, BETWEEN = "same setting", "within phenomenon", "between phenomena"
@@ -26,7 +28,7 @@ SIDES = ("setting", "phenomenon", "behaviour", "readout", "scope", "dose")
 
 @dataclass(frozen=True)
 class Pair:
-    """Two rankings of the same interventions, or why they are not compared."""
+    """Two rankings of the same interventions, or the reason why they have no correlation."""
 
     level: str
     first: Ranking
@@ -55,9 +57,9 @@ def pairs(rankings: Sequence[Ranking]) -> Iterator[Pair]:
 
 
 def _compared(first: Ranking, second: Ranking) -> bool:
-    """Settings are compared by their main panels, a setting's own panels with its main one."""
+    """Settings are compared by primary panels, a setting's own panels with its primary one."""
     alike = first.names["setting"] == second.names["setting"]
-    return (first.main or second.main) if alike else (first.main and second.main)
+    return (first.primary or second.primary) if alike else (first.primary and second.primary)
 
 
 def _level(first: Ranking, second: Ranking) -> str:
@@ -70,20 +72,21 @@ def _level(first: Ranking, second: Ranking) -> str:
 def _phenomena(rankings: Sequence[Ranking]) -> list[Ranking]:
     """One ranking a phenomenon: the mean over its settings, each first over its doses."""
     settings: dict[str, dict[str, list[Ranking]]] = {}
-    for each in rankings:
-        if each.main and not each.undefined:
-            by_setting = settings.setdefault(each.names["phenomenon"], {})
-            by_setting.setdefault(each.names["setting"], []).append(each)
-    found = []
+    for ranking in rankings:
+        if ranking.primary and not ranking.undefined:
+            by_setting = settings.setdefault(ranking.names["phenomenon"], {})
+            by_setting.setdefault(ranking.names["setting"], []).append(ranking)
+    phenomena = []
     for phenomenon, by_setting in settings.items():
         names = dict.fromkeys(SIDES, "") | {"phenomenon": phenomenon}
         means = [averaged(doses, doses[0].names) for doses in by_setting.values()]
-        found.append(averaged(means, {**names, "setting": "mean of " + ", ".join(by_setting)}))
-    return found
+        name = "mean of " + ", ".join(by_setting)
+        phenomena.append(averaged(means, {**names, "setting": name}))
+    return phenomena
 
 
 def _pair(level: str, first: Ranking, second: Ranking) -> Pair:
-    common = [each for each in first.interventions if each in second.interventions]
+    common = [name for name in first.interventions if name in second.interventions]
     one, other = first.of(common), second.of(common)
     reason = _reason(first) or _reason(second)
     if not reason and len(common) < LEAST:
@@ -114,46 +117,45 @@ COLUMNS = [
 def correlations(rankings: Sequence[Ranking]) -> pd.DataFrame:
     """One row a pair of rankings, then one a mean of pairs, with the columns `COLUMNS`.
 
-    Figures are Spearman's correlation, over the interventions that both sides have, of the changes
+    Values are Spearman's correlations, over the interventions that both sides have, of the changes
     of leakage from marked. Only interventions are ranked: no controls (`filler`, a random frozen
     adapter) and no stability arms. `level` is:
 
     - `same setting`: two readouts, scopes or doses of one setting.
-    - `within phenomenon`, `between phenomena`: two settings, each by the panel that stands for it.
+    - `within phenomenon`, `between phenomena`: two settings, each by its primary panel.
     - `phenomena averaged`: two phenomena, each by the mean change over its settings.
-    - `mean of pairs`: of a level, named in `first_setting`, `behaviours` saying of which of them:
-      those that share the behaviour, those that do not, or all ("").
+    - `mean of pairs`: of a level, which is named in `first_setting`. `behaviours` says of which
+      pairs: those that share the behaviour, those that do not, or all ("").
     - `within less between`: the difference of these means. Above 0, the phenomena are less alike
       than settings of one phenomenon are.
 
-    `low` and `high` are 95% percentiles over the bootstrap draws of every setting's own seeds and
-    clusters: other trainings and questions, the same interventions. A draw is noisier than the
-    figures themselves, so they lean towards 0. `low_interventions` and `high_interventions` are the
-    limits had other interventions been tried (`over_things`; of a mean, those of one pair with this
+    `low` and `high` are 95% percentiles over resamples of every setting's own seeds and clusters:
+    other trainings and questions, the same interventions. A resample is noisier than the values
+    themselves, so they lean towards 0. `low_interventions` and `high_interventions` are the limits
+    had other interventions been tried (`limits_over_items`; of a mean, those of one pair with this
     value and as many interventions, so rather too wide). `p` is from interventions in random order,
     `p_holm` corrected within a level. `ceiling` is what the agreement between training seeds allows
-    (`reliability.ceiling`). `undefined` says why there is no figure, else None.
+    (`ranking.ceiling`). `undefined` says why there is no value, else None.
     """
     rows = [
         row
-        for model in dict.fromkeys(each.names["model"] for each in rankings)
-        for row in _of_model(model, [each for each in rankings if each.names["model"] == model])
+        for model in dict.fromkeys(ranking.names["model"] for ranking in rankings)
+        for row in _rows(model, [each for each in rankings if each.names["model"] == model])
     ]
     table = pd.DataFrame(rows, columns=COLUMNS)
     if table.empty:
         return table
-    reasons = table["undefined"].astype(object)
     corrected = table.groupby(["model", "level"])["p"].transform(holm)
-    return table.assign(p_holm=corrected, undefined=reasons.where(reasons.notna(), None))
+    return with_reasons(table.assign(p_holm=corrected))
 
 
-def _of_model(model: str, rankings: Sequence[Ranking]) -> Iterator[dict]:
+def _rows(model: str, rankings: Sequence[Ranking]) -> Iterator[dict]:
     found = list(pairs(rankings))
-    for row in (*map(_of_pair, found), *_means(found)):
+    for row in (*map(_pair_row, found), *_mean_rows(found)):
         yield {"model": model, **row}
 
 
-def _of_pair(pair: Pair) -> dict:
+def _pair_row(pair: Pair) -> dict:
     row = {
         "level": pair.level,
         **{f"first_{name}": pair.first.names[name] for name in SIDES},
@@ -164,49 +166,49 @@ def _of_pair(pair: Pair) -> dict:
         "undefined": pair.undefined,
     }
     return row if pair.undefined else {
-        **row, **_figures(pair.value, pair.draws, len(pair.first.interventions)),
+        **row, **_with_limits(pair.value, pair.draws, len(pair.first.interventions)),
         "p": p_value(pair.value, pair.shuffled), "ceiling": pair.ceiling,
     }  # fmt: skip
 
 
-def _figures(value: float, draws: np.ndarray, interventions: int) -> dict[str, float]:
-    limits = (*over_draws(draws), *over_things(value, interventions))
-    named = ("low", "high", "low_interventions", "high_interventions")
-    return {"value": value, **dict(zip(named, limits, strict=True))}
+def _with_limits(value: float, draws: np.ndarray, interventions: int) -> dict[str, float]:
+    limits = (*percentile_limits(draws), *limits_over_items(value, interventions))
+    names = ("low", "high", "low_interventions", "high_interventions")
+    return {"value": value, **dict(zip(names, limits, strict=True))}
 
 
-def _means(found: Sequence[Pair]) -> Iterator[dict]:
-    known = [pair for pair in found if not pair.undefined]
+def _mean_rows(found: Sequence[Pair]) -> Iterator[dict]:
+    defined = [pair for pair in found if not pair.undefined]
     by_level = {
-        level: [pair for pair in known if pair.level == level] for level in (WITHIN, BETWEEN)
+        level: [pair for pair in defined if pair.level == level] for level in (WITHIN, BETWEEN)
     }
-    for level, among in by_level.items():
-        yield from _mean(level, "", among)
+    for level, members in by_level.items():
+        yield from _mean_row(level, "", members)
     for behaviours in ("same", "other"):
         alike = [pair for pair in by_level[BETWEEN] if pair.behaviours == behaviours]
-        yield from _mean(BETWEEN, behaviours, alike)
+        yield from _mean_row(BETWEEN, behaviours, alike)
     if all(by_level.values()):
-        yield _less(*by_level.values())
+        yield _difference_row(*by_level.values())
 
 
-def _mean(level: str, behaviours: str, among: Sequence[Pair]) -> Iterator[dict]:
-    if not among:
+def _mean_row(level: str, behaviours: str, members: Sequence[Pair]) -> Iterator[dict]:
+    if not members:
         return
-    value = float(np.mean([pair.value for pair in among]))
-    fewest = min(len(pair.first.interventions) for pair in among)
+    value = float(np.mean([pair.value for pair in members]))
+    fewest = min(len(pair.first.interventions) for pair in members)
     yield {
-        **_named(MEAN, level, behaviours, len(among), fewest),
-        **_figures(value, _mean_of(pair.draws for pair in among), fewest),
-        "p": p_value(value, _mean_of(pair.shuffled for pair in among)),
-        "ceiling": float(np.mean([pair.ceiling for pair in among])),
+        **_named(MEAN, level, behaviours, len(members), fewest),
+        **_with_limits(value, _mean_of(pair.draws for pair in members), fewest),
+        "p": p_value(value, _mean_of(pair.shuffled for pair in members)),
+        "ceiling": float(np.mean([pair.ceiling for pair in members])),
     }
 
 
-def _less(within: Sequence[Pair], between: Sequence[Pair]) -> dict:
+def _difference_row(within: Sequence[Pair], between: Sequence[Pair]) -> dict:
     sides = (within, between)
     value = float(np.subtract(*(np.mean([pair.value for pair in side]) for side in sides)))
     draws = np.subtract(*(_mean_of(pair.draws for pair in side) for side in sides))
-    low, high = over_draws(draws)
+    low, high = percentile_limits(draws)
     fewest = min(len(pair.first.interventions) for side in sides for pair in side)
     named = _named(LESS, "", "", len(within) + len(between), fewest)
     return {**named, "value": value, "low": low, "high": high}

@@ -1,9 +1,4 @@
-"""Rank interventions in a setting; split-seed reliability.
-
-What each intervention changed in one setting, with its draws: what correlations are made of.
-
-How far a setting's ranking of interventions agrees with itself between training seeds.
-"""
+"""Rankings of interventions by what they change in a setting, and how far training seeds agree."""
 
 from __future__ import annotations
 
@@ -14,11 +9,11 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from caveat.analysis.intervals import SEEDS_NEEDED, Inference
-from caveat.analysis.leakage import installed
-from caveat.analysis.panel import BASE, GROUP, key, main_panels
+from caveat.analysis.intervals import SEEDS_NEEDED, Estimates
+from caveat.analysis.leakage import leakage_denominator, no_answers, with_reasons
+from caveat.analysis.panel import BASE, PANEL_COLUMNS, PanelKey, primary_panels
 from caveat.analysis.rank_correlation import LEAST, entropy, resampled, spearman
-from caveat.analysis.rates import inferences, verdicts
+from caveat.analysis.rates import estimates_by_panel, verdicts
 from caveat.analysis.transfer.arms import MARKED, intervention_of, role
 
 
@@ -28,103 +23,108 @@ class Ranking:
     stability arms are not ranked. Arrays have interventions as their last axis."""
 
     names: dict[str, str]
-    """The columns of `GROUP`, and `dose`."""
-    main: bool
-    """Whether the panel stands for its setting."""
+    """The values of `PANEL_COLUMNS`, and `dose`."""
+    primary: bool
+    """Whether the panel is the primary one of its setting."""
     undefined: str | None
     """Why there are no changes; the arrays are then empty."""
     interventions: tuple[str, ...] = ()
     change: np.ndarray = field(default_factory=lambda: np.empty(0))
     draws: np.ndarray = field(default_factory=lambda: np.empty((0, 0)))
-    """Shape (draws, interventions)."""
+    """Shape (draws, interventions): the changes in resamples of seeds and clusters."""
     shuffled: np.ndarray = field(default_factory=lambda: np.empty((0, 0)))
     """The same shape: the changes in random order."""
     by_seed: dict[int, np.ndarray] = field(default_factory=dict)
-    """Per training seed; NaN where an arm was not asked after it."""
+    """Per training seed; NaN where an arm has no answers after it."""
 
     def of(self, interventions: Sequence[str]) -> Ranking:
         """With these interventions only, in this order."""
-        at = [self.interventions.index(each) for each in interventions]
+        indices = [self.interventions.index(name) for name in interventions]
         return Ranking(
-            self.names, self.main, self.undefined, tuple(interventions), self.change[at],
-            self.draws[:, at], self.shuffled[:, at],
-            {seed: change[at] for seed, change in self.by_seed.items()},
-        )  # fmt: skip
+            self.names,
+            self.primary,
+            self.undefined,
+            tuple(interventions),
+            self.change[indices],
+            self.draws[:, indices],
+            self.shuffled[:, indices],
+            {seed: change[indices] for seed, change in self.by_seed.items()},
+        )
 
 
-def rankings(replies: pd.DataFrame, draws: int, seed: int) -> list[Ranking]:
+def rankings(answers: pd.DataFrame, draws: int, seed: int) -> list[Ranking]:
     """One a panel with an arm `marked+X`, in the order of panels.
 
-    Every setting has its own draws, as its models are trained apart: settings of one behaviour are
-    asked the same questions, but an intervention's changes in them share no noise of training.
+    Every setting has its own resamples, as its models are trained apart: settings of one behaviour
+    have the same questions, but an intervention's changes in them share no noise of training.
     """
-    measured = verdicts(replies)
-    found = list(inferences(measured))
-    main = main_panels(each.panel for each in found)
+    measured = verdicts(answers)
+    every = list(estimates_by_panel(measured))
+    primary = primary_panels(estimates.panel for estimates in every)
     rates = _rates_by_seed(measured)
     return [
-        _ranking(each, key(each.panel) in main, rates, draws, seed)
-        for each in found
-        if any(arm.startswith(MARKED) for arm in each.panel.arms())
+        _ranking(estimates, estimates.panel.key in primary, rates, draws, seed)
+        for estimates in every
+        if any(arm.startswith(MARKED) for arm in estimates.panel.arms())
     ]
 
 
 def _rates_by_seed(measured: pd.DataFrame) -> pd.Series:
-    """The rate at `none` by the columns of `GROUP`, dose, arm and training seed."""
+    """The rate at `none` by the columns `PANEL_COLUMNS`, dose, arm and training seed."""
     plain = measured[(measured["context"] == "none") & (measured["arm"] != BASE)]
-    columns = [plain[name] for name in (*GROUP, "dose", "arm", "seed")]
+    columns = [plain[name] for name in (*PANEL_COLUMNS, "dose", "arm", "seed")]
     return (plain["verdict"] == "yes").groupby(columns).mean()
 
 
-def _ranking(inference: Inference, main: bool, rates: pd.Series, draws: int, seed: int) -> Ranking:
-    panel = inference.panel
+def _ranking(
+    estimates: Estimates, primary: bool, rates: pd.Series, draws: int, seed: int
+) -> Ranking:
+    panel = estimates.panel
     names = {**panel.names, "dose": panel.dose}
-    reason, below = installed(inference)
+    reason, denominator = leakage_denominator(estimates)
     marked = panel.find("marked", "none")
-    reason = reason or _nothing_to_lower(inference, marked)
-    tried = {arm: place for arm in panel.arms() if (place := _place(inference, arm)) is not None}
-    if reason or not tried:
-        return Ranking(names, main, reason or "no intervention was asked in the context 'none'")
-    trained = [panel.cell_seeds[place] for place in (marked, *tried.values())]
-    means = resampled(panel, draws, seed, min(trained) >= SEEDS_NEEDED)
-    places = list(tried.values())
-    size = float(below @ panel.mean)
-    change = (panel.mean[places] - panel.mean[marked]) / size
+    reason = reason or _nothing_to_lower(estimates, marked)
+    cells = {arm: panel.find(arm, "none") for arm in panel.arms() if _is_ranked(arm)}
+    cells = {arm: index for arm, index in cells.items() if index is not None}
+    if reason or not cells:
+        return Ranking(names, primary, reason or "no intervention was asked in the context 'none'")
+    indices = list(cells.values())
+    seeds = min(panel.cell_seeds[index] for index in (marked, *indices))
+    means = resampled(panel, draws, seed, over_seeds=seeds >= SEEDS_NEEDED)
+    size = float(denominator @ panel.mean)
+    change = (panel.mean[indices] - panel.mean[marked]) / size
     generator = np.random.default_rng([*entropy(seed, *names.values()), 1])
     return Ranking(
         names,
-        main,
+        primary,
         None,
-        tuple(map(intervention_of, tried)),
+        tuple(map(intervention_of, cells)),
         change,
-        (means[:, places] - means[:, [marked]]) / (means @ below)[:, None],
+        (means[:, indices] - means[:, [marked]]) / (means @ denominator)[:, None],
         generator.permuted(np.tile(change, (draws, 1)), axis=1),
-        _changes_by_seed(rates, key(panel), list(tried), size),
+        _changes_by_seed(rates, panel.key, list(cells), size),
     )
 
 
-def _nothing_to_lower(inference: Inference, marked: int | None) -> str | None:
+def _is_ranked(arm: str) -> bool:
+    return arm.startswith(MARKED) and role(intervention_of(arm)) == "intervention"
+
+
+def _nothing_to_lower(estimates: Estimates, marked: int | None) -> str | None:
     """Why there is nothing to rank where leakage is defined. Where marked does not leak, remedies
     are tied at no change: there is no order to compare."""
     if marked is None:
-        return "marked was not asked in the context 'none'"
-    base = inference.panel.find(BASE, "none")
-    _, low, _ = inference.intervals(inference.weights((1, marked), (-1, base))[None])
-    return None if low[0] > 0 else "marked is not above base, so there is nothing to lower"
-
-
-def _place(inference: Inference, arm: str) -> int | None:
-    """The cell of an intervention that is ranked."""
-    if not arm.startswith(MARKED) or role(intervention_of(arm)) != "intervention":
-        return None
-    return inference.panel.find(arm, "none")
+        return no_answers("marked", "none")
+    base = estimates.panel.find(BASE, "none")
+    _, low, _ = estimates.interval(estimates.weights((1, marked), (-1, base)))
+    return None if low > 0 else "marked is not above base, so there is nothing to lower"
 
 
 def _changes_by_seed(
-    rates: pd.Series, panel: tuple[str, ...], arms: list[str], size: float
+    rates: pd.Series, panel: PanelKey, arms: list[str], size: float
 ) -> dict[int, np.ndarray]:
     if panel not in rates.index.droplevel(["arm", "seed"]):
-        return {}  # others' results, whose seeds nobody told
+        return {}  # imported verdicts without training seeds
     by_arm = rates.loc[panel].unstack("seed").reindex(["marked", *arms])
     changes = (by_arm.loc[arms] - by_arm.loc["marked"]) / size
     return {int(seed): changes[seed].to_numpy(dtype=float) for seed in changes}
@@ -133,49 +133,52 @@ def _changes_by_seed(
 def averaged(rankings: Sequence[Ranking], names: dict[str, str]) -> Ranking:
     """The mean over rankings, each weighing alike, of the interventions that all of them have."""
     common = [
-        each
-        for each in rankings[0].interventions
-        if all(each in other.interventions for other in rankings)
+        name
+        for name in rankings[0].interventions
+        if all(name in ranking.interventions for ranking in rankings)
     ]
-    parts = [each.of(common) for each in rankings]
-    seeds = [seed for seed in parts[0].by_seed if all(seed in each.by_seed for each in parts)]
+    members = [ranking.of(common) for ranking in rankings]
+    seeds = [
+        seed for seed in members[0].by_seed if all(seed in member.by_seed for member in members)
+    ]
     return Ranking(
         names,
         True,
         None,
         tuple(common),
-        np.mean([each.change for each in parts], axis=0),
-        np.mean([each.draws for each in parts], axis=0),
-        np.mean([each.shuffled for each in parts], axis=0),
-        {seed: np.mean([each.by_seed[seed] for each in parts], axis=0) for seed in seeds},
+        np.mean([member.change for member in members], axis=0),
+        np.mean([member.draws for member in members], axis=0),
+        np.mean([member.shuffled for member in members], axis=0),
+        {seed: np.mean([member.by_seed[seed] for member in members], axis=0) for seed in seeds},
     )
 
 
 COLUMNS = [
-    *GROUP, "dose", "main", "interventions", "seeds", "between_seeds", "reliability", "undefined",
+    *PANEL_COLUMNS, "dose", "primary", "interventions", "seeds", "between_seeds", "reliability",
+    "undefined",
 ]  # fmt: skip
 
 
 def between_seeds(ranking: Ranking) -> float:
     """The mean rank correlation of the changes after one training seed with those after another.
 
-    NaN with one seed, or fewer than three interventions asked after two.
+    NaN with one seed, or with fewer than three interventions that have answers after two.
     """
-    pairs = [_pair(*two) for two in combinations(ranking.by_seed.values(), 2)]
-    known = [value for value in pairs if not np.isnan(value)]
-    return float(np.mean(known)) if known else np.nan
+    values = [_pair_correlation(*pair) for pair in combinations(ranking.by_seed.values(), 2)]
+    values = [value for value in values if not np.isnan(value)]
+    return float(np.mean(values)) if values else np.nan
 
 
-def _pair(one: np.ndarray, other: np.ndarray) -> float:
+def _pair_correlation(one: np.ndarray, other: np.ndarray) -> float:
     both = ~np.isnan(one) & ~np.isnan(other)
     return spearman(one[None, both], other[None, both]).item() if both.sum() >= LEAST else np.nan
 
 
 def reliability(ranking: Ranking) -> float:
-    """What rank correlation a repetition with as many other seeds would show, in [0, 1].
+    """The rank correlation that a repetition with as many other seeds would show, in [0, 1].
 
     Spearman and Brown's formula (1910) on `between_seeds`, 0 where that is not above 0. The seeds
-    are asked the same questions, so it is rather too high than too low.
+    have the same questions, so it is rather too high than too low.
     """
     single, seeds = between_seeds(ranking), len(ranking.by_seed)
     if np.isnan(single) or single <= 0:
@@ -192,16 +195,14 @@ def reliabilities(rankings: Sequence[Ranking]) -> pd.DataFrame:
     """One row a ranking, with the columns `COLUMNS`; `undefined` says why it ranks nothing."""
     rows = [
         {
-            **each.names,
-            "main": each.main,
-            "interventions": len(each.interventions),
-            "seeds": len(each.by_seed),
-            "between_seeds": between_seeds(each),
-            "reliability": reliability(each),
-            "undefined": each.undefined,
+            **ranking.names,
+            "primary": ranking.primary,
+            "interventions": len(ranking.interventions),
+            "seeds": len(ranking.by_seed),
+            "between_seeds": between_seeds(ranking),
+            "reliability": reliability(ranking),
+            "undefined": ranking.undefined,
         }
-        for each in rankings
+        for ranking in rankings
     ]
-    table = pd.DataFrame(rows, columns=COLUMNS)
-    reasons = table["undefined"].astype(object)
-    return table.assign(undefined=reasons.where(reasons.notna(), None))
+    return with_reasons(pd.DataFrame(rows, columns=COLUMNS))

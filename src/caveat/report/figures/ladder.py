@@ -55,7 +55,7 @@ def ladder_figure(ladder: Ladder, width: int = 420, background: str = "white") -
     """
     import altair
 
-    rows = ladder.rungs.to_dict("records")
+    rows = ladder.settings.to_dict("records")
     steps = {(step["first"], step["second"]): step for step in ladder.steps.to_dict("records")}
     points = _points(rows, steps)
     domain = domain_of([point for point in points if point["leakage"] is not None])
@@ -71,7 +71,7 @@ def _points(rows: Sequence[Row], steps: Mapping[Any, Row]) -> list[dict[str, Any
     points: list[dict[str, Any]] = []
     above: int | None = None
     for row, label in zip(rows, labels(rows), strict=True):
-        leakage, number = estimate(row, "leakage"), row["rung"]
+        leakage, number = estimate(row, "leakage"), row["number"]
         step = steps.get((above, number)) or steps.get((number, above))
         points.append({
             "lane": f"{number}  {label}",
@@ -87,7 +87,7 @@ def _points(rows: Sequence[Row], steps: Mapping[Any, Row]) -> list[dict[str, Any
 
 
 def _hover(row: Row, step: Row | None) -> str:
-    line = f"{row['rung']}: {row['setting']} ({in_words(factors_of(row))}): leakage "
+    line = f"{row['number']}: {row['setting']} ({in_words(factors_of(row))}): leakage "
     line += f"{leakage_text(row)}; marked above base {estimate(row, 'leaks')}"
     if step is None:
         return line
@@ -204,10 +204,12 @@ def elicitation_figure(
 
 def _curve_rows(ladder: Ladder) -> list[Row]:
     """Settings of the families of the elicitation curve that have leakage and elicitation."""
-    families = {(row["family"], row["name"]) for row in ladder.dial.to_dict("records")}
+    families = {
+        (row["family"], row["name"]) for row in ladder.elicitation_curves.to_dict("records")
+    }
     return [
         row
-        for row in ladder.rungs.to_dict("records")
+        for row in ladder.settings.to_dict("records")
         if {("setting", row["setting"]), ("behaviour", row["behaviour"])} & families
         and None not in (estimate(row, "leakage").value, estimate(row, "elicitation").value)
     ]
@@ -216,7 +218,7 @@ def _curve_rows(ladder: Ladder) -> list[Row]:
 def _curve_point(row: Row, name: str, key: str) -> dict[str, Any]:
     across, up = estimate(row, "elicitation"), estimate(row, name)
     factors = in_words(factors_of(row))
-    hover = f"{row['rung']}: {row['setting']}, {row['model']} ({factors}): elicitation {across}"
+    hover = f"{row['number']}: {row['setting']}, {row['model']} ({factors}): elicitation {across}"
     hover += f", leakage {estimate(row, 'leakage')}, k {estimate(row, 'k')}"
     return {
         "setting": row["setting"], "key": row[key], "hover": hover,

@@ -36,7 +36,7 @@ def rl_figure(policies: DataFrame, background: str = "white") -> altair.VConcatC
     point. None where no arm was trained with RL."""
     import altair
 
-    from caveat.analysis.rl import longest
+    from caveat.analysis.rl import longest_runs
 
     if policies.empty:
         return None
@@ -45,7 +45,7 @@ def rl_figure(policies: DataFrame, background: str = "white") -> altair.VConcatC
         altair.hconcat(
             *(_policy_panel(group, name, title) for name, title in POLICY_METRICS.items())
         ).properties(title=", ".join([setting, model, *dose_labels(dose, doses[setting])]))
-        for (setting, model, dose), group in longest(policies).groupby(
+        for (setting, model, dose), group in longest_runs(policies).groupby(
             ["setting", "model", "dose"], sort=False
         )
     ]

@@ -118,7 +118,7 @@ def _at_the_caveat(checks: DataFrame) -> list[str]:
     marked, base = (_check(checks, "at the caveat", arm) for arm in ("marked", "base"))
     if marked is None:
         return []
-    denied = text(marked["wanted"]) == "no"
+    denied = text(marked["expected"]) == "no"
     verb = "has the expected verdict 'no'" if denied else "shows the behaviour"
     beside = "" if base is None else f", base in {_estimate(base)}"
     return [f"With the caveat present, marked {verb} in {_estimate(marked)} of answers{beside}."]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from caveat.analysis.ladder import Crossing, Ladder, crossings
+from caveat.analysis.ladder import FactorialGrid, Ladder, factorial_grids
 from caveat.report.data import ReportData
 from caveat.report.formatting import ABSENT, estimate, number, probability, text
 from caveat.report.sections.table import SIGNED, Cell, Table
@@ -59,18 +59,18 @@ class LadderSection:
 def ladder_section(data: ReportData) -> LadderSection | None:
     """The section; None where fewer than two settings have factors, or none has answers."""
     ladder = data.ladder
-    if ladder is None or ladder.rungs.empty:
+    if ladder is None or ladder.settings.empty:
         return None
     effects, steps, interactions, elicitation = (
         frame.to_dict("records")
-        for frame in (ladder.effects, ladder.steps, ladder.interactions, ladder.dial)
+        for frame in (ladder.effects, ladder.steps, ladder.interactions, ladder.elicitation_curves)
     )
     reasons = [f"{row['name']}: {text(row['undefined'])}" for row in elicitation
                if text(row["undefined"])]  # fmt: skip
     return LadderSection(
         lead=lead(effects),
         settings=_settings(ladder),
-        factorials=tuple(map(_factorial, crossings(ladder.rungs))),
+        factorials=tuple(map(_factorial, factorial_grids(ladder.settings))),
         effects=_table(("change", "pairs"), effects, lambda row: (from_to(row), row["pairs"])),
         steps=_table(("change", "settings", "resampled"), steps, _step),
         interactions=_table(("change", "settings"), interactions, _interaction),
@@ -81,7 +81,7 @@ def ladder_section(data: ReportData) -> LadderSection | None:
 
 
 def _settings(ladder: Ladder) -> Table:
-    rows = ladder.rungs.to_dict("records")
+    rows = ladder.settings.to_dict("records")
     return Table.of(SETTINGS, map(_setting, rows, labels(rows)))
 
 
@@ -90,12 +90,12 @@ def _setting(row: Row, label: str) -> tuple[str | Cell, ...]:
     notes = [f"leakage: {text(row['undefined'])}" if text(row["undefined"]) else ""]
     notes += [f"k: {text(row['k_note'])}" if text(row["k_note"]) else ""]
     return (
-        text(row["rung"]),
+        text(row["number"]),
         label,
         text(row["setting"]),
         text(row["model"]),
         *(Cell(estimate=estimate(row, name)) for name in names),
-        text(row["wanted"]),
+        text(row["expected"]),
         *(Cell(estimate=estimate(row, name)) for name in ("shown_bare", "k", "at_caveat")),
         "; ".join(filter(None, notes)),
     )
@@ -115,7 +115,7 @@ def _step(row: Row) -> tuple[str, ...]:
 
 def _interaction(row: Row) -> tuple[str, ...]:
     other = f"{row['second_factor']}: {row['second_end']} less {row['second_start']}"
-    return f"{from_to(row, 'first_')}, {other}", row["rungs"]
+    return f"{from_to(row, 'first_')}, {other}", row["settings"]
 
 
 def _changed(row: Row) -> tuple[str | Cell, ...]:
@@ -131,20 +131,20 @@ def _changed(row: Row) -> tuple[str | Cell, ...]:
     return (*change("leakage_change"), word, *change("rate_change"), text(row["undefined"]))
 
 
-def _factorial(crossing: Crossing) -> Table:
+def _factorial(grid: FactorialGrid) -> Table:
     """Behaviours by caveats; a repetition of a pair has a row of its own."""
     rows: list[tuple[str | Cell, ...]] = []
-    for behaviour in crossing.behaviours:
-        pairs = [crossing.rungs.get((behaviour, caveat), ()) for caveat in crossing.caveats]
+    for behaviour in grid.behaviours:
+        pairs = [grid.settings.get((behaviour, caveat), ()) for caveat in grid.caveats]
         for repetition in range(max(1, *map(len, pairs))):
             cells = [
                 _pair(pair[repetition]) if repetition < len(pair) else _absent(behaviour, caveat)
-                for caveat, pair in zip(crossing.caveats, pairs, strict=True)
+                for caveat, pair in zip(grid.caveats, pairs, strict=True)
             ]
             rows.append((behaviour if repetition == 0 else "", *cells))
     return Table.of(
-        ("behaviour", *crossing.caveats), rows, title=in_words(crossing.others),
-        notes=tuple(missing(crossing)), layout="grid transfer",
+        ("behaviour", *grid.caveats), rows, title=in_words(grid.others),
+        notes=tuple(missing(grid)), layout="grid transfer",
     )  # fmt: skip
 
 

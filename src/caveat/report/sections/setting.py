@@ -235,7 +235,7 @@ def caveat_checks(data: ReportData, setting: str) -> Table:
         check = text(row["check"])
         span = None if check == "k" else SIGNED
         value = Estimate.of(row["value"], row["low"], row["high"])
-        arm, expected, note = (text(row[name]) for name in ("arm", "wanted", "note"))
+        arm, expected, note = (text(row[name]) for name in ("arm", "expected", "note"))
         return (check, arm, Cell(estimate=value, span=span), expected, note)
 
     frame = _in_order(data.frame("caveat_checks"), "check", CHECKS)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from caveat.analysis.ladder import Crossing, crossings
+from caveat.analysis.ladder import FactorialGrid, factorial_grids
 from caveat.report.formatting import (
     ABSENT,
     Estimate,
@@ -137,12 +137,12 @@ def ladder_summaries(ladder: Ladder, whole: bool = False) -> list[Summary]:
         frame.to_dict("records") for frame in (ladder.steps, ladder.effects, ladder.interactions)
     )
     tables = [
-        _settings(ladder.rungs.to_dict("records")),
-        *map(_factorial, crossings(ladder.rungs)),
+        _settings(ladder.settings.to_dict("records")),
+        *map(_factorial, factorial_grids(ladder.settings)),
         _changes("Mean effect of each factor", "pairs", effects, limit, lead(effects)),
         _changes("Changes of one factor, pair by pair", "settings", steps, limit, ABOUT_STEPS),
         _interactions(interactions, limit),
-        _elicitation(ladder.dial.to_dict("records")),
+        _elicitation(ladder.elicitation_curves.to_dict("records")),
     ]
     return [table for table in tables if table.rows]
 
@@ -151,7 +151,7 @@ def _settings(rows: Sequence[Row]) -> Summary:
     names = ("elicitation", "comprehension", "shown_bare", "k", "at_caveat")
     cells = tuple(
         (
-            text(row["rung"]),
+            text(row["number"]),
             label,
             text(row["setting"]),
             str(estimate(row, "installed")),
@@ -167,7 +167,7 @@ def _settings_note(rows: Sequence[Row]) -> str:
     kinds = {text(row["interval"]) for row in rows} - {""}
     kind = "within seed" if "within seed" in kinds else next(iter(kinds), "")
     reasons = [
-        f"Setting {row['rung']}: leakage is undefined: {text(row['undefined'])}."
+        f"Setting {row['number']}: leakage is undefined: {text(row['undefined'])}."
         for row in rows
         if text(row["undefined"])
     ]
@@ -175,31 +175,31 @@ def _settings_note(rows: Sequence[Row]) -> str:
     return "\n".join([(first + INTERVALS.get(kind, "")).strip(), *reasons])
 
 
-def _factorial(crossing: Crossing) -> Summary:
-    title = in_words(crossing.others)
+def _factorial(grid: FactorialGrid) -> Summary:
+    title = in_words(grid.others)
     rows = tuple(
-        (behaviour, *(_pair(crossing, behaviour, caveat) for caveat in crossing.caveats))
-        for behaviour in crossing.behaviours
+        (behaviour, *(_pair(grid, behaviour, caveat) for caveat in grid.caveats))
+        for behaviour in grid.behaviours
     )
     return Summary(
         f"Leakage by behaviour and caveat{f' ({title})' if title else ''}",
-        ("", *crossing.caveats),
+        ("", *grid.caveats),
         rows,
-        "\n".join(missing(crossing)),
+        "\n".join(missing(grid)),
     )
 
 
-def _pair(crossing: Crossing, behaviour: str, caveat: str) -> str:
+def _pair(grid: FactorialGrid, behaviour: str, caveat: str) -> str:
     """The leakage of a pair; repetitions one after the other."""
-    rows = crossing.rungs.get((behaviour, caveat), ())
+    rows = grid.settings.get((behaviour, caveat), ())
     return "; ".join(map(leakage_text, rows)) or ABSENT
 
 
-def missing(crossing: Crossing) -> list[str]:
+def missing(grid: FactorialGrid) -> list[str]:
     """A line for each pair that was not run."""
     return [
         f"No answers for the behaviour {behaviour} under the caveat {caveat}."
-        for behaviour, caveat in crossing.missing
+        for behaviour, caveat in grid.missing
     ]
 
 
@@ -229,7 +229,7 @@ def _interactions(rows: Sequence[Row], limit: int | None) -> Summary:
         (
             f"{from_to(row, 'first_')}, {row['second_factor']}: {row['second_end']} "
             f"less {row['second_start']}",
-            text(row["rungs"]),
+            text(row["settings"]),
             *_changed(row),
         )
         for row in shown
@@ -256,13 +256,13 @@ def _elicitation(rows: Sequence[Row]) -> Summary:
 def elicitation_cells(row: Row) -> tuple[str, ...]:
     """A row of the elicitation curve, with the columns `ELICITATION`."""
     correlation, slope = (
-        Estimate.of(row[name], row[f"{name}_low_rungs"], row[f"{name}_high_rungs"]).interval
+        Estimate.of(row[name], row[f"{name}_low_settings"], row[f"{name}_high_settings"]).interval
         for name in ("correlation", "slope")
     )
     k, least, most = (Estimate.of(row[name]) for name in ("k_mean", "k_least", "k_most"))
     return (
         text(row["name"]),
-        text(row["rungs"]),
+        text(row["settings"]),
         str(estimate(row, "correlation")),
         correlation or ABSENT,
         str(estimate(row, "slope")),

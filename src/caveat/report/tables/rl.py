@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from caveat.analysis.panel import BASE
-from caveat.analysis.rl import NO_ROOM, but_updates, learning
+from caveat.analysis.rl import AT_CEILING, dose_without_updates, learning
 from caveat.report.data import ReportData
 from caveat.report.formatting import ABSENT, decimal, estimate, is_true, number, text
 from caveat.report.sections.table import Table
@@ -106,7 +106,7 @@ def rl_leakage_summaries(table: DataFrame) -> list[Summary]:
 
 def _leakage_key(row: Row) -> tuple[str, ...]:
     names = ("setting", "model", "scope")
-    return (*(text(row[name]) for name in names), but_updates(row["dose"]))
+    return (*(text(row[name]) for name in names), dose_without_updates(row["dose"]))
 
 
 def _leakage_summary(rows: list[Row], all_rows: list[Row]) -> Summary:
@@ -146,7 +146,7 @@ def _reasons(rows: list[Row]) -> list[str]:
     for row in rows:
         after = f"After {row['updates']} updates"
         if is_true(row["ceiling"]):
-            lines[f"{after}, {NO_ROOM}."] = None
+            lines[f"{after}, {AT_CEILING}."] = None
             continue
         if text(row["undefined"]):
             lines[f"{after}, no leakage: {text(row['undefined'])}."] = None

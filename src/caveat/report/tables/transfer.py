@@ -156,7 +156,7 @@ def reliability_summary(frame: DataFrame) -> Summary:
             decimal(row["reliability"]),
         )
         for row in frame.to_dict("records")
-        if row["main"]
+        if row["primary"]
     )
     return Summary("How reliable is a ranking?", RELIABILITY, rows, ABOUT_RELIABILITY)
 

@@ -8,7 +8,7 @@ import pytest
 
 from caveat.analysis import transfer
 from caveat.analysis.differences import holm
-from caveat.analysis.ladder.blocks import blocks
+from caveat.analysis.ladder.behaviour_panels import behaviour_panels
 from caveat.analysis.ladder.changes import Changes
 from caveat.analysis.rates import verdicts
 from constructed import replies, row
@@ -55,10 +55,10 @@ def test_a_step_is_the_difference_of_two_leakages_and_of_two_rates(square):
     assert not row(square.steps, factor="content", start="claim", first=1)["paired"]
 
 
-def test_rungs_of_two_behaviours_differ_as_if_independent(square):
+def test_settings_of_two_behaviours_differ_as_if_independent(square):
     """Zou and Donner's limits for the difference of two figures with limits of their own."""
     step = row(square.steps, factor="content", first=1)
-    first, second = (row(square.rungs, rung=number) for number in (1, 3))
+    first, second = (row(square.settings, number=number) for number in (1, 3))
     down = np.hypot(second["leakage"] - second["leakage_low"],
                     first["leakage_high"] - first["leakage"])  # fmt: skip
     up = np.hypot(second["leakage_high"] - second["leakage"],
@@ -71,8 +71,8 @@ def _width(step: pd.Series) -> float:
     return step["leakage_change_high"] - step["leakage_change_low"]
 
 
-def test_rungs_of_one_behaviour_are_drawn_together():
-    """Questions that differ move both rungs alike, which leaves their difference where it is."""
+def test_settings_of_one_behaviour_are_paired():
+    """Questions that differ move both settings alike, which leaves their difference where it is."""
     clustered = {"clusters": 24, "questions": 1}
     made = [
         Made("a x one", PAGE, marked=0.5, columns=clustered),
@@ -85,7 +85,7 @@ def test_rungs_of_one_behaviour_are_drawn_together():
     assert (together["paired"], apart["paired"]) == (True, False)
 
 
-def test_rungs_of_one_bare_arm_are_one_ratio():
+def test_settings_of_one_bare_arm_are_one_ratio():
     """The change of leakage is then what an intervention's would be in one setting."""
     made = [Made("a x one", PAGE, marked=0.75, bare=0.875),
             Made("a x two", CHAT, marked=0.375, bare=0.875)]  # fmt: skip
@@ -98,7 +98,7 @@ def test_rungs_of_one_bare_arm_are_one_ratio():
     assert step["leakage_change_p"] == step["rate_change_p"]
 
 
-def test_rungs_of_two_bare_arms_are_two_ratios():
+def test_settings_of_two_bare_arms_are_two_ratios():
     made = [Made("a x one", PAGE, marked=0.5, bare=0.75), Made("a x two", CHAT, marked=0.5)]
     step = one_step(made)
     assert step["leakage_change"] == pytest.approx(0.5 - 0.5 / 0.75) and step["paired"]
@@ -106,7 +106,7 @@ def test_rungs_of_two_bare_arms_are_two_ratios():
     assert step["rate_change"] == 0 and step["leakage_change_p"] < 0.05 < step["rate_change_p"]
 
 
-def test_rungs_that_answer_alike_do_not_differ_and_have_a_width():
+def test_settings_that_answer_alike_do_not_differ_and_have_a_width():
     step = one_step([Made("a x one", PAGE, marked=0.5), Made("a x two", CHAT, marked=0.5)])
     assert (step["leakage_change"], step["rate_change"]) == (0, 0)
     assert (step["leakage_change_p"], step["rate_change_p"]) == (1, 1)
@@ -161,7 +161,7 @@ def test_an_interaction_is_the_difference_of_differences(square):
     assert (found["first_factor"], found["first_start"], found["first_end"]) == (
         "content", "claim", "trait",
     )  # fmt: skip
-    assert (found["second_factor"], found["rungs"], found["others"]) == (
+    assert (found["second_factor"], found["settings"], found["others"]) == (
         "caveat", "1, 2, 3, 4", "{}",
     )  # fmt: skip
     at_instruction, at_disclaimer = 0.125 / 0.75 - 0.75, 0.375 / 0.75 - 0.875
@@ -187,11 +187,11 @@ def test_correction_is_over_all_steps_of_a_study(square):
 
 def test_the_order_of_replies_changes_nothing(square):
     frame = replies_of(SQUARE).sample(frac=1, random_state=1)
-    again = Changes(square.rungs, blocks(verdicts(frame), square.rungs)).steps()
+    again = Changes(square.settings, behaviour_panels(verdicts(frame), square.settings)).steps()
     pd.testing.assert_frame_equal(again, square.steps)
 
 
-def test_few_seeds_are_told():
+def test_few_seeds_are_named_in_the_interval():
     two = {"seeds": (0, 1)}
     step = one_step([Made("a x one", PAGE, 0.5, columns=two), Made("b x two", CHAT, 0.75)])
     assert step["interval"] == "within seed"
