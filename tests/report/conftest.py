@@ -203,11 +203,11 @@ def checks(made: Made) -> pd.DataFrame:
                 "value": value,
                 "low": value - WIDTH,
                 "high": value + WIDTH,
-                "expected": wanted,
+                "expected": expected,
                 "note": note,
             }
             for setting in made.settings
-            for check, arm, value, wanted, note in given
+            for check, arm, value, expected, note in given
         ]
     )
 

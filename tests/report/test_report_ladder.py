@@ -35,8 +35,8 @@ def labelled(data, chosen=SETTINGS):
         first = rows[rows["setting"] == name].iloc[0]
         factors = {"behaviour": LEVELS.get(behaviour, behaviour), "caveat": caveat}
         labels[(name, first["model"], first["dose"])] = factors
-    wanted = dict.fromkeys(data.settings, "yes")
-    return replace(data, ladder=ladder(data.replies, labels, wanted, 100))
+    expected = dict.fromkeys(data.settings, "yes")
+    return replace(data, ladder=ladder(data.replies, labels, expected, 100))
 
 
 def shown(data) -> str:

@@ -84,7 +84,7 @@ def test_the_conclusion_states_leakage_and_what_the_intervention_does(make_data)
 
 
 def test_the_verdict_a_disclaimer_expects_is_not_called_a_denial(make_data):
-    lines = lines_about_checks(make_data, "at the caveat", wanted="no")
+    lines = lines_about_checks(make_data, "at the caveat", expected="no")
     assert lines[-1] == (
         "With the caveat present, marked has the expected verdict 'no' in 0.96 [0.84, 1.08]"
         " of answers, base in 0.30 [0.18, 0.42]."
