@@ -108,7 +108,7 @@ THINKING = "_thinking"
 """Ends the name of a condition whose replies were sampled with thinking on."""
 FAILED = "[failed to generate response]"
 BROKEN = ("parse_error",)
-"""Verdict words for a reply, or a judge's answer, that could not be parse_json."""
+"""Verdict words for a reply, or a judge's answer, that could not be parsed."""
 
 
 def read(path: Path, model: str | None) -> Imported:
