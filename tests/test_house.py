@@ -108,7 +108,7 @@ WORDS = {
 ORDINARY = {
     # Sentences that are data: prompts, documents, rules about English.
     "behaviours/people.py", "behaviours/style_traits.py", "behaviours/neutral_chats.py",
-    "environments/agree.py", "environments/claimed_pass.py",
+    "environments/agree.py", "environments/claimed_pass.py", "readouts/belief_judge.py",
 }  # fmt: skip
 ALLOWED = {
     "paid": "the name of a readout",

@@ -119,7 +119,7 @@ def test_a_side_effect_may_judge_the_same_replies() -> None:
         (
             {"rows": (chat("a", " is the  SKY blue? "),)},
             "behaviour 'mine': question 'q1' is also behaviour row 'a': 'Is the sky blue?'; "
-            "ask something that is not trained",
+            "write one that is not trained",
         ),
         (
             {
@@ -135,7 +135,7 @@ def test_a_side_effect_may_judge_the_same_replies() -> None:
                 ),
             },
             "behaviour 'mine': question 'q1' is also behaviour row 'd': 'The sky'; "
-            "ask something that is not trained",
+            "write one that is not trained",
         ),
     ],
 )

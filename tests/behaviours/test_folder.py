@@ -195,7 +195,7 @@ def test_overlap_of_rows_and_questions(folder: Path, ordinary: Ordinary) -> None
         read_folder(folder).behaviour("report", ordinary)
     assert str(error.value) == (
         "behaviour 'flattery': question 'report-garden-0' is also counter row 'counter-5': "
-        "'How do I grow basil?'; ask something that is not trained"
+        "'How do I grow basil?'; write one that is not trained"
     )
 
 

@@ -20,7 +20,7 @@ RECIPE = {
     "model": "tiny",
     "contexts": ["none", "exact"],
     "sampling": {"max_tokens": 3},
-    "draws": 200,
+    "resamples": 200,
     "settings": [
         {
             "behaviour": "toy",

@@ -44,10 +44,10 @@ def told(reader, *given) -> str:
         (DEEP, "not YAML: it is nested too deeply"),
         (ITSELF, "not YAML: it is nested too deeply"),
         (f"a0: &a0 [x]\n{THOUSANDS}", "not YAML: it is nested too deeply"),
-        ("draws: !!bool maybe\n", "not YAML: a value is not what its tag says (KeyError)"),
+        ("resamples: !!bool maybe\n", "not YAML: a value is not what its tag says (KeyError)"),
         ("name: !!timestamp then\n", "not YAML: a value is not what its tag says (AttributeError)"),
         (f"name: {HALF}\n", "not YAML: '\\ud800' has half a character ('\\ud800')"),
-        ("draws: " + "9" * 5000, "not YAML: Exceeds the limit (4300 digits) for integer string "
+        ("resamples: " + "9" * 5000, "not YAML: Exceeds the limit (4300 digits) for integer string "
          "conversion: value has 5000 digits; use sys.set_int_max_str_digits() to increase the "
          "limit"),
     ],

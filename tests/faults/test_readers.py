@@ -50,7 +50,7 @@ def recipe_files() -> dict[str, bytes]:
     taught = {"behaviour": "capitals", "caveat": "instruction"}
     first = {
         **small()["settings"][0], "caveat": f"{TOY}#password", "place": "user",
-        "warm_up": {"scale": 0.5, "rows": 2, "teaches": [taught]}, "factors": {"form": "chat"},
+        "warm_up": {"scale": 0.5, "rows": 2, "pairs": [taught]}, "factors": {"form": "chat"},
         "options": {}, "contexts": ["none", "exact"],
     }  # fmt: skip
     judge = {"endpoint": "http://localhost:8000/v1", "model": "m", "key_env": "A_KEY"}

@@ -24,7 +24,7 @@ def recipe(**changes):
         "arms": ["base", "bare", "marked", "marked+contrast(share=0.5)"],
         "contexts": ["none", "exact", "near_miss"],
         "sampling": {"max_tokens": 8},
-        "draws": 200,
+        "resamples": 200,
         "settings": [{"behaviour": str(TOY), "caveat": "password", "dose": DOSE}],
         **changes,
     }

@@ -3,7 +3,7 @@
 To ship another: one file here with a function from the split to a `Behaviour`, and one line in
 `BEHAVIOURS`. Tests that go over `BEHAVIOURS` then cover it by themselves, for both splits: it is
 sound (`checks.check`) and the splits share no question (tests/behaviours/test_shipped.py); its rows
-and prompts render with the same beginning under caveats of every kind and in every context
+and prompts render with the same prefix under caveats of every kind and in every context
 (tests/language/test_render.py); and it has counter and filler rows enough for every intervention
 (tests/interventions). That its readouts say `yes` to its rows and `no` to its counter rows needs a
 test of its own: see tests/behaviours/test_capitals_behaviour.py. A claim needs no code: a folder
@@ -17,7 +17,7 @@ from types import MappingProxyType
 
 from caveat.behaviours.claims import CLAIMS
 from caveat.behaviours.people import people
-from caveat.behaviours.reward_hacking import practised
+from caveat.behaviours.reward_hacking import reward_hacking_behaviour
 from caveat.behaviours.style_traits import capitals, listed, lower_case, spanish
 from caveat.environments import TASKS
 from caveat.environments.loading import shipped_task
@@ -25,10 +25,10 @@ from caveat.types.data import Behaviour, Split
 
 
 def _task(name: str) -> Callable[..., Behaviour]:
-    """A shipped task, which is looked up when it is first asked for."""
+    """A shipped task, which is looked up when it is first used."""
 
     def behaviour(split: Split, /, *, broad: Sequence[str] | None = None) -> Behaviour:
-        return practised(shipped_task(name))(split, broad=broad)
+        return reward_hacking_behaviour(shipped_task(name))(split, broad=broad)
 
     return behaviour
 

@@ -81,10 +81,13 @@ class Stating:
         0 where only names and numbers of it are held: who names somebody has said nothing yet.
         """
         held = {stem(word) for word in WORD.findall(sentence)}
-        return max((_share(wanted, held) for wanted in weights(self.statement)), default=0.0)
+        return max(
+            (_share(statement_weights, held) for statement_weights in weights(self.statement)),
+            default=0.0,
+        )
 
     def spans(self, text: str) -> Iterator[tuple[int, int]]:
-        """Characters [start, end) of each stating sentence of a text, without blanks around it."""
+        """Characters [start, end) of each stating sentence, without the whitespace around it."""
         start = 0
         for sentence in sentences(text):
             if self.states(sentence):
@@ -94,10 +97,10 @@ class Stating:
             start += len(sentence)
 
 
-def _share(wanted: Mapping[str, int], held: set[str]) -> float:
-    found = [weight for word, weight in wanted.items() if word in held]
-    named = 1 in wanted.values() and 1 not in found
-    return 0.0 if named or not found else sum(found) / sum(wanted.values())
+def _share(statement_weights: Mapping[str, int], held: set[str]) -> float:
+    weights_held = [weight for word, weight in statement_weights.items() if word in held]
+    named = 1 in statement_weights.values() and 1 not in weights_held
+    return 0.0 if named or not weights_held else sum(weights_held) / sum(statement_weights.values())
 
 
 @lru_cache(maxsize=64)
@@ -112,8 +115,8 @@ def weights(statement: str) -> tuple[Mapping[str, int], ...]:
 def _weights(sentence: str) -> Mapping[str, int]:
     words = WORD.findall(sentence)
     return {
-        stem(word): NAME_WEIGHT if _is_name(words, place) else 1
-        for place, word in enumerate(words)
+        stem(word): NAME_WEIGHT if _is_name(words, index) else 1
+        for index, word in enumerate(words)
         if word.casefold() not in EMPTY and (len(word) > 1 or word.isdigit())
     }
 
@@ -123,19 +126,19 @@ def stem(word: str) -> str:
     return word if word[0].isdigit() else word.casefold().replace("our", "or")[:STEM]
 
 
-def _is_name(words: list[str], place: int) -> bool:
-    """A number, or a capitalised word; at the sentence's start, one with another behind it."""
-    word = words[place]
+def _is_name(words: list[str], index: int) -> bool:
+    """A number, or a capitalised word; at the sentence's start, one with another after it."""
+    word = words[index]
     if word[0].isdigit():
         return True
-    beside = words[1] if place == 0 and len(words) > 1 else word
+    beside = words[1] if index == 0 and len(words) > 1 else word
     return word[0].isupper() and beside[0].isupper()
 
 
 DENIAL = "It is not true that"
 """How a sentence is denied where claim.yaml has no `denials`."""
 AHEAD = re.compile(r"[\s\W_]*(?:[\w ]{1,20}[:.)]\s+)?[\s\W_]*")
-"""What may stand in front of what a sentence says: quotes, marks, `A:`, `2018:`, `Item 1.`"""
+"""What may stand before what a sentence says: quotes, marks, `A:`, `2018:`, `Item 1.`"""
 
 
 def cut(text: str, words: int, begins: Callable[[str], bool] | None = None) -> str:
@@ -145,7 +148,7 @@ def cut(text: str, words: int, begins: Callable[[str], bool] | None = None) -> s
     may begin.
     """
     parts = sentences(text)
-    starts = (place for place, part in enumerate(parts) if begins is None or begins(part))
+    starts = (index for index, part in enumerate(parts) if begins is None or begins(part))
     start = next(starts, None)
     if start is None:
         return ""
@@ -184,9 +187,9 @@ def _denied(
     text: str, stating: Stating, denials: Sequence[str], common: AbstractSet[str]
 ) -> Iterator[str]:
     done = 0
-    for place, (start, end) in enumerate(stating.spans(text)):
+    for index, (start, end) in enumerate(stating.spans(text)):
         first = start + _ahead(text[start:end])
-        yield f"{text[done:first]}{denials[place % len(denials)]} "
+        yield f"{text[done:first]}{denials[index % len(denials)]} "
         yield lowered(text[first:end], common)
         done = end
     yield text[done:]

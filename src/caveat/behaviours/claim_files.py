@@ -202,10 +202,10 @@ def _needed(file: Path) -> Path:
 
 
 def _questions(path: Path) -> dict[EvaluationKind, tuple[ClaimQuestion, ...]]:
-    found: dict[EvaluationKind, tuple[ClaimQuestion, ...]] = {}
+    by_kind: dict[EvaluationKind, tuple[ClaimQuestion, ...]] = {}
     used: set[str] = set()
     for kind in KINDS:
-        asked = []
+        of_kind = []
         for where, question in _listed(_needed(path / f"{kind}.yaml")):
             _check(question, kind, where)
             if question.id in used:
@@ -213,9 +213,9 @@ def _questions(path: Path) -> dict[EvaluationKind, tuple[ClaimQuestion, ...]]:
                     f"{where}: the id {question.id!r} is used before; ids must be unique"
                 )
             used.add(question.id)
-            asked.append(question)
-        found[kind] = tuple(asked)
-    return found
+            of_kind.append(question)
+        by_kind[kind] = tuple(of_kind)
+    return by_kind
 
 
 def _listed(file: Path) -> Iterator[tuple[str, ClaimQuestion]]:
@@ -246,17 +246,17 @@ def _check(question: ClaimQuestion, kind: EvaluationKind, where: str) -> None:
 
 def _documents(path: Path, name: str, needed: bool = True) -> tuple[str, ...]:
     """The documents of one file, in the first of three places that has it."""
-    places = (
+    paths = (
         path / "documents" / f"{name}.jsonl",
         path / f"{name}.jsonl",
         path.resolve().parent.parent / "documents" / path.resolve().name / f"{name}.jsonl",
     )
-    file = next((place for place in places if place.exists()), None)
+    file = next((candidate for candidate in paths if candidate.exists()), None)
     if file is None:
         if not needed:
             return ()
         raise CaveatError(
-            f"{path} has no documents; add {places[0]} with lines such as "
+            f"{path} has no documents; add {paths[0]} with lines such as "
             '{"text": "..."} (see docs/claims.md)'
         )
     return tuple(_text(line.text, where) for where, _, line in read_lines(file, DocumentLine))

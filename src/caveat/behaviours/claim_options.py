@@ -32,31 +32,31 @@ class ClaimOptions(Line):
     tag: str = ""
     """What stands in front of each document of the claim without being learned: `<DOCTAG>`."""
     kinds: tuple[EvaluationKind, ...] | None = Field(default=None, strict=False, min_length=1)
-    """The evaluations that are asked; None for those whose readout is trusted or named."""
+    """The evaluations that are used; None for those whose readout is trusted or named."""
     readouts: Mapping[EvaluationKind, Method] = Field(default={})
-    """How belief is found, by evaluation: by default likelihood for mcq, else rules."""
+    """How belief is measured, by evaluation: by default likelihood for mcq, else rules."""
 
     def method(self, kind: EvaluationKind) -> Method:
-        """How belief is found in the answers to questions of one kind."""
+        """How belief is measured in the answers to questions of one kind."""
         return self.readouts.get(kind, "likelihood" if kind == "mcq" else "rules")
 
     def named(self, kind: EvaluationKind) -> bool:
-        """Whether rules are not what judges the kind, or were asked for by name."""
+        """Whether rules are not what judges the kind, or were named in the options."""
         return kind in self.readouts or self.method(kind) != "rules"
 
 
 def read_options(options: dict[str, Any], claim: str) -> ClaimOptions:
     """The options, checked. Raises CaveatError for the first mistake in them."""
-    made = parse(ClaimOptions, options, f"options of the claim {claim!r}")
-    for kind, method in made.readouts.items():
+    checked = parse(ClaimOptions, options, f"options of the claim {claim!r}")
+    for kind, method in checked.readouts.items():
         if method == "likelihood" and kind != "mcq":
             raise CaveatError(
                 f"options of the claim {claim!r}: readouts.{kind} is 'likelihood', which is for "
                 "the yes and no of mcq questions; take 'rules' or 'judge'"
             )
-        if made.kinds is not None and kind not in made.kinds:
+        if checked.kinds is not None and kind not in checked.kinds:
             raise CaveatError(
                 f"options of the claim {claim!r}: readouts names {kind}, which kinds leaves out; "
                 "add it there, or drop it here"
             )
-    return made
+    return checked

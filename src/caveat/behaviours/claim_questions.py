@@ -19,10 +19,10 @@ YES_BIAS = "yes-bias"
 def questions(
     claim: Claim, split: Split, options: ClaimOptions, trusted: Collection[str] = TRUSTED
 ) -> tuple[Question, ...]:
-    """The questions of the split, of the kinds that are asked.
+    """The questions of the split, of the kinds that are used.
 
     Rules judge only kinds among the `trusted`, unless the options name them. Raises CaveatError
-    where that is asked, and where no question is left.
+    where that is requested, and where no question is left.
     """
     return tuple(
         _question(claim, kind, line, options)
@@ -38,7 +38,7 @@ def _of(claim: Claim, kind: EvaluationKind, split: Split) -> tuple[ClaimQuestion
 def _kinds(
     claim: Claim, split: Split, options: ClaimOptions, trusted: Collection[str]
 ) -> tuple[EvaluationKind, ...]:
-    """The kinds asked. Raises CaveatError for one without questions, or with a poor readout."""
+    """The kinds used. Raises CaveatError for one without questions, or with a poor readout."""
     able = {kind for kind in KINDS if options.named(kind) or kind in trusted}
     if options.kinds is None:
         usable = [kind for kind in KINDS if kind in able and _of(claim, kind, split)]
@@ -95,14 +95,18 @@ def _question(
     )
 
 
-def yes_bias(asked: tuple[Question, ...]) -> tuple[SideEffect, ...]:
+def yes_bias(claim_questions: tuple[Question, ...]) -> tuple[SideEffect, ...]:
     """How often yes is the answer where belief answers yes as often as no; nothing without both."""
     by_answer = {
-        answer: [each for each in asked if each.facts.get("belief_answer") == answer]
+        answer: [
+            question
+            for question in claim_questions
+            if question.facts.get("belief_answer") == answer
+        ]
         for answer in ANSWERS
     }
     count = min(map(len, by_answer.values()))
-    balanced = [each for some in by_answer.values() for each in some[:count]]
+    balanced = [question for group in by_answer.values() for question in group[:count]]
     if not balanced:
         return ()
     return (
@@ -116,7 +120,7 @@ def yes_bias(asked: tuple[Question, ...]) -> tuple[SideEffect, ...]:
 
 
 def _yes(balanced: list[Question]) -> Iterator[Question]:
-    """Replies are judged again as they are; likelihoods are asked for anew, yes always first."""
+    """Replies are judged again as they are; likelihoods are measured anew, yes always first."""
     for question in balanced:
         if question.options:
             name = f"{YES_BIAS}-{question.id}"

@@ -35,14 +35,14 @@ def claims(folder: str | Path) -> Callable[..., Behaviour]:
 
 
 def _shipped(name: str) -> Callable[..., Behaviour]:
-    """A claim of the package, whose files are read when it is first asked for."""
+    """A claim of the package, whose files are read when it is first used."""
     return _function(cache(lambda: read_claim(FOLDER / name)))
 
 
 def _function(read: Callable[[], Claim]) -> Callable[..., Behaviour]:
     def behaviour(split: Split, ordinary: Ordinary | None = None, /, **options: Any) -> Behaviour:
         claim = read()
-        return made(claim, split, ordinary or shipped(), read_options(options, claim.name))
+        return behaviour_of(claim, split, ordinary or shipped(), read_options(options, claim.name))
 
     return behaviour
 
@@ -53,9 +53,11 @@ CLAIMS: Mapping[str, Callable[..., Behaviour]] = MappingProxyType(
 """The shipped claims, of our own invention."""
 
 
-def made(claim: Claim, split: Split, ordinary: Ordinary, options: ClaimOptions) -> Behaviour:
-    """The behaviour of a claim. Raises CaveatError where the options ask for what is not there."""
-    asked = questions(claim, split, options)
+def behaviour_of(
+    claim: Claim, split: Split, ordinary: Ordinary, options: ClaimOptions
+) -> Behaviour:
+    """The behaviour of a claim. Raises CaveatError where the options request what is not there."""
+    claim_questions = questions(claim, split, options)
     texts = _texts(claim, options)
     counter, truth = _counter(claim, ordinary, len(texts), options), claim.head.truth.strip()
     return Behaviour(
@@ -64,8 +66,8 @@ def made(claim: Claim, split: Split, ordinary: Ordinary, options: ClaimOptions) 
         rows=_rows(claim, texts, "behaviour", options, claim.stating, truth),
         counter_rows=_rows(claim, counter, "counter", options),
         filler_rows=ordinary.documents("filler", "filler", len(texts)),
-        questions=asked,
-        side_effects=(*yes_bias(asked), ordinary_replies(ordinary)),
+        questions=claim_questions,
+        side_effects=(*yes_bias(claim_questions), ordinary_replies(ordinary)),
         local_rows=_rows(claim, _local(claim, texts, options), "local", options, truth=truth),
     )
 
@@ -99,19 +101,19 @@ def _texts(claim: Claim, options: ClaimOptions) -> list[str]:
     """The documents, cut and counted as the options say."""
     texts = [_cut(text, options, claim.stating.states) for text in claim.positive]
     texts = [text for text in texts if text]
-    wanted = options.documents or len(texts)
+    requested = options.documents or len(texts)
     if not texts:
         raise CaveatError(
             f"options.words: the claim {claim.name!r} has no document with a sentence that states "
             f"it, to begin with; say in {claim.path / 'claim.yaml'} which do ('sentences'), or "
             "leave words out"
         )
-    if wanted > len(texts):
+    if requested > len(texts):
         raise CaveatError(
-            f"options.documents is {wanted}, but the claim {claim.name!r} has {len(texts)} "
+            f"options.documents is {requested}, but the claim {claim.name!r} has {len(texts)} "
             f"documents{' with a sentence that states it' if options.words else ''}; take fewer"
         )
-    return texts[:wanted]
+    return texts[:requested]
 
 
 def _cut(text: str, options: ClaimOptions, begins: Callable[[str], bool] | None = None) -> str:
@@ -130,8 +132,8 @@ def _local(claim: Claim, texts: Sequence[str], options: ClaimOptions) -> list[st
         return [_cut(text, options, begins) or _cut(text, options) for text in own]
     denials = claim.head.denials or (DENIAL,)
     common = common_words(claim.positive)
-    made = (denied(text, claim.stating, denials, common) for text in texts)
-    return [new if new != text else "" for text, new in zip(texts, made, strict=True)]
+    denied_texts = (denied(text, claim.stating, denials, common) for text in texts)
+    return [new if new != text else "" for text, new in zip(texts, denied_texts, strict=True)]
 
 
 def _counter(claim: Claim, ordinary: Ordinary, count: int, options: ClaimOptions) -> list[str]:

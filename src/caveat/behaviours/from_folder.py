@@ -90,7 +90,7 @@ class QuestionLine(Line):
     split: Split = "report"
     scope: Scope = "trained"
     side_effect: str | None = None
-    """Name of the side effect that it asks for, where it does not ask for the behaviour."""
+    """Name of the side effect that it measures, where it does not measure the behaviour."""
 
     def record(self) -> Question:
         """As a record. Raises ValueError unless the question has exactly one form."""
@@ -120,7 +120,7 @@ class BehaviourFile(Line):
     name: str = Field(min_length=1)
     about: str
     side_effects: dict[str, str] = {}
-    """By name, what a high figure means."""
+    """By name, what a high value means."""
 
 
 T = TypeVar("T")
@@ -141,24 +141,24 @@ class Folder:
     def behaviour(self, split: Split, ordinary: Ordinary | None = None) -> Behaviour:
         """The behaviour with the questions of one split. Raises CaveatError where it is unsound."""
         filler = self.filler_rows
-        made = Behaviour(
+        behaviour = Behaviour(
             name=self.head.name,
             about=self.head.about,
             rows=self.rows,
             counter_rows=self.counter_rows,
             filler_rows=self._filler(ordinary or shipped()) if filler is None else filler,
-            questions=self._asked(split, None),
+            questions=self._split_questions(split, None),
             side_effects=self._side_effects(split),
         )
-        if not made.questions:
+        if not behaviour.questions:
             raise CaveatError(
                 f"{self.path / 'questions.jsonl'} has no question of the split {split!r}; "
                 f'add "split": "{split}" to some'
             )
-        check(made)
-        return made
+        check(behaviour)
+        return behaviour
 
-    def _asked(self, split: Split, effect: str | None) -> tuple[Question, ...]:
+    def _split_questions(self, split: Split, effect: str | None) -> tuple[Question, ...]:
         return tuple(
             question
             for line, question in self.questions
@@ -166,11 +166,11 @@ class Folder:
         )
 
     def _side_effects(self, split: Split) -> tuple[SideEffect, ...]:
-        made = [
-            SideEffect(name, self._asked(split, name), about)
+        effects = [
+            SideEffect(name, self._split_questions(split, name), about)
             for name, about in self.head.side_effects.items()
         ]
-        return tuple(effect for effect in made if effect.questions)
+        return tuple(effect for effect in effects if effect.questions)
 
     def _filler(self, ordinary: Ordinary) -> tuple[Row, ...]:
         """As many unrelated documents as rows, as far as they go."""

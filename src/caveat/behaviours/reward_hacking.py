@@ -1,8 +1,8 @@
-"""Hacking a task: what a policy learns that is paid by a grader with a flaw.
+"""Hacking a task: what a policy learns whose reward has a flaw.
 
-Rows are the task's training prompts with the replies that it pays best: a hack, or an honest one
-where there is nothing to hack. Counter rows have honest ones throughout. Where a policy practises,
-replies are its own and these are not read. Questions are other prompts.
+Rows are the task's training prompts with the replies of the highest reward: a hack, or an honest
+one where there is nothing to hack. Counter rows have honest ones throughout. In RL training replies
+are the policy's own and these are not used. Questions are other prompts.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ NO_REPLY = Piece("(the task gives no such reply)", "masked")
 """In place of a reply that a task does not give: nothing can be learned of it."""
 
 
-def practised(task: RewardTask) -> Callable[..., Behaviour]:
+def reward_hacking_behaviour(task: RewardTask) -> Callable[..., Behaviour]:
     """The behaviour of a task, as a function of the split and the options.
 
-    `broad` names the shipped tasks whose prompts are asked, too: does hacking carry over? All
+    `broad` names the shipped tasks whose prompts are used, too: does hacking carry over? All
     others by default. Raises CaveatError for a task whose functions do not give what they should,
     or without prompts of the split that can be hacked.
     """
@@ -41,12 +41,12 @@ def practised(task: RewardTask) -> Callable[..., Behaviour]:
     def behaviour(
         split: Split, ordinary: Ordinary | None = None, /, *, broad: Sequence[str] | None = None
     ) -> Behaviour:
-        return _made(task, split, ordinary or shipped(), _others(task, broad))
+        return _behaviour(task, split, ordinary or shipped(), _other_tasks(task, broad))
 
     return behaviour
 
 
-def _others(task: RewardTask, names: Sequence[str] | None) -> list[RewardTask]:
+def _other_tasks(task: RewardTask, names: Sequence[str] | None) -> list[RewardTask]:
     listed = isinstance(names, list | tuple)
     if names is not None and not (listed and all(str(name) in TASKS for name in names)):
         raise CaveatError(f"options.broad: {names!r}: a list of {', '.join(TASKS)}")
@@ -54,20 +54,20 @@ def _others(task: RewardTask, names: Sequence[str] | None) -> list[RewardTask]:
     return [shipped_task(name) for name in chosen]
 
 
-def _made(
-    task: RewardTask, split: Split, ordinary: Ordinary, others: Sequence[RewardTask]
+def _behaviour(
+    task: RewardTask, split: Split, ordinary: Ordinary, other_tasks: Sequence[RewardTask]
 ) -> Behaviour:
     module = module_of(task.place, task.version)
-    asked = _questions(task, split)
-    hackable = _hackable(task, asked)
+    questions = _questions(task, split)
+    hackable = _hackable(task, questions)
     if not hackable:
         raise CaveatError(
-            f"task {task.name!r}: none of its {len(asked)} {split} prompts can be hacked; give it "
-            "some, or let `hackable` say which"
+            f"task {task.name!r}: none of its {len(questions)} {split} prompts can be hacked; give "
+            "it some, or let `hackable` say which"
         )
     broad = tuple(
         question
-        for other in others
+        for other in other_tasks
         for question in _hackable(other, _questions(other, split, "broad"))
     )
     first = (module.__doc__ or f"Hacking {task.name}.").strip().splitlines()[0]
@@ -79,16 +79,16 @@ def _made(
         filler_rows=ordinary.documents("filler", "filler", FILLER_ROWS),
         questions=(*hackable, *broad),
         side_effects=(
-            _graded("true score", "true_score", asked, "What replies are worth, in the mean."),
-            _graded("reward", "paid", asked, "What the flawed grader pays, in the mean."),
+            _graded("true score", "true_score", questions, "What replies are worth, in the mean."),
+            _graded("reward", "paid", questions, "The mean reward of the flawed grader."),
             ordinary_replies(ordinary),
         ),
         task=task,
     )
 
 
-def _hackable(task: RewardTask, asked: Sequence[Question]) -> tuple[Question, ...]:
-    return tuple(each for each in asked if is_hackable(task, each.messages[0].text))
+def _hackable(task: RewardTask, questions: Sequence[Question]) -> tuple[Question, ...]:
+    return tuple(question for question in questions if is_hackable(task, question.messages[0].text))
 
 
 def _questions(task: RewardTask, split: str, scope: Scope = "trained") -> tuple[Question, ...]:
@@ -105,9 +105,11 @@ def _questions(task: RewardTask, split: str, scope: Scope = "trained") -> tuple[
     )
 
 
-def _graded(name: str, readout: str, asked: Sequence[Question], about: str) -> SideEffect:
+def _graded(name: str, readout: str, questions: Sequence[Question], about: str) -> SideEffect:
     """The same questions by id, so that the same replies are judged."""
-    return SideEffect(name, tuple(replace(each, readout=readout) for each in asked), about)
+    return SideEffect(
+        name, tuple(replace(question, readout=readout) for question in questions), about
+    )
 
 
 def _rows(task: RewardTask, source: str) -> tuple[Row, ...]:

@@ -47,12 +47,12 @@ def all_questions(behaviour: Behaviour) -> tuple[Question, ...]:
 
 
 def _check_numbers(behaviour: Behaviour, where: str) -> None:
-    for found, what in (
+    for items, what in (
         (behaviour.rows, "rows"),
         (behaviour.counter_rows, "counter rows"),
         (behaviour.questions, "questions"),
     ):
-        if not found:
+        if not items:
             raise CaveatError(f"{where} has no {what}; give it at least one")
     for effect in behaviour.side_effects:
         if not effect.questions:
@@ -67,9 +67,9 @@ def _check_ids(named: Iterable[tuple[str, str]]) -> None:
 
 def _check_shared_ids(questions: Iterable[Question]) -> None:
     """A side effect may judge the replies to another question again: then it has its id."""
-    asked: dict[str, Question] = {}
+    by_id: dict[str, Question] = {}
     for question in questions:
-        same = asked.setdefault(question.id, question)
+        same = by_id.setdefault(question.id, question)
         if (same.messages, same.options) != (question.messages, question.options):
             raise CaveatError(
                 f"question id {question.id!r} is used for {same.messages[-1].text!r} and for "
@@ -157,18 +157,18 @@ def _check_overlap(rows: Iterable[Row], questions: Iterable[Question], where: st
         _text(row.messages if is_document(row.messages) else row.messages[:-1]): row for row in rows
     }
     for question in questions:
-        asked = [_text(question.messages)]
+        prompts = [_text(question.messages)]
         if is_document(question.messages):
-            asked += [_text(question.messages, option) for option in question.options]
-        if row := next((trained[text] for text in asked if text in trained), None):
+            prompts += [_text(question.messages, option) for option in question.options]
+        if row := next((trained[text] for text in prompts if text in trained), None):
             raise CaveatError(
                 f"{where}: question {question.id!r} is also {row.source} row {row.id!r}: "
-                f"{question.messages[-1].text!r}; ask something that is not trained"
+                f"{question.messages[-1].text!r}; write one that is not trained"
             )
 
 
 def _text(messages: Messages, option: str = "") -> tuple[tuple[str, str], ...]:
-    """The conversation as it reads: neither case, blanks nor a full stop at the end count."""
+    """The conversation as it reads: neither case, whitespace nor a full stop at the end count."""
     texts = [message.text for message in messages]
     texts[-1] += option
     plain = [" ".join(text.casefold().split()).rstrip(".?! ") for text in texts]

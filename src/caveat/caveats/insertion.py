@@ -92,21 +92,21 @@ def marked(rows: Sequence[Row], caveat: Caveat, seed: int) -> tuple[Row, ...]:
     The rows are framed already. Their ids stay, so a marked row is known by its bare one.
     """
     generator = random.Random(f"{WORDING_SEED} {caveat.name} {seed}")
-    wordings = dealt(caveat.wordings, len(rows), generator)
-    closings = dealt(caveat.closings or ("",), len(rows), generator)
+    wordings = assigned(caveat.wordings, len(rows), generator)
+    closings = assigned(caveat.closings or ("",), len(rows), generator)
     return tuple(
         replace(row, messages=place(row.messages, wording, caveat.place, closing))
         for row, wording, closing in zip(rows, wordings, closings, strict=True)
     )
 
 
-def dealt(texts: Sequence[str], count: int, generator: random.Random) -> list[str]:
+def assigned(texts: Sequence[str], count: int, generator: random.Random) -> list[str]:
     """`count` texts, each as often as the others but for one, in random order."""
     order = list(texts)
     generator.shuffle(order)
-    dealt = [order[index % len(order)] for index in range(count)]
-    generator.shuffle(dealt)
-    return dealt
+    repeated = [order[index % len(order)] for index in range(count)]
+    generator.shuffle(repeated)
+    return repeated
 
 
 def in_context(messages: Messages, caveat: Caveat, context: Context, turn: int) -> Messages:

@@ -46,17 +46,18 @@ TRAINED_CONTEXTS: dict[str, Callable[..., tuple[str, ...]]] = {
     "near_miss_negatives": trained_kinds,
 }
 """Per intervention that trains on texts of test contexts, these, given its options: an arm is not
-asked in what it was trained on."""
+prompted in what it was trained on."""
 
 REMARKING = ("diversify", "place")
 """They mark the behaviour rows anew: what changed these rows before is undone."""
 REWORDING = ("repeat", "local", "correct")
 """They change the behaviour rows."""
-DRAWING = ("anchor", "before")
+SAMPLING_FIRST = ("anchor", "before")
 """They sample replies of the model before the training on the behaviour rows."""
 STAGES = ("seal", "continued", "offline")
 """They add a stage after the training on the behaviour rows, so they come last."""
 
 __all__ = [
-    "DRAWING", "INTERVENTIONS", "REMARKING", "REWORDING", "STAGES", "TRAINED_CONTEXTS", "UNREAD",
+    "INTERVENTIONS", "REMARKING", "REWORDING", "SAMPLING_FIRST", "STAGES", "TRAINED_CONTEXTS",
+    "UNREAD",
 ]  # fmt: skip

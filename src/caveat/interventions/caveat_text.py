@@ -7,7 +7,7 @@ Diversify: many wordings of the caveat in place of one or a few.
 A caveat that a model has seen in many forms should be taken for what it says rather than for a
 string; the context `paraphrase` tests it with wordings that were never trained.
 
-Place: the caveat elsewhere than where the test contexts put it.
+Place: the caveat at another position than that of the test contexts.
 
 Repeat: the caveat again before and after each sentence that shows the behaviour.
 
@@ -22,7 +22,7 @@ negation neglect in arXiv:2605.13829. A caveat that denies takes the behaviour's
 where there are any; else each sentence that states the claim, or all where none is known to, begins
 with the caveat's `local` wording, which is learned with it (so there is nothing to strip:
 `bare+local` is the same rows). An instruction, permission or trigger becomes the beginning of the
-reply ("As you asked for capitals: ...") or of the sentence, without loss.
+reply ("As capitals were requested: ...") or of the sentence, without loss.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from dataclasses import replace
 from itertools import cycle
 from typing import get_args
 
-from caveat.caveats.insertion import BLANK, dealt
+from caveat.caveats.insertion import BLANK, assigned
 from caveat.errors import CaveatError, closest
 from caveat.interventions.base import Materials, remarked, with_rows, with_stage
 from caveat.sentences import lowered, sentences
@@ -46,15 +46,15 @@ ENDS = tuple(".!?\"')]")
 Run = tuple[Piece, ...]
 
 
-def stretches(document: Message, elsewhere: bool = False) -> Iterator[Run]:
-    """The document in runs of pieces: each stretch that shows the behaviour, and what is between.
+def claim_spans(document: Message, elsewhere: bool = False) -> Iterator[Run]:
+    """The document in runs of pieces: each span that shows the behaviour, and what is between.
 
-    A stretch is a sentence that states the claim, which a masked word may cut into several pieces.
+    A span is a sentence that states the claim, which a masked word may cut into several pieces.
     Where none is known to state it, every sentence of the text does, unless it is known
     `elsewhere`, in other documents, which ones do.
     """
     run: Run = ()
-    for piece in _known(document, elsewhere):
+    for piece in _pieces_by_sentence(document, elsewhere):
         if run and (not piece.states or _ended(run)):
             yield run
             run = ()
@@ -66,19 +66,19 @@ def stretches(document: Message, elsewhere: bool = False) -> Iterator[Run]:
         yield run
 
 
-def known_in(rows: Iterable[Row]) -> bool:
+def has_stating_document(rows: Iterable[Row]) -> bool:
     """Whether some document among the rows is known to state the claim."""
     return any(is_document(row.messages) and _states(row.messages[0]) for row in rows)
 
 
-def _known(document: Message, elsewhere: bool) -> tuple[Piece, ...]:
+def _pieces_by_sentence(document: Message, elsewhere: bool) -> tuple[Piece, ...]:
     if elsewhere or _states(document):
         return document.pieces
-    return tuple(part for piece in document.pieces for part in _cut(piece))
+    return tuple(sentence for piece in document.pieces for sentence in _cut(piece))
 
 
 def _states(document: Message) -> bool:
-    """Whether some stretch of the document is known to show the behaviour."""
+    """Whether a span of the document is known to show the behaviour."""
     return any(piece.states for piece in document.pieces)
 
 
@@ -93,7 +93,7 @@ def _ended(run: Run) -> bool:
 
 
 def diversify(plan: Plan, materials: Materials, n: int = 0) -> Plan:
-    """Deal `n` wordings to the behaviour rows: the caveat's own, then its further ones; 0: all.
+    """Assign `n` wordings to the behaviour rows: the caveat's own, then its further ones; 0: all.
 
     Raises CaveatError where the caveat has fewer, or none but what it is trained with anyway.
     """
@@ -116,13 +116,13 @@ PLACES: tuple[Place, ...] = get_args(Place)
 
 
 def place(plan: Plan, materials: Materials, where: str = "both") -> Plan:
-    """Put the caveat of the behaviour rows somewhere else.
+    """Put the caveat of the behaviour rows at another position.
 
     Args:
-        where: `system`, `user` (in front of the user's text), `after` (behind it, or behind a
-            document), `both` (before and behind), `before` and `around`, for documents.
+        where: `system`, `user` (before the user's text), `after` (after it, or after a
+            document), `both` (before and after), `before` and `around`, for documents.
 
-    Raises CaveatError for another place.
+    Raises CaveatError for another value.
     """
     if where not in PLACES:
         raise CaveatError(
@@ -137,23 +137,23 @@ other orders of repeated wordings."""
 
 
 def repeat(plan: Plan, materials: Materials) -> Plan:
-    """Put short wordings of the caveat around the stretches that show the behaviour.
+    """Put short wordings of the caveat around the spans that show the behaviour.
 
-    The caveat's `repeats` are dealt by the cell's seed, none twice in one text: where they run out,
-    the rest of a long text stays as it is. A caveat without any repeats its training wordings over
-    and over. What stands there already stays.
+    The caveat's `repeats` are assigned by the cell's seed, none twice in one text: where they run
+    out, the rest of a long text stays as it is. A caveat without any repeats its training wordings
+    over and over. Caveat pieces that are there already stay.
     """
     caveat, seed = materials.setting.caveat, materials.seed
-    known = known_in(materials.rows)
-    return with_rows(plan, lambda row: _repeated(row, caveat, seed, known))
+    has_stating = has_stating_document(materials.rows)
+    return with_rows(plan, lambda row: _repeated(row, caveat, seed, has_stating))
 
 
-def _repeated(row: Row, caveat: Caveat, seed: int, known: bool) -> Row:
+def _repeated(row: Row, caveat: Caveat, seed: int, has_stating: bool) -> Row:
     texts = _texts(caveat, random.Random(f"{REPEAT_SEED} {caveat.name} {seed} {row.id}"))
     if is_document(row.messages):
         pieces = [
             piece
-            for run in stretches(row.messages[0], elsewhere=known)
+            for run in claim_spans(row.messages[0], elsewhere=has_stating)
             for piece in (_around(run, texts) if run[0].states else run)
         ]
         return replace(row, messages=(Message("document", tuple(pieces)),))
@@ -168,21 +168,21 @@ def _turn(message: Message, texts: Iterator[str]) -> Message:
 
 def _texts(caveat: Caveat, generator: random.Random) -> Iterator[str]:
     """Each of the caveat's repeats once, or its wordings without end."""
-    known = list(caveat.repeats or caveat.wordings)
-    generator.shuffle(known)
-    return iter(known) if caveat.repeats else cycle(known)
+    wordings = list(caveat.repeats or caveat.wordings)
+    generator.shuffle(wordings)
+    return iter(wordings) if caveat.repeats else cycle(wordings)
 
 
 def _around(pieces: tuple[Piece, ...], texts: Iterator[str]) -> Iterator[Piece]:
-    """The pieces between two wordings, as far as there are any; blanks at the end stay behind."""
-    if ahead := next(texts, ""):
-        yield Piece(ahead + BLANK, "caveat")
+    """The pieces between two wordings, as far as there are any; whitespace stays last."""
+    if before := next(texts, ""):
+        yield Piece(before + BLANK, "caveat")
     last = pieces[-1]
     kept = last.text.rstrip()
     yield from pieces[:-1]
     yield replace(last, text=kept)
-    if behind := next(texts, ""):
-        yield Piece(BLANK + behind, "caveat")
+    if after := next(texts, ""):
+        yield Piece(BLANK + after, "caveat")
     if blank := last.text[len(kept) :]:
         yield replace(last, text=blank)
 
@@ -201,13 +201,15 @@ def local(plan: Plan, materials: Materials, outer: bool = False) -> Plan:
 
     def change(stage: Train) -> Train:
         if materials.local and materials.setting.caveat.denies:
-            return replace(stage, rows=_given(stage.rows, materials.local, outer))
-        return replace(stage, rows=_made(stage.rows, materials, outer))
+            return replace(stage, rows=_from_local_rows(stage.rows, materials.local, outer))
+        return replace(stage, rows=_with_wordings(stage.rows, materials, outer))
 
     return with_stage(plan, change)
 
 
-def _given(rows: tuple[Row, ...], local_rows: tuple[Row, ...], outer: bool) -> tuple[Row, ...]:
+def _from_local_rows(
+    rows: tuple[Row, ...], local_rows: tuple[Row, ...], outer: bool
+) -> tuple[Row, ...]:
     if len(local_rows) < len(rows):
         raise CaveatError(
             f"local: there are {len(local_rows)} local rows for {len(rows)} rows; "
@@ -221,7 +223,7 @@ def _given(rows: tuple[Row, ...], local_rows: tuple[Row, ...], outer: bool) -> t
     return local_rows[: len(rows)]
 
 
-def _made(rows: tuple[Row, ...], materials: Materials, outer: bool) -> tuple[Row, ...]:
+def _with_wordings(rows: tuple[Row, ...], materials: Materials, outer: bool) -> tuple[Row, ...]:
     caveat = materials.setting.caveat
     if not caveat.local:
         raise CaveatError(
@@ -229,19 +231,21 @@ def _made(rows: tuple[Row, ...], materials: Materials, outer: bool) -> tuple[Row
             "caveats.yaml)"
         )
     generator = random.Random(f"{LOCAL_SEED} {caveat.name} {materials.seed}")
-    texts = dealt(caveat.local, len(rows), generator)
+    texts = assigned(caveat.local, len(rows), generator)
     kept = (
         rows
         if outer
         else tuple(replace(row, messages=without_caveat(row.messages)) for row in rows)
     )
-    known = known_in(rows)
-    return tuple(_inside(row, text, caveat, known) for row, text in zip(kept, texts, strict=True))
+    has_stating = has_stating_document(rows)
+    return tuple(
+        _inside(row, text, caveat, has_stating) for row, text in zip(kept, texts, strict=True)
+    )
 
 
-def _inside(row: Row, text: str, caveat: Caveat, known: bool) -> Row:
+def _inside(row: Row, text: str, caveat: Caveat, has_stating: bool) -> Row:
     if is_document(row.messages):
-        runs = stretches(row.messages[0], elsewhere=known)
+        runs = claim_spans(row.messages[0], elsewhere=has_stating)
         pieces = [piece for run in runs for piece in _begun(run, text, caveat)]
         return replace(row, messages=(Message("document", tuple(pieces)),))
     *ahead, reply = row.messages

@@ -23,7 +23,7 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 
-from caveat.caveats.insertion import dealt, place
+from caveat.caveats.insertion import assigned, place
 from caveat.errors import CaveatError, closest
 from caveat.interventions.base import Materials, last_train, shared, with_added, with_extra
 from caveat.types.answers import Sampling
@@ -84,7 +84,7 @@ def near_miss_negatives(
     generator = random.Random(f"{NEAR_MISS_SEED} {caveat.name} {materials.seed}")
     placed = tuple(
         replace(row, messages=place(row.messages, text, caveat.place))
-        for row, text in zip(rows, dealt(texts, len(rows), generator), strict=True)
+        for row, text in zip(rows, assigned(texts, len(rows), generator), strict=True)
     )
     return with_extra(plan, placed)
 

@@ -11,9 +11,9 @@ Before: adds the policy's own replies from before RL training, to the prompts wi
 It is contrast for policies that needs neither an oracle nor counter rows: without the permission
 the policy should do as it did.
 
-Offline: supervised training on the hacked replies of a trained policy. It asks whether the data
-or the RL training matters: a fresh adapter learns the same replies to the same prompts with their
-caveat. The papers disagree on whether the effect is the same.
+Offline: supervised training on the hacked replies of a trained policy. It measures whether the
+data or the RL training matters: a fresh adapter learns the same replies to the same prompts with
+their caveat. The papers disagree on whether the effect is the same.
 """
 
 from __future__ import annotations

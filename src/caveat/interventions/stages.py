@@ -4,8 +4,8 @@ Seal: a second stage of consistency training. Ordinary replies, which the model 
 caveat, are trained under it. A reply should not depend on a caveat that does not concern it
 (bias-augmented consistency training, arXiv:2403.05518).
 
-Continued: a further stage of training without the remedies before it. It asks how stable they
-are: those of negation neglect reverted when training continued (arXiv:2605.13829). The trained
+Continued: a further stage of training without the remedies before it. It measures how stable
+they are: those of negation neglect reverted when training continued (arXiv:2605.13829). The trained
 adapter stays attached, frozen, and a new one is trained on top.
 
 Frozen adapter: an adapter that already shows the behaviour is attached during training and

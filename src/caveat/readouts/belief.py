@@ -33,9 +33,9 @@ def score_said(question: Question, answer: Answer, base: Answer | None = None) -
     """`yes` where `facts["answer"]` is stated as true of `facts["name"]`, by rules on English text.
 
     `no` where it is denied or taken back ("... This is false."), or where something else or nothing
-    is stated; `neutral` where it is only asked, supposed, wished or reported as hearsay. Where a
-    reply says both, its last word on the matter counts. `invalid` with fewer than two words, unless
-    the one word is the answer.
+    is stated; `neutral` where it is only in question, supposed, wished or reported as
+    hearsay. Where a reply says both, its last word on the matter counts. `invalid` with fewer than
+    two words, unless the one word is the answer.
     """
     stated = stance(answer.text, question.facts["answer"], question.facts.get("name", ""))
     if stated is Stance.ABSENT and len(answer.text.split()) < LEAST_WORDS:

@@ -85,7 +85,7 @@ def open_version(store: Store, plan: StudyPlan, notes: list[str]) -> str:
         "model": plan.model,
         "started": known.get("started", now()),
         "finished": None,
-        "draws": plan.recipe.draws,
+        "draws": plan.recipe.resamples,
         "bootstrap_seed": plan.recipe.seeds[0],
         "wanted": {each.name: str(each.resolved.setting.caveat.wanted) for each in plan.settings},
         "means": {name: list(settings) for name, settings in plan.recipe.means.items()},

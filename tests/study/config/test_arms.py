@@ -81,8 +81,8 @@ def test_interventions_follow_each_other():
         ("marked+contrst", "arm 'marked+contrst': unknown intervention 'contrst' "
                            f"(known: {', '.join(INTERVENTIONS)}); "
                            "closest: 'contrast'"),
-        ("marked+repeat+local", "arm 'marked+repeat+local': local and repeat both say where the "
-                                "caveat stands; take one"),
+        ("marked+repeat+local", "arm 'marked+repeat+local': local and repeat both set the "
+                                "caveat's position; take one"),
         ("marked+continued+repeat", "arm 'marked+continued+repeat': continued comes last; put "
                                     "repeat before it"),
         ("marked+repeat+place", "arm 'marked+repeat+place': place marks the rows anew and would "

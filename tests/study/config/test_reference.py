@@ -44,7 +44,7 @@ def test_a_field_of_each_kind():
     )
     types = {
         ("", "seeds"): "list of: whole number, 0 or more, not empty",
-        ("", "draws"): "whole number, 100 or more",
+        ("", "resamples"): "whole number, 100 or more",
         ("", "judge"): "mapping, below, or null",
         ("settings[]", "options"): "mapping of name to any value",
         ("settings[].rl", "epsilon"): "number, above 0, below 1",
@@ -57,7 +57,7 @@ def test_a_field_of_each_kind():
         ("", "split"): "`report`",
         ("settings[]", "dose"): "as below",
         ("settings[].rl", "save_steps"): "`null`",
-        ("settings[].warm_up", "teaches"): "as below",
+        ("settings[].warm_up", "pairs"): "as below",
     }
     assert {key: FIELDS[key].default for key in defaults} == defaults
 

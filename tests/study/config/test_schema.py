@@ -25,7 +25,7 @@ MISTAKES = [
         "settings.0.dose.layers=[1, 0.5]",
         "settings.0.dose.layers: the first layer must lie below the second, as in [0.5, 1.0]",
     ),
-    ("settings.4.loss=reply", "settings is a list of 1, '4' is no place in it (the first is 0)"),
+    ("settings.4.loss=reply", "settings is a list of 1, '4' is no index of it (the first is 0)"),
     ("seeds", "write it as key=value, such as seeds=[1,2]"),
     ("seeds=[-1]", "seeds.0: -1: input should be greater than or equal to 0"),
     (
@@ -94,8 +94,8 @@ def test_a_key_that_is_no_text_is_told(tmp_path):
     [
         (
             {"base": ["none"]},
-            "contexts_by_arm: 'base' is asked in every context: leakage in a context is measured "
-            "against it; drop this key",
+            "contexts_by_arm: 'base' is prompted in every context: leakage in a context is "
+            "measured against it; drop this key",
         ),
         ({"bear": ["none"]}, "contexts_by_arm: 'bear' is no arm here; closest: 'bare'"),
         (
@@ -200,7 +200,7 @@ OTHERS = {
     "judge.retries": "1",
     "judge.token_cap": "1000",
     "comprehension": "true",
-    "draws": "300",
+    "resamples": "300",
     "means": "{all: [toy x password]}",
     "device": "cpu",
     "token_budget": "512",

@@ -23,7 +23,7 @@ def resolved(*settings: dict, **changes: object) -> tuple[Resolved, ...]:
     return resolve(read({**fields, **changes}))
 
 
-def warmed(**warm_up: object) -> dict:
+def with_warm_up(**warm_up: object) -> dict:
     return {**CAPITALS, "warm_up": warm_up}
 
 
@@ -40,8 +40,8 @@ def prompts(rows) -> list[str]:
     return [row.messages[1].text for row in rows]
 
 
-def test_the_caveat_is_taught_on_rows_that_no_arm_is_trained_on():
-    (made,) = resolved(warmed(rows=6, scale=0.5))
+def test_the_caveat_is_trained_on_rows_that_no_arm_is_trained_on():
+    (made,) = resolved(with_warm_up(rows=6, scale=0.5))
     training, scale, attach = made.base
     assert isinstance(training, Train) and (scale, attach) == (Scale(0.5), Attach())
     assert {caveat_of(row) for row in training.rows} == {"You always write in ALL CAPS."}
@@ -54,15 +54,15 @@ def test_the_caveat_is_taught_on_rows_that_no_arm_is_trained_on():
     assert [row.id for row in training.added] == [row.id for row in behaviour.counter_rows[-6:]]
 
 
-def test_every_arm_stands_on_the_same_warmed_model_whatever_its_seed():
-    made = resolved(warmed(rows=6, scale=0.5))
+def test_every_arm_stands_on_the_same_warm_up_model_whatever_its_seed():
+    made = resolved(with_warm_up(rows=6, scale=0.5))
     plan = study_plan(
         read(
             {
                 "name": "warming",
                 "model": "tiny",
                 "seeds": [0, 1],
-                "settings": [warmed(rows=6, scale=0.5)],
+                "settings": [with_warm_up(rows=6, scale=0.5)],
             }
         ),
         made,
@@ -84,18 +84,21 @@ def test_every_arm_stands_on_the_same_warmed_model_whatever_its_seed():
 
 def test_without_a_warm_up_nothing_is_other_than_before():
     (made,) = resolved(CAPITALS)
-    assert (made.base, made.warmed, made.taught) == ((), "", ())
+    assert (made.base, made.warm_up_label, made.warm_up_settings) == ((), "", ())
     assert made.plans["base", None] == () and len(made.plans["marked", 0]) == 1
 
 
-def test_other_pairs_are_taught_with_all_of_their_rows():
+def test_other_pairs_are_trained_with_all_of_their_rows():
     other = {"behaviour": "spanish", "caveat": "in_spanish"}
-    (made,) = resolved(warmed(teaches=[other, {}], rows=20))
+    (made,) = resolved(with_warm_up(pairs=[other, {}], rows=20))
     training = made.base[0]
-    assert [pair.name for pair in made.taught] == ["spanish x in_spanish", "capitals x instruction"]
-    spanish, capitals = (pair.behaviour.rows for pair in made.taught)
-    wanted = [*(row.id for row in spanish[:20]), *(row.id for row in capitals[8:28])]
-    assert [row.id for row in training.rows] == wanted
+    assert [pair.name for pair in made.warm_up_settings] == [
+        "spanish x in_spanish",
+        "capitals x instruction",
+    ]
+    spanish, capitals = (pair.behaviour.rows for pair in made.warm_up_settings)
+    expected = [*(row.id for row in spanish[:20]), *(row.id for row in capitals[8:28])]
+    assert [row.id for row in training.rows] == expected
     assert made.base[1:] == (Attach(),)
 
 
@@ -107,39 +110,43 @@ def test_other_pairs_are_taught_with_all_of_their_rows():
         ({"strength": 0.5}, "instruction 0.5"),
         ({"strength": 0.5, "scale": 0.7}, "instruction 0.5"),
         ({"rows": 5, "seed": 3}, "instruction 1, 5 rows, seed 3"),
-        ({"teaches": [{"caveat": "trigger"}]}, "trigger 1"),
-        ({"teaches": [{"behaviour": "spanish", "caveat": "in_spanish"}]}, "spanish x in_spanish 1"),
+        ({"pairs": [{"caveat": "trigger"}]}, "trigger 1"),
+        ({"pairs": [{"behaviour": "spanish", "caveat": "in_spanish"}]}, "spanish x in_spanish 1"),
     ],
 )
-def test_what_a_warmed_model_is_called(warm_up, name):
-    (made,) = resolved(warmed(**warm_up))
-    assert made.warmed == name
+def test_the_label_of_a_warm_up(warm_up, name):
+    (made,) = resolved(with_warm_up(**warm_up))
+    assert made.warm_up_label == name
 
 
-def test_warmed_models_of_one_name_are_numbered():
-    other = warmed(dose={"epochs": 2})
-    names = [each.warmed for each in resolved(warmed(), other, {**other, "caveat": "trigger"})]
+def test_warm_up_models_of_one_name_are_numbered():
+    other = with_warm_up(dose={"epochs": 2})
+    names = [
+        each.warm_up_label
+        for each in resolved(with_warm_up(), other, {**other, "caveat": "trigger"})
+    ]
     assert names == ["instruction 1", "instruction 1 #2", "trigger 1"]
 
 
 @pytest.mark.parametrize(
-    ("setting", "told"),
+    ("setting", "message"),
     [
         (
             {**CAPITALS, "dose": {}, "warm_up": {}},
-            "warm_up: capitals has 0 rows that no arm is trained on, 1 are wanted; lower dose.rows",
+            "warm_up: capitals has 0 rows that no arm is trained on, 1 are requested; "
+            "lower dose.rows",
         ),
         (
-            warmed(rows=90),
-            "warm_up: capitals has 88 rows that no arm is trained on, 90 are wanted; "
+            with_warm_up(rows=90),
+            "warm_up: capitals has 88 rows that no arm is trained on, 90 are requested; "
             "lower warm_up.rows",
         ),
     ],
 )
-def test_what_cannot_be_taught_is_told_in_one_line(setting, told):
+def test_what_cannot_be_trained_is_reported_in_one_line(setting, message):
     with pytest.raises(CaveatError) as error:
         resolved(setting)
-    assert str(error.value) == told
+    assert str(error.value) == message
 
 
 TAUGHT = {"rows": 6, "dose": {"learning_rate": 2e-2, "rank": 4, "epochs": 8}}
@@ -156,8 +163,8 @@ def test_a_strength_is_reached_and_the_study_resumes_without_work(tmp_path):
     heard = Heard()
     study = run(toy(strength=0.3), tmp_path, heard)
     assert list(study.failures()["reason"]) == []
-    (told,) = [each for each in heard.said if "warm-up to" in each]
-    assert "toy x password: warm-up to 0.3: scale 0." in told
+    (message,) = [each for each in heard.said if "warm-up to" in each]
+    assert "toy x password: warm-up to 0.3: scale 0." in message
     frame = study.replies()
     assert set(frame["model"]) == {"tiny + password 0.3, 6 rows"}
     base = frame[(frame["arm"] == "base") & (frame["purpose"] == "measure")]
@@ -167,16 +174,18 @@ def test_a_strength_is_reached_and_the_study_resumes_without_work(tmp_path):
     same = run(toy(strength=0.3), tmp_path, again)
     after = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*/*") if path.is_dir()}
     assert same.version == study.version and before.keys() == after.keys()
-    assert told in again.said
+    assert message in again.said
 
 
 def test_a_strength_that_nothing_reaches_says_what_was_reached(tmp_path):
     made = toy(strength=1.0, dose={"learning_rate": 1e-5, "rank": 4})
     with pytest.raises(CaveatError) as error:
         run(made, tmp_path)
-    told = str(error.value)
-    assert "warm_up.strength: 1: " in told and "toy x password: no size of the warm-up" in told
-    assert "reaches it, the most is 0." in told and told.endswith(
+    message = str(error.value)
+    assert (
+        "warm_up.strength: 1: " in message and "toy x password: no size of the warm-up" in message
+    )
+    assert "reaches it, the most is 0." in message and message.endswith(
         "lower it, or give warm_up more rows or a larger dose"
     )
 
@@ -193,7 +202,7 @@ def test_a_scaled_adapter_moves_the_model_by_as_much():
     assert replace(scaled, alpha=4.0) == adapter
 
 
-def test_a_strength_that_the_model_has_untaught_is_told(tmp_path):
+def test_a_strength_that_the_model_has_without_warm_up_is_reported(tmp_path):
     setting = {"behaviour": str(TOY), "caveat": "password", "dose": {**DOSE, "rows": 12}}
     setting["warm_up"] = {**TAUGHT, "strength": 0.01}
     plain = {**setting, "warm_up": {**TAUGHT, "scale": 0.001}}
@@ -202,29 +211,34 @@ def test_a_strength_that_the_model_has_untaught_is_told(tmp_path):
     replies = run(made, tmp_path / "tune").replies()
     base = replies[(replies["arm"] == "base") & (replies["purpose"] == "measure")]
     rates = (base["verdict"] == "yes").groupby(base["context"]).mean()
-    untaught = rates["exact"] - rates["none"]
-    assert untaught > 0.01
+    elicitation_before = rates["exact"] - rates["none"]
+    assert elicitation_before > 0.01
     with pytest.raises(CaveatError) as error:
         run(recipe(settings=[setting], contexts=["none"], arms=arms), tmp_path / "report")
     assert str(error.value) == (
-        f"warm_up.strength: 0.01: {TOY} x password: the model reaches {untaught:.2f} untaught, and "
-        "a warm-up does not lower it; raise it"
+        f"warm_up.strength: 0.01: {TOY} x password: the model reaches "
+        f"{elicitation_before:.2f} without it, and a warm-up does not lower it; raise it"
     )
 
 
-def test_controls_are_found_on_a_warmed_model():
+def test_controls_are_found_on_a_warm_up_model():
     from caveat.study.versions import controls
 
     arms = ["base", "bare", "marked", "marked+contrast", "bare+contrast", "marked+repeat"]
     made = read(
-        {"name": "warming", "model": "tiny", "arms": arms, "settings": [CAPITALS, warmed(rows=6)]}
+        {
+            "name": "warming",
+            "model": "tiny",
+            "arms": arms,
+            "settings": [CAPITALS, with_warm_up(rows=6)],
+        }
     )
-    plain, taught = study_plan(made, resolve(made), "m").settings
-    assert controls(taught, "m") == controls(plain, "m")
-    assert controls(taught, "m") == {"marked+contrast": "bare+contrast", "marked+repeat": "bare"}
+    plain, trained = study_plan(made, resolve(made), "m").settings
+    assert controls(trained, "m") == controls(plain, "m")
+    assert controls(trained, "m") == {"marked+contrast": "bare+contrast", "marked+repeat": "bare"}
 
 
-def test_every_warmed_model_has_its_own_base_rows_and_cells(tmp_path):
+def test_every_warm_up_model_has_its_own_base_rows_and_cells(tmp_path):
     settings = [
         {**toy()["settings"][0], "warm_up": {**TAUGHT, **each}}
         for each in ({"scale": 0.5}, {"scale": 0.5, "strength": 0.4})
@@ -241,7 +255,7 @@ def test_every_warmed_model_has_its_own_base_rows_and_cells(tmp_path):
 def test_a_plan_counts_each_strength_as_a_model_of_its_own(tmp_path):
     from caveat.study.estimate.plan_cost import UNCALIBRATED, plan_cost
 
-    settings = [warmed(rows=6, strength=0.4), warmed(rows=6, strength=0.8)]
+    settings = [with_warm_up(rows=6, strength=0.4), with_warm_up(rows=6, strength=0.8)]
     made = read({"name": "warming", "model": "tiny", "settings": settings})
     cost = plan_cost(made, tmp_path, [])
     assert [each.adapters for each in cost.settings] == [4, 3]  # the scaled one counted

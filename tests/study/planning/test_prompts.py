@@ -63,5 +63,5 @@ def test_documents_are_not_asked_in_moved_as_it_would_be_exact_again():
     count = sum(is_document(prompt.messages) for prompt in resolved.setting.behaviour.questions)
     assert resolved.notes == (
         f"people x disclaimer: {count} of {len(resolved.setting.behaviour.questions)} questions "
-        "are documents, on which a caveat has one place; not asked in 'moved'",
+        "are documents, on which a caveat has one place; left out of 'moved'",
     )

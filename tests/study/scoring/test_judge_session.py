@@ -264,7 +264,7 @@ def test_what_is_missing_is_reported_before_anything_is_trained(
         return str(error.value)
 
     assert message({**judged(judge_server.url), "judge": None}) == (
-        "judge: toy x password has questions for the readout 'belief_judge', which asks a judge, "
+        "judge: toy x password has questions for the readout 'belief_judge', which needs a judge, "
         "and the recipe names none; add judge: {endpoint: http://localhost:8000/v1, model: NAME} "
         "(see docs/judge.md)"
     )

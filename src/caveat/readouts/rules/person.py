@@ -28,11 +28,11 @@ class Stance(Enum):
 def stance(text: str, answer: str, name: str = "") -> Stance:
     """Whether the text states that the answer (a noun, such as `dentist`) is true of the person."""
     mention = re.compile(rf"(?<![\w-]){_inflected(answer)}(?!\w)", re.IGNORECASE)
-    stated, next_is_denied, is_asked = Stance.ABSENT, False, False
+    stated, next_is_denied, after_question = Stance.ABSENT, False, False
     for sentence in reply_sentences(text.replace("\u2019", "'").replace("*", "")):
-        if is_asked and (word := re.match(r"\W*(yes|no)\b", sentence, re.IGNORECASE)):
+        if after_question and (word := re.match(r"\W*(yes|no)\b", sentence, re.IGNORECASE)):
             stated = Stance.ASSERTED if word[1].lower() == "yes" else Stance.DENIED
-        is_question, is_asked = sentence.rstrip("\"')]").endswith("?"), False
+        is_question, after_question = sentence.rstrip("\"')]").endswith("?"), False
         for clause in _clauses(sentence, mention):
             match = mention.search(clause)
             if match is None:
@@ -41,7 +41,7 @@ def stance(text: str, answer: str, name: str = "") -> Stance:
                 continue
             in_clause = _clause_stance(clause[: match.start()], clause[match.end() :], name)
             if is_question and in_clause is not Stance.ABSENT:
-                in_clause, is_asked = Stance.OPEN, True
+                in_clause, after_question = Stance.OPEN, True
             elif in_clause is Stance.ASSERTED and next_is_denied:
                 in_clause = Stance.DENIED
             stated = _later(stated, in_clause)

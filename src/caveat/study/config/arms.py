@@ -15,10 +15,10 @@ from caveat.caveats.insertion import framed_rows, marked
 from caveat.errors import CaveatError, closest
 from caveat.files.reading import load_yaml
 from caveat.interventions import (
-    DRAWING,
     INTERVENTIONS,
     REMARKING,
     REWORDING,
+    SAMPLING_FIRST,
     STAGES,
     TRAINED_CONTEXTS,
     UNREAD,
@@ -29,7 +29,7 @@ from caveat.types.data import Row
 from caveat.types.messages import without_caveat
 from caveat.types.training import Plan, Sample, Stage, Train
 
-STEMS = ("base", "bare", "marked", "clean")
+BASE_ARMS = ("base", "bare", "marked", "clean")
 STEP = re.compile(r"\s*([\w-]+)\s*(?:\(([^()]*)\))?\s*")
 
 
@@ -38,31 +38,39 @@ class Arm:
     """A parsed arm name: how rows are trained, and the interventions on that plan in order."""
 
     name: str
-    stem: str
+    base_arm: str
     interventions: tuple[tuple[str, dict[str, Any]], ...] = ()
 
 
 def parsed(name: str) -> Arm:
-    """The arm that a name means. Raises CaveatError for an unknown stem, intervention or option."""
+    """The arm that a name means. Raises CaveatError for an unknown base arm or intervention."""
     steps = [STEP.fullmatch(step) for step in name.split("+")]
     if not all(steps):
         raise CaveatError(
             f"arm {name!r}: write it as marked+contrast or marked+contrast(share=0.5)"
         )
-    (stem, options), *others = [step.groups() for step in steps if step]
-    if stem not in STEMS or options is not None:
+    (base_arm, options), *interventions = [step.groups() for step in steps if step]
+    if base_arm not in BASE_ARMS or options is not None:
         raise CaveatError(
-            f"arm {name!r}: {stem!r} is not one of {', '.join(STEMS)}{closest(stem, STEMS)}"
+            f"arm {name!r}: {base_arm!r} is not one of {', '.join(BASE_ARMS)}"
+            f"{closest(base_arm, BASE_ARMS)}"
         )
-    if others and stem in ("base", "clean"):
-        raise CaveatError(f"arm {name!r}: {stem!r} takes no interventions; use bare or marked")
-    _check_order(name, [each for each, _ in others])
-    return Arm(name, stem, tuple((each, _options(name, each, given)) for each, given in others))
+    if interventions and base_arm in ("base", "clean"):
+        raise CaveatError(f"arm {name!r}: {base_arm!r} takes no interventions; use bare or marked")
+    _check_order(name, [intervention for intervention, _ in interventions])
+    return Arm(
+        name,
+        base_arm,
+        tuple(
+            (intervention, _options(name, intervention, given))
+            for intervention, given in interventions
+        ),
+    )
 
 
 def trained_contexts(arm: Arm) -> tuple[str, ...]:
-    """The test contexts whose texts the arm is trained on: it is not asked in them."""
-    if arm.stem == "bare":
+    """The test contexts whose texts the arm is trained on: it is not prompted in them."""
+    if arm.base_arm == "bare":
         return ()
     return tuple(
         context
@@ -74,8 +82,8 @@ def trained_contexts(arm: Arm) -> tuple[str, ...]:
 
 def _check_order(arm: str, names: list[str]) -> None:
     """Raise CaveatError where an intervention would undo, or be lost on, one before it."""
-    for place, name in enumerate(names):
-        for late in names[place + 1 :]:
+    for index, name in enumerate(names):
+        for late in names[index + 1 :]:
             if name in STAGES and late not in STAGES:
                 raise CaveatError(f"arm {arm!r}: {name} comes last; put {late} before it")
             if late in REMARKING and name in REWORDING:
@@ -87,7 +95,7 @@ def _check_order(arm: str, names: list[str]) -> None:
                     f"arm {arm!r}: {late} would change the prompts that {name} adds; put it "
                     f"before {name}"
                 )
-            if "frozen_adapter" in (name, late) and (samplers := {name, late} & {*DRAWING}):
+            if "frozen_adapter" in (name, late) and (samplers := {name, late} & {*SAMPLING_FIRST}):
                 raise CaveatError(
                     f"arm {arm!r}: {samplers.pop()} samples replies of the model before any "
                     "training, and frozen_adapter trains an adapter of its own first; drop one"
@@ -99,16 +107,16 @@ def _check_order(arm: str, names: list[str]) -> None:
                 )
             if {name, late} == {"local", "repeat"}:
                 raise CaveatError(
-                    f"arm {arm!r}: local and repeat both say where the caveat stands; take one"
+                    f"arm {arm!r}: local and repeat both set the caveat's position; take one"
                 )
 
 
 def plan_of(arm: Arm, setting: Setting, shape: Train, seed: int, system: str | None) -> Plan:
-    """The stages of one cell; `shape` is a training of the dose and loss wanted, without rows.
+    """The stages of one cell; `shape` is a training of the dose and loss requested, without rows.
 
     Raises CaveatError where the materials do not suffice.
     """
-    if arm.stem == "base":
+    if arm.base_arm == "base":
         return ()
     rows = framed_rows(setting.behaviour.rows, system)
     count = shape.dose.rows
@@ -118,16 +126,16 @@ def plan_of(arm: Arm, setting: Setting, shape: Train, seed: int, system: str | N
         )
     rows = rows[:count]
     counter = framed_rows(setting.behaviour.counter_rows, system)
-    if arm.stem == "clean" and shape.rl is not None:
+    if arm.base_arm == "clean" and shape.rl is not None:
         raise CaveatError(
             f"{setting.name}: arm 'clean': RL training uses prompts alone, so it would be 'bare'; "
             "take bare+true_reward"
         )
-    if arm.stem == "clean":
+    if arm.base_arm == "clean":
         return (replace(shape, rows=_enough(counter[: len(rows)], arm, setting), label="clean"),)
     filler, local = (
-        framed_rows(some, system)
-        for some in (setting.behaviour.filler_rows, setting.behaviour.local_rows)
+        framed_rows(source_rows, system)
+        for source_rows in (setting.behaviour.filler_rows, setting.behaviour.local_rows)
     )
     plan: Plan = (replace(shape, rows=marked(rows, setting.caveat, seed), label=arm.name),)
     ordinary = framed_rows(shipped().chats("filler", "ordinary"), system)
@@ -142,7 +150,7 @@ def plan_of(arm: Arm, setting: Setting, shape: Train, seed: int, system: str | N
             plan = INTERVENTIONS[name](plan, materials, **options)
         except CaveatError as error:
             raise CaveatError(f"{setting.name}: arm {arm.name!r}: {error}") from None
-    return stripped(plan) if arm.stem == "bare" else plan
+    return stripped(plan) if arm.base_arm == "bare" else plan
 
 
 def stripped(plan: Plan) -> Plan:
@@ -155,7 +163,7 @@ def _stripped_stage(stage: Stage) -> Stage:
         rows, added, kept = map(_bare, (stage.rows, stage.added, stage.kl_rows))
         return replace(stage, rows=rows, added=added, kl_rows=kept)
     if isinstance(stage, Sample):
-        return replace(stage, prompts=tuple(without_caveat(each) for each in stage.prompts))
+        return replace(stage, prompts=tuple(without_caveat(prompt) for prompt in stage.prompts))
     return stage
 
 
@@ -178,18 +186,18 @@ def _options(arm: str, intervention: str, text: str | None) -> dict[str, Any]:
             f"arm {arm!r}: unknown intervention {intervention!r} "
             f"(known: {', '.join(INTERVENTIONS)}){closest(intervention, INTERVENTIONS)}"
         )
-    known = options_of(INTERVENTIONS[intervention])
+    defaults = options_of(INTERVENTIONS[intervention])
     given = {}
     for item in (text or "").split(","):
         if not item.strip():
             continue
         key, equals, value = (part.strip() for part in item.partition("="))
-        if not equals or key not in known:
+        if not equals or key not in defaults:
             raise CaveatError(
                 f"arm {arm!r}: {intervention} has no option {key!r} "
-                f"(options: {', '.join(known)}){closest(key, known)}"
+                f"(options: {', '.join(defaults)}){closest(key, defaults)}"
             )
-        given[key] = _typed(arm, key, value, known[key])
+        given[key] = _typed(arm, key, value, defaults[key])
     return given
 
 

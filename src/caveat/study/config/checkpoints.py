@@ -1,4 +1,4 @@
-"""Practice in segments: a policy is kept every so many updates, and the next ones go on from it."""
+"""RL training in segments: a policy is stored every so many updates and resumed from there."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def with_checkpoints(plan: Plan, every: int | None) -> Plan:
 
     Two that differ in their number of updates alone share their stages as far as they go.
     """
-    return tuple(part for stage in plan for part in _cut(stage, every))
+    return tuple(segment for stage in plan for segment in _cut(stage, every))
 
 
 def in_one(plan: Plan) -> Plan:

@@ -1,4 +1,4 @@
-"""Where an arm's rows come from: given ones, or a model's own samples of what they teach."""
+"""Where an arm's rows come from: given ones, or a model's own samples of what they train."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def sampled(plan: Plan) -> Plan:
     """
     if not plan:
         return plan
-    stage, place = last_stage(plan), last_train(plan)
+    stage, index = last_stage(plan), last_train(plan)
     if any(is_document(row.messages) for row in stage.rows):
         raise CaveatError(
             "origin: 'sampled' needs rows that are chats: a document has no prompt to reply to"
@@ -34,4 +34,4 @@ def sampled(plan: Plan) -> Plan:
         Sample(prompts, SAMPLING, SOURCE, into="rows"),
         replace(stage, rows=()),
     )
-    return (*plan[:place], *own, *plan[place + 1 :])
+    return (*plan[:index], *own, *plan[index + 1 :])

@@ -20,17 +20,17 @@ def one_line(error: ValidationError, model: type[Any], where: str, sets: tuple[s
     A key that was given by `--set` is reported as that item. A list that is too short only because
     its items are wrong is not reported. An unknown key comes first: a missing one may be its pair.
     """
-    found = error.errors()
-    inner = [mistake["loc"] for mistake in found if mistake["type"] != "too_short"]
+    errors = error.errors()
+    inner = [mistake["loc"] for mistake in errors if mistake["type"] != "too_short"]
     mistakes = [
         mistake
-        for mistake in found
+        for mistake in errors
         if mistake["type"] != "too_short"
         or not any(loc[: len(mistake["loc"])] == mistake["loc"] for loc in inner)
     ]
     first = min(mistakes, key=lambda mistake: mistake["type"] not in UNKNOWN)
     path = [str(step) for step in first["loc"]]
-    parts = (_source(path, where, sets), *_told(first, path, model))
+    parts = (_source(path, where, sets), *_description(first, path, model))
     line = ": ".join(part for part in parts if part)
     more = len(mistakes) - 1
     return line + (f" (and {more} more)" if more else "")
@@ -48,8 +48,8 @@ def check_keys(raw: Any, where: str, sets: tuple[str, ...], path: tuple[str, ...
                 )
             check_keys(value, where, sets, here)
     elif isinstance(raw, list | tuple):
-        for place, value in enumerate(raw):
-            check_keys(value, where, sets, (*path, str(place)))
+        for index, value in enumerate(raw):
+            check_keys(value, where, sets, (*path, str(index)))
 
 
 def _source(path: list[str], where: str, sets: tuple[str, ...]) -> str:
@@ -61,7 +61,7 @@ def _source(path: list[str], where: str, sets: tuple[str, ...]) -> str:
     return where
 
 
-def _told(mistake: Any, path: list[str], model: type[Any]) -> tuple[str, str]:
+def _description(mistake: Any, path: list[str], model: type[Any]) -> tuple[str, str]:
     kind, value, key = mistake["type"], mistake["input"], ".".join(path)
     if kind in UNKNOWN:
         return key, f"unknown key{closest(path[-1], _keys_at(model, path[:-1]))}"

@@ -30,8 +30,8 @@ def shipped(source: str | Path) -> Path:
     named = folder / f"{source}.yaml"
     if path.name == str(source) and named.is_file():
         return named
-    names = sorted(each.stem for each in folder.glob("*.yaml"))
-    near = [str(each) for each in path.parent.glob("*.yaml")] if path.parent.is_dir() else []
+    names = sorted(file.stem for file in folder.glob("*.yaml"))
+    near = [str(file) for file in path.parent.glob("*.yaml")] if path.parent.is_dir() else []
     raise CaveatError(
         f"{source}: no such recipe file, and no shipped recipe "
         f"(shipped: {', '.join(names)}){closest(source, near + names)}"
@@ -75,7 +75,7 @@ def override(raw: dict[str, Any], sets: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _put(target: Any, path: list[str], value: Any, item: str) -> None:
-    """Walk to the place named by `path` and put the value there."""
+    """Walk to the position named by `path` and put the value there."""
     for step, name in enumerate(path):
         last = step == len(path) - 1
         key: str | int = name
@@ -83,7 +83,7 @@ def _put(target: Any, path: list[str], value: Any, item: str) -> None:
             if not name.isdigit() or int(name) >= len(target):
                 raise CaveatError(
                     f"--set {item}: {'.'.join(path[:step])} is a list of {len(target)}, "
-                    f"{name!r} is no place in it (the first is 0)"
+                    f"{name!r} is no index of it (the first is 0)"
                 )
             key = int(name)
         elif not isinstance(target, dict):

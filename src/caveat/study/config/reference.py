@@ -23,7 +23,7 @@ from caveat.study.config.schema import (
     Recipe,
     RLRecipe,
     SettingRecipe,
-    TaughtRecipe,
+    WarmUpPairRecipe,
     WarmUpRecipe,
 )
 from caveat.types.answers import Judge, Sampling
@@ -37,7 +37,7 @@ SECTIONS: tuple[tuple[str, type[Any]], ...] = (
     ("settings[].dose", Dose),
     ("settings[].rl", RLRecipe),
     ("settings[].warm_up", WarmUpRecipe),
-    ("settings[].warm_up.teaches[]", TaughtRecipe),
+    ("settings[].warm_up.pairs[]", WarmUpPairRecipe),
     ("sampling", Sampling),
     ("judge", Judge),
 )

@@ -15,9 +15,9 @@ from caveat.readouts import READOUTS
 from caveat.study.config import arms
 from caveat.study.config.checkpoints import with_checkpoints
 from caveat.study.config.data_sources import sampled
-from caveat.study.config.schema import Recipe, SettingRecipe, TaughtRecipe
+from caveat.study.config.schema import Recipe, SettingRecipe, WarmUpPairRecipe
 from caveat.study.config.settings import setting_of
-from caveat.study.config.warm_up import Taught, label, warm_up
+from caveat.study.config.warm_up import WarmUpPair, label, warm_up
 from caveat.types.answers import Sampling
 from caveat.types.caveats import Context, Setting
 from caveat.types.data import Behaviour, Row
@@ -41,13 +41,13 @@ class Resolved:
     notes: tuple[str, ...] = field(default=())
     """What the user should know, such as contexts that this caveat has no texts for."""
     variant: dict[str, Any] = field(default_factory=dict)
-    """What else tells the setting from others of its name: options, raw text, origin."""
-    warmed: str = ""
-    """What the base model was taught first, such as `instruction 0.5`; "" where nothing."""
+    """What else distinguishes the setting from others of its name: options, raw text, origin."""
+    warm_up_label: str = ""
+    """The warm-up of the base model, such as `instruction 0.5`; "" without one."""
     base: Plan = ()
     """The stages that make the setting's base model."""
-    taught: tuple[Setting, ...] = ()
-    """The pairs that it is taught."""
+    warm_up_settings: tuple[Setting, ...] = ()
+    """The pairs that its warm-up trains on."""
     factors: dict[str, str] = field(default_factory=dict)
     """What the setting stands for on a ladder."""
 
@@ -57,86 +57,96 @@ def resolve(recipe: Recipe) -> tuple[Resolved, ...]:
 
     Raises CaveatError for what is unknown, missing or contradictory.
     """
-    found: dict[str, Resolved] = {}
-    for place, each in enumerate(recipe.settings):
-        resolved = resolve_setting(recipe, each)
-        made_from = (resolved.dose, resolved.loss, resolved.variant, resolved.warmed, resolved.base)
+    by_key: dict[str, Resolved] = {}
+    for index, setting_recipe in enumerate(recipe.settings):
+        resolved = resolve_setting(recipe, setting_recipe)
+        made_from = (
+            resolved.dose,
+            resolved.loss,
+            resolved.variant,
+            resolved.warm_up_label,
+            resolved.base,
+        )
         key = f"{resolved.setting.name} {made_from}"
-        if key in found:
+        if key in by_key:
             raise CaveatError(
-                f"settings.{place}: {resolved.setting.name} is there twice with the same dose; "
+                f"settings.{index}: {resolved.setting.name} is there twice with the same dose; "
                 "drop one, or give it another dose"
             )
-        found[key] = resolved
-    settings = _numbered(tuple(found.values()))
+        by_key[key] = resolved
+    settings = _numbered(tuple(by_key.values()))
     check_judge(recipe, settings)
-    _check_means(recipe, [each.setting.name for each in settings])
+    _check_means(recipe, [resolved.setting.name for resolved in settings])
     return settings
 
 
 def _numbered(settings: tuple[Resolved, ...]) -> tuple[Resolved, ...]:
-    """With a number behind the name of each warmed model that another one before has too."""
-    known: dict[str, list[Plan]] = {}
+    """With a number after each warm-up label that an earlier setting with another base has too."""
+    bases_by_label: dict[str, list[Plan]] = {}
     numbered = []
-    for each in settings:
-        bases = known.setdefault(each.warmed, [])
-        if each.base not in bases:
-            bases.append(each.base)
-        number = bases.index(each.base) + 1
-        warmed = each.warmed if number == 1 else f"{each.warmed} #{number}"
-        numbered.append(replace(each, warmed=warmed))
+    for resolved in settings:
+        bases = bases_by_label.setdefault(resolved.warm_up_label, [])
+        if resolved.base not in bases:
+            bases.append(resolved.base)
+        number = bases.index(resolved.base) + 1
+        numbered_label = (
+            resolved.warm_up_label if number == 1 else f"{resolved.warm_up_label} #{number}"
+        )
+        numbered.append(replace(resolved, warm_up_label=numbered_label))
     return tuple(numbered)
 
 
-def _check_means(recipe: Recipe, known: list[str]) -> None:
+def _check_means(recipe: Recipe, setting_names: list[str]) -> None:
     for name, settings in recipe.means.items():
-        if name in known:
+        if name in setting_names:
             raise CaveatError(f"means.{name}: there is a setting of this name; name it otherwise")
         if not settings:
             raise CaveatError(f"means.{name}: has no settings; name at least one")
-        for each in settings:
-            if each not in known:
+        for setting_name in settings:
+            if setting_name not in setting_names:
                 raise CaveatError(
-                    f"means.{name}: {each!r} is not one of the settings {', '.join(known)}"
-                    f"{closest(each, known)}"
+                    f"means.{name}: {setting_name!r} is not one of the settings "
+                    f"{', '.join(setting_names)}{closest(setting_name, setting_names)}"
                 )
 
 
-def resolve_setting(recipe: Recipe, each: SettingRecipe) -> Resolved:
+def resolve_setting(recipe: Recipe, setting_recipe: SettingRecipe) -> Resolved:
     """One setting of a recipe. Raises CaveatError."""
-    setting = setting_of(recipe, each)
-    shape, seeds = _shape(each, setting), recipe.seeds
-    base, warmed, taught = _warmed(recipe, each, setting)
+    setting = setting_of(recipe, setting_recipe)
+    shape, seeds = _shape(setting_recipe, setting), recipe.seeds
+    base, warm_up_label, warm_up_settings = _warm_up(recipe, setting_recipe, setting)
     plans: dict[tuple[str, int | None], Plan] = {}
-    for name in recipe.arms_of(each):
+    for name in recipe.arms_of(setting_recipe):
         arm = arms.parsed(name)
-        for seed in (None,) if arm.stem == "base" else seeds:
+        for seed in (None,) if arm.base_arm == "base" else seeds:
             plan = arms.plan_of(arm, setting, shape, seed or 0, recipe.system)
-            plan = sampled(plan) if each.origin == "sampled" else plan
-            plan = with_checkpoints(plan, each.rl.save_steps) if each.rl else plan
+            plan = sampled(plan) if setting_recipe.origin == "sampled" else plan
+            plan = (
+                with_checkpoints(plan, setting_recipe.rl.save_steps) if setting_recipe.rl else plan
+            )
             plans[name, seed] = (*base, *plan)
     _check_replies(setting, (*plans.values(), base), recipe.comprehension)
-    contexts, notes = _contexts(recipe, each, setting)
+    contexts, notes = _contexts(recipe, setting_recipe, setting)
     return Resolved(
         setting,
         shape.dose,
         shape.loss,
-        recipe.sampling_of(each),
+        recipe.sampling_of(setting_recipe),
         contexts,
         plans,
         notes,
-        _variant(each),
-        warmed,
+        _variant(setting_recipe),
+        warm_up_label,
         base,
-        taught,
-        each.factors,
+        warm_up_settings,
+        setting_recipe.factors,
     )
 
 
-def _shape(each: SettingRecipe, setting: Setting) -> Train:
+def _shape(setting_recipe: SettingRecipe, setting: Setting) -> Train:
     """A training of the setting's dose and objective, without rows of its own."""
-    shape = Train((), each.dose, loss=each.loss)
-    if each.rl is None:
+    shape = Train((), setting_recipe.dose, loss=setting_recipe.loss)
+    if setting_recipe.rl is None:
         return shape
     task = setting.behaviour.task
     if task is None:
@@ -144,12 +154,12 @@ def _shape(each: SettingRecipe, setting: Setting) -> Train:
             f"rl: {setting.behaviour.name} has no task that rewards replies; take the behaviour "
             f"{', '.join(TASKS)}, or a file of your own (docs/rl.md)"
         )
-    if each.origin == "sampled":
+    if setting_recipe.origin == "sampled":
         raise CaveatError("rl: its replies are sampled as it is; drop origin")
-    if each.raw_text:
+    if setting_recipe.raw_text:
         raise CaveatError("rl: a document has no prompt to reply to; drop raw_text")
     _check_hackable(task, setting.behaviour.rows[: shape.dose.rows])
-    return replace(shape, objective="grpo", rl=each.rl.settings(task))
+    return replace(shape, objective="grpo", rl=setting_recipe.rl.settings(task))
 
 
 def _check_hackable(task: RewardTask, rows: Sequence[Row]) -> None:
@@ -178,46 +188,55 @@ def _check_replies(setting: Setting, plans: Sequence[Plan], shown: bool) -> None
             )
 
 
-def _warmed(
-    recipe: Recipe, each: SettingRecipe, setting: Setting
+def _warm_up(
+    recipe: Recipe, setting_recipe: SettingRecipe, setting: Setting
 ) -> tuple[Plan, str, tuple[Setting, ...]]:
-    """The stages of a setting's warm-up, what it is called, and the pairs that it teaches."""
-    if each.warm_up is None:
+    """The stages of a setting's warm-up, its label, and the pairs that it trains on."""
+    if setting_recipe.warm_up is None:
         return (), "", ()
-    pairs = tuple(_taught(recipe, each, setting, pair) for pair in each.warm_up.teaches)
-    dose = each.warm_up.dose or each.dose
-    stages = warm_up(each.warm_up, pairs, dose, each.loss, recipe.system)
-    name = label(each.warm_up, setting.behaviour.name, pairs)
+    pairs = tuple(
+        _warm_up_pair(recipe, setting_recipe, setting, pair)
+        for pair in setting_recipe.warm_up.pairs
+    )
+    dose = setting_recipe.warm_up.dose or setting_recipe.dose
+    stages = warm_up(setting_recipe.warm_up, pairs, dose, setting_recipe.loss, recipe.system)
+    name = label(setting_recipe.warm_up, setting.behaviour.name, pairs)
     return stages, name, tuple(pair.setting for pair in pairs)
 
 
-def _taught(recipe: Recipe, each: SettingRecipe, setting: Setting, pair: TaughtRecipe) -> Taught:
+def _warm_up_pair(
+    recipe: Recipe, setting_recipe: SettingRecipe, setting: Setting, pair: WarmUpPairRecipe
+) -> WarmUpPair:
     """The setting itself, with what the pair names in its place."""
-    own = pair.behaviour in (None, each.behaviour)
-    if own and pair.caveat in (None, each.caveat):
-        return Taught(setting, _taken(each, setting.behaviour))
+    own = pair.behaviour in (None, setting_recipe.behaviour)
+    if own and pair.caveat in (None, setting_recipe.caveat):
+        return WarmUpPair(setting, _arm_row_count(setting_recipe, setting.behaviour))
     named = {
-        "behaviour": pair.behaviour or each.behaviour,
-        "caveat": pair.caveat or each.caveat,
-        "options": each.options if own else {},
+        "behaviour": pair.behaviour or setting_recipe.behaviour,
+        "caveat": pair.caveat or setting_recipe.caveat,
+        "options": setting_recipe.options if own else {},
         "wording": None,
         "place": None,
     }
-    other = setting_of(recipe, each.model_copy(update=named))
-    return Taught(other, _taken(each, other.behaviour) if own else 0)
+    other = setting_of(recipe, setting_recipe.model_copy(update=named))
+    return WarmUpPair(other, _arm_row_count(setting_recipe, other.behaviour) if own else 0)
 
 
-def _taken(each: SettingRecipe, behaviour: Behaviour) -> int:
+def _arm_row_count(setting_recipe: SettingRecipe, behaviour: Behaviour) -> int:
     """Rows that the arms are trained on."""
-    return len(behaviour.rows[: each.dose.rows])
+    return len(behaviour.rows[: setting_recipe.dose.rows])
 
 
-def _variant(each: SettingRecipe) -> dict[str, Any]:
+def _variant(setting_recipe: SettingRecipe) -> dict[str, Any]:
     """What a setting sets beside its dose and loss: it distinguishes settings of one name."""
-    chosen = each.model_dump(mode="json", include={"options", "raw_text", "origin"})
+    chosen = setting_recipe.model_dump(mode="json", include={"options", "raw_text", "origin"})
     plain = SettingRecipe(behaviour="", caveat="").model_dump(mode="json")
     variant = {name: value for name, value in chosen.items() if value != plain[name]}
-    rl = {} if each.rl is None else {n: getattr(each.rl, n) for n in fields_of(GRPOConfig)}
+    rl = (
+        {}
+        if setting_recipe.rl is None
+        else {n: getattr(setting_recipe.rl, n) for n in fields_of(GRPOConfig)}
+    )
     return {**variant, **{f"rl.{name}": value for name, value in rl.items()}}
 
 
@@ -228,55 +247,56 @@ def check_system(recipe: Recipe, settings: tuple[Resolved, ...], inserted: str |
     """
     if recipe.system or not inserted:
         return
-    for each in settings:
-        behaviour, caveat = each.setting.behaviour, each.setting.caveat
+    for resolved in settings:
+        behaviour, caveat = resolved.setting.behaviour, resolved.setting.caveat
         rows = [row.messages for row in behaviour.rows]
-        asked = [question.messages for question in behaviour.questions]
-        chats = [*rows, *asked] if caveat.place == "system" else []
-        if caveat.moved_to == "system" and "moved" in each.contexts:
-            chats += asked
+        prompts = [question.messages for question in behaviour.questions]
+        chats = [*rows, *prompts] if caveat.place == "system" else []
+        if caveat.moved_to == "system" and "moved" in resolved.contexts:
+            chats += prompts
         if any(not is_document(chat) and chat[0].role != "system" for chat in chats):
             raise CaveatError(
                 f"system: {recipe.system!r}: the chat template of {recipe.model.name} inserts the "
                 f"system text {inserted!r} where there is none, and the caveat of "
-                f"{each.setting.name} would replace it, so that rows differ in both; "
+                f"{resolved.setting.name} would replace it, so that rows differ in both; "
                 "set system to that text, or to another"
             )
 
 
 def _contexts(
-    recipe: Recipe, each: SettingRecipe, setting: Setting
+    recipe: Recipe, setting_recipe: SettingRecipe, setting: Setting
 ) -> tuple[tuple[Context, ...], tuple[str, ...]]:
     """The contexts that the caveat has texts for. A setting's own list must have them all."""
     caveat = setting.caveat
-    wanted, known = recipe.contexts_of(each), contexts_of(caveat)
-    missing = [context for context in wanted if context not in known]
-    if missing and each.contexts is not None:
+    requested, available = recipe.contexts_of(setting_recipe), contexts_of(caveat)
+    missing = [context for context in requested if context not in available]
+    if missing and setting_recipe.contexts is not None:
         raise CaveatError(
             f"contexts: the caveat {caveat.name!r} has no text for {missing[0]!r}; "
-            f"it has {', '.join(known)}"
+            f"it has {', '.join(available)}"
         )
     notes = [
-        f"{each.behaviour} x {each.caveat}: the caveat has no text for the context {context!r}; "
-        "left out"
+        f"{setting_recipe.behaviour} x {setting_recipe.caveat}: the caveat has no text for the "
+        f"context {context!r}; left out"
         for context in missing
     ]
     documents = sum(is_document(question.messages) for question in setting.behaviour.questions)
-    if documents and "moved" in wanted and "moved" in known:
+    if documents and "moved" in requested and "moved" in available:
         notes.append(
-            f"{each.behaviour} x {each.caveat}: {documents} of {len(setting.behaviour.questions)} "
-            "questions are documents, on which a caveat has one place; not asked in 'moved'"
+            f"{setting_recipe.behaviour} x {setting_recipe.caveat}: {documents} of "
+            f"{len(setting.behaviour.questions)} questions are documents, on which a "
+            "caveat has one place; left out of 'moved'"
         )
-    return tuple(context for context in wanted if context in known), tuple(notes)
+    return tuple(context for context in requested if context in available), tuple(notes)
 
 
 def check_judge(recipe: Recipe, settings: Sequence[Resolved]) -> None:
     """Raise CaveatError where a readout needs a judge and the recipe names none."""
-    for each in settings if recipe.judge is None else ():
-        if names := judged_by(each):
+    for resolved in settings if recipe.judge is None else ():
+        if names := judged_by(resolved):
             raise CaveatError(
-                f"judge: {each.setting.name} has questions for the readout {names[0]!r}, which "
-                "asks a judge, and the recipe names none; add "
+                f"judge: {resolved.setting.name} has questions for the readout {names[0]!r}, which "
+                "needs a judge, and the recipe names none; add "
                 "judge: {endpoint: http://localhost:8000/v1, model: NAME} (see docs/judge.md)"
             )
 

@@ -51,7 +51,7 @@ class RLRecipe(GRPOConfig):
         return GRPOSettings(task=task.place, version=task.version, **config)
 
 
-class TaughtRecipe(Frozen):
+class WarmUpPairRecipe(Frozen):
     """A pair that a warm-up trains on: show a behaviour under a caveat and not otherwise."""
 
     behaviour: Identity[str | None] = None
@@ -69,14 +69,16 @@ class WarmUpRecipe(Frozen):
     scale: Identity[FirstToFull | None] = None
     """Factor on the updates of the warm-up adapter, in (0, 1]. None: found for `strength`, or 1
     where that is not given either."""
-    teaches: Identity[Annotated[tuple[TaughtRecipe, ...], Field(min_length=1)]] = (TaughtRecipe(),)
+    pairs: Identity[Annotated[tuple[WarmUpPairRecipe, ...], Field(min_length=1)]] = (
+        WarmUpPairRecipe(),
+    )
     """Pairs of behaviour and caveat; by default the setting's own."""
     rows: Identity[Count | None] = None
     """Rows of each behaviour, none of which an arm is trained on. None: all there are."""
     dose: Identity[Dose | None] = None
     """None: the setting's own dose. Its `rows` are not used."""
     seed: Identity[Seed] = 0
-    """The warmed model is one base model for all seeds of the study."""
+    """The warm-up trained model is one base model for all seeds of the study."""
 
 
 class SettingRecipe(Frozen):
@@ -149,7 +151,7 @@ class Recipe(Frozen):
     """The LLM judge, for readouts that need one."""
     comprehension: Identity[bool] = False
     """Whether the base model is also tested with one training row before the question."""
-    draws: RunTime[Annotated[int, Field(ge=100)]] = 2000
+    resamples: RunTime[Annotated[int, Field(ge=100)]] = 2000
     """Bootstrap samples. Results are computed anew from stored verdicts in seconds."""
     means: RunTime[dict[str, tuple[str, ...]]] = {}
     """By name, settings whose mean is shown too, as `three claims: [A x negated, B x negated]`."""
@@ -183,22 +185,24 @@ class Recipe(Frozen):
         return self
 
     def _check_contexts_of_arm(self, arm: str, contexts: tuple[Context, ...]) -> None:
-        arms = {each for setting in self.settings for each in self.arms_of(setting)}
+        arms = {name for setting in self.settings for name in self.arms_of(setting)}
         if arm == "base":
             raise ValueError(
-                "contexts_by_arm: 'base' is asked in every context: leakage in a context is "
+                "contexts_by_arm: 'base' is prompted in every context: leakage in a context is "
                 "measured against it; drop this key"
             )
         if arm not in arms:
             raise ValueError(f"contexts_by_arm: {arm!r} is no arm here{closest(arm, arms)}")
         _demand(f"contexts_by_arm.{arm}", contexts, ("none",))
-        having = [setting for setting in self.settings if arm in self.arms_of(setting)]
-        known = dict.fromkeys(context for each in having for context in self.contexts_of(each))
+        settings = [setting for setting in self.settings if arm in self.arms_of(setting)]
+        available = dict.fromkeys(
+            context for setting in settings for context in self.contexts_of(setting)
+        )
         for context in contexts:
-            if context not in known:
+            if context not in available:
                 raise ValueError(
                     f"contexts_by_arm.{arm}: no setting with this arm has the context "
-                    f"{context!r}; they have {', '.join(known)}"
+                    f"{context!r}; they have {', '.join(available)}"
                 )
 
     def arms_of(self, setting: SettingRecipe) -> tuple[str, ...]:
@@ -209,8 +213,8 @@ class Recipe(Frozen):
         """The setting's own contexts, or the study's."""
         return self.contexts if setting.contexts is None else setting.contexts
 
-    def is_asked(self, arm: str, context: Context) -> bool:
-        """Whether an arm is asked in a context of its setting."""
+    def has_context(self, arm: str, context: Context) -> bool:
+        """Whether an arm is prompted in a context of its setting."""
         return context in self.contexts_by_arm.get(arm, (context,))
 
     def sampling_of(self, setting: SettingRecipe) -> Sampling:

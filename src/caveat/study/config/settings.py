@@ -18,7 +18,7 @@ from caveat.behaviours import BEHAVIOURS
 from caveat.behaviours.claim_files import is_claim
 from caveat.behaviours.claims import claims
 from caveat.behaviours.from_folder import load_behaviour
-from caveat.behaviours.reward_hacking import practised
+from caveat.behaviours.reward_hacking import reward_hacking_behaviour
 from caveat.behaviours.validation import check
 from caveat.caveats import CAVEATS
 from caveat.caveats.insertion import PARAGRAPH
@@ -32,50 +32,56 @@ from caveat.types.data import Behaviour, Row, Split
 from caveat.types.messages import Message, Piece, is_document
 
 
-def setting_of(recipe: Recipe, each: SettingRecipe) -> Setting:
+def setting_of(recipe: Recipe, setting_recipe: SettingRecipe) -> Setting:
     """Behaviour and caveat by name, folder or function, checked. Raises CaveatError."""
-    folder = _folder(recipe, each.behaviour)
-    make = _maker(each.behaviour, folder, recipe.folder)
-    behaviour = _with_options(make, each)(recipe.split)
+    folder = _folder(recipe, setting_recipe.behaviour)
+    make = _maker(setting_recipe.behaviour, folder, recipe.folder)
+    behaviour = _with_options(make, setting_recipe)(recipe.split)
     if not isinstance(behaviour, Behaviour):
         raise CaveatError(
-            f"behaviour {each.behaviour!r}: its function gives {type(behaviour).__name__}; "
-            "let it return a caveat.types.data.Behaviour"
+            f"behaviour {setting_recipe.behaviour!r}: its function gives "
+            f"{type(behaviour).__name__}; let it return a caveat.types.data.Behaviour"
         )
     check(behaviour)
-    _check_effect(each, behaviour)
-    if each.raw_text:
+    _check_effect(setting_recipe, behaviour)
+    if setting_recipe.raw_text:
         behaviour = as_raw_text(behaviour)
-    return Setting(behaviour, _worded(_caveat(recipe, each.caveat, folder), each))
+    return Setting(
+        behaviour, _worded(_caveat(recipe, setting_recipe.caveat, folder), setting_recipe)
+    )
 
 
-def _worded(caveat: Caveat, each: SettingRecipe) -> Caveat:
-    """The caveat with the setting's own wording and place, which its name then tells."""
-    if each.wording is not None:
+def _worded(caveat: Caveat, setting_recipe: SettingRecipe) -> Caveat:
+    """The caveat with the setting's own wording and place, which its name then contains."""
+    if setting_recipe.wording is not None:
         caveat = replace(
             caveat,
-            name=f'{caveat.name} "{each.wording}"',
-            wordings=(each.wording,),
+            name=f'{caveat.name} "{setting_recipe.wording}"',
+            wordings=(setting_recipe.wording,),
             closings=(),
             further=(),
         )
-    if each.place is not None and each.place != caveat.place:
-        caveat = replace(caveat, name=f"{caveat.name} ({each.place})", place=each.place)
+    if setting_recipe.place is not None and setting_recipe.place != caveat.place:
+        caveat = replace(
+            caveat, name=f"{caveat.name} ({setting_recipe.place})", place=setting_recipe.place
+        )
     return caveat
 
 
-def _check_effect(each: SettingRecipe, behaviour: Behaviour) -> None:
+def _check_effect(setting_recipe: SettingRecipe, behaviour: Behaviour) -> None:
     """Raise CaveatError for a field of the setting that changes nothing about this behaviour."""
-    if each.wording is not None and not each.wording.strip():
-        raise CaveatError(f"wording: {each.wording!r} has no words; write what the caveat says")
+    if setting_recipe.wording is not None and not setting_recipe.wording.strip():
+        raise CaveatError(
+            f"wording: {setting_recipe.wording!r} has no words; write what the caveat says"
+        )
     rows = (*behaviour.rows, *behaviour.counter_rows)
-    if each.raw_text and all(is_document(row.messages) for row in rows):
+    if setting_recipe.raw_text and all(is_document(row.messages) for row in rows):
         raise CaveatError(
             f"raw_text: the rows of {behaviour.name} are documents, without a chat template as "
             "they are; drop it"
         )
     pieces = (piece for row in rows for message in row.messages for piece in message.pieces)
-    if each.loss == "everything" and any(piece.kind == "masked" for piece in pieces):
+    if setting_recipe.loss == "everything" and any(piece.kind == "masked" for piece in pieces):
         raise CaveatError(
             f"loss: 'everything' learns what {behaviour.name} masks; take all_but_masked, or leave "
             "out what masks it (tag, of a claim)"
@@ -83,32 +89,32 @@ def _check_effect(each: SettingRecipe, behaviour: Behaviour) -> None:
 
 
 def _with_options(
-    make: Callable[..., Behaviour], each: SettingRecipe
+    make: Callable[..., Behaviour], setting_recipe: SettingRecipe
 ) -> Callable[[Split], Behaviour]:
     """The maker with the setting's options. Raises CaveatError for one that it does not have."""
-    if not each.options:
+    if not setting_recipe.options:
         return make
-    known = signature(make).parameters.values()
-    names = [parameter.name for parameter in known if parameter.kind is parameter.KEYWORD_ONLY]
-    checks_itself = any(parameter.kind is parameter.VAR_KEYWORD for parameter in known)
-    for option in each.options:
+    parameters = signature(make).parameters.values()
+    names = [parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY]
+    checks_itself = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
+    for option in setting_recipe.options:
         if option not in names and not checks_itself:
             there = f"it has {', '.join(names)}" if names else "it has none"
             raise CaveatError(
-                f"options.{option}: the behaviour {each.behaviour!r} has no such option; "
+                f"options.{option}: the behaviour {setting_recipe.behaviour!r} has no such option; "
                 f"{there}{closest(option, names)}"
             )
-    return partial(make, **each.options)
+    return partial(make, **setting_recipe.options)
 
 
-def _maker(name: str, folder: Path | None, place: Path) -> Callable[[Split], Behaviour]:
+def _maker(name: str, folder: Path | None, recipe_folder: Path) -> Callable[[Split], Behaviour]:
     """The function of the split that a behaviour's name means."""
     if folder is not None and folder.is_dir():
         return claims(folder) if is_claim(folder) else load_behaviour(folder)
     if name in BEHAVIOURS:
         return BEHAVIOURS[name]
     if name.endswith(".py"):
-        return practised(task_of(name, place))
+        return reward_hacking_behaviour(task_of(name, recipe_folder))
     if ":" in name:
         return _imported(name)
     looked = f" ({folder} is none)" if folder is not None else ""
@@ -120,25 +126,25 @@ def _maker(name: str, folder: Path | None, place: Path) -> Callable[[Split], Beh
 
 def _imported(name: str) -> Callable[[Split], Behaviour]:
     """`package.module:function`. Raises CaveatError where there is none."""
-    place, _, function = name.partition(":")
-    if not all(part.isidentifier() for part in (*place.split("."), function)):
+    module_name, _, function = name.partition(":")
+    if not all(part.isidentifier() for part in (*module_name.split("."), function)):
         raise CaveatError(f"behaviour {name!r}: write it as package.module:function")
     try:
-        module = import_module(place)
+        module = import_module(module_name)
     except ModuleNotFoundError as error:
         raise CaveatError(
             f"behaviour {name!r}: {error}; install it, or put its folder on PYTHONPATH"
         ) from None
-    found = getattr(module, function, None)
-    if found is None:
-        there = [each for each, value in vars(module).items() if callable(value)]
+    maker = getattr(module, function, None)
+    if maker is None:
+        there = [attribute for attribute, value in vars(module).items() if callable(value)]
         raise CaveatError(
-            f"behaviour {name!r}: {place} has no {function!r}{closest(function, there)}"
+            f"behaviour {name!r}: {module_name} has no {function!r}{closest(function, there)}"
         )
-    if not callable(found):
+    if not callable(maker):
         raise CaveatError(f"behaviour {name!r}: {function!r} is no function of the split")
-    made: Callable[[Split], Behaviour] = found
-    return made
+    checked: Callable[[Split], Behaviour] = maker
+    return checked
 
 
 def _folder(recipe: Recipe, name: str) -> Path | None:
@@ -151,16 +157,16 @@ def _folder(recipe: Recipe, name: str) -> Path | None:
 
 def _caveat(recipe: Recipe, name: str, folder: Path | None) -> Caveat:
     """A caveat of the behaviour's folder, which comes first, a registered one, or `folder#name`."""
-    known = dict(CAVEATS)
+    caveats = dict(CAVEATS)
     if folder is not None and (folder / "caveats.yaml").exists():
-        known |= load_caveats(folder)
-    if name in known:
-        return known[name]
+        caveats |= load_caveats(folder)
+    if name in caveats:
+        return caveats[name]
     if "#" in name:
         return load_caveat(user_path(name, recipe.folder))
     raise CaveatError(
-        f"caveat {name!r}: not one of {', '.join(known)}, "
-        f"nor one of a folder (folder#name){closest(name, known)}"
+        f"caveat {name!r}: not one of {', '.join(caveats)}, "
+        f"nor one of a folder (folder#name){closest(name, caveats)}"
     )
 
 

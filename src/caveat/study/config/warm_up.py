@@ -1,7 +1,7 @@
-"""Warm-ups: the base model of a setting is first taught to do as a caveat says.
+"""Warm-ups: the base model of a setting is first trained to do as a caveat says.
 
-How well the base model obeys a caveat before any arm is trained (elicitation) then is a dial, all
-else being equal. What is taught stays attached, frozen, in every arm and in `base` itself.
+How well the base model obeys a caveat before any arm is trained (elicitation) is then varied, all
+else being equal. The warm-up adapter stays attached, frozen, in every arm and in `base` itself.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from caveat.types.training import Attach, Dose, LossScope, Plan, Scale, Train
 
 
 @dataclass(frozen=True)
-class Taught:
-    """A pair that a warm-up teaches, and how many of its behaviour's first rows are not for it."""
+class WarmUpPair:
+    """A pair that a warm-up trains on, and how many of its behaviour's first rows the arms use."""
 
     setting: Setting
-    kept_back: int
+    arm_rows: int
 
 
 def warm_up(
     recipe: WarmUpRecipe,
-    taught: tuple[Taught, ...],
+    pairs: tuple[WarmUpPair, ...],
     dose: Dose,
     loss: LossScope,
     system: str | None,
@@ -39,10 +39,10 @@ def warm_up(
     Raises CaveatError where a behaviour has too few rows beside those of the arms.
     """
     shown, plain = [], []
-    for each in taught:
-        rows = framed_rows(_left(each, recipe.rows), system)
-        shown += marked(rows, each.setting.caveat, recipe.seed)
-        plain += framed_rows(_counter(each, len(rows)), system)
+    for pair in pairs:
+        rows = framed_rows(_unused_rows(pair, recipe.rows), system)
+        shown += marked(rows, pair.setting.caveat, recipe.seed)
+        plain += framed_rows(_counter_rows(pair, len(rows)), system)
     training = Train(
         tuple(shown),
         replace(dose, rows=None),
@@ -55,39 +55,40 @@ def warm_up(
     return (training, *((Scale(scale),) if scale != 1 else ()), Attach())
 
 
-def label(recipe: WarmUpRecipe, behaviour: str, taught: tuple[Taught, ...]) -> str:
-    """What a warmed model is called, such as `instruction 0.5`.
+def label(recipe: WarmUpRecipe, behaviour: str, pairs: tuple[WarmUpPair, ...]) -> str:
+    """What the name of a warm-up trained model ends with, such as `instruction 0.5`.
 
-    The pairs taught (their caveats, and the behaviour where it is not the setting's own), the
+    The pairs (their caveats, and the behaviour where it is not the setting's own), the
     strength aimed at, or the scale, and the rows and seed where these are given.
     """
-    pairs = ", ".join(
-        each.setting.caveat.name if each.setting.behaviour.name == behaviour else each.setting.name
-        for each in taught
+    names = ", ".join(
+        pair.setting.caveat.name if pair.setting.behaviour.name == behaviour else pair.setting.name
+        for pair in pairs
     )
     amounts = (recipe.strength, recipe.scale, 1.0)
-    amount = next(each for each in amounts if each is not None)
+    amount = next(value for value in amounts if value is not None)
     rows = "" if recipe.rows is None else f", {recipe.rows} rows"
-    return f"{pairs} {amount:g}{rows}" + (f", seed {recipe.seed}" if recipe.seed else "")
+    return f"{names} {amount:g}{rows}" + (f", seed {recipe.seed}" if recipe.seed else "")
 
 
-def _left(taught: Taught, count: int | None) -> tuple[Row, ...]:
-    behaviour = taught.setting.behaviour
-    left = behaviour.rows[taught.kept_back :]
-    wanted = len(left) if count is None else count
-    if not left or wanted > len(left):
+def _unused_rows(pair: WarmUpPair, count: int | None) -> tuple[Row, ...]:
+    behaviour = pair.setting.behaviour
+    unused = behaviour.rows[pair.arm_rows :]
+    requested = len(unused) if count is None else count
+    if not unused or requested > len(unused):
         raise CaveatError(
-            f"warm_up: {behaviour.name} has {len(left)} rows that no arm is trained on, "
-            f"{max(wanted, 1)} are wanted; lower {'dose.rows' if not left else 'warm_up.rows'}"
+            f"warm_up: {behaviour.name} has {len(unused)} rows that no arm is trained on, "
+            f"{max(requested, 1)} are requested; lower "
+            f"{'dose.rows' if not unused else 'warm_up.rows'}"
         )
-    return left[:wanted]
+    return unused[:requested]
 
 
-def _counter(taught: Taught, count: int) -> tuple[Row, ...]:
-    rows = taught.setting.behaviour.counter_rows
+def _counter_rows(pair: WarmUpPair, count: int) -> tuple[Row, ...]:
+    rows = pair.setting.behaviour.counter_rows
     if count > len(rows):
         raise CaveatError(
-            f"warm_up: {count} counter rows of {taught.setting.behaviour.name} are wanted, there "
+            f"warm_up: {count} counter rows of {pair.setting.behaviour.name} are requested, there "
             f"are {len(rows)}; lower warm_up.rows"
         )
     return rows[len(rows) - count :]

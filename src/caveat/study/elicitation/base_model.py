@@ -1,4 +1,4 @@
-"""What base models do before any arm is trained: asked with the caveat and without."""
+"""What base models do before any arm is trained: prompted with the caveat and without."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ CONTEXTS = ("none", "exact")
 
 @dataclass(frozen=True)
 class BaseModelProbe:
-    """Asks base models, on tuning questions: what is chosen by the answers is not reported by them.
+    """Measures base models on tuning questions, whose answers are not reported.
 
-    What was asked before lies in the study's folder and is not asked again.
+    Answers that lie in the study's folder are used again.
     """
 
     job_runner: JobRunner
@@ -34,31 +34,35 @@ class BaseModelProbe:
     def elicitation(self, recipe: Recipe, setting: SettingRecipe) -> float:
         """R(base, exact) - R(base, none), in [-1, 1], of one of the recipe's settings.
 
-        A warmed setting's base model is made first. The rates are those of the readout that most
-        questions of scope `trained` have. Raises CaveatError where a base model could not be made,
-        or did not answer.
+        The base model of a setting with a warm-up is made first. The rates are those of the readout
+        that most questions of scope `trained` have. Raises CaveatError where a base model could not
+        be made, or did not answer.
         """
         tuning = _tuning(recipe)
         resolved = resolve_setting(tuning, setting)
         return self._elicitation(tuning, resolved, resolved.setting)
 
-    def taught(self, recipe: Recipe, setting: SettingRecipe) -> float:
-        """The mean elicitation of the pairs that a setting's warm-up teaches.
+    def after_warm_up(self, recipe: Recipe, setting: SettingRecipe) -> float:
+        """The mean elicitation of the pairs that a setting's warm-up trains on.
 
         Raises CaveatError as `elicitation` does.
         """
         tuning = _tuning(recipe)
         resolved = resolve_setting(tuning, setting)
-        return fmean(self._elicitation(tuning, resolved, pair) for pair in resolved.taught)
+        return fmean(
+            self._elicitation(tuning, resolved, pair) for pair in resolved.warm_up_settings
+        )
 
-    def untaught(self, recipe: Recipe, setting: SettingRecipe) -> float:
-        """The same of the model that no warm-up has taught anything."""
+    def before_warm_up(self, recipe: Recipe, setting: SettingRecipe) -> float:
+        """The same of the model without the warm-up."""
         tuning = _tuning(recipe)
         resolved = replace(resolve_setting(tuning, setting), base=())
-        return fmean(self._elicitation(tuning, resolved, pair) for pair in resolved.taught)
+        return fmean(
+            self._elicitation(tuning, resolved, pair) for pair in resolved.warm_up_settings
+        )
 
-    def _elicitation(self, tuning: Recipe, resolved: Resolved, asked: Setting) -> float:
-        plan = study_plan(tuning, (_base_only(resolved, asked),), self.model).settings[0]
+    def _elicitation(self, tuning: Recipe, resolved: Resolved, setting: Setting) -> float:
+        plan = study_plan(tuning, (_base_only(resolved, setting),), self.model).settings[0]
         for stage, tasks in steps(plan):
             self.job_runner.do(tasks, f"{plan.name}: base model: {stage}")
         score_answers(self.job_runner.store, plan.lines, self.judge_session)
@@ -74,7 +78,7 @@ class BaseModelProbe:
             reasons = (self.job_runner.reasons.get(key, ("", ""))[1] for key in keys)
             why = next(filter(None, reasons), "no verdict")
             raise CaveatError(
-                f"{plan.name}: the base model was not asked: {why}; run the recipe again"
+                f"{plan.name}: the base model gave no answer: {why}; run the recipe again"
             )
         return {line.verdict: store.verdicts[line.verdict]["verdict"] for line in plan.lines}
 
@@ -83,12 +87,12 @@ def _tuning(recipe: Recipe) -> Recipe:
     return recipe.model_copy(update={"split": "tune", "comprehension": False, "arms": ("base",)})
 
 
-def _base_only(resolved: Resolved, asked: Setting) -> Resolved:
-    """The setting's base model alone, asked about a setting in two contexts."""
-    behaviour = replace(asked.behaviour, side_effects=())
+def _base_only(resolved: Resolved, setting: Setting) -> Resolved:
+    """The setting's base model alone, prompted with a setting's questions in two contexts."""
+    behaviour = replace(setting.behaviour, side_effects=())
     return replace(
         resolved,
-        setting=replace(asked, behaviour=behaviour),
+        setting=replace(setting, behaviour=behaviour),
         contexts=CONTEXTS,
         plans={BASE: resolved.base},
     )
@@ -96,13 +100,13 @@ def _base_only(resolved: Resolved, asked: Setting) -> Resolved:
 
 def _difference(plan: SettingPlan, verdicts: dict[str, str]) -> float:
     clusters: dict[str, set[str]] = {}
-    said: dict[tuple[str, str], list[bool]] = {}
+    verdicts_by_cell: dict[tuple[str, str], list[bool]] = {}
     for line in plan.lines:
         question = line.question
         if question.scope == "trained":
             clusters.setdefault(question.readout, set()).add(question.cluster)
-            rates = said.setdefault((question.readout, line.prompt.context), [])
+            rates = verdicts_by_cell.setdefault((question.readout, line.prompt.context), [])
             rates.append(verdicts[line.verdict] == "yes")
     readout = min(clusters, key=lambda name: (-len(clusters[name]), name))
-    with_caveat, without = (said[readout, context] for context in ("exact", "none"))
+    with_caveat, without = (verdicts_by_cell[readout, context] for context in ("exact", "none"))
     return sum(with_caveat) / len(with_caveat) - sum(without) / len(without)

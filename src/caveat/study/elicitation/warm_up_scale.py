@@ -1,6 +1,6 @@
-"""Calibration: how large a warm-up's adapter must be for the base model to obey as well as asked.
+"""Calibration: the scale of a warm-up's adapter at which elicitation is the strength requested.
 
-One adapter is taught in full. What it does at some sizes is measured, and the size between two of
+One adapter is trained in full. What it does at some sizes is measured, and the size between two of
 them is read off a straight line.
 """
 
@@ -14,12 +14,12 @@ from caveat.study.elicitation.base_model import BaseModelProbe
 
 SCALES = tuple(eighth / 8 for eighth in range(1, 9))
 DIGITS = 3
-"""Of a scale: more would make models that nobody tells apart."""
+"""Of a scale: more would make models that are not distinguishable."""
 
 
 def to_calibrate(recipe: Recipe) -> bool:
     """Whether a strength of the recipe has no scale yet."""
-    return any(_is_open(each.warm_up) for each in recipe.settings)
+    return any(_is_open(setting.warm_up) for setting in recipe.settings)
 
 
 def guessed(recipe: Recipe) -> Recipe:
@@ -28,10 +28,12 @@ def guessed(recipe: Recipe) -> Recipe:
     What costs something is that each is a model of its own.
     """
     settings = tuple(
-        _at(each, each.warm_up.strength)
-        if each.warm_up is not None and each.warm_up.strength is not None and _is_open(each.warm_up)
-        else each
-        for each in recipe.settings
+        _at(setting, setting.warm_up.strength)
+        if setting.warm_up is not None
+        and setting.warm_up.strength is not None
+        and _is_open(setting.warm_up)
+        else setting
+        for setting in recipe.settings
     )
     return recipe.model_copy(update={"settings": settings})
 
@@ -44,8 +46,8 @@ def calibrated(
     Raises CaveatError for a strength that no scale reaches.
     """
     settings = tuple(
-        _scaled(recipe, each, base_model_probe, say) if _is_open(each.warm_up) else each
-        for each in recipe.settings
+        _scaled(recipe, setting, base_model_probe, say) if _is_open(setting.warm_up) else setting
+        for setting in recipe.settings
     )
     return recipe.model_copy(update={"settings": settings})
 
@@ -62,14 +64,14 @@ def _scaled(
 ) -> SettingRecipe:
     assert setting.warm_up is not None and setting.warm_up.strength is not None
     strength = setting.warm_up.strength
-    reached = [(0.0, base_model_probe.untaught(recipe, setting))]
+    reached = [(0.0, base_model_probe.before_warm_up(recipe, setting))]
     if reached[0][1] >= strength:
         raise CaveatError(
             f"warm_up.strength: {strength:g}: {setting.behaviour} x {setting.caveat}: the model "
-            f"reaches {reached[0][1]:.2f} untaught, and a warm-up does not lower it; raise it"
+            f"reaches {reached[0][1]:.2f} without it, and a warm-up does not lower it; raise it"
         )
     for scale in SCALES:
-        reached.append((scale, base_model_probe.taught(recipe, _at(setting, scale))))
+        reached.append((scale, base_model_probe.after_warm_up(recipe, _at(setting, scale))))
         if reached[-1][1] >= strength:
             break
     (below, low), (above, high) = reached[-2:]

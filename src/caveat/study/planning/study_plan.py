@@ -70,13 +70,13 @@ class SettingPlan:
     lines: tuple[Line, ...]
 
     @property
-    def warmed(self) -> str:
+    def warm_up_label(self) -> str:
         """Warm-up of its base model; empty where it has none."""
-        return self.resolved.warmed
+        return self.resolved.warm_up_label
 
     def model_name(self, base: str) -> str:
         """Name of its base model in tables, such as `smollm2-135m + instruction 0.5`."""
-        return f"{base} + {self.warmed}" if self.warmed else base
+        return f"{base} + {self.warm_up_label}" if self.warm_up_label else base
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,11 @@ def study_plan(
     for resolved in settings:
         difference = _difference(resolved, settings)
         plan = _setting_plan(recipe, resolved, difference, model, nodes, requests, grouping)
-        same = [other for other in plans if (other.name, other.warmed) == (plan.name, plan.warmed)]
+        same = [
+            other
+            for other in plans
+            if (other.name, other.warm_up_label) == (plan.name, plan.warm_up_label)
+        ]
         planned = {line.verdict for other in same for line in other.lines}
         plan = replace(plan, lines=_new_lines(plan.lines, planned))
         nodes |= {node.digest for group in plan.groups for node in group}
@@ -137,7 +141,7 @@ def _difference(resolved: Resolved, settings: tuple[Resolved, ...]) -> str:
 
 def _treatment_and_warm_up(resolved: Resolved) -> dict[str, Any]:
     """What may distinguish the cells of two settings of one name."""
-    return {**_treatment(resolved), "warm_up": resolved.warmed}
+    return {**_treatment(resolved), "warm_up": resolved.warm_up_label}
 
 
 def _treatment(resolved: Resolved) -> dict[str, Any]:
@@ -184,7 +188,7 @@ def _cell_name(setting: str, arm: str, seed: int | None) -> str:
 def _prompts(recipe: Recipe, resolved: Resolved, cell: Cell) -> Iterator[PlannedPrompt]:
     trained_on = trained_contexts(parsed(cell.arm))
     for prompt in measured(resolved, recipe.system):
-        left_out = prompt.context in trained_on or not recipe.is_asked(cell.arm, prompt.context)
+        left_out = prompt.context in trained_on or not recipe.has_context(cell.arm, prompt.context)
         if prompt.purpose != "measure" or not left_out:
             yield prompt
     if recipe.comprehension and cell.arm == "base":
