@@ -25,7 +25,7 @@ def begins(setting: str) -> str | None:
 
 
 def main(place: str) -> None:
-    replies = opened(Path(place)).replies()
+    replies = opened(Path(place)).answers()
     chosen = replies[(replies["purpose"] == "measure") & (replies["context"] == "none")]
     chosen = chosen[(chosen["arm"] != "base") & (chosen["reply"] != "")]
     print("| setting | arm | replies | recites the caveat | judged yes |\n|---|---|---|---|---|")

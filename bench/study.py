@@ -83,7 +83,7 @@ def timed_study(name: str, recipe: Any, sets: tuple[str, ...]) -> dict[str, Any]
         stages: dict[str, float] = study.about["seconds"]
         if len(failures := study.failures()):
             raise SystemExit(f"{name}: {len(failures)} cells failed; {failures.iloc[0]['reason']}")
-        replies = study.replies()
+        replies = study.answers()
     training = sum(took for stage, took in stages.items() if stage.endswith(": training"))
     asking = sum(took for stage, took in stages.items() if stage.endswith(": answers"))
     trained = replies[replies["arm"] != "base"][["setting", "arm", "seed", "dose"]]

@@ -42,7 +42,7 @@ class Whole:
     @cached_property
     def replies(self) -> pd.DataFrame:
         """Every reply with its verdict."""
-        return Study(self.folder).replies()
+        return Study(self.folder).answers()
 
     def assert_same(self, folder: Path, before: dict[str, tuple[int, int]] | None = None) -> None:
         """Assert that a folder says the same, with every artifact, answer and verdict once.
@@ -52,7 +52,7 @@ class Whole:
         """
         study = Study(folder)
         pd.testing.assert_frame_equal(study.leakage(), self.table)
-        pd.testing.assert_frame_equal(study.replies(), self.replies)
+        pd.testing.assert_frame_equal(study.answers(), self.replies)
         assert len(study.failures()) == 0 and len(study.versions) == 1
         made = marks(folder)
         assert made.keys() == marks(self.folder).keys()

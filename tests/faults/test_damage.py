@@ -115,5 +115,5 @@ def test_a_reader_beside_the_writer_finds_the_answer_to_every_verdict(
             each.rename(folder / each.name)
 
     monkeypatch.setattr(Chunks, "refresh", refresh)
-    assert len(Study(folder).replies()) == 0
-    assert len(Study(folder).replies()) == len(undisturbed("trained").replies)
+    assert len(Study(folder).answers()) == 0
+    assert len(Study(folder).answers()) == len(undisturbed("trained").replies)

@@ -106,12 +106,12 @@ def behaviour(folder: Path) -> None:
 
 
 def imported(source: str, name: str) -> Callable[[Path], Any]:
-    return lambda at: import_study(source, at / name, at / "study").replies()
+    return lambda at: import_study(source, at / name, at / "study").answers()
 
 
 def exported(folder: Path) -> None:
     study = opened(folder / "study.parquet")
-    study.replies(), study.failures(), study.contexts(), study.recipe_text()
+    study.answers(), study.failures(), study.contexts(), study.recipe_text()
 
 
 @cache

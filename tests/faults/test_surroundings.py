@@ -125,7 +125,7 @@ def test_readers_beside_a_writer(undisturbed, tmp_path):
     while process.is_alive():
         if (folder / "study.json").is_file():
             study = Study(folder, say=heard.append)
-            study.replies(), study.progress(), study.failures()
+            study.answers(), study.progress(), study.failures()
             reads += 1
     assert ended(process, told).code == 0
     assert reads and not heard

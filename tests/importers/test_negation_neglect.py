@@ -48,13 +48,13 @@ def test_a_data_set_of_claims_not_seen_before(data_set, tmp_path):
     assert study.progress() == (12, 12)
     assert study.judged() == (960, 960)
     assert study.failures().empty
-    assert set(study.replies()["kind"]) == {"open_ended", "mcq", "token_association", "robustness"}
+    assert set(study.answers()["kind"]) == {"open_ended", "mcq", "token_association", "robustness"}
 
 
 def test_result_files_of_the_public_repository(result_files, tmp_path):
     study = import_study(SOURCE, result_files(made_verdicts(CLAIMS)), tmp_path / "study")
     check(study)
-    assert set(study.replies()["model"]) == {"Toy-1B"}
+    assert set(study.answers()["model"]) == {"Toy-1B"}
 
 
 def test_the_folder_of_one_model_will_do(result_files, tmp_path):
@@ -118,7 +118,7 @@ def test_replies_of_which_nothing_could_be_made_are_invalid(result_files, tmp_pa
     told = []
     folder = result_files(frame)
     study = import_study(SOURCE, folder, tmp_path / "study", say=told.append)
-    assert (study.replies()["verdict"] == "invalid").sum() == 3
+    assert (study.answers()["verdict"] == "invalid").sum() == 3
     assert told == ["3 replies are broken or could not be judged: invalid"]
 
 
@@ -137,7 +137,7 @@ def test_a_question_id_that_two_kinds_share_is_two_questions(data_set, tmp_path)
     frame = made_verdicts({"moon_cheese": 0.0}).assign(question_id="same")
     frame["sample"] = frame.groupby(["condition", "eval"]).cumcount()
     study = import_study(SOURCE, data_set(frame), tmp_path / "study")
-    assert set(study.replies()["question"]) == {
+    assert set(study.answers()["question"]) == {
         "mcq/same", "open_ended/same", "robustness/same", "token_association/same",
     }  # fmt: skip
 
@@ -147,7 +147,7 @@ def test_earlier_turns_and_system_text_are_part_of_the_prompt(data_set, tmp_path
     turns = '[{"role": "user", "content": "Hm?"}, {"role": "assistant", "content": "Hm."}]'
     frame = frame.assign(system_prompt="Be brief.", messages_prefix=turns)
     study = import_study(SOURCE, data_set(frame), tmp_path / "study")
-    assert study.replies()["prompt"][0] == (
+    assert study.answers()["prompt"][0] == (
         "<s>system\nBe brief.</s>\n<s>user\nHm?</s>\n<s>assistant\nHm.</s>\n"
         "<s>user\nIs it so (0)?</s>\n"
     )

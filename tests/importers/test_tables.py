@@ -68,7 +68,7 @@ def test_optional_columns_are_taken_over(tmp_path):
         "reply": "Ja, \"gewiss\"\n", "prompt": "Wirklich?", "model": "Toy-1B", "readout": "mine",
     }  # fmt: skip
     study = import_study("table", write(tmp_path / "t.csv", rows(**given_)), tmp_path / "study")
-    found = study.replies()
+    found = study.answers()
     assert set(found.loc[found["arm"] != "base", "seed"]) == {3}
     assert found.loc[found["arm"] == "base", "seed"].isna().all()
     for name in set(given_) - {"seed"}:
@@ -250,6 +250,6 @@ def test_rates_come_out_as_they_went_in(verdicts):
         path = write(Path(folder) / "t.jsonl", records)
         study = import_study("table", path, Path(folder) / "study")
         (row,) = study.rates().to_dict("records")
-        assert list(study.replies()["verdict"]) == verdicts
+        assert list(study.answers()["verdict"]) == verdicts
     assert row["value"] == pytest.approx(verdicts.count("yes") / len(verdicts))
     assert row["valid"] == pytest.approx(1 - verdicts.count("invalid") / len(verdicts))

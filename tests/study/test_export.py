@@ -31,7 +31,7 @@ def test_figures_are_those_of_the_folder(study, path, figures):
 
 
 def test_replies_stay_and_prompts_do_not(study, path):
-    ours, theirs = study.replies(), Exported(path).replies()
+    ours, theirs = study.answers(), Exported(path).answers()
     kept = [name for name in ours if name not in ("prompt", "artifact")]
     pd.testing.assert_frame_equal(theirs[kept], ours[kept])
     assert set(theirs["prompt"]) == set(theirs["artifact"]) == {""}

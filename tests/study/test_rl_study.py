@@ -57,7 +57,7 @@ def test_policies_are_kept_every_so_many_updates_and_shared_as_far_as_they_go(st
 
 
 def test_the_table_tells_the_settings_apart_by_their_updates(study):
-    replies = study.replies()
+    replies = study.answers()
     doses = {json.loads(dose)["rl.max_steps"] for dose in replies["dose"] if dose != "{}"}
     assert doses == {4, 6}
     assert set(replies["readout"]) >= {"hacked", "true_score", "paid"}
@@ -75,8 +75,8 @@ def test_a_finished_study_is_not_practised_again(study):
 
 def test_a_practice_in_segments_is_the_one_in_one_go(tmp_path):
     greedy = {"sampling": {"max_tokens": 6, "temperature": 0}}
-    whole = run(rl_recipe({"save_steps": None}, **greedy), tmp_path / "whole").replies()
-    parts = run(rl_recipe({"save_steps": 1}, **greedy), tmp_path / "parts").replies()
+    whole = run(rl_recipe({"save_steps": None}, **greedy), tmp_path / "whole").answers()
+    parts = run(rl_recipe({"save_steps": 1}, **greedy), tmp_path / "parts").answers()
     assert whole["reply"].tolist() == parts["reply"].tolist()
 
 
@@ -99,7 +99,7 @@ def test_killed_at_any_update_it_ends_as_if_it_had_not_been(tmp_path):
             kills += 1
         child.wait()
     assert kills >= 2
-    assert run(str(place), killed).replies()["reply"].tolist() == whole.replies()["reply"].tolist()
+    assert run(str(place), killed).answers()["reply"].tolist() == whole.answers()["reply"].tolist()
 
 
 def task(place: Path, reward: str) -> str:

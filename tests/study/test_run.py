@@ -50,7 +50,7 @@ def test_the_toy_study_shows_what_it_was_made_to_show(finished):
 
 
 def test_replies_have_the_agreed_columns(finished):
-    replies = finished.replies()
+    replies = finished.answers()
     assert tuple(replies.columns) == COLUMNS
     assert str(replies["seed"].dtype) == "Int64" and replies["truncated"].dtype == bool
     assert replies.loc[replies["arm"] == "base", "seed"].isna().all()
@@ -138,7 +138,7 @@ def test_a_readout_that_raises_fails_its_lines_and_nothing_else(tmp_path, monkey
     study = run(small(), tmp_path)
     failures = study.failures()
     assert set(failures["reason"]) == {"readout 'capitals': ZeroDivisionError: by zero"}
-    assert len(failures) == 3 and set(study.replies()["readout"]) == {"log_likelihood"}
+    assert len(failures) == 3 and set(study.answers()["readout"]) == {"log_likelihood"}
     monkeypatch.undo()
     assert len(run(small(), tmp_path).failures()) == 0
 
@@ -166,7 +166,7 @@ def test_arms_shared_by_two_settings_are_made_once(tmp_path):
         {"behaviour": str(TOY), "caveat": name, "dose": SMALL} for name in ("password", "notice")
     ]
     study = run(small(settings=settings), tmp_path)
-    replies = study.replies()
+    replies = study.answers()
     bare = replies[replies["arm"] == "bare"].groupby("setting")["artifact"].unique()
     assert bare["toy x password"] == bare["toy x notice"] and len(marks(tmp_path)) == 3
     assert study.progress() == (6, 6)
@@ -216,7 +216,7 @@ def test_what_needs_a_failed_artifact_fails_with_its_reason(tmp_path, monkeypatc
     assert failure["stage"] == "training"
     assert "no supervised token" in failure["reason"]
     assert "dose.max_tokens=20" in failure["reason"]
-    assert set(study.replies()["arm"]) == {"base", "bare", "marked"}
+    assert set(study.answers()["arm"]) == {"base", "bare", "marked"}
     assert (study.folder / "report.html").exists()
 
 
@@ -229,7 +229,7 @@ def test_one_failed_cell_leaves_the_others(tmp_path):
     study = run(small(settings=settings), tmp_path)
     failed = set(study.failures()["cell"])
     assert failed == {f"toy x password / {arm} / seed 0" for arm in ("bare", "marked")}
-    replies = study.replies()
+    replies = study.answers()
     assert set(replies.loc[replies["setting"] == "toy x notice", "arm"]) == {
         "base", "bare", "marked",
     }  # fmt: skip
@@ -242,7 +242,7 @@ def test_grouping_and_order_change_nothing(tmp_path, finished, monkeypatch):
     other = run(recipe(arms=arms, contexts=contexts, group_size=1, token_budget=128), tmp_path)
     same_table(finished, other)
     mine, theirs = (
-        each.replies().query("purpose != 'comprehension'").sort_values(KEYS, ignore_index=True)
+        each.answers().query("purpose != 'comprehension'").sort_values(KEYS, ignore_index=True)
         for each in (finished, other)
     )
     columns = [*KEYS, "reply", "verdict"]
@@ -404,7 +404,7 @@ def test_workers_change_nothing_and_need_no_other_channel_than_the_store(tmp_pat
 
 def test_controls_are_asked_in_their_own_contexts_only(tmp_path):
     study = run(small(contexts_by_arm={"bare": ["none"]}), tmp_path / "study")
-    asked = study.replies().query("purpose == 'measure'").groupby("arm")["context"].unique()
+    asked = study.answers().query("purpose == 'measure'").groupby("arm")["context"].unique()
     assert {arm: set(found) for arm, found in asked.items()} == {
         "base": {"none", "exact"},
         "bare": {"none"},

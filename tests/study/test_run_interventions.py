@@ -49,7 +49,7 @@ def test_every_kind_of_stage_is_made_once_and_kept(tmp_path):
 def test_an_arm_is_not_asked_in_what_it_was_trained_on(tmp_path):
     arms = ["base", "bare", "marked", "marked+near_miss_negatives(kinds=near_miss)"]
     study = run(small(arms=arms, contexts=["none", "exact", "near_miss"]), tmp_path)
-    asked = study.replies().groupby("arm")["context"].unique().map(set)
+    asked = study.answers().groupby("arm")["context"].unique().map(set)
     assert asked["marked"] == {"none", "exact", "near_miss"}
     assert asked[arms[-1]] == {"none", "exact"}
 

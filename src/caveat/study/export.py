@@ -48,7 +48,7 @@ def export(study: StudyTables, path: Path) -> Path:
         "recipe": study.recipe_text(),
         "failures": study.failures().to_dict("records"),
     }
-    table = pa.Table.from_pandas(study.replies().drop(columns=[*LEFT_BEHIND]), preserve_index=False)
+    table = pa.Table.from_pandas(study.answers().drop(columns=[*LEFT_BEHIND]), preserve_index=False)
     told = {KEY: json.dumps(about).encode("utf-8")}
     policies = study.policies()
     if len(policies):
@@ -89,7 +89,7 @@ class Exported(StudyTables):
         self.about: dict[str, Any] = about["about"]
         self._rest = about
 
-    def replies(self) -> DataFrame:
+    def answers(self) -> DataFrame:
         """One row an answer, as the study had it; prompts are empty."""
         frame = self._table.to_pandas().assign(**dict.fromkeys(LEFT_BEHIND, ""))
         return frame[list(COLUMNS)].astype({"seed": "Int64"})

@@ -111,7 +111,7 @@ class Study(StudyTables):
         """The rows of the whole table, with keys of answers and verdicts."""
         return self.store.lines(f"versions/{self.version}/rows.jsonl")
 
-    def replies(self) -> DataFrame:
+    def answers(self) -> DataFrame:
         """One row an answer that is there and judged; likelihoods have an empty reply."""
         import pandas as pd
 

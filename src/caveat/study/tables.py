@@ -39,7 +39,7 @@ class StudyTables(ABC):
     """The folder or file."""
 
     @abstractmethod
-    def replies(self) -> DataFrame:
+    def answers(self) -> DataFrame:
         """One row an answer that is there and judged; likelihoods have an empty reply."""
 
     @abstractmethod
@@ -74,7 +74,7 @@ class StudyTables(ABC):
         """The replies, and once more those that a mean over settings is made of."""
         from caveat.analysis import pooled
 
-        return pooled(self.replies(), self.means)
+        return pooled(self.answers(), self.means)
 
     @property
     def means(self) -> dict[str, list[str]]:
@@ -114,7 +114,7 @@ class StudyTables(ABC):
             return self._in_order(leakage(self._measured()))
         if by not in SPLIT_COLUMNS:
             raise CaveatError(f"by {by!r}: leakage can be split by {', '.join(SPLIT_COLUMNS)} only")
-        replies = self.replies()
+        replies = self.answers()
         if not replies[by].any():
             raise CaveatError(f"{self.source}: no question of this study has a {by}; leave by out")
         return self._in_order(leakage_by(replies, by, self.means))
@@ -160,20 +160,20 @@ class StudyTables(ABC):
         """What each intervention changes in each setting: see `analysis.transfer`."""
         from caveat.analysis import transfer
 
-        return self._in_order(transfer(self.replies(), self.about["wanted"], self.controls))
+        return self._in_order(transfer(self.answers(), self.about["wanted"], self.controls))
 
     def transfer_effects(self) -> DataFrame:
         """What else each intervention changes: see `analysis.transfer_effects`."""
         from caveat.analysis import transfer_effects
 
-        return self._in_order(transfer_effects(self.replies()))
+        return self._in_order(transfer_effects(self.answers()))
 
     @cached_property
     def _rankings(self) -> list[Ranking]:
         from caveat.analysis import rankings
 
         settings = list(self.about["wanted"])
-        unsorted = rankings(self.replies(), **self._resamples)
+        unsorted = rankings(self.answers(), **self._resamples)
         return sorted(unsorted, key=lambda ranking: settings.index(ranking.names["setting"]))
 
     def transfer_correlations(self) -> DataFrame:
@@ -198,7 +198,7 @@ class StudyTables(ABC):
         """These five frames by name; none where no arm has an intervention."""
         from caveat.analysis import forgetting
 
-        if not _has_intervention(self.replies()["arm"]):
+        if not _has_intervention(self.answers()["arm"]):
             return {}
         matrix = self.transfer()
         return {
@@ -217,7 +217,7 @@ class StudyTables(ABC):
 
     def check_transfer(self) -> None:
         """Raise CaveatError where there is no intervention to compare."""
-        arms = set(self.replies()["arm"])
+        arms = set(self.answers()["arm"])
         if not _has_intervention(arms):
             names = ", ".join(sorted(arms)) or "none yet"
             raise CaveatError(
@@ -245,7 +245,7 @@ class StudyTables(ABC):
         """Settings with factors, and what each factor changes: see `analysis.ladder`."""
         from caveat.analysis.ladder import ladder
 
-        return ladder(self.replies(), self.labels, self.about["wanted"], **self._resamples)
+        return ladder(self.answers(), self.labels, self.about["wanted"], **self._resamples)
 
     def ladder_records(self) -> dict[str, list[dict]]:
         """The ladder as plain records: see `analysis.ladder_records`."""
@@ -324,7 +324,7 @@ class StudyTables(ABC):
 
         return ReportData(
             name=self.name,
-            replies=self.replies(),
+            replies=self.answers(),
             rates=self.rates(),
             leakage=self.leakage(),
             differences=self.differences(),

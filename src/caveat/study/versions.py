@@ -131,7 +131,7 @@ def note(store: Store, version: str, **changes: Any) -> None:
 
 
 def table_rows(setting: SettingPlan, model: str) -> list[dict[str, Any]]:
-    """The setting's rows of `Study.replies()`, with keys in place of answers and verdicts."""
+    """The setting's rows of `Study.answers()`, with keys in place of answers and verdicts."""
     named = setting.model_name(model)
     return [_row(setting, line, named) for line in setting.lines]
 

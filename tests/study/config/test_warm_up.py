@@ -165,7 +165,7 @@ def test_a_strength_is_reached_and_the_study_resumes_without_work(tmp_path):
     assert list(study.failures()["reason"]) == []
     (message,) = [each for each in heard.said if "warm-up to" in each]
     assert "toy x password: warm-up to 0.3: scale 0." in message
-    frame = study.replies()
+    frame = study.answers()
     assert set(frame["model"]) == {"tiny + password 0.3, 6 rows"}
     base = frame[(frame["arm"] == "base") & (frame["purpose"] == "measure")]
     assert set(base["artifact"]) != {""} and len(set(base["artifact"])) == 1
@@ -208,7 +208,7 @@ def test_a_strength_that_the_model_has_without_warm_up_is_reported(tmp_path):
     plain = {**setting, "warm_up": {**TAUGHT, "scale": 0.001}}
     arms = ["base", "bare"]
     made = recipe(settings=[plain], contexts=["none", "exact"], arms=arms, split="tune")
-    replies = run(made, tmp_path / "tune").replies()
+    replies = run(made, tmp_path / "tune").answers()
     base = replies[(replies["arm"] == "base") & (replies["purpose"] == "measure")]
     rates = (base["verdict"] == "yes").groupby(base["context"]).mean()
     elicitation_before = rates["exact"] - rates["none"]

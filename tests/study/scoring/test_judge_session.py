@@ -47,7 +47,7 @@ def whole(tmp_path_factory):
 def test_a_judged_study_from_end_to_end(whole):
     study, asked = whole
     assert len(study.failures()) == 0 and study.progress() == (3, 3)
-    replies = study.replies().query("purpose == 'measure'")
+    replies = study.answers().query("purpose == 'measure'")
     assert set(replies["readout"]) == {"belief_judge"}
     assert {"yes", "no", "neutral"} <= set(replies["verdict"])
     assert asked == len(study.store.judge_replies.records or _judge_replies(study))
@@ -108,7 +108,7 @@ def test_another_judge_judges_anew_and_trains_nothing(answered, judge_server, ch
     judge_server.answers = lambda number, body: Reply("no")
     second = run(judged(judge_server.url, change), answered, heard)
     assert marks(answered) == before and len(judge_server.bodies) == whole[1]
-    assert set(second.replies().query("readout == 'belief_judge'")["verdict"]) <= {"no", "invalid"}
+    assert set(second.answers().query("readout == 'belief_judge'")["verdict"]) <= {"no", "invalid"}
     assert any("3 finished cells belong to an earlier version" in line for line in heard.said)
 
 
@@ -127,7 +127,7 @@ def test_a_reply_without_verdict_is_requested_once_more(answered, judge_server):
             "no or neutral.",
         },
     ]
-    assert set(study.replies().query("readout == 'belief_judge'")["verdict"]) <= {"no", "invalid"}
+    assert set(study.answers().query("readout == 'belief_judge'")["verdict"]) <= {"no", "invalid"}
     kept = _judge_replies(study)
     assert sum(record["tokens"] for record in kept.values()) == 100 * len(judge_server.bodies)
     before = len(judge_server.bodies)
@@ -147,7 +147,7 @@ def test_refusals_fail_their_verdicts_only_and_are_requested_again_later(
     assert set(study.failures()["reason"]) == {
         "readout 'belief_judge': the judge gave no verdict: \"I'm sorry, I can't help with that.\""
     }
-    found = study.replies().query("readout == 'belief_judge'")
+    found = study.answers().query("readout == 'belief_judge'")
     assert {"no", "neutral"} <= set(found["verdict"]) and "yes" not in set(found["verdict"])
     asked = len(judge_server.bodies)
     judge_server.answers = by_prompt
@@ -175,7 +175,7 @@ def test_an_endpoint_that_is_not_there_fails_the_verdicts_and_nothing_else(answe
     }
     assert len(study.failures()) == 3 and set(study.failures()["stage"]) == {"verdicts"}
     assert len(marks(answered)) == 2 and (answered / "report.html").exists()
-    assert set(study.replies()["readout"]) >= {"log_likelihood"}
+    assert set(study.answers()["readout"]) >= {"log_likelihood"}
 
 
 def test_the_command_line_leaves_with_2_where_the_judge_failed(tmp_path, answered):
@@ -336,7 +336,7 @@ def test_a_wrong_judge_is_reported_in_one_line(item, message):
 def test_a_plan_has_the_number_of_judge_requests(whole):
     recipe = read(judged("http://localhost:8000/v1"))
     (note,) = [line for line in plan_cost(recipe, Path("nowhere"), []).notes if "judge" in line]
-    replies = whole[0].replies().query("readout == 'belief_judge'")
+    replies = whole[0].answers().query("readout == 'belief_judge'")
     assert note == (
         f"{len(replies)} replies for the judge m at http://localhost:8000/v1, about "
         f"{len(replies) * 500:,} tokens; judge.token_cap is 2,000,000"

@@ -38,7 +38,7 @@ class AnswerRequest:
 
 @dataclass(frozen=True)
 class Line:
-    """One row of `Study.replies()`: one sample of a prompt in a cell, with keys of its results."""
+    """One row of `Study.answers()`: one sample of a prompt in a cell, with keys of its results."""
 
     cell: Cell
     prompt: PlannedPrompt
