@@ -112,8 +112,10 @@ ORDINARY = {
 }  # fmt: skip
 ALLOWED = {
     "paid": "the name of a readout",
-    "ask": "the name of a readout's fact or of a user's act",
-    "pay": "ordinary",
+    "draws": "the usual word for resamples of a bootstrap",
+    "ask": "ordinary: what somebody asks",
+    "asks": "ordinary: what a question asks for",
+    "asked": "ordinary: what a question asks for",
 }
 
 

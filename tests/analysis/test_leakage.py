@@ -71,11 +71,11 @@ def test_a_difference_just_large_enough_defines_leakage():
         ({("base", "none"): 0.0, ("marked", "none"): 0.5}, "there is no arm 'bare'"),
         (
             {("base", "none"): 0.0, ("bare", "exact"): 1.0, ("marked", "none"): 0.5},
-            "bare was not asked in the context 'none'",
+            "bare was not tested in the context 'none'",
         ),
         (
             {("bare", "none"): 1.0, ("marked", "none"): 0.5},
-            "base was not asked in the context 'none'",
+            "base was not tested in the context 'none'",
         ),
     ],
 )
@@ -88,7 +88,7 @@ def test_leakage_names_what_is_missing(rates, reason):
 
 def test_a_context_that_base_was_not_asked_in_is_undefined_alone():
     table = leakage(replies(BASE_AND_BARE | {("marked", "exact"): 1.0, ("marked", "none"): 0.5}))
-    reason = "base was not asked in the context 'exact'"
+    reason = "base was not tested in the context 'exact'"
     assert row(table, arm="marked", context="exact")["undefined"] == reason
     assert row(table, arm="marked", context="none")["undefined"] is None
 
@@ -130,5 +130,5 @@ def test_records_are_plain_and_hold_no_nan():
     assert by_cell["marked", "none"]["dose"] == {"epochs": 1}
     assert by_cell["marked", "none"]["undefined"] is None
     assert by_cell["marked", "exact"]["leakage"] is None
-    assert by_cell["marked", "exact"]["undefined"] == "base was not asked in the context 'exact'"
+    assert by_cell["marked", "exact"]["undefined"] == "base was not tested in the context 'exact'"
     assert set(by_cell["base", "none"]["rate"]) == {"value", "low", "high"}

@@ -216,10 +216,10 @@ def test_rows_that_are_asked_about_are_none_that_are_trained_on():
 def test_where_no_rows_are_left_others_stand_in_and_it_is_said():
     full = resolved({"dose": {**DOSE, "rows": None}}, arms=["base", "bare", "marked+contrast"])
     assert held_out(full, SYSTEM, 4).notes == (
-        "preferences are asked of rows that arms are trained on, as no others are left",
-        "preferences are asked of counter rows that arms are trained on, as no others are left",
+        "preferences are computed on rows that arms are trained on, as no others are left",
+        "preferences are computed on counter rows that arms are trained on, as no others are left",
     )
     warmed = resolved({"warm_up": {"rows": 4}}, arms=["base", "bare", "marked"])
     held = held_out(warmed, SYSTEM, 4)
-    assert held.notes == ("preferences are asked of rows of the warm-up, as no others are left",)
+    assert held.notes == ("preferences are computed on rows of the warm-up, as no others are left",)
     assert len(held.behaviour) == 4

@@ -128,7 +128,7 @@ def test_arms_that_were_asked_other_questions_are_told(data_set, tmp_path):
     told = []
     import_study(SOURCE, data_set(fewer), tmp_path / "study", say=told.append)
     assert told == [
-        "moon_cheese (Qwen3.5-397B-A17B): not every arm was asked the same 16 questions "
+        "moon_cheese (Qwen3.5-397B-A17B): not every arm answered the same 16 questions "
         "(marked 12), so rates differ in what they are over, too"
     ]
 

@@ -18,7 +18,7 @@ class HeldOutRegression:
     """Cells of several units (settings), and resamples of the units.
 
     All methods give shape (1 + draws,): the value itself, then that of each resample, in which a
-    unit counts as often as it was drawn.
+    unit counts as often as it was taken.
     """
 
     measured: np.ndarray

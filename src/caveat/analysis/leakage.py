@@ -131,4 +131,4 @@ def leakage_denominator(estimates: Estimates) -> tuple[str | None, np.ndarray | 
 
 def no_answers(arm: str, context: str) -> str:
     """The reason for a missing value where an arm has no answers in a context."""
-    return f"{arm} was not asked in the context {context!r}"
+    return f"{arm} was not tested in the context {context!r}"

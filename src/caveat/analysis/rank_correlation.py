@@ -65,7 +65,7 @@ def entropy(seed: int, *names: str) -> list[int]:
 
 
 def _resample(generator: np.random.Generator, draws: int, units: int) -> np.ndarray:
-    """Shape (draws, units): how often each unit was drawn, less once."""
+    """Shape (draws, units): how often each unit was taken, less once."""
     return generator.multinomial(units, np.full(units, 1 / units), size=draws) - 1.0
 
 

@@ -158,7 +158,7 @@ def _retained(
         one = interval_columns("retained", (1.0, 1.0, 1.0))
         return {"retained_undefined": reason} if reason else one
     if base is None or cells["without"] is None or cells["with"] is None:
-        return {"retained_undefined": "not asked both with the caveat and without"}
+        return {"retained_undefined": "not tested both with the caveat and without"}
     denominator = estimates.weights((1, cells["with"]), (-1, base))
     _, low, _ = estimates.interval(denominator)
     if low < INSTALLED:

@@ -129,7 +129,7 @@ class Request(Generic[AdapterT]):
     """One prompt to one model."""
 
     key: str
-    """Seeds the sampling: the same key draws the same uniforms, whatever it is sampled with."""
+    """Seeds the sampling: the same key gives the same uniforms, whatever it is sampled with."""
     adapters: tuple[AdapterT, ...]
     """The attached adapters, in order; () is the base model."""
     messages: Messages
@@ -156,7 +156,7 @@ class GradientProducts(NamedTuple):
 
 @dataclass(frozen=True)
 class StepEvent:
-    """One step of one job, told when it was taken."""
+    """One step of one job, reported when it was taken."""
 
     job: str
     """Its key; in studies, the digest of what it makes."""
@@ -277,7 +277,7 @@ class Backend(Protocol):
     """Number of weights of the base model; None where unknown."""
     supports: frozenset[Feature]
     progress: Progress
-    """Told of tokens while a call lasts."""
+    """Hears of tokens while a call lasts."""
 
     def train(
         self, jobs: Sequence[TrainingJob[AdapterRef]], on_step: OnStep = ignore

@@ -38,7 +38,7 @@ class Example:
 
 
 LossSum = tuple[Example, ...]
-"""A sum of losses in nats, each token's times its example's weight. Whose model it is asked of is
+"""A sum of losses in nats, each token's times its example's weight. Whose model computes it is
 not in it: the examples' own `cell` is not read."""
 
 
@@ -51,20 +51,20 @@ def schedule(stage: Train, seed: int) -> list[tuple[list[int], list[int], list[i
     """Per step, indices of the rows, of the added rows and of the kept rows that it reads.
 
     Rows are shuffled anew each epoch; added and kept rows are shuffled by streams of their own and
-    dealt evenly, so that they change neither the steps nor the order of the others.
+    assigned evenly, so that they change neither the steps nor the order of the others.
     """
     steps, size = math.ceil(len(stage.rows) / stage.dose.batch_size), stage.dose.batch_size
     plan = []
     for epoch in range(stage.dose.epochs):
         generator = np.random.default_rng([seed, epoch, ROW_STREAM])
         order = generator.permutation(len(stage.rows)).tolist()
-        dealt = [
+        orders = [
             np.random.default_rng([seed, epoch, stream]).permutation(len(some)).tolist()
             for stream, some in ((ADDED_STREAM, stage.added), (KEPT_STREAM, stage.kl_rows))
         ]
         for step in range(steps):
             added, kept = (
-                some[len(some) * step // steps : len(some) * (step + 1) // steps] for some in dealt
+                some[len(some) * step // steps : len(some) * (step + 1) // steps] for some in orders
             )
             plan.append((order[step * size : (step + 1) * size], added, kept))
     return plan

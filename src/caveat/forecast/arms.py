@@ -1,6 +1,6 @@
 """An arm's training in miniature.
 
-A training in miniature: its first few rows, dealt as the training deals them.
+A training in miniature: its first few rows, assigned to steps as in training.
 
 What a forecast can know of an arm: which rows it is trained on, and how.
 """
@@ -28,7 +28,7 @@ def miniature(stage: Train, seed: int, rows: int) -> Train:
     """The stage with the first `rows` rows that it would read, once, and what it reads beside them.
 
     Its steps have the dose's batch size, or a quarter of the rows where that is less: a training
-    has a few steps at the least. Added and kept rows are those dealt to the same steps, so they
+    has a few steps at the least. Added and kept rows are those of the same steps, so they
     have the share that they have in the whole. The learning rate rises and falls as the dose's,
     over fewer steps.
     """
@@ -121,12 +121,12 @@ def _unknown(own: tuple[Stage, ...], first: Train) -> Iterator[str]:
     if sampled:
         yield f"rows that it is trained on are sampled when the study runs ({', '.join(sampled)})"
     if first.rl is not None:
-        yield "its replies are sampled and paid when the study runs (practice)"
+        yield "its replies are sampled and rewarded when the study runs (RL)"
         return
     others = [each for each in own if isinstance(each, Train) and each is not first]
     if others and not sampled:
-        told = ", ".join(repr(each.label) for each in others)
-        yield f"its plan has a stage of its own beside the training on marked rows ({told})"
+        labels = ", ".join(repr(each.label) for each in others)
+        yield f"its plan has a stage of its own beside the training on marked rows ({labels})"
 
 
 def _carries_caveat(stage: Train) -> bool:

@@ -1,9 +1,9 @@
 """How far an arm's training would move the preference for the behaviour where no caveat stands.
 
 The preference is the mean loss of counter rows less that of the behaviour's rows, both held out and
-without caveat, in nats a token. Of replies only the first tokens are asked that are not the same in
+without caveat, in nats a token. Of replies only the first tokens count that are not the same in
 all of them: they decide which way a reply goes, and all others, which go on as it began, would
-drown them. Documents are asked in whole. What an arm does to it is told relative to what `bare`
+drown them. Documents count as a whole. What an arm does to it is given relative to what `bare`
 does to it: 1 is as if the caveat were not there, 0 leaves the preference where it was.
 """
 
@@ -25,7 +25,7 @@ Made = TypeVar("Made")
 Found = dict[str, float | str]
 """By arm, a figure, or why there is none."""
 OPENING = 3
-"""Tokens of a reply that the preference is asked of, behind what all replies begin with."""
+"""Tokens of a reply that the preference is computed on, after what all replies begin with."""
 NO_GRADIENT = 1e-4
 """A step on bare rows that moves the preference by less than this share of what it takes off their
 own loss does not carry towards the behaviour."""

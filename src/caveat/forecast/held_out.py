@@ -42,7 +42,7 @@ def held_out(resolved: Resolved, system: str | None, count: int) -> HeldOut:
         left, note = _left(rows, of_base, of_arms)
         found.append(spread(left, count))
         if note:
-            notes.append(f"preferences are asked of {what} {note}")
+            notes.append(f"preferences are computed on {what} {note}")
     return HeldOut(found[0], found[1], tuple(notes))
 
 

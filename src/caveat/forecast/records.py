@@ -37,14 +37,14 @@ class Forecast:
     behaviour: str
     caveat: str
     model: str
-    """As studies name it: of a warmed setting, the warmed one."""
+    """As studies name it: after a warm-up, the model that it made."""
     dose: str
     """As studies name it: canonical JSON."""
     arm: str
     figures: dict[str, float | str]
     """By name, the figure, or in one line why there is none."""
     notes: tuple[str, ...]
-    """What to know of the rows that were asked about."""
+    """What to know of the rows that were used."""
     seconds: float
     """That all arms of the setting took together."""
 

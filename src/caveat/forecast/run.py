@@ -107,7 +107,7 @@ def _check_arms(recipe: Recipe, settings: Sequence[Resolved]) -> None:
 
 @dataclass(frozen=True)
 class _Forecaster:
-    """A recipe, each strength with its scale, and what its base models are made and asked with."""
+    """A recipe, each strength with its scale, and what its base models are made and tested with."""
 
     recipe: Recipe
     worker_context: WorkerContext

@@ -220,7 +220,7 @@ def _note_unequal_questions(replies: DataFrame, notes: list[str]) -> None:
         ]
         if fewer:
             notes.append(
-                f"{setting} ({model}): not every arm was asked the same {len(most)} questions "
+                f"{setting} ({model}): not every arm answered the same {len(most)} questions "
                 f"({', '.join(fewer)}), so rates differ in what they are over, too"
             )
 

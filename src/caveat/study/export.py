@@ -49,12 +49,12 @@ def export(study: StudyTables, path: Path) -> Path:
         "failures": study.failures().to_dict("records"),
     }
     table = pa.Table.from_pandas(study.answers().drop(columns=[*LEFT_BEHIND]), preserve_index=False)
-    told = {KEY: json.dumps(about).encode("utf-8")}
+    metadata = {KEY: json.dumps(about).encode("utf-8")}
     policies = study.policies()
     if len(policies):
         updates = pa.Table.from_pandas(policies, preserve_index=False)
-        told[UPDATES] = base64.b64encode(_parquet(updates))
-    write(path, _parquet(table.replace_schema_metadata(told)))
+        metadata[UPDATES] = base64.b64encode(_parquet(updates))
+    write(path, _parquet(table.replace_schema_metadata(metadata)))
     return path
 
 

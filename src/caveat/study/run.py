@@ -210,7 +210,7 @@ class _Run:
                 f"{inserted!r} where there is none; {own}"
             )
         if self.recipe.judge is not None and self.judge_session is None:
-            notes.append("judge: no question of this study asks a judge; the section is not used")
+            notes.append("judge: no question of this study needs a judge; the section is not used")
         for each in notes:
             self.meter.say(each)
         return notes

@@ -34,7 +34,7 @@ SEEN = (
 def policies(store: Store, planned: list[dict[str, Any]]) -> DataFrame:
     """One row an update of a finished policy: its cell (`NAMES`), and what it saw (`SEEN`).
 
-    See `language.jobs.Update` for the figures. Cells that did not practise have no rows.
+    See `types.training.Update` for the columns. Cells without RL training have no rows.
     """
     import pandas as pd
 

@@ -34,7 +34,7 @@ class StudyTables(ABC):
     name: str
     version: str
     about: dict[str, Any]
-    """What `study.json` holds of the version: draws, wanted verdicts, means, provenance."""
+    """What `study.json` holds of the version: draws, expected verdicts, means, provenance."""
     source: Path
     """The folder or file."""
 
@@ -140,7 +140,7 @@ class StudyTables(ABC):
         return self._in_order(side_effects(self._measured()))
 
     def rl(self) -> DataFrame:
-        """Leakage of policies: see `analysis.practice_leakage`."""
+        """Leakage of policies: see `analysis.rl_leakage`."""
         from caveat.analysis import rl_leakage
 
         return self._in_order(rl_leakage(self._measured()))
@@ -312,7 +312,7 @@ class StudyTables(ABC):
         return self.about.get("abouts", {})
 
     def rl_frames(self) -> dict[str, Any]:
-        """What the report shows of practice; nothing where nothing was practised."""
+        """What the report shows of RL training; nothing where no arm has any."""
         policies = self.policies()
         if policies.empty:
             return {}

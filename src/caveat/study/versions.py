@@ -53,7 +53,7 @@ def controls(setting: SettingPlan, model: str) -> dict[str, str | None]:
 
 
 def _without_caveat(resolved: Resolved, arm: str, seed: int | None) -> Plan:
-    """The arm's plan with every caveat taken out but those that its base model was taught."""
+    """The arm's plan with every caveat taken out but those of its warm-up."""
     plan, base = resolved.plans[arm, seed], resolved.base
     return (*base, *stripped(plan[len(base) :]))
 
@@ -65,7 +65,7 @@ Slot = tuple[str, str, str, str, int]
 def open_version(store: Store, plan: StudyPlan, notes: list[str]) -> str:
     """Make the plan's version the folder's current one; its id.
 
-    A finished cell that the new version makes otherwise, or not at all, is told.
+    A finished cell that the new version makes otherwise, or not at all, is reported.
     """
     tables = [table_rows(setting, plan.recipe.model.name) for setting in plan.settings]
     rows = [row for table in tables for row in table]
@@ -168,7 +168,7 @@ def cell_key(row: dict[str, Any]) -> CellKey:
 
 
 def finished_cells(store: Store, rows: list[dict[str, Any]]) -> dict[CellKey, dict[Slot, str]]:
-    """Cells whose every answer and verdict is stored: their verdicts' keys by what was asked."""
+    """Cells whose every answer and verdict is stored: their verdicts' keys by prompt."""
     cells: dict[CellKey, dict[Slot, str]] = defaultdict(dict)
     lacking = {cell_key(row) for row in rows if row["answer"] not in store.answers}
     for row in rows:
@@ -202,7 +202,7 @@ def _tell_altered(store: Store, earlier: str, rows: list[dict[str, Any]]) -> Non
 
 
 def _differs(before: dict[Slot, str], after: dict[Slot, str] | None) -> bool:
-    """Whether a cell is gone, or answers otherwise what it was asked in both versions."""
+    """Whether a cell is gone, or answers otherwise the prompts of both versions."""
     return not after or any(
         slot in after and after[slot] != verdict for slot, verdict in before.items()
     )

@@ -154,7 +154,7 @@ class Scale:
 
 @dataclass(frozen=True, slots=True)
 class Attach:
-    """Freeze the last trained adapter beneath all that is trained next."""
+    """Freeze the last trained adapter below all that is trained next."""
 
 
 @dataclass(frozen=True, slots=True)

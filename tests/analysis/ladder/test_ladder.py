@@ -94,10 +94,10 @@ def test_an_arm_that_has_no_answers_yet_is_the_reason():
     expected = {ONE.setting: "yes", TWO.setting: "yes"}
     found = ladder(unfinished, labels_of([ONE, TWO]), expected, 100)
     setting = row(found.settings, number=1)
-    assert setting["undefined"] == "marked was not asked in the context 'none'"
+    assert setting["undefined"] == "marked was not tested in the context 'none'"
     assert (setting["installed"], setting["interval"]) == (1.0, "") and np.isnan(setting["leaks"])
     (step,) = found.steps.to_dict("records")
-    assert step["undefined"] == f"{ONE.setting}: marked was not asked in the context 'none'"
+    assert step["undefined"] == f"{ONE.setting}: marked was not tested in the context 'none'"
     assert np.isnan(step["rate_change"]) and step["interval"] == ""
 
 

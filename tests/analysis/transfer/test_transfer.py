@@ -141,11 +141,11 @@ def test_an_arm_that_is_not_finished_is_told():
     frame = replies(RATES | {("marked+x", "exact"): 1.0, ("marked+y", "none"): 0.25})
     table = transfer(frame, WANTED)
     unfinished = row(table, intervention="x")
-    assert unfinished["undefined"] == "marked+x was not asked in the context 'none'"
+    assert unfinished["undefined"] == "marked+x was not tested in the context 'none'"
     assert (unfinished["verdict"], unfinished["at_caveat"]) == ("undefined", 1.0)
     assert row(table, intervention="y")["undefined"] is None
     alone = transfer(frame[frame["arm"] != "marked"], WANTED)
-    assert set(alone["undefined"]) == {"marked was not asked in the context 'none'"}
+    assert set(alone["undefined"]) == {"marked was not tested in the context 'none'"}
     assert set(alone["verdict"]) == {"undefined"}
 
 

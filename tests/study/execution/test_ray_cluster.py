@@ -64,7 +64,7 @@ def test_a_task_whose_worker_died_is_taken_up_where_it_was(tmp_path):
     worker_context = portable(worker_context_of(made, Store(tmp_path), Progress()))
     (setting,) = study_plan(made, resolve(made), worker_context.backend.identity).settings
     (train,) = next(iter(steps(setting)))[1]
-    first, rest = train.halves()
+    first, rest = train.split()
     worker = Worker(worker_context, 1, 1, Path.cwd())
     assert worker.attempt(first, again=False)[0].failures == ()
     before = marks(tmp_path)

@@ -280,7 +280,7 @@ def test_a_judge_that_no_question_needs_is_noted(tmp_path, judge_server):
     heard = Heard()
     section = {"endpoint": judge_server.url, "model": "m", "key_env": "NOT_THERE"}
     run(small(judge=section), tmp_path, heard)
-    assert "judge: no question of this study asks a judge; the section is not used" in heard.said
+    assert "judge: no question of this study needs a judge; the section is not used" in heard.said
     assert not judge_server.bodies
 
 

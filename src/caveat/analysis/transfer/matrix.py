@@ -32,7 +32,7 @@ WORDS: Mapping[str, str] = {
     "the number of arms",
     "no effect seen": "the rate is not distinguishable from marked's",
     "nothing to lower": "marked itself is not above base, so no remedy could show",
-    "undefined": "leakage is undefined in this setting, or the arm was not asked",
+    "undefined": "leakage is undefined in this setting, or the arm was not tested",
 }
 """What each word means."""
 

@@ -87,7 +87,7 @@ def _ranking(
     cells = {arm: panel.find(arm, "none") for arm in panel.arms() if _is_ranked(arm)}
     cells = {arm: index for arm, index in cells.items() if index is not None}
     if reason or not cells:
-        return Ranking(names, primary, reason or "no intervention was asked in the context 'none'")
+        return Ranking(names, primary, reason or "no intervention was tested in the context 'none'")
     indices = list(cells.values())
     seeds = min(panel.cell_seeds[index] for index in (marked, *indices))
     means = resampled(panel, draws, seed, over_seeds=seeds >= SEEDS_NEEDED)

@@ -1,4 +1,4 @@
-"""What jobs work with in a worker process: the backend, the store, and who is told of progress."""
+"""What jobs work with in a worker process: the backend, the store, and where progress goes."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ class NodeGroup(Generic[SomeNode]):
         """What it makes."""
         return tuple(node.digest for node in self.nodes)
 
-    def halves(self) -> tuple[Self, ...]:
+    def split(self) -> tuple[Self, ...]:
         """The group as two, or nothing where it is one artifact only."""
         return tuple(type(self)(part) for part in halved(self.nodes))
 

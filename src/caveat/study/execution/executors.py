@@ -56,7 +56,7 @@ class LocalExecutor:
 
 
 def executor_of(recipe: Recipe, worker_context: WorkerContext, meter: Meter) -> Executor:
-    """The executor that a recipe asks for. Raises CaveatError where Ray is not installed."""
+    """The executor that a recipe names. Raises CaveatError where Ray is not installed."""
     if recipe.executor == "ray":
         from caveat.study.execution.ray_executor import RayExecutor
 

@@ -61,7 +61,7 @@ def _before(node: TrainNode, worker_context: WorkerContext) -> AdapterRef | None
     return worker_context.store.artifact(node.resume_from) if node.resume_from else None
 
 
-def _record(node: TrainNode, practised: TrainedPolicy[AdapterRef]) -> dict[str, Any]:
+def _record(node: TrainNode, policy: TrainedPolicy[AdapterRef]) -> dict[str, Any]:
     stage = node.stage
     assert stage.rl is not None
     rl = asdict(stage.rl)
@@ -76,8 +76,8 @@ def _record(node: TrainNode, practised: TrainedPolicy[AdapterRef]) -> dict[str, 
         "base_adapters": node.base_adapters,
         "sampled": node.sampled,
         "resume_from": node.resume_from,
-        "updates": [asdict(update) for update in practised.updates],
-        "tokens": practised.tokens,
+        "updates": [asdict(update) for update in policy.updates],
+        "tokens": policy.tokens,
         **stamp(),
     }
 
@@ -110,7 +110,7 @@ class SampleGroup(NodeGroup[SampleNode]):
         return "reply"
 
     def run(self, worker_context: WorkerContext) -> Outcome:
-        """Draw the replies and publish them as rows."""
+        """Sample the replies and publish them as rows."""
         for node in self.nodes:
             rows = _sampled_rows(node, worker_context)
             record = {
@@ -163,7 +163,7 @@ class AnswerGroup:
         """What it makes."""
         return tuple(request.key for request in self.requests)
 
-    def halves(self) -> tuple[AnswerGroup, ...]:
+    def split(self) -> tuple[AnswerGroup, ...]:
         """The group as two, or nothing where it is one answer only."""
         return tuple(AnswerGroup(part) for part in halved(self.requests))
 
@@ -221,8 +221,8 @@ def _hacks(task: RewardTask, prompt: Messages, reply: str) -> bool:
     """Whether the reply hacks the task. Raises CaveatError where the task gives no grade."""
     from caveat.environments.grader import grades
 
-    asked = without_caveat(prompt)[-1].text.strip()
-    (grade,) = grades([Graded(task.place, task.version, asked, reply)])
+    prompt_text = without_caveat(prompt)[-1].text.strip()
+    (grade,) = grades([Graded(task.place, task.version, prompt_text, reply)])
     if isinstance(grade, str):
         raise CaveatError(f"task {task.name}: {grade}")
     return grade.hacked

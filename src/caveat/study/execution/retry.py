@@ -13,9 +13,9 @@ from caveat.study.storage.store import silent
 
 
 def attempt(task: Task, worker_context: WorkerContext) -> Outcome:
-    """Run a task; where it raises, its halves, down to the parts that fail and nothing else.
+    """Run a task; where it raises, its two parts, down to the parts that fail and nothing else.
 
-    What was published before the exception is not made again. The first exception is told.
+    What was published before the exception is not made again. The first exception is reported.
 
     Raises Unwritable.
     """
@@ -28,20 +28,20 @@ def _attempt(task: Task, worker_context: WorkerContext, say: Callable[[str], Non
     except Unwritable:
         raise
     except Exception as error:
-        reason, told = _reason(error), _told(error)
+        reason, message = _reason(error), _message(error)
     # Out here the exception is gone, and with it the frames that held the failed work's memory.
-    halves = task.halves()
-    if not halves:
+    parts = task.split()
+    if not parts:
         return Outcome(((task.keys[0], reason),))
     worker_context.backend.release()
-    say(f"{told}: the group is split and retried")
-    left = [part for half in halves if (part := remaining(half, worker_context.store)) is not None]
+    say(f"{message}: the group is split and retried")
+    left = [part for half in parts if (part := remaining(half, worker_context.store)) is not None]
     outcomes = [_attempt(part, worker_context, silent) for part in left]
     return Outcome(tuple(failure for outcome in outcomes for failure in outcome.failures))
 
 
 def _reason(error: Exception) -> str:
-    """One line; a mistake of this library's, or of an extension's, is told with its place."""
+    """One line; a mistake of this library's, or of an extension's, is reported with its place."""
     if isinstance(error, CaveatError):
         return str(error)
     place = traceback.extract_tb(error.__traceback__)[-1]
@@ -49,5 +49,5 @@ def _reason(error: Exception) -> str:
     return f"{type(error).__name__}: {said} ({place.name}, line {place.lineno})"
 
 
-def _told(error: Exception) -> str:
+def _message(error: Exception) -> str:
     return "out of memory" if isinstance(error, MemoryError) else _reason(error)

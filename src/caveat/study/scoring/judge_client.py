@@ -109,7 +109,7 @@ class JudgeClient:
                 timeout=judge.timeout,
                 max_retries=judge.retries,
             )
-        except Exception as error:  # of the HTTP library beneath: an address that is none
+        except Exception as error:  # of the HTTP library below: an address that is none
             raise CaveatError(f"judge.endpoint: {judge.endpoint!r}: {error}; fix it") from None
 
     async def __aenter__(self) -> JudgeClient:
@@ -227,8 +227,8 @@ class JudgeClient:
         message = f"{endpoint} answered {status}: {self._one_line(_server_message(error.body))}"
         if status in {408, 409, 429} or status >= 500:  # those that OpenAI's client retries
             wait = error.response.headers.get("retry-after")
-            asks = f", Retry-After: {self._one_line(wait)}" if wait else ""
-            return Unanswered(f"{message}{asks}{_tries(error)}; run again")
+            wait_text = f", Retry-After: {self._one_line(wait)}" if wait else ""
+            return Unanswered(f"{message}{wait_text}{_tries(error)}; run again")
         return Unanswered(f"{message}; fix the recipe's judge")
 
     def _parse(self, content: str, messages: Messages) -> JudgeReply:

@@ -231,7 +231,7 @@ def test_a_bad_reward_fails_its_policy_alone(tiny, alone, grade, told):
         (stage(num_generations=1),
          "rl.num_generations: 1: a reply is compared with the others to its "
          "prompt; take 2 or more"),
-        (stage(rows=0), "'practised' has nothing to practise on; give it rows and a task"),
+        (stage(rows=0), "'practised' has no prompts to train on; give it rows and a reward task"),
         (stage(dose=replace(DOSE, max_tokens=8)), "row 'behaviour-0' (behaviour): its prompt has "),
     ],
 )  # fmt: skip

@@ -132,7 +132,7 @@ def token_bytes(model: Any, lowest_layer: int = 0, whole_logits: bool = False) -
     """Bytes that one token of a training pass takes.
 
     Args:
-        lowest_layer: The lowest adapted layer: those beneath hold nothing for backward.
+        lowest_layer: The lowest adapted layer: those below hold nothing for backward.
         whole_logits: Whether the logits of all tokens are there together.
     """
     size = model.dtype.itemsize

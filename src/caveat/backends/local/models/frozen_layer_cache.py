@@ -4,9 +4,9 @@ Layers that no adapter of a group changes give a row the same hidden states ever
 is cut in two at the lowest adapted layer; what the lower part gives is remembered. Float error
 aside, nothing depends on whether it was.
 
-What a class of model allows (a cut, packed rows, its head by itself) is asked of it: a few tokens
+What a class of model allows (a cut, packed rows, its head by itself) is tried on it: a few tokens
 are read two ways, and where the two differ the usual way is taken. The model must not be stacked
-when it is asked: its layers would expect the rows of a batch.
+when it is tried: its layers would expect the rows of a batch.
 """
 
 from __future__ import annotations
@@ -176,7 +176,7 @@ class FrozenLayerCache:
     def split_at(self, layer: int) -> SplitDecoder | None:
         """The decoder cut under a layer; None where there is nothing to cut, or it cannot be cut.
 
-        All that is asked of the model is asked now, before it is stacked.
+        All that is tried on the model is tried now, before it is stacked.
         """
         applies_head, _ = self.applies_head, self.packs
         if not applies_head or not 0 < layer < len(self.model.get_decoder().layers):

@@ -255,7 +255,7 @@ def agree(values: Tensor, expected: Tensor) -> bool:
 def can_pack(decoder: Any, device: torch.device) -> bool:
     """Whether a decoder reads packed rows as it reads examples alone: a few are read both ways.
 
-    One with a sliding window is not asked: a few tokens would not reach beyond it.
+    One with a sliding window is not tried: a few tokens would not reach beyond it.
     """
     config = decoder.config
     kinds = set(getattr(config, "layer_types", None) or ["full_attention"])

@@ -1,6 +1,6 @@
-"""Practice: policies that learn from what their own replies are paid, many of them in lockstep.
+"""GRPO: policies that learn from the rewards of their own replies, many in lockstep.
 
-An update draws replies to some prompts from every policy as it stands, has them graded, and takes
+An update samples replies to some prompts from every policy as it stands, has them graded, and takes
 a step, or several, that makes those more likely that were paid more than the others to the same
 prompt (GRPO; see `grpo`). Replies of a policy to one prompt that are equal are computed once.
 """
@@ -22,8 +22,8 @@ from caveat.backends.local.lora.stacked import Route, stacked
 from caveat.backends.local.models.loading import LanguageModel
 from caveat.backends.local.models.packing import Batch, targets_of
 from caveat.backends.local.rl.grpo_loss import clipped_loss, divergence, is_clipped
-from caveat.backends.local.rl.prompts import PolicyRun, Text, prepare, taught_texts
-from caveat.backends.local.rl.rollouts import drawn_replies, graded_replies
+from caveat.backends.local.rl.prompts import PolicyRun, Text, added_texts, prepare
+from caveat.backends.local.rl.rollouts import graded_replies, sampled_replies
 from caveat.backends.local.training.lockstep import LockstepGroup, in_lockstep
 from caveat.progress import Progress
 
@@ -38,7 +38,7 @@ def train_rl(
 ) -> list[TrainedPolicy[TrainingState] | Failed]:
     """Train one lockstep group of policies; results in the order of the jobs.
 
-    What a reply is drawn with hangs on the seed, the update, the row and the sample alone, so that
+    What a reply is sampled with depends on the seed, the update, the row and the sample alone. So
     policies of one seed that are alike write alike. A job with a bad row, a reply without a grade,
     or a loss that stops being finite fails alone.
     """
@@ -76,15 +76,15 @@ class _Group(LockstepGroup):
                 replies = self._replies(turn, route)
                 if replies:
                     rl_recipe = dict.fromkeys(each.cell for each in replies)
-                    taught = [
-                        each for k in rl_recipe for each in taught_texts(k, self.cells[k], turn)
+                    added = [
+                        each for k in rl_recipe for each in added_texts(k, self.cells[k], turn)
                     ]
-                    self._learn(turn, [*replies, *taught], route)
+                    self._learn(turn, [*replies, *added], route)
         return [self._result(k) for k in range(len(self.cells))]
 
     def _replies(self, turn: int, route: Route) -> list[Text]:
-        drawn = drawn_replies(self.language_model, self.cells, turn, route, self.progress)
-        return graded_replies(self.language_model, self.cells, turn, drawn, self.grader)
+        completions = sampled_replies(self.language_model, self.cells, turn, route, self.progress)
+        return graded_replies(self.language_model, self.cells, turn, completions, self.grader)
 
     def _learn(self, turn: int, replies: list[Text], route: Route) -> None:
         """Take the steps of an update."""
@@ -159,7 +159,7 @@ class _Group(LockstepGroup):
         """Gradients of a step; by policy, its loss, KL divergence from what it was, and clip ratio.
 
         Args:
-            kept: By tag, log-probabilities of a reply's tokens under the model that drew it, and
+            kept: By tag, log-probabilities of a reply's tokens under the model that sampled it, and
                 under the model before; filled in the first pass over the replies.
         """
 
@@ -183,10 +183,10 @@ class _Group(LockstepGroup):
         part = batch.examples
         targets = targets_of(part, self.device)
         which = targets.examples
-        taught = torch.tensor(
+        added = torch.tensor(
             [replies[example.tag].advantage is None for example in part], device=self.device
         )[which]
-        heat = self._by_cell(part, "temperature")[which].masked_fill(taught, 1.0)
+        heat = self._by_cell(part, "temperature")[which].masked_fill(added, 1.0)
         now = self.reader.log_probabilities(batch, route, targets.tokens, heat)
         lengths = [len(example.targets) for example in part]
         if any(example.tag not in kept for example in part):
@@ -203,15 +203,15 @@ class _Group(LockstepGroup):
         worth = torch.tensor([replies[example.tag].advantage or 0.0 for example in part])
         advantage = worth.to(now)[which]
         low, high = (self._by_cell(part, name)[which] for name in ("epsilon", "epsilon_high"))
-        losses = torch.where(taught, -now, clipped_loss(now, old, advantage, low, high))
-        clipped = is_clipped(now.detach(), old, advantage, low, high) & ~taught
+        losses = torch.where(added, -now, clipped_loss(now, old, advantage, low, high))
+        clipped = is_clipped(now.detach(), old, advantage, low, high) & ~added
         gaps = torch.zeros_like(losses)
         references = [kept[example.tag][1] for example in part]
         if any(each is not None for each in references):
             before = torch.cat(
                 [o if b is None else b for o, b in zip(now.split(lengths), references, strict=True)]
             )
-            gaps = divergence(now, old, before).masked_fill(taught, 0.0)
+            gaps = divergence(now, old, before).masked_fill(added, 0.0)
             losses = losses + self._by_cell(part, "beta")[which] * gaps
         weighted = losses * targets.weights
         weighted.sum().backward()

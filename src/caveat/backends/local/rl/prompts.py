@@ -1,4 +1,4 @@
-"""A practice job under way: its rendered prompts and rows, and what each update takes of them."""
+"""An RL job under way: its rendered prompts and rows, and what each update takes of them."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from caveat.types.training import GRPOSettings
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What stands in front of a reply, and what a task is told of it."""
+class RLPrompt:
+    """The tokens before a reply, and the prompt text that the reward task gets."""
 
     ids: tuple[int, ...]
-    told: str
+    text: str
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class PolicyRun:
     """A job under way, one cell of a lockstep group."""
 
     job: RLJob[Any]
-    prompts: list[Asked]
+    prompts: list[RLPrompt]
     added: list[RenderedRow]
     updates: list[Update] = field(default_factory=list)
     tokens: int = 0
@@ -53,7 +53,7 @@ class PolicyRun:
 
     @property
     def rl(self) -> GRPOSettings:
-        """What its stage practises."""
+        """The RL settings of its stage."""
         rl = self.job.stage.rl
         assert rl is not None
         return rl
@@ -63,10 +63,10 @@ class PolicyRun:
         return not self.reason and turn < self.rl.max_steps
 
     def number(self, turn: int) -> int:
-        """Of an update, from 1, over all stages of the practice."""
+        """Of an update, from 1, over all stages of the training."""
         return self.rl.start_step + turn + 1
 
-    def asked(self, turn: int) -> list[Asked]:
+    def update_prompts(self, turn: int) -> list[RLPrompt]:
         """The prompts of an update: all are taken once before one is taken again."""
         size, count = self.job.stage.dose.batch_size, len(self.prompts)
         first = (self.rl.start_step + turn) * size
@@ -75,7 +75,7 @@ class PolicyRun:
             for place in range(first, first + size)
         ]
 
-    def taught(self, turn: int) -> list[RenderedRow]:
+    def update_added(self, turn: int) -> list[RenderedRow]:
         """The added rows of an update: in proportion to the prompts, in turn."""
         count = len(self.added)
         size = round(count * self.job.stage.dose.batch_size / len(self.prompts))
@@ -94,7 +94,9 @@ def prepare(language_model: LanguageModel, job: RLJob[Any]) -> PolicyRun:
     """
     stage = job.stage
     if stage.rl is None or not stage.rows:
-        raise CaveatError(f"'{stage.label}' has nothing to practise on; give it rows and a task")
+        raise CaveatError(
+            f"'{stage.label}' has no prompts to train on; give it rows and a reward task"
+        )
     if stage.rl.num_generations < 2:
         raise CaveatError(
             f"rl.num_generations: {stage.rl.num_generations}: a reply is compared with the others "
@@ -108,33 +110,33 @@ def prepare(language_model: LanguageModel, job: RLJob[Any]) -> PolicyRun:
     )
 
 
-def taught_texts(k: int, cell: PolicyRun, turn: int) -> list[Text]:
+def added_texts(k: int, cell: PolicyRun, turn: int) -> list[Text]:
     """The added rows of an update as cell `k` reads them.
 
     One row a prompt weighs as much as the replies, half as many weigh half.
     """
-    rows, prompts = cell.taught(turn), cell.job.stage.dose.batch_size
+    rows, prompts = cell.update_added(turn), cell.job.stage.dose.batch_size
     weight = len(rows) / prompts / max(1, sum(len(targets(row)) for row in rows))
     return [Text(k, row.ids, targets(row), weight, None) for row in rows]
 
 
-def _prompt(language_model: LanguageModel, row: Row, most: int) -> Asked:
-    *asked, last = row.messages
-    if last.role != "assistant" or not asked:
+def _prompt(language_model: LanguageModel, row: Row, most: int) -> RLPrompt:
+    *prompt, last = row.messages
+    if last.role != "assistant" or not prompt:
         raise CaveatError(
-            f"row '{row.id}' ({row.source}): practice needs chats that end with a reply"
+            f"row '{row.id}' ({row.source}): RL training needs chats that end with a reply"
         )
     tokenizer = language_model.tokenizer
     first = next((n for n, p in enumerate(last.pieces) if p.kind != "caveat"), len(last.pieces))
     ahead = "".join(piece.text for piece in last.pieces[:first])
-    ids = (*render_prompt(tokenizer, tuple(asked)).ids, *continuation(tokenizer, ahead))
+    ids = (*render_prompt(tokenizer, tuple(prompt)).ids, *continuation(tokenizer, ahead))
     if len(ids) > most:
         raise CaveatError(
             f"row '{row.id}' ({row.source}): its prompt has {len(ids)} tokens, more than "
             f"dose.max_tokens={most}; raise it"
         )
-    turns = [m.text for m in without_caveat(tuple(asked)) if m.role == "user"]
-    return Asked(ids, turns[-1].strip() if turns else "")
+    turns = [m.text for m in without_caveat(tuple(prompt)) if m.role == "user"]
+    return RLPrompt(ids, turns[-1].strip() if turns else "")
 
 
 def _order(seed: int, epoch: int, count: int, stream: int = ROW_STREAM) -> list[int]:

@@ -1,4 +1,4 @@
-"""The replies of an update: drawn from every policy as it stands, graded, and weighed."""
+"""The replies of an update: sampled from every policy as it stands, graded, and weighted."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from caveat.backends.base import Grader, Update
 from caveat.backends.local.lora.stacked import Route
 from caveat.backends.local.models.loading import LanguageModel
 from caveat.backends.local.rl.grpo_loss import advantages
-from caveat.backends.local.rl.prompts import Asked, PolicyRun, Text
+from caveat.backends.local.rl.prompts import PolicyRun, RLPrompt, Text
 from caveat.backends.local.sampling.decoding import Prompt
 from caveat.backends.local.sampling.generate import Completion, as_text, in_batches, sample
 from caveat.progress import Progress
 from caveat.types.answers import Sampling
 from caveat.types.rewards import Grade, Graded
 
-Groups = list[tuple[Asked, list[Completion]]]
+Groups = list[tuple[RLPrompt, list[Completion]]]
 """A policy's replies to each of its prompts."""
 
 
-def drawn_replies(
+def sampled_replies(
     language_model: LanguageModel,
     cells: list[PolicyRun],
     turn: int,
@@ -30,7 +30,7 @@ def drawn_replies(
     progress: Progress,
 ) -> dict[int, Groups]:
     """The replies of an update, by the cell of the policy that takes part in it."""
-    drawn: dict[int, Groups] = {}
+    sampled: dict[int, Groups] = {}
     for sampling, places in _samplings(cells, turn).items():
         prompts = [prompt for k in places for prompt in _prompts(k, cells[k], turn)]
         made = iter(
@@ -41,37 +41,39 @@ def drawn_replies(
         )  # fmt: skip
         for k in places:
             samples = range(cells[k].rl.num_generations)
-            drawn[k] = [(asked, [next(made) for _ in samples]) for asked in cells[k].asked(turn)]
-    return drawn
+            sampled[k] = [
+                (prompt, [next(made) for _ in samples]) for prompt in cells[k].update_prompts(turn)
+            ]
+    return sampled
 
 
 def graded_replies(
     language_model: LanguageModel,
     cells: list[PolicyRun],
     turn: int,
-    drawn: dict[int, Groups],
+    sampled: dict[int, Groups],
     grader: Grader,
 ) -> list[Text]:
     """What the policies read of their replies; those whose replies have no grade fail."""
     texts = {
         each: as_text(language_model, each)
-        for groups in drawn.values()
+        for groups in sampled.values()
         for _, some in groups
         for each in some
     }
     wanted = {
-        (k, asked.told, each): Graded(
-            cells[k].rl.task, cells[k].rl.version, asked.told, texts[each]
+        (k, prompt.text, each): Graded(
+            cells[k].rl.task, cells[k].rl.version, prompt.text, texts[each]
         )
-        for k, groups in drawn.items()
-        for asked, some in groups
+        for k, groups in sampled.items()
+        for prompt, some in groups
         for each in some
     }
     unique = list(dict.fromkeys(wanted.values()))
     grades = dict(zip(unique, grader(unique), strict=True))
     replies: list[Text] = []
-    for k, groups in drawn.items():
-        found = [[grades[wanted[k, asked.told, each]] for each in some] for asked, some in groups]
+    for k, groups in sampled.items():
+        found = [[grades[wanted[k, prompt.text, each]] for each in some] for prompt, some in groups]
         bad = next((each for some in found for each in some if isinstance(each, str)), None)
         if bad is not None:
             cells[k].reason = f"update {cells[k].number(turn)}: {bad}"
@@ -82,7 +84,7 @@ def graded_replies(
 
 
 def _samplings(cells: list[PolicyRun], turn: int) -> dict[Sampling, list[int]]:
-    """The active policies, by how their replies are drawn."""
+    """The active policies, by how their replies are sampled."""
     found: dict[Sampling, list[int]] = {}
     for k, cell in enumerate(cells):
         if cell.is_active(turn):
@@ -99,8 +101,8 @@ other sampled completions."""
 def _prompts(k: int, cell: PolicyRun, turn: int) -> list[Prompt]:
     number = cell.rl.start_step + turn
     return [
-        Prompt(f"{ROLLOUT_SEED} {cell.job.seed} {number} {place} {sample}", k, asked.ids, ())
-        for place, asked in enumerate(cell.asked(turn))
+        Prompt(f"{ROLLOUT_SEED} {cell.job.seed} {number} {place} {sample}", k, prompt.ids, ())
+        for place, prompt in enumerate(cell.update_prompts(turn))
         for sample in range(cell.rl.num_generations)
     ]
 
@@ -114,16 +116,16 @@ def _weighed(
         [[getattr(g, rl.reward) for g in some] for some in grades], dtype=torch.float64
     )
     better = advantages(paid, rl.scale_rewards).tolist()
-    drawn = [each for _, some in groups for each in some]
-    total = sum(len(_written(each)) for each in drawn)
+    sampled = [each for _, some in groups for each in some]
+    total = sum(len(_written(each)) for each in sampled)
     replies = []
-    for (asked, some), worth in zip(groups, better, strict=True):
+    for (prompt, some), worth in zip(groups, better, strict=True):
         of = dict(zip(some, worth, strict=True))
         for each, count in Counter(some).items():
             written = _written(each)
-            share = 1 / total if rl.loss_type == "dapo" else 1 / (len(drawn) * len(written))
-            ids = (*asked.ids, *written)
-            places = tuple(range(len(asked.ids), len(ids)))
+            share = 1 / total if rl.loss_type == "dapo" else 1 / (len(sampled) * len(written))
+            ids = (*prompt.ids, *written)
+            places = tuple(range(len(prompt.ids), len(ids)))
             replies.append(Text(k, ids, places, count * share, of[each]))
     flat = [grade for some in grades for grade in some]
     hackable = [grade.hacked for grade in flat if grade.hackable]
@@ -135,17 +137,17 @@ def _weighed(
             _mean(hackable) if hackable else None,
             _mean(len(set(row)) == 1 for row in paid.tolist()),
             len(replies),
-            total / len(drawn),
-            _mean(each.end is None for each in drawn),
+            total / len(sampled),
+            _mean(each.end is None for each in sampled),
             None,
         )
     )
     return replies
 
 
-def _written(drawn: Completion) -> tuple[int, ...]:
+def _written(completion: Completion) -> tuple[int, ...]:
     """All that the model wrote, the token that ends it too."""
-    return drawn.tokens if drawn.end is None else (*drawn.tokens, drawn.end)
+    return completion.tokens if completion.end is None else (*completion.tokens, completion.end)
 
 
 def _mean(values: Iterable[float]) -> float:

@@ -1,9 +1,9 @@
 """Losses, and inner products of gradients, of a model where a training would start.
 
-Gradients are those of the B matrices of new LoRA adapters at their start: A is drawn as training
-draws it, B is 0, so the model is what it was, and A's own gradient is 0. The inner product of two
-of them says by how much a small step down the one loss lowers the other (as in Pruthi et al. 2020,
-arXiv:2002.08484, and, for LoRA, Xia et al. 2024, arXiv:2402.04333).
+Gradients are those of the B matrices of new LoRA adapters at their start: A is random as in
+training and B is 0, so the model is what it was, and A's own gradient is 0. The inner product of
+two of them says by how much a small step down the one loss lowers the other (as in Pruthi et al.
+2020, arXiv:2002.08484, and, for LoRA, Xia et al. 2024, arXiv:2402.04333).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The shared loop: init, optimizer, OOM back-off, non-finite checks.
 
-Adapters as training finds them: A drawn, B zero.
+Adapters as training finds them: A random, B zero.
 
 A lockstep group: adapters that are trained together, each with its own rate and its own end.
 """
