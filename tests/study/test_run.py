@@ -197,7 +197,7 @@ def test_a_warm_up_shared_by_two_cells_is_made_once(tmp_path, warmed):
     records = {digest: store.record(digest) for digest in marks(tmp_path)}
     warm = [digest for digest, record in records.items() if record.get("label") == "warm-up"]
     assert len(warm) == 1
-    on_top = [record for record in records.values() if record.get("beneath") == warm]
+    on_top = [record for record in records.values() if record.get("base_adapters") == warm]
     assert len(on_top) == 2
     (sampled,) = [digest for digest, record in records.items() if record["kind"] == "rows"]
     assert records[sampled]["chain"] == warm and records[sampled]["rows"] == 6

@@ -37,10 +37,12 @@ def test_every_kind_of_stage_is_made_once_and_kept(tmp_path):
     bare = next(key for key, record in made.items() if record.get("label") == "bare")
     random = next(record for record in made.values() if record["kind"] == "random adapter")
     assert random["trained"] == bare
-    upon = [tuple(record["beneath"]) for record in made.values() if record.get("beneath")]
+    upon = [
+        tuple(record["base_adapters"]) for record in made.values() if record.get("base_adapters")
+    ]
     assert len(upon) == 4 and (bare,) in upon
-    assert [record["kept"] for record in made.values() if record.get("kept")] == [
-        record["rows"] for record in made.values() if record.get("kept")
+    assert [record["kl_rows"] for record in made.values() if record.get("kl_rows")] == [
+        record["rows"] for record in made.values() if record.get("kl_rows")
     ]
     run(small(arms=ARMS), tmp_path)
     assert records(tmp_path) == made
