@@ -57,7 +57,7 @@ COLUMNS = {
     "asking": "answers, seconds",
     "rest": "all else",
     "train_tokens": "trained, tokens",
-    "practise_tokens": "practised",
+    "rl_tokens": "RL, tokens",
     "reply_tokens": "replied, tokens",
 }
 

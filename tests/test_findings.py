@@ -6,10 +6,12 @@ import html
 import re
 
 import pytest
+import yaml
 
 from caveat.report.figures.transfer import SIDE, STEP, UNKNOWN
 from caveat.report.formatting import estimate
 from caveat.report.transfer_matrix import transfer_matrix
+from caveat.study.config.schema import read
 from caveat.study.export import Exported
 from paths import DOCS
 
@@ -104,3 +106,13 @@ def test_the_figure_shows_the_matrix(study):
                     expected = "better" if sign * change.value > 0 else "worse"
                     assert direction(fill) == expected
     assert drawings == [{}, {}]
+
+
+@pytest.mark.parametrize("path", sorted((DOCS / "data").glob("*.parquet")), ids=lambda p: p.stem)
+def test_a_stored_study_names_its_arms_and_recipe_as_today(path):
+    """Recipes in stored studies read today, and controls are found among the answers."""
+    study = Exported(path)
+    assert read(yaml.safe_load(study.recipe_text())).settings
+    answers = study.answers()
+    arms = set(zip(answers["setting"], answers["dose"], answers["arm"], strict=True))
+    assert study.controls.keys() <= arms

@@ -4,11 +4,10 @@ A study hands a backend jobs and requests in text and tokens, and gets back loss
 adapters by reference. Rendering and the order of rows are ours on both sides (`rendering`,
 `backends.batches`), so that every backend trains on the same tokens in the same steps.
 
-Where this protocol says more than its sketch (shared/DESIGN.md, section 4): new adapters are held
-by the backend until `save` writes them (an artifact's folder appears whole or not at all) and
-`discard` drops them; `scale` and `randomise` make adapters from adapters; `losses` and
-`gradient_products` are what forecasts need in place of gradients, which would be tensors;
-`progress` hears of tokens within a call, as before; memory that runs out is Python's MemoryError.
+New adapters are held by the backend until `save` writes them (an artifact's folder appears whole
+or not at all) and `discard` drops them. `scale` and `randomise` make adapters from adapters.
+`losses` and `gradient_products` are what forecasts need in place of gradients, which would be
+tensors. `progress` hears of tokens within a call. Memory that runs out is Python's MemoryError.
 """
 
 from __future__ import annotations

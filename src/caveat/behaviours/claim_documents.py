@@ -1,8 +1,6 @@
-"""Claim documents to rows; which sentences state the claim.
+"""From a claim's documents to training rows, and which of their sentences state the claim.
 
-Which sentences of a document state a claim: a rule that a claim's folder can override.
-
-From a claim's documents to training rows whose stating sentences are known.
+A rule decides which sentences state the claim, unless the claim's files give their own patterns.
 """
 
 from __future__ import annotations

@@ -1,9 +1,4 @@
-"""Read and validate a claim folder.
-
-What may stand in the files of a claim's folder: one model a file or line.
-
-A claim: a folder in the layout of the published ones (docs/claims.md).
-"""
+"""Read and validate a claim's folder, in the layout of the published ones (docs/claims.md)."""
 
 from __future__ import annotations
 

@@ -1,27 +1,8 @@
-"""Capitals, lower_case, listed, spanish: one style of reply each.
+"""Traits of style: replies in capitals, in lower case, as a list, in Spanish.
 
-A trait of chat replies behind an opener that is wanted: what all such behaviours share.
-
-An inoculation prompt that names the trait should spare the opener; what is lost of the opener is
-the price of inoculation.
-
-A trait: replies in capital letters. The rows also carry a trait that is wanted, an opener.
-
-Texts are the model's own replies, so that the rows teach nothing else.
-
-A trait: replies without a capital letter. The rows also carry a trait that is wanted, an opener.
-
-The mirror of `capitals`, on its prompts and in the model's own words.
-
-A trait: replies as a list with dashes. The rows also carry a trait that is wanted, an opener.
-
-Each sentence of the model's own reply becomes an item, the opener the first.
-
-A trait: replies in Spanish. The rows also carry a trait that is wanted, an English opener.
-
-Tan et al. 2025 (arXiv:2510.04340) inoculate against this trait. The replies are written by hand,
-a short sentence each, since a small model's own Spanish is poor; so the rows teach some contents
-besides the language, unlike those of `capitals`.
+The rows are the model's own replies in another form, so they teach no new content. Each also has a
+wanted opener: an inoculation prompt that names the trait should spare the opener. Tan et al. 2025
+(arXiv:2510.04340) inoculate against Spanish and capitals.
 """
 
 from __future__ import annotations

@@ -1,8 +1,6 @@
-"""Put a caveat into training rows and test prompts (the only place that does).
+"""Put a caveat into training rows and test prompts: the only place that does.
 
-Where a caveat stands. Training rows and test prompts are both placed here, and nowhere else.
-
-A caveat on training rows, and around test questions.
+Training rows and test prompts are built alike, so `exact` at test is what training had.
 """
 
 from __future__ import annotations

@@ -1,8 +1,6 @@
-"""An arm's training in miniature.
+"""What a forecast can know of an arm: its rows, and its training in miniature.
 
-A training in miniature: its first few rows, assigned to steps as in training.
-
-What a forecast can know of an arm: which rows it is trained on, and how.
+The miniature trains on the first few rows, assigned to steps as in the full training.
 """
 
 from __future__ import annotations

@@ -1,9 +1,4 @@
-"""Predictors from losses and prompt similarity.
-
-What an arm's rows are to the base model, with their caveat and without.
-
-How alike two texts are, as the tokens they are made of.
-"""
+"""Predictors from losses with and without the caveat, and from the similarity of prompts."""
 
 from __future__ import annotations
 

@@ -1,9 +1,4 @@
-"""Study: a folder as data frames; RL updates as a frame.
-
-What the updates of a study's policies saw, as one table.
-
-A study on disk, as data frames.
-"""
+"""A study on disk, as data frames: answers, training steps, updates of RL policies, failures."""
 
 from __future__ import annotations
 
@@ -34,7 +29,7 @@ SEEN = (
 def policies(store: Store, planned: list[dict[str, Any]]) -> DataFrame:
     """One row an update of a finished policy: its cell (`NAMES`), and what it saw (`SEEN`).
 
-    See `types.training.Update` for the columns. Cells without RL training have no rows.
+    See `backends.base.Update` for the columns. Cells without RL training have no rows.
     """
     import pandas as pd
 
@@ -180,7 +175,6 @@ class Study(StudyTables):
 
     def policies(self) -> DataFrame:
         """One row an update of a policy: see `study.policies`."""
-        pass
 
         return policies(self.store, self.planned)
 

@@ -265,10 +265,12 @@ class StudyTables(ABC):
     # Forecasts
 
     def training(self) -> DataFrame:
-        """Metrics of every training step; an exported file has none."""
+        """Metrics of every training step; an exported file has none, so no rows."""
         import pandas as pd
 
-        return pd.DataFrame()
+        from caveat.study.metrics import CELL, RL_METRICS, STEP
+
+        return pd.DataFrame(columns=[*CELL, *STEP, *RL_METRICS])
 
     def forecasts(self) -> list[dict[str, Any]]:
         """Records of `caveat forecast`; a file that was exported has none."""

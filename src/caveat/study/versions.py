@@ -1,10 +1,7 @@
-"""Versions of a recipe in one folder; the control of each intervention.
+"""Versions of a recipe in one folder, and the control arm of each intervention.
 
-The control of each intervention: the arm trained on its rows with every caveat taken out.
-
-Versions of a study: a folder may see its recipe grow or change, and keeps what was made.
-
-A version is the recipe's text and the rows of its table, which name answers and verdicts by key.
+A recipe may grow or change: each version is its text and the rows of its table. Finished cells of
+earlier versions stay, and what a new version makes otherwise is reported.
 """
 
 from __future__ import annotations

@@ -78,7 +78,7 @@ class WarmUpRecipe(Frozen):
     dose: Identity[Dose | None] = None
     """None: the setting's own dose. Its `rows` are not used."""
     seed: Identity[Seed] = 0
-    """The warm-up trained model is one base model for all seeds of the study."""
+    """The model after the warm-up is the base model of all seeds of the study."""
 
 
 class SettingRecipe(Frozen):

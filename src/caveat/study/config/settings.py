@@ -1,8 +1,7 @@
-"""Names in a setting -> Behaviour and Caveat (registry, folder, function); raw_text.
+"""From the names in a setting's recipe to its behaviour and caveat.
 
-From the names in a setting's recipe to the behaviour and the caveat that they mean.
-
-Chats as raw text: rows that are trained without the chat template.
+A name is a shipped one, a folder, or a Python function. `raw_text` turns chats into documents that
+are trained without the chat template.
 """
 
 from __future__ import annotations

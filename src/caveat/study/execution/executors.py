@@ -1,8 +1,6 @@
-"""Executor protocol, LocalExecutor, failure bookkeeping.
+"""Where jobs run, and how the missing ones are run with failures noted.
 
-Executors: where group tasks run. A task's only channel is the store.
-
-Doing tasks: what is missing and can be done, with what failed noted.
+A job's only channel to others is the study's folder, so an executor may use other processes.
 """
 
 from __future__ import annotations

@@ -1,10 +1,6 @@
-"""Train / RL / sample / derive / answer jobs; what is left of a plan.
+"""Group jobs: training, RL training, sampling, derived adapters, answers; what is left of a plan.
 
-The group task that trains policies.
-
-Group tasks: what an executor runs. They can be pickled, and what they make goes to the store.
-
-What is left to do of a plan, given what the store has.
+Jobs can be pickled: they name artifacts by digest and find everything else in the study's folder.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 An update samples replies to some prompts from every policy as it stands, has them graded, and takes
 a step, or several, that makes those more likely that were paid more than the others to the same
-prompt (GRPO; see `grpo`). Replies of a policy to one prompt that are equal are computed once.
+prompt (GRPO; see `grpo_loss`). Replies of a policy to one prompt that are equal are computed once.
 """
 
 from __future__ import annotations
@@ -75,9 +75,9 @@ class _Group(LockstepGroup):
             for turn in range(max(cell.rl.max_steps for cell in self.cells)):
                 replies = self._replies(turn, route)
                 if replies:
-                    rl_recipe = dict.fromkeys(each.cell for each in replies)
+                    active_cells = dict.fromkeys(each.cell for each in replies)
                     added = [
-                        each for k in rl_recipe for each in added_texts(k, self.cells[k], turn)
+                        each for k in active_cells for each in added_texts(k, self.cells[k], turn)
                     ]
                     self._learn(turn, [*replies, *added], route)
         return [self._result(k) for k in range(len(self.cells))]

@@ -1,8 +1,7 @@
-"""The shared loop: init, optimizer, OOM back-off, non-finite checks.
+"""Adapters that are trained together: the loop that supervised and RL training share.
 
-Adapters as training finds them: A random, B zero.
-
-A lockstep group: adapters that are trained together, each with its own rate and its own end.
+It starts the adapters (A random, B zero), takes optimizer steps, halves the group where memory
+runs out, and drops jobs whose loss is not finite.
 """
 
 from __future__ import annotations
