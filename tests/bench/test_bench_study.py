@@ -19,11 +19,11 @@ def timed_study(monkeypatch):
     return module.timed_study
 
 
-def test_trained_and_practised_tokens_are_counted(timed_study):
-    trained, practised = timed_study("one", small(), ()), timed_study("two", rl_recipe(), ())
-    assert trained["train_tokens"] > 0 == trained["practise_tokens"]
-    assert practised["practise_tokens"] > 0 == practised["train_tokens"]
-    assert trained["adapters"] == practised["adapters"] == 2
+def test_trained_and_policies_tokens_are_counted(timed_study):
+    trained, policies = timed_study("one", small(), ()), timed_study("two", rl_recipe(), ())
+    assert trained["train_tokens"] > 0 == trained["rl_tokens"]
+    assert policies["rl_tokens"] > 0 == policies["train_tokens"]
+    assert trained["adapters"] == policies["adapters"] == 2
 
 
 def test_a_study_with_failed_cells_is_no_figure(timed_study):

@@ -27,7 +27,7 @@ def bench():
 def test_rates_are_covered(bench, rate, design):
     effects = bench.Effects(seed=0.5, cluster=0.5, question=0.5)
     found = bench.rate_coverage(
-        rate, bench.Design(*design), effects, SIMULATIONS, 500, np.random.default_rng(1)
+        rate, bench.Design(*design), effects, SIMULATIONS, np.random.default_rng(1)
     )
     assert 0.93 - SLACK <= found.coverage <= 0.97 + SLACK
     assert found.width < 0.75
@@ -35,7 +35,7 @@ def test_rates_are_covered(bench, rate, design):
 
 @pytest.mark.parametrize("design", [(1, 12, 2), (3, 12, 2), (5, 24, 2)])
 def test_differences_and_leakage_are_covered(bench, design):
-    rest = (bench.Design(*design), bench.Effects(0.5, 0.5, 0.5), 400, 500)
+    rest = (bench.Design(*design), bench.Effects(0.5, 0.5, 0.5), 400)
     difference = bench.difference_coverage((0.5, 0.9), *rest, np.random.default_rng(2))
     assert 0.93 - SLACK <= difference.coverage <= 0.97 + SLACK
     leak = bench.leakage_coverage(0.5, *rest, np.random.default_rng(3))
@@ -44,7 +44,7 @@ def test_differences_and_leakage_are_covered(bench, design):
 
 def test_steps_of_a_ladder_are_covered(bench):
     design, effects = bench.Design(3, 12, 2), bench.Effects(0.5, 0.5, 0.5)
-    step = bench.step_coverage((0.5, 0.5), design, effects, 200, 400, np.random.default_rng(4))
+    step = bench.step_coverage((0.5, 0.5), design, effects, 200, np.random.default_rng(4))
     assert 0.93 - SLACK <= step.coverage < 1
     assert step.width < 1.5
 
@@ -53,7 +53,7 @@ def test_an_interval_too_narrow_by_a_third_would_be_noticed(bench):
     rest = (bench.Design(3, 12, 2), bench.Effects(0.5, 0.5, 0.5), SIMULATIONS)
     generator = np.random.default_rng(1)
     yes, truth = bench.simulate((0.5,), *rest[:2], SIMULATIONS, generator)
-    low, high = bench.inference_of(yes, rest[0], None, 500).rate_intervals()
+    low, high = bench.estimates_of(yes, rest[0], None).rate_intervals()
     middle, third = (low + high) / 2, (high - low) / 3
     narrow = (middle - third <= truth[:, 0]) & (truth[:, 0] <= middle + third)
     assert narrow.mean() < 0.93 - SLACK

@@ -96,7 +96,7 @@ def test_figures_are_saved_where_there_is_something_to_plot(study, command, tmp_
     stored = str(DOCS / "data" / "dial.parquet")
     assert command("ladder", stored, "--elicitation", str(dial))[0] == 0
     assert dial.read_bytes().startswith(b"\x89PNG")
-    assert command("ladder", str(study.folder), "--elicitation", "dial.txt") == (
+    assert command("ladder", stored, "--elicitation", "dial.txt") == (
         1, "", "caveat: --elicitation 'dial.txt': its name must end in .svg or .png\n",
     )  # fmt: skip
     plain = small()["settings"][0]

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from caveat.analysis.ladder.factors import levels, squares, steps
+from caveat.analysis.ladder.factors import factorials, levels, steps
 from caveat.study.config.resolve import resolve
 from caveat.study.config.schema import read
 from caveat.types.messages import is_document
@@ -76,8 +76,8 @@ def test_each_rung_of_the_ladder_is_one_step_from_the_last(settings):
     ]  # fmt: skip
 
 
-def test_the_ladder_has_squares_of_each_factor_and_the_caveat(settings):
-    found = squares(labels(settings["ladder"]))
+def test_the_ladder_has_factorials_of_each_factor_and_the_caveat(settings):
+    found = factorials(labels(settings["ladder"]))
     pairs = {frozenset((square.one.factor, square.other.factor)) for square in found}
     for factor in ("form", "content", "loss", "place", "origin"):
         assert frozenset((factor, "caveat")) in pairs, factor
@@ -105,10 +105,10 @@ def test_a_dozen_phrasings_whose_length_and_place_are_as_labelled(settings, fami
         assert each.setting.phenomenon == {"disclaimer": "negation neglect"}.get(family, family)
 
 
-def test_phrasings_of_one_kind_are_squares(settings):
+def test_phrasings_of_one_kind_are_factorials(settings):
     pairs = {
         frozenset((square.one.factor, square.other.factor))
-        for square in squares(labels(settings["phrasing"]))
+        for square in factorials(labels(settings["phrasing"]))
     }
     assert pairs == {
         frozenset(pair)
