@@ -1,6 +1,6 @@
 """The house rules that can be counted: size, what a training step touches, imports, words.
 
-Targets are those of docs/architecture.md; a test fails where one is exceeded by a tenth.
+A test fails where a target below is exceeded by a tenth.
 """
 
 from __future__ import annotations
