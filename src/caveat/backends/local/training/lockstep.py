@@ -1,6 +1,6 @@
 """Adapters that are trained together: the loop that supervised and RL training share.
 
-It starts the adapters (A random, B zero), takes optimizer steps, halves the group where memory
+It starts the adapters (A random, B zero), takes optimizer steps, splits the group where memory
 runs out, and drops jobs whose loss is not finite.
 """
 
