@@ -175,7 +175,6 @@ class Study(StudyTables):
 
     def policies(self) -> DataFrame:
         """One row an update of a policy: see `study.policies`."""
-
         return policies(self.store, self.planned)
 
     def contexts(self) -> dict[str, dict[str, str]]:

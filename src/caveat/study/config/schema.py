@@ -158,7 +158,7 @@ class Recipe(Frozen):
     device: RunTime[str] = "auto"
     """`auto`, `cpu`, `cuda` or `cuda:N`."""
     token_budget: RunTime[Annotated[int, Field(ge=64)] | None] = None
-    """Most tokens in one forward pass of training. None: what memory holds, by measurement."""
+    """Most tokens in one forward pass of training. None: what memory holds, by count."""
     group_size: RunTime[Count | None] = None
     """Most adapters trained in lockstep. None: what memory holds, and fewer where that keeps
     workers of a cluster busy."""

@@ -40,7 +40,7 @@ def train(
 
     Args:
         token_budget: Padded tokens of one forward and backward pass; steps are cut to it. None:
-            as many as the memory holds, by what the first step takes.
+            as many as the memory holds, counted from the layers' shapes.
     """
     return in_lockstep(
         jobs,
