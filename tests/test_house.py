@@ -1,6 +1,7 @@
 """The house rules that can be counted: size, what a training step touches, imports, words.
 
-A test fails where a target below is exceeded by a tenth.
+A test fails where a target below is exceeded by a tenth. The house as it was laid out had 210 files
+and 26,000 lines; each capability since has raised the targets by what it may take.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from paths import DOCS, ROOT
 
 SOURCE = ROOT / "src" / "caveat"
 FILES = sorted(SOURCE.rglob("*.py"))
-MOST_FILES, MOST_LINES, MOST_FILES_A_STEP = 210, 26_000, 13
+MOST_FILES, MOST_LINES, MOST_FILES_A_STEP = 270, 33_000, 13
 SLACK = 1.1
 
 
