@@ -76,6 +76,21 @@ def test_optional_columns_are_taken_over(tmp_path):
     assert list(study.leakage(by="kind")["kind"].unique()) == ["short"]
 
 
+def test_broad_questions_have_rates_of_their_own(tmp_path):
+    records = [row | {"scope": "Broad" if row["question"] < "q5" else ""} for row in rows()]
+    study = import_study("table", write(tmp_path / "t.csv", records), tmp_path / "study")
+    table = study.leakage().set_index(["arm", "scope"])
+    assert table["questions"].to_dict() == {
+        (arm, scope): count for arm in ARMS for scope, count in (("broad", 7), ("trained", 5))
+    }
+
+
+def test_a_reply_may_have_verdicts_of_several_readouts(tmp_path):
+    records = [*rows(readout="judge"), *rows(readout="regex")]
+    study = import_study("table", write(tmp_path / "t.csv", records), tmp_path / "study")
+    assert list(study.leakage()["readout"].unique()) == ["judge", "regex"]
+
+
 def test_columns_that_are_not_read_are_told(tmp_path):
     told = []
     path = write(tmp_path / "t.csv", rows(temperature=0.7, judge="me"))
@@ -121,13 +136,14 @@ def test_lacking_columns_are_named(tmp_path):
         ("verdict", "definitely", "verdict 'definitely' is not one of yes, no, neutral, invalid"),
         ("verdict", "", "verdict is empty; fill it in"),
         ("arm", " ", "arm is empty; fill it in"),
+        ("scope", "brod", "scope 'brod' is not one of trained, broad; closest: 'broad'"),
         ("seed", "first", "seed 'first' is no whole number; write it in digits"),
         ("sample", "1.5", "sample '1.5' is no whole number; write it in digits"),
         ("arm", "\u0007", "arm '\\x07' has a character that cannot be printed; take it out"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_named_with_its_row(column, value, line, tmp_path):
-    records = rows(sample=0, seed=0)
+    records = rows(sample=0, seed=0, scope="trained")
     records[2][column] = value
     path = write(tmp_path / "t.jsonl", records)
     assert fails(path) == f"{path}, row 3: {line}"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from caveat.errors import CaveatError
-from caveat.importers.validation import Imported
+from caveat.importers.validation import OWN_COLUMNS, Imported
 from caveat.provenance import now, stamp, version
 from caveat.study.planning.digests import digest_of
 from caveat.study.storage.store import Store
@@ -22,14 +22,10 @@ DRAWS, SEED = 2000, 0
 """Of resamples behind rank correlations: the defaults of recipes."""
 COPIED_COLUMNS = (
     "setting", "phenomenon", "behaviour", "caveat", "model", "arm", "seed", "context", "question",
-    "cluster", "kind", "readout", "sample",
+    "cluster", "kind", "readout", "sample", "scope", "dose", "purpose", "numeric",
 )  # fmt: skip
 """Columns that a row of the table has as they are."""
-CONSTANT_COLUMNS = {
-    "dose": "{}", "purpose": "measure", "scope": "trained", "numeric": False, "artifact": "",
-}  # fmt: skip
-"""Columns that imported data do not have."""
-ANSWER_DEFAULTS = {"truncated": False, "tokens": 0, "log_likelihoods": [], "option_tokens": []}
+ANSWER_DEFAULTS = {"tokens": 0, "log_likelihoods": [], "option_tokens": []}
 """Fields of a stored answer that imported data do not have."""
 
 
@@ -69,16 +65,18 @@ def _records(imported: Imported) -> tuple[list[dict], list[dict], list[dict]]:
     """The table's rows, and the answers and verdicts that they name by their digests."""
     rows, answers, verdicts, provenance = [], [], [], stamp()
     replies = imported.replies.astype(object)
+    replies = replies.assign(**{k: v for k, v in OWN_COLUMNS.items() if k not in replies})
     for reply in replies.where(replies.notna(), None).to_dict("records"):
-        row = {name: reply[name] for name in COPIED_COLUMNS} | CONSTANT_COLUMNS
+        row = {name: reply[name] for name in COPIED_COLUMNS} | {"artifact": ""}
         texts = {"prompt": reply["prompt"], "text": reply["reply"]}
         answer = digest_of("imported answer", row=row, said=texts)
         verdict = digest_of("imported verdict", answer=answer, verdict=reply["verdict"])
         rows.append({**row, "answer": answer, "verdict": verdict})
-        answers.append({**ANSWER_DEFAULTS, "key": answer, **texts, **provenance})
+        stored = {**ANSWER_DEFAULTS, **texts, "truncated": reply["truncated"]}
+        answers.append({"key": answer, **stored, **provenance})
         verdicts.append({
             "key": verdict, "answer": answer, "readout": reply["readout"],
-            "verdict": reply["verdict"], "value": None, **provenance,
+            "verdict": reply["verdict"], "value": reply["value"], **provenance,
         })  # fmt: skip
     return rows, answers, verdicts
 

@@ -146,9 +146,9 @@ def read(path: Path, model: str | None) -> Imported:
     """The verdicts of a CSV, JSON Lines, JSON or parquet file, a reply a row.
 
     Columns: those of `REQUIRED`; optional ones are cluster (else the question), seed (of training),
-    sample (else 0: one reply a question), reply, prompt, phenomenon, kind, model (else `model`) and
-    readout. Other columns are noted, not read. Raises CaveatError for a file or a
-    row that cannot be used.
+    sample (else 0: one reply a question), reply, prompt, phenomenon, kind, scope (else trained),
+    model (else `model`) and readout. Other columns are noted, not read. Raises CaveatError for a
+    file or a row that cannot be used.
     """
     frame = read_table(path)
     require_columns(frame, REQUIRED, path)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from caveat.analysis.panel import BASE
-from caveat.errors import CaveatError
+from caveat.errors import CaveatError, closest
 from caveat.types.answers import Verdict
+from caveat.types.data import Scope
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -18,13 +19,21 @@ if TYPE_CHECKING:
 VERDICTS = tuple(str(verdict) for verdict in Verdict)
 NAMES = ("setting", "phenomenon", "model", "arm", "context", "kind", "readout")
 """Columns that end up in headings and table rows."""
-SLOT = ("setting", "model", "arm", "context", "seed", "kind", "question", "sample")
-"""Columns that name an answer."""
+SLOT = ("setting", "model", "arm", "context", "seed", "kind", "question", "sample", "readout")
+"""Columns that name a verdict on an answer, with those of `OWN_SLOT` where there are some."""
+OWN_SLOT = ("purpose", "dose")
+SCOPES: tuple[str, ...] = get_args(Scope)
 NUMBER = re.compile(r"-?\d{1,15}")
 DEFAULTS: Mapping[str, str] = {
     "phenomenon": "", "model": "not given", "kind": "", "prompt": "", "reply": "", "sample": "0",
-    "readout": "imported",
+    "readout": "imported", "scope": "trained",
 }  # fmt: skip
+OWN_COLUMNS: Mapping[str, Any] = {
+    "dose": "{}", "purpose": "measure", "numeric": False, "truncated": False, "value": None,
+}  # fmt: skip
+"""Columns that only answers of Caveat's own studies have, and what those of others get.
+
+They are typed, so an importer that has them adds them itself, from what it has checked."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +43,7 @@ class Imported:
     name: str
     replies: DataFrame
     """A row an answer, with the columns of `SLOT` and `NAMES`, and behaviour, caveat, cluster,
-    prompt, reply, verdict."""
+    scope, prompt, reply, verdict; those of `OWN_COLUMNS` where the importer has them."""
     source: Mapping[str, Any]
     """Where the verdicts come from, for the provenance of the study."""
     means: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -49,8 +58,8 @@ def checked(frame: DataFrame) -> DataFrame:
     """A table of text (see `read_table`) as answers: defaults filled in, numbers as numbers.
 
     Needs the columns setting, arm, context, question, verdict. Raises CaveatError, naming the row,
-    for an empty value among them, an unknown verdict, a number that is none, a name that cannot be
-    printed, two phenomena in a setting, and an answer that is there twice.
+    for an empty value among them, an unknown verdict or scope, a number that is none, a name that
+    cannot be printed, two phenomena in a setting, and an answer that is there twice.
     """
     for column in ("setting", "arm", "context", "question", "verdict"):
         _check_values(frame, column, lambda text: text is not None, "is empty; fill it in")
@@ -58,6 +67,8 @@ def checked(frame: DataFrame) -> DataFrame:
     answers = frame.assign(verdict=[_verdict(word, where) for word, where in words])
     for column, default in DEFAULTS.items():
         answers[column] = answers[column].fillna(default) if column in answers else default
+    scopes = zip(answers["scope"], answers["where"], strict=True)
+    answers["scope"] = [_scope(word, where) for word, where in scopes]
     for column in NAMES:
         problem = "has a character that cannot be printed; take it out"
         _check_values(answers, column, str.isprintable, problem)
@@ -98,6 +109,15 @@ def _verdict(text: str, where: str) -> str:
     return word
 
 
+def _scope(text: str, where: str) -> str:
+    word = text.strip().lower()
+    if word not in SCOPES:
+        raise CaveatError(
+            f"{where}: scope {text!r} is not one of {', '.join(SCOPES)}{closest(word, SCOPES)}"
+        )
+    return word
+
+
 def _check_phenomena(frame: DataFrame) -> None:
     several = frame.drop_duplicates(["setting", "phenomenon"])
     conflicting = several[several.duplicated("setting")]
@@ -111,10 +131,11 @@ def _check_phenomena(frame: DataFrame) -> None:
 
 
 def _check_duplicates(frame: DataFrame) -> None:
-    repeated = frame.duplicated(list(SLOT))
+    slot = [*SLOT, *(column for column in OWN_SLOT if column in frame)]
+    repeated = frame.duplicated(slot)
     if repeated.any():
         row = frame[repeated].iloc[0]
-        same = (frame[list(SLOT)].fillna(-1) == row[list(SLOT)].fillna(-1)).all(axis=1)
+        same = (frame[slot].fillna(-1) == row[slot].fillna(-1)).all(axis=1)
         names = f"setting {row['setting']!r}, arm {row['arm']!r}, context {row['context']!r}"
         raise CaveatError(
             f"{row['where']}: sample {row['sample']} of question {row['question']!r} ({names}) "
