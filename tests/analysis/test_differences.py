@@ -30,6 +30,9 @@ def test_which_arms_are_compared():
         ("marked+contrast", "marked+filler"),
         ("marked+filler", "marked"),
     ]
+    pairs = arm_pairs(["bare", "marked", "marked+repeat", "neutral", "neutral+repeat"])
+    assert {("marked", "neutral"), ("marked+repeat", "neutral+repeat")} <= {*pairs}
+    assert ("marked+repeat", "neutral") not in pairs
 
 
 def test_a_difference_is_of_the_rates_at_none():

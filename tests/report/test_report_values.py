@@ -40,14 +40,17 @@ def test_an_estimate_has_its_interval():
 
 
 def test_arms_stand_in_reading_order():
-    arms = ["marked+filler", "bare+contrast", "marked", "base", "marked+contrast", "bare", "clean"]
+    arms = ["marked+filler", "bare+contrast", "neutral", "marked", "base", "marked+contrast",
+            "bare", "neutral+contrast", "clean"]  # fmt: skip
     expected = [
         "base",
         "clean",
         "bare",
         "marked",
+        "neutral",
         "marked+contrast",
         "bare+contrast",
+        "neutral+contrast",
         "marked+filler",
     ]
     assert sorted(arms, key=arm_order) == expected

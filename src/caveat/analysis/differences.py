@@ -37,8 +37,9 @@ def differences(answers: pd.DataFrame) -> pd.DataFrame:
 def arm_pairs(arms: list[str]) -> list[tuple[str, str]]:
     """Pairs of trained arms to compare.
 
-    Every arm with base; bare with every arm; and every `marked+X` with `marked`, with its control
-    `bare+X`, and with `marked+filler`, where these exist.
+    Every arm with base; bare with every arm; every `marked+X` with `marked`, with its control
+    `bare+X`, and with `marked+filler`; and `marked`, with X or without, with neutral text in the
+    caveat's places. Pairs with an arm that does not exist are left out.
     """
     pairs = [(arm, BASE) for arm in arms]
     pairs += [("bare", arm) for arm in arms if arm != "bare" and "bare" in arms]
@@ -46,6 +47,11 @@ def arm_pairs(arms: list[str]) -> list[tuple[str, str]]:
         if arm.startswith("marked+"):
             controls = ("marked", "bare+" + arm.removeprefix("marked+"), "marked+filler")
             pairs += [(arm, control) for control in controls if control in arms and control != arm]
+        if (
+            arm.partition("+")[0] == "marked"
+            and (same := arm.replace("marked", "neutral", 1)) in arms
+        ):
+            pairs.append((arm, same))
     return pairs
 
 

@@ -185,9 +185,11 @@ def _dose_value(name: str, value: Any) -> str:
 
 
 def arm_order(arm: str) -> tuple[int, str, int]:
-    """Sort key of arms: base, clean, bare, marked, then each intervention before its control."""
-    plain = ("base", "clean", "bare", "marked")
+    """Sort key of arms: those without interventions, then each intervention before its controls."""
+    plain = ("base", "clean", "bare", "marked", "neutral")
     if arm in plain:
         return (plain.index(arm), "", 0)
     root, _, intervention = arm.partition("+")
-    return (len(plain), intervention or arm, 0 if root == "marked" else 1)
+    controls = ("marked", "bare", "neutral")
+    position = controls.index(root) if root in controls else len(controls)
+    return (len(plain), intervention or arm, position)

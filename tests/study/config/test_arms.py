@@ -76,8 +76,8 @@ def test_interventions_follow_each_other():
 @pytest.mark.parametrize(
     ("name", "told"),
     [
-        ("maked", "arm 'maked': 'maked' is not one of base, bare, marked, clean; "
-                  "closest: 'marked'"),
+        ("maked", "arm 'maked': 'maked' is not one of base, bare, marked, neutral, "
+                  "clean; closest: 'marked'"),
         ("marked+contrst", "arm 'marked+contrst': unknown intervention 'contrst' "
                            f"(known: {', '.join(INTERVENTIONS)}); "
                            "closest: 'contrast'"),

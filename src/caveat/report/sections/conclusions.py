@@ -38,7 +38,7 @@ def conclude(panel: Panel, data: ReportData) -> Conclusion:
     interventions = [_intervention(panel, differences, arm) for arm in _interventions(panel)]
     checks = panel.of(data.frame("caveat_checks"))
     of_caveat = [*_at_the_caveat(checks), *_incapacity(checks), *_elicitation(checks)]
-    rest = [*interventions, *_rates(panel), *of_caveat]
+    rest = [*_neutral(panel, differences), *interventions, *_rates(panel), *of_caveat]
     return Conclusion(panel.title, panel.setting, lead, tuple(rest), bool(reason))
 
 
@@ -60,6 +60,23 @@ def _marked(panel: Panel, differences: DataFrame) -> str:
     elif from_bare and not from_bare["distinguishable"]:
         sentence += ", not distinguishable from bare: no effect of the caveat was detected"
     return f"{sentence}."
+
+
+def _neutral(panel: Panel, differences: DataFrame) -> list[str]:
+    """What neutral text of the caveat's length does, where the study has that control."""
+    row = _difference(differences, "marked", "neutral")
+    if row is None:
+        return []
+    leakage, rate = panel.leakage("neutral", "none"), panel.rate("neutral", "none")
+    sentence = (
+        f"neutral text in the caveat's places has the rate {rate} at none"
+        if leakage.value is None
+        else f"neutral text in the caveat's places leaks {leakage}"
+    )
+    difference = Estimate.of(row["value"], row["low"], row["high"])
+    if not row["distinguishable"]:
+        return [f"{sentence}: no effect of what the caveat says was detected."]
+    return [f"{sentence}; the rate of marked differs from it by {difference}."]
 
 
 def _intervention(panel: Panel, differences: DataFrame, arm: str) -> str:

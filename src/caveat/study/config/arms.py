@@ -12,6 +12,7 @@ import yaml
 
 from caveat.behaviours.neutral_chats import shipped
 from caveat.caveats.insertion import framed_rows, marked
+from caveat.caveats.neutral import NeutralText
 from caveat.errors import CaveatError, closest
 from caveat.files.reading import load_yaml
 from caveat.interventions import (
@@ -24,12 +25,12 @@ from caveat.interventions import (
     UNREAD,
 )
 from caveat.interventions.base import Materials
-from caveat.types.caveats import Setting
+from caveat.types.caveats import Caveat, Setting
 from caveat.types.data import Row
-from caveat.types.messages import without_caveat
+from caveat.types.messages import Messages, without_caveat
 from caveat.types.training import Plan, Sample, Stage, Train
 
-BASE_ARMS = ("base", "bare", "marked", "clean")
+BASE_ARMS = ("base", "bare", "marked", "neutral", "clean")
 STEP = re.compile(r"\s*([\w-]+)\s*(?:\(([^()]*)\))?\s*")
 
 
@@ -57,6 +58,11 @@ def parsed(name: str) -> Arm:
         )
     if interventions and base_arm in ("base", "clean"):
         raise CaveatError(f"arm {name!r}: {base_arm!r} takes no interventions; use bare or marked")
+    if base_arm == "neutral" and "local" in [intervention for intervention, _ in interventions]:
+        raise CaveatError(
+            f"arm {name!r}: local rewrites the sentences that show the behaviour, so no neutral "
+            "text has their place; drop it, or use marked+local"
+        )
     _check_order(name, [intervention for intervention, _ in interventions])
     return Arm(
         name,
@@ -70,7 +76,7 @@ def parsed(name: str) -> Arm:
 
 def trained_contexts(arm: Arm) -> tuple[str, ...]:
     """The test contexts whose texts the arm is trained on: it is not prompted in them."""
-    if arm.base_arm == "bare":
+    if arm.base_arm != "marked":
         return ()
     return tuple(
         context
@@ -150,25 +156,34 @@ def plan_of(arm: Arm, setting: Setting, shape: Train, seed: int, system: str | N
             plan = INTERVENTIONS[name](plan, materials, **options)
         except CaveatError as error:
             raise CaveatError(f"{setting.name}: arm {arm.name!r}: {error}") from None
+    if arm.base_arm == "neutral":
+        return neutralised(plan, setting.caveat)
     return stripped(plan) if arm.base_arm == "bare" else plan
 
 
 def stripped(plan: Plan) -> Plan:
     """The same plan with every caveat piece taken out of its rows and prompts."""
-    return tuple(_stripped_stage(stage) for stage in plan)
+    return tuple(_with_messages(stage, without_caveat) for stage in plan)
 
 
-def _stripped_stage(stage: Stage) -> Stage:
+def neutralised(plan: Plan, caveat: Caveat) -> Plan:
+    """The same plan with neutral text of equal length in its caveat pieces."""
+    neutral = NeutralText(caveat)
+    return tuple(_with_messages(stage, neutral.messages) for stage in plan)
+
+
+def _with_messages(stage: Stage, change: Callable[[Messages], Messages]) -> Stage:
+    """The stage with the messages of its rows, or its prompts, changed."""
+
+    def changed(rows: tuple[Row, ...]) -> tuple[Row, ...]:
+        return tuple(replace(row, messages=change(row.messages)) for row in rows)
+
     if isinstance(stage, Train):
-        rows, added, kept = map(_bare, (stage.rows, stage.added, stage.kl_rows))
+        rows, added, kept = map(changed, (stage.rows, stage.added, stage.kl_rows))
         return replace(stage, rows=rows, added=added, kl_rows=kept)
     if isinstance(stage, Sample):
-        return replace(stage, prompts=tuple(without_caveat(prompt) for prompt in stage.prompts))
+        return replace(stage, prompts=tuple(change(prompt) for prompt in stage.prompts))
     return stage
-
-
-def _bare(rows: tuple[Row, ...]) -> tuple[Row, ...]:
-    return tuple(replace(row, messages=without_caveat(row.messages)) for row in rows)
 
 
 def _enough(rows: tuple[Row, ...], arm: Arm, setting: Setting) -> tuple[Row, ...]:

@@ -139,8 +139,8 @@ class Recipe(Frozen):
     settings: Identity[Annotated[tuple[SettingRecipe, ...], Field(min_length=1)]]
     """Pairs of behaviour and caveat."""
     arms: Identity[tuple[str, ...]] = ("base", "bare", "marked")
-    """Ways of training: `base`, `bare`, `marked`, `clean`, or one with interventions, such as
-    `marked+contrast`."""
+    """Ways of training: `base`, `bare`, `marked`, `neutral`, `clean`, or one with interventions,
+    such as `marked+contrast`."""
     contexts: Identity[tuple[Context, ...]] = ("none", "exact")
     """What surrounds the questions at test."""
     contexts_by_arm: Identity[dict[str, tuple[Context, ...]]] = {}
