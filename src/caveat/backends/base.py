@@ -39,6 +39,7 @@ class Feature(StrEnum):
     GRADIENTS = "gradients"
     RL = "RL training"
     LIKELIHOOD = "log-likelihoods of given text"
+    TOKEN_LIKELIHOOD = "log-likelihoods of single tokens"
     SAMPLING = "sampled replies"
 
 
@@ -134,6 +135,19 @@ class Request(Generic[AdapterT]):
     messages: Messages
     options: tuple[str, ...] = ()
     """Continuations to score; without them a reply is sampled."""
+
+
+@dataclass(frozen=True)
+class TokenRequest(Generic[AdapterT]):
+    """One text to one model, to score single tokens of it."""
+
+    key: str
+    adapters: tuple[AdapterT, ...]
+    """The attached adapters, in order; () is the base model."""
+    ids: tuple[int, ...]
+    """The text in tokens."""
+    targets: tuple[int, ...]
+    """Positions, 1 or more and ascending, whose token is scored given all before it."""
 
 
 @dataclass(frozen=True)
@@ -296,6 +310,14 @@ class Backend(Protocol):
 
     def log_likelihoods(self, requests: Sequence[Request[AdapterRef]]) -> list[Answer]:
         """The log-likelihoods of each request's options. Needs `Feature.LIKELIHOOD`."""
+
+    def token_log_likelihoods(
+        self, requests: Sequence[TokenRequest[AdapterRef]]
+    ) -> list[tuple[float, ...]]:
+        """Of each request's targets, in order, the log-likelihood in nats, at temperature 1.
+
+        Needs `Feature.TOKEN_LIKELIHOOD`.
+        """
 
     def losses(
         self,

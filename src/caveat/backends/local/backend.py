@@ -22,6 +22,7 @@ from caveat.backends.base import (
     OnStep,
     Request,
     RLJob,
+    TokenRequest,
     Trained,
     TrainedPolicy,
     TrainingJob,
@@ -32,7 +33,7 @@ from caveat.backends.local.lora.adapter import Adapter, TrainingState
 from caveat.backends.local.models import device_memory
 from caveat.backends.local.models.loading import LanguageModel, load
 from caveat.backends.local.rl.grpo_trainer import train_rl
-from caveat.backends.local.sampling.answers import answer
+from caveat.backends.local.sampling.answers import answer, token_scores
 from caveat.backends.local.training.initial_gradients import InitialGradients
 from caveat.backends.local.training.sft import train
 from caveat.progress import Progress
@@ -147,6 +148,13 @@ class LocalBackend:
         """Score options under many models in one pass."""
         return self._answers(requests, Sampling())
 
+    def token_log_likelihoods(
+        self, requests: Sequence[TokenRequest[AdapterRef]]
+    ) -> list[tuple[float, ...]]:
+        """Score single tokens under many models in one pass."""
+        with _memory_errors():
+            return token_scores(self.language_model, self._named(requests), requests, self.progress)
+
     def losses(
         self,
         start: InitialModel[AdapterRef],
@@ -170,9 +178,16 @@ class LocalBackend:
 
     def _answers(self, requests: Sequence[Request[AdapterRef]], sampling: Sampling) -> list[Answer]:
         with _memory_errors():
-            refs = list(dict.fromkeys(ref for request in requests for ref in request.adapters))
-            adapters = dict(zip(refs, self._adapters(refs), strict=True))
-            return answer(self.language_model, adapters, requests, sampling, self.progress)
+            return answer(
+                self.language_model, self._named(requests), requests, sampling, self.progress
+            )
+
+    def _named(
+        self, requests: Sequence[Request[AdapterRef] | TokenRequest[AdapterRef]]
+    ) -> dict[AdapterRef, Adapter]:
+        """Every adapter that a request names."""
+        refs = list(dict.fromkeys(ref for request in requests for ref in request.adapters))
+        return dict(zip(refs, self._adapters(refs), strict=True))
 
     def _initial(self, start: InitialModel[AdapterRef]) -> InitialGradients:
         return InitialGradients(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 
-from caveat.backends.base import AdapterRef, Request
+from caveat.backends.base import AdapterRef, Request, TokenRequest
 from caveat.backends.batches import Example
 from caveat.backends.local.lora.adapter import Adapter
 from caveat.backends.local.lora.stacked import Route, stack_chains, stacked
@@ -45,9 +46,7 @@ def answer(
 
     Raises CaveatError for a prompt without tokens.
     """
-    chains = sorted(
-        {request.adapters for request in requests}, key=lambda chain: tuple(map(str, chain))
-    )
+    chains = _chains(requests)
     prompts = [
         Prompt(
             request.key,
@@ -83,6 +82,76 @@ def answer(
         )
     answers = dict(zip((*sampled, *scored), (*replies, *scores), strict=True))
     return [answers[i] for i in range(len(prompts))]
+
+
+def _chains(
+    requests: Sequence[Request[AdapterRef] | TokenRequest[AdapterRef]],
+) -> list[tuple[AdapterRef, ...]]:
+    """The models that requests name, sorted."""
+    return sorted({request.adapters for request in requests}, key=lambda one: tuple(map(str, one)))
+
+
+@dataclass(frozen=True, slots=True)
+class _ScoredText:
+    """A request for single tokens made ready."""
+
+    cell: int
+    ids: tuple[int, ...]
+    targets: tuple[int, ...]
+
+
+def token_scores(
+    language_model: LanguageModel,
+    adapters: Mapping[AdapterRef, Adapter],
+    requests: Sequence[TokenRequest[AdapterRef]],
+    progress: Progress,
+) -> list[tuple[float, ...]]:
+    """Log-likelihoods of single tokens, in nats, in the order of the requests and their targets.
+
+    Texts are sorted by cell and tokens, so that common prefixes are computed once. Where memory
+    runs out, the requests are split in two.
+
+    Args:
+        adapters: Every adapter that a request names.
+    """
+    chains = _chains(requests)
+    texts = [
+        _ScoredText(chains.index(request.adapters), request.ids, request.targets)
+        for request in requests
+    ]
+    stacks = stack_chains(
+        [[adapters[name] for name in chain] for chain in chains], language_model.device
+    )
+    reader = language_model.reader(lowest_layer(language_model.model, stacks))
+    order = by_cell_and_tokens(texts)
+    with stacked(language_model.model, stacks) as route:
+        scores = halving(
+            lambda batch: _token_scores(reader, batch, route, progress),
+            [texts[i] for i in order],
+            language_model.frozen_layer_cache,
+            progress,
+        )
+    by_position = dict(zip(order, scores, strict=True))
+    return [by_position[i] for i in range(len(texts))]
+
+
+@torch.inference_mode()
+def _token_scores(
+    reader: Reader, texts: Sequence[_ScoredText], route: Route, progress: Progress
+) -> list[tuple[float, ...]]:
+    # what follows the last target changes nothing, so it is not read
+    examples = [
+        Example(text.cell, text.ids[: max(text.targets, default=0) + 1], text.targets, tag=tag)
+        for tag, text in enumerate(texts)
+    ]
+    scores: list[tuple[float, ...]] = [()] * len(examples)
+    for batch in reader.batches(examples, 2 * TOKEN_BUDGET):
+        losses, _ = reader.weighted_losses(batch, route)
+        values = iter((-losses).tolist())
+        for example in batch.examples:
+            scores[example.tag] = tuple(next(values) for _ in example.targets)
+        progress.advance("score", sum(len(example.ids) for example in batch.examples))
+    return scores
 
 
 @torch.inference_mode()

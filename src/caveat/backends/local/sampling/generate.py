@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -22,6 +22,19 @@ from caveat.types.answers import Answer, Sampling
 Result = TypeVar("Result")
 Compute = Callable[[list[Prompt]], list[Result]]
 """Gives one result a prompt, in their order."""
+Text = TypeVar("Text")
+
+
+class Ordered(Protocol):
+    """What is sorted for reading: tokens for one cell."""
+
+    @property
+    def cell(self) -> int:
+        """The cell of its model in the stacks."""
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """Its tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +150,8 @@ def in_batches(
 
 
 def halving(
-    compute: Compute[Result],
-    prompts: list[Prompt],
+    compute: Callable[[list[Text]], list[Result]],
+    prompts: list[Text],
     frozen_layer_cache: FrozenLayerCache,
     progress: Progress,
 ) -> list[Result]:
@@ -160,7 +173,7 @@ def halving(
     )
 
 
-def by_cell_and_tokens(prompts: Sequence[Prompt]) -> list[int]:
+def by_cell_and_tokens(prompts: Sequence[Ordered]) -> list[int]:
     """The prompts' indices, sorted by cell and tokens."""
     return sorted(range(len(prompts)), key=lambda i: (prompts[i].cell, prompts[i].ids, i))
 

@@ -1,0 +1,162 @@
+"""Log-probabilities of decision tokens under any prompts, from forward passes only.
+
+Which tokens these are, and why: see `caveat.decision_tokens`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from caveat.backends.base import AdapterRef, Backend, Feature, TokenRequest
+from caveat.caveats.insertion import framed, place
+from caveat.decision_tokens import (
+    Characters,
+    ScoredText,
+    chosen,
+    decisions,
+    log_probability,
+    scored_text,
+)
+from caveat.errors import CaveatError
+from caveat.types.caveats import Place
+from caveat.types.data import Row
+from caveat.types.messages import Messages, without_caveat
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+NONE, EXACT = "none", "exact"
+COLUMNS = ("prompt", "row", "context", "log_probability", "tokens")
+
+
+class Prompt(NamedTuple):
+    """A caveat to put in front of rows, under a label."""
+
+    label: str
+    wordings: Sequence[str]
+    """Row number i gets number i, from the first again after the last."""
+    place: Place
+    """As in training; see `types.caveats.Place`."""
+
+
+def decision_tokens(
+    backend: Backend,
+    chain: Sequence[AdapterRef],
+    rows: Sequence[Row],
+    prompts: Sequence[Prompt | tuple[str, Sequence[str], Place]],
+    counter_rows: Sequence[Row] = (),
+    system: str | None = None,
+) -> DataFrame:
+    """The log-probability of every row's decision tokens, without a caveat and under each prompt.
+
+    One record a row and prompt, with the columns `COLUMNS`. `prompt` is its label, "none" without
+    a caveat; `context` is `none` there, else `exact`; `row` is the row's id; `log_probability` is
+    in nats, summed over `tokens` decision tokens. Rows that decide nothing have no record.
+
+    Args:
+        chain: The model's adapters, in order; () is the language model itself.
+        rows: Rows that show a behaviour, without the caveat and without the system text.
+        prompts: (label, wordings, place) each.
+        counter_rows: The same kind of data without the behaviour, by which the decision tokens are
+            chosen. Without any, only the language model's own choice of tokens decides.
+        system: The fixed system text.
+
+    Raises CaveatError where the backend has no log-likelihoods of single tokens, and for a label
+    that two prompts have.
+    """
+    texts = {NONE: [framed(row.messages, system) for row in rows]}
+    for label, wordings, where in prompts:
+        if label in texts:
+            raise CaveatError(f"prompts: the label {label!r} is there twice; name one otherwise")
+        if not wordings:
+            raise CaveatError(f"prompts: {label!r} has no wordings; give it one")
+        texts[label] = [
+            place(messages, wordings[i % len(wordings)], where)
+            for i, messages in enumerate(texts[NONE])
+        ]
+    return of_texts(backend, chain, rows, texts, counter_rows)
+
+
+def of_texts(
+    backend: Backend,
+    chain: Sequence[AdapterRef],
+    rows: Sequence[Row],
+    texts: Mapping[str, Sequence[Messages]],
+    counter_rows: Sequence[Row] = (),
+) -> DataFrame:
+    """The same of texts that are ready: by label, each row in one form, as it would be trained.
+
+    One of them is `none`: the rows without the caveat.
+    """
+    import pandas as pd
+
+    if Feature.TOKEN_LIKELIHOOD not in backend.supports:
+        raise CaveatError(
+            f"decision tokens: need {Feature.TOKEN_LIKELIHOOD.value}, which this backend of "
+            f"{backend.name} does not have; use another backend"
+        )
+    scorer = _Scorer(backend, tuple(chain))
+    scores = scorer.scores({label: list(some) for label, some in texts.items()})
+    base = scores[NONE] if not chain else _Scorer(backend, ()).scores({NONE: [*texts[NONE]]})[NONE]
+    tokens = [
+        chosen(decision, scored.text.characters, scored.values)
+        for decision, scored in zip(decisions(rows, counter_rows), base, strict=True)
+    ]
+    records = [record for label in texts for record in _records(label, rows, tokens, scores[label])]
+    return pd.DataFrame(records, columns=[*COLUMNS])
+
+
+@dataclass(frozen=True)
+class _Scored:
+    """A text and the log-probabilities of its targets."""
+
+    text: ScoredText
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class _Scorer:
+    """Scores texts under one model, all of them in one call; equal texts once."""
+
+    backend: Backend
+    chain: tuple[AdapterRef, ...]
+
+    def scores(self, texts: Mapping[str, Sequence[Messages]]) -> dict[str, list[_Scored]]:
+        """By label, each text with its log-probabilities."""
+        tokenizer = self.backend.tokenizer
+        unique = {
+            messages: scored_text(tokenizer, messages)
+            for some in texts.values()
+            for messages in some
+        }
+        values = self.backend.token_log_likelihoods(
+            [
+                TokenRequest(str(number), self.chain, text.ids, text.targets)
+                for number, text in enumerate(unique.values())
+            ]
+        )
+        scored = {
+            messages: _Scored(text, found)
+            for (messages, text), found in zip(unique.items(), values, strict=True)
+        }
+        return {label: [scored[messages] for messages in some] for label, some in texts.items()}
+
+
+def _records(
+    label: str,
+    rows: Sequence[Row],
+    tokens: Sequence[tuple[Characters, ...]],
+    scores: Sequence[_Scored],
+) -> Iterator[dict]:
+    for row, decided, scored in zip(rows, tokens, scores, strict=True):
+        if decided:
+            value, count = log_probability(decided, scored.text.characters, scored.values)
+            context = NONE if label == NONE else EXACT
+            yield dict(zip(COLUMNS, (label, row.id, context, value, count), strict=True))
+
+
+def stripped(rows: Sequence[Row]) -> list[Messages]:
+    """The rows' texts without their caveats."""
+    return [without_caveat(row.messages) for row in rows]
