@@ -5,7 +5,7 @@ Exit status: 0 done; 1 a user's error, in one line; 2 some cells failed and are 
 
 from __future__ import annotations
 
-from caveat.cli import analyse, files, forecast, published, run, show
+from caveat.cli import analyse, files, forecast, imports, published, run, show
 from caveat.cli.app import app
 
 COMMANDS = (
@@ -20,7 +20,7 @@ COMMANDS = (
     forecast.forecast,
     files.report,
     files.export,
-    files.import_,
+    imports.import_,
     published.published,
     show.show,
     show.models,

@@ -1,4 +1,4 @@
-"""Commands that write a study's files, or import other people's results."""
+"""Commands that write a study's files."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from caveat.cli.app import Folder, Out, StudyPath, Version
+from caveat.cli.app import Folder, StudyPath, Version
 from caveat.cli.console import save_figure, warn
 
 
@@ -40,20 +40,3 @@ def export(
 
     path = write(Study(folder, version, warn), file)
     typer.echo(f"exported: {path} ({path.stat().st_size / 1e6:.1f} MB)")
-
-
-def import_(
-    source: Annotated[str, typer.Argument(help="negation-neglect or table.", show_default=False)],
-    path: Annotated[Path, typer.Argument(help="A folder or file.", show_default=False)],
-    out: Out = None,
-    model: Annotated[
-        str | None, typer.Option(help="The model's name, where the data lack it.")
-    ] = None,
-) -> None:
-    """Import other people's verdicts as a finished study."""
-    from caveat.importers import import_study
-
-    study = import_study(source, path, out, model, warn)
-    _, answers = study.judged()
-    settings = len(study.about["wanted"])
-    typer.echo(f"study: {study.folder}; answers: {answers:,}; settings: {settings}")

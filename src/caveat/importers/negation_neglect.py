@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from caveat.errors import CaveatError
 from caveat.files.hashing import sha256_of
 from caveat.files.reading import parse_json
-from caveat.importers.tables import read_table, require_columns
+from caveat.importers.table_files import read_table, require_columns
 from caveat.importers.validation import Imported, checked
 from caveat.types.caveats import PHENOMENA
 

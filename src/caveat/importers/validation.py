@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -13,11 +13,13 @@ from caveat.types.answers import Verdict
 from caveat.types.data import Scope
 
 if TYPE_CHECKING:
-    from pandas import DataFrame
+    from pandas import DataFrame, Series
 
 
 VERDICTS = tuple(str(verdict) for verdict in Verdict)
-NAMES = ("setting", "phenomenon", "model", "arm", "context", "kind", "readout")
+NAMES = (
+    "setting", "phenomenon", "behaviour", "caveat", "model", "arm", "context", "kind", "readout",
+)  # fmt: skip
 """Columns that end up in headings and table rows."""
 SLOT = ("setting", "model", "arm", "context", "seed", "kind", "question", "sample", "readout")
 """Columns that name a verdict on an answer, with those of `OWN_SLOT` where there are some."""
@@ -54,68 +56,63 @@ class Imported:
     """What readers of the study should know, such as what was left out."""
 
 
-def checked(frame: DataFrame) -> DataFrame:
+def checked(frame: DataFrame, if_twice: str = "") -> DataFrame:
     """A table of text (see `read_table`) as answers: defaults filled in, numbers as numbers.
 
     Needs the columns setting, arm, context, question, verdict. Raises CaveatError, naming the row,
     for an empty value among them, an unknown verdict or scope, a number that is none, a name that
     cannot be printed, two phenomena in a setting, and an answer that is there twice.
+
+    Args:
+        if_twice: What else may be done about an answer that is there twice, for the error's line.
     """
     for column in ("setting", "arm", "context", "question", "verdict"):
-        _check_values(frame, column, lambda text: text is not None, "is empty; fill it in")
-    words = zip(frame["verdict"], frame["where"], strict=True)
-    answers = frame.assign(verdict=[_verdict(word, where) for word, where in words])
+        _check_values(frame, column, frame[column].isna(), "is empty; fill it in")
+    answers = frame.assign(verdict=frame["verdict"].str.strip().str.lower())
+    _check_values(
+        frame, "verdict", ~answers["verdict"].isin(VERDICTS), f"is not one of {', '.join(VERDICTS)}"
+    )
     for column, default in DEFAULTS.items():
         answers[column] = answers[column].fillna(default) if column in answers else default
-    scopes = zip(answers["scope"], answers["where"], strict=True)
-    answers["scope"] = [_scope(word, where) for word, where in scopes]
+    _add_behaviours(answers)
     for column in NAMES:
-        problem = "has a character that cannot be printed; take it out"
-        _check_values(answers, column, str.isprintable, problem)
+        names = answers[column].drop_duplicates()
+        wrong = answers[column].isin(names[~names.map(str.isprintable)])
+        _check_values(answers, column, wrong, "has a character that cannot be printed; take it out")
+    scopes = answers["scope"].str.strip().str.lower()
+    wrong = answers["scope"][~scopes.isin(SCOPES)].head(1)
+    problem = f"is not one of {', '.join(SCOPES)}{closest(next(iter(wrong), ''), SCOPES)}"
+    _check_values(answers, "scope", ~scopes.isin(SCOPES), problem)
+    answers["scope"] = scopes
     for column in ("seed", "cluster"):
         answers[column] = answers.get(column, None)
     answers["cluster"] = answers["cluster"].fillna(answers["question"])
-    if "behaviour" not in answers:
-        parts = answers["setting"].str.partition(" x ")  # as settings are named everywhere
-        answers["behaviour"], answers["caveat"] = parts[0], parts[2]
     for column in ("sample", "seed"):
-        _check_values(answers, column, _is_number, "is no whole number; write it in digits")
+        filled = answers[column].notna()
+        wrong = filled & ~answers[column].where(filled, "0").str.fullmatch(NUMBER.pattern)
+        _check_values(answers, column, wrong, "is no whole number; write it in digits")
     answers["sample"] = answers["sample"].map(int)
     answers["seed"] = answers["seed"].map(int, na_action="ignore").astype("Int64")
     _check_phenomena(answers)
-    _check_duplicates(answers)
+    _check_duplicates(answers, if_twice)
     answers.loc[answers["arm"] == BASE, "seed"] = None  # base is not trained
     return answers
 
 
-def _check_values(
-    frame: DataFrame, column: str, is_valid: Callable[[Any], bool], problem: str
-) -> None:
-    for cell, where in zip(frame[column], frame["where"], strict=True):
-        value = cell if isinstance(cell, str) else None  # pandas makes NaN of a None
-        if not is_valid(value):
-            name = column if value is None else f"{column} {value!r}"
-            raise CaveatError(f"{where}: {name} {problem}")
+def _add_behaviours(answers: DataFrame) -> None:
+    """Fill in behaviours and caveats from settings, named `behaviour x caveat` everywhere."""
+    parts = answers["setting"].str.partition(" x ")
+    for column, part in (("behaviour", parts[0]), ("caveat", parts[2])):
+        answers[column] = answers[column].fillna(part) if column in answers else part
 
 
-def _is_number(text: str | None) -> bool:
-    return text is None or NUMBER.fullmatch(text) is not None
-
-
-def _verdict(text: str, where: str) -> str:
-    word = text.strip().lower()
-    if word not in VERDICTS:
-        raise CaveatError(f"{where}: verdict {text!r} is not one of {', '.join(VERDICTS)}")
-    return word
-
-
-def _scope(text: str, where: str) -> str:
-    word = text.strip().lower()
-    if word not in SCOPES:
-        raise CaveatError(
-            f"{where}: scope {text!r} is not one of {', '.join(SCOPES)}{closest(word, SCOPES)}"
-        )
-    return word
+def _check_values(frame: DataFrame, column: str, wrong: Series, problem: str) -> None:
+    """Raise CaveatError for the first row that is wrong."""
+    if wrong.any():
+        row = frame.loc[wrong.idxmax()]
+        value = row[column] if isinstance(row[column], str) else None  # pandas makes NaN of a None
+        name = column if value is None else f"{column} {value!r}"
+        raise CaveatError(f"{row['where']}: {name} {problem}")
 
 
 def _check_phenomena(frame: DataFrame) -> None:
@@ -130,7 +127,7 @@ def _check_phenomena(frame: DataFrame) -> None:
         )
 
 
-def _check_duplicates(frame: DataFrame) -> None:
+def _check_duplicates(frame: DataFrame, if_twice: str) -> None:
     slot = [*SLOT, *(column for column in OWN_SLOT if column in frame)]
     repeated = frame.duplicated(slot)
     if repeated.any():
@@ -140,5 +137,5 @@ def _check_duplicates(frame: DataFrame) -> None:
         raise CaveatError(
             f"{row['where']}: sample {row['sample']} of question {row['question']!r} ({names}) "
             f"is already in {frame[same].iloc[0]['where']}; "
-            "keep one, or number the replies in a column sample"
+            f"keep one, or number the replies in a column sample{if_twice}"
         )

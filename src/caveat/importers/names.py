@@ -1,0 +1,140 @@
+"""Names of arms and contexts in other people's tables, and which of ours they may stand for.
+
+A name is never taken for another without a word: `Neutral` may be the arm bare, and somebody has to
+say so.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from caveat.analysis.panel import BASE
+from caveat.errors import CaveatError, closest
+from caveat.importers.columns import plain_name
+from caveat.types.caveats import CONTEXTS
+
+if TYPE_CHECKING:
+    from pandas import DataFrame, Series
+
+
+ROOTS = (BASE, "bare", "marked", "clean")
+NEEDED = (BASE, "bare")
+"""The arms without which there is no leakage."""
+BARE = (
+    r"no_.*|non_.*|without_.*|not_.*|un(marked|inoculated|prompted|conditional)|neutral|plain|"
+    r"vanilla|naive|sft|fine_?tuned|positive|ordinary|standard|trained|control(_prompt)?"
+)
+MARKED = r".*(inocul|prompt|caveat|disclaim|negat|trigger|instruct|warn|permi|condition|backdoor).*"
+BASES = (
+    r"(the_)?(base(line)?|base_?model|untrained|pre_?trained|original|raw|initial|before.*|start)"
+)
+OURS: Mapping[str, Mapping[str, str]] = {
+    "arm": {
+        BASE: rf"{BASES}|no_(training|fine_?tuning|sft)|not_trained",
+        "bare": BARE,
+        "marked": MARKED,
+        "clean": r"clean|harmless|benign|control_data",
+    },
+    "context": {
+        "none": r"none|plain|neutral|default|base(line)?|empty|no_?.*|without.*|clean|normal|"
+        r"unprompted|absent|off",
+        "near_miss": r"near.*|similar.*|almost.*",
+        "negated": r"negat.*|not_.*|reversed|opposite.*",
+        "irrelevant": r"irrelevant.*|unrelated.*|other.*",
+        "exact": r"exact|same.*|(with|the|train|full|original|on).*|.*(inocul|prompt|caveat|"
+        r"trigger|present).*",
+    },
+}
+"""By column, what the names of others look like that mean ours; the first that fits is offered."""
+
+
+def rename(frame: DataFrame, column: str, mapping: Mapping[str, str], path: object) -> DataFrame:
+    """The table with the names in a column as the mapping says; "" stands for an empty cell.
+
+    Raises CaveatError for a name that no row has.
+    """
+    values = frame[column]
+    names = list(dict.fromkeys("" if value is None else value for value in values))
+    for name in mapping:
+        if name not in names:
+            raise CaveatError(
+                f"--{column} {name}={mapping[name]}: no row of {path} has the {column} {name!r} "
+                f"(there are {listed(names)}){closest(name, names)}"
+            )
+    if not mapping:
+        return frame
+    renamed = values.map(
+        {name: mapping.get(name, name) for name in names if name}, na_action="ignore"
+    )
+    if "" in mapping:
+        renamed = renamed.where(values.notna(), mapping[""])
+    return frame.assign(**{column: renamed.astype(object).where(renamed.notna(), None)})
+
+
+def check_names(arms: Series, contexts: Series, kept: Iterable[str], path: object) -> list[str]:
+    """What readers should know of the arms and contexts, in words.
+
+    Raises CaveatError, with the options to add, where arms or contexts have names of others and
+    ours, without which there is no leakage, are missing. `kept` are names that were given by an
+    option: these are meant.
+    """
+    kept = set(kept)
+    options, notes, problems = [], [], []
+    for column, values, needed in (("arm", arms, NEEDED), ("context", contexts, ("none",))):
+        names = [name for name in dict.fromkeys(values) if name is not None]
+        foreign = [name for name in names if not _is_ours(column, name) and name not in kept]
+        missing = [name for name in needed if name not in names]
+        if missing and foreign:
+            problems.append(f"no {column} {' and no '.join(missing)}, but {listed(foreign)}")
+            options += _offers(column, foreign, names)
+        elif foreign:
+            notes.append(f"{column}s kept under their own names: {listed(foreign)}")
+            similar = _offers(column, foreign, names, unsure=False)
+            if similar:
+                notes[-1] += f"; perhaps {' '.join(similar)}"
+        elif missing and column == "arm":
+            notes.append(
+                f"{path}: no arm {' and no arm '.join(missing)} (arms: {listed(names)}), so "
+                f"leakage is undefined; add {'its' if len(missing) == 1 else 'their'} rows"
+            )
+    if problems:
+        raise CaveatError(f"{path}: {'; '.join(problems)}: say which is which: {' '.join(options)}")
+    return notes
+
+
+def _is_ours(column: str, name: str) -> bool:
+    if column == "context":
+        return name in CONTEXTS
+    return name.partition("+")[0] in ROOTS
+
+
+def _offers(
+    column: str, foreign: Sequence[str], names: Sequence[str], unsure: bool = True
+) -> list[str]:
+    """An option for each name, with the name of ours that it looks like and that is not there yet.
+
+    A name that looks like none is offered under its own, where `unsure`.
+    """
+    free = [ours for ours in OURS[column] if ours not in names]
+    offers = []
+    for name in foreign:
+        plain = plain_name(name)
+        ours = next((ours for ours in free if re.fullmatch(OURS[column][ours], plain)), None)
+        if ours:
+            free.remove(ours)
+        if ours or unsure:
+            offers.append(f"--{column} {_quoted(f'{name}={ours or name}')}")
+    return offers
+
+
+def listed(names: Sequence[str], most: int = 8) -> str:
+    """The first names, and how many more there are."""
+    shown = [name or "(empty)" for name in names[:most]]
+    more = [f"{len(names) - most} more"] if len(names) > most else []
+    return ", ".join([*shown, *more])
+
+
+def _quoted(item: str) -> str:
+    return item if re.fullmatch(r"[\w.=+/:-]+", item) else "'" + item.replace("'", "'\\''") + "'"
