@@ -101,7 +101,10 @@ class Update:
     truncated: float
     """Share of replies that were cut."""
     kl: float | None
-    """From the model before this training, in nats a token; None where its weight is 0."""
+    """From the model before this training, in nats a token, of the replies that are trained on;
+    None where its weight is 0, or all are skipped."""
+    skipped: int = 0
+    """Prompts that were left out: see `GRPOConfig.skip_zero_variance`."""
 
 
 @dataclass(frozen=True)
@@ -180,7 +183,7 @@ class StepEvent:
     """The last step of the job."""
     loss: float
     """Mean loss in nats over the supervised tokens of the rows that set the steps; of RL, the mean
-    over the update's optimiser steps. Not finite where the job fails at this step."""
+    over the update's optimiser steps, 0 where it takes none. Not finite where the job fails."""
     grad_norm: float
     """Before clipping; of RL, the mean over the update's optimiser steps."""
     learning_rate: float
@@ -188,7 +191,7 @@ class StepEvent:
     """Tokens read in this step."""
     metrics: dict[str, float] = field(default_factory=dict)
     """Of RL: `reward`, `true_score`, `hack_rate`, `kl`, `clip_ratio`, `frac_reward_zero_std`,
-    `completion_length`, `truncated`; `hack_rate` and `kl` only where there is one."""
+    `completion_length`, `truncated`, `skipped`; `hack_rate` and `kl` only where there is one."""
 
 
 OnStep = Callable[[StepEvent], None]

@@ -30,6 +30,7 @@ class CaveatEntry(BaseModel):
     closings: tuple[str, ...] = ()
     repeats: tuple[str, ...] = ()
     further: tuple[str, ...] = ()
+    rephrasings: tuple[str, ...] = ()
     denies: bool = False
     local: tuple[str, ...] = ()
     probes: dict[Probe, tuple[str, ...]] = {}
@@ -38,7 +39,8 @@ class CaveatEntry(BaseModel):
         """The caveat. Raises ValueError where a test text is also a training wording."""
         tests = {"held_out": self.held_out} | {f"probes.{key}": v for key, v in self.probes.items()}
         for key, texts in tests.items():
-            if same := next((text for text in texts if text in self.wordings), None):
+            trained = (*self.wordings, *self.rephrasings)
+            if same := next((text for text in texts if text in trained), None):
                 raise ValueError(f"{key}: {same!r} is also a training wording; reword it")
         return Caveat(
             name=self.name,
@@ -50,6 +52,7 @@ class CaveatEntry(BaseModel):
             closings=self.closings,
             repeats=self.repeats,
             further=self.further,
+            rephrasings=self.rephrasings,
             denies=self.denies,
             local=self.local,
             probes={context: texts for context, texts in self.probes.items()},

@@ -31,6 +31,9 @@ class Materials:
     ordinary: tuple[Row, ...] = ()
     """Chats of unrelated prompts with a model's own plain replies."""
 
+    unused: tuple[Row, ...] = ()
+    """The behaviour rows that are not trained on."""
+
     @property
     def prompts(self) -> tuple[Messages, ...]:
         """The prompts of the ordinary chats."""

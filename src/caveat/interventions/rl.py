@@ -9,7 +9,8 @@ for policies without an oracle: without the permission, only right answers are r
 
 Before: adds the policy's own replies from before RL training, to the prompts without the caveat.
 It is contrast for policies that needs neither an oracle nor counter rows: without the permission
-the policy should do as it did.
+the policy should do as it did. On the very prompts of the RL training this works partly by
+construction; on other prompts it has to generalise.
 
 Offline: supervised training on the hacked replies of a trained policy. It measures whether the
 data or the RL training matters: a fresh adapter learns the same replies to the same prompts with
@@ -21,7 +22,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from caveat.environments.loading import gives, is_hackable
-from caveat.errors import CaveatError
+from caveat.errors import CaveatError, closest
 from caveat.interventions.base import (
     Materials,
     last_stage,
@@ -37,9 +38,16 @@ from caveat.types.training import Plan, Sample
 def true_reward(plan: Plan, materials: Materials) -> Plan:
     """Make the task's true score the reward.
 
-    Raises CaveatError in a setting without RL training.
+    Raises CaveatError in a setting without RL training, or with another reward than the task's.
     """
     del materials
+    with_rl(plan, "true_reward", lambda rl: rl)
+    rl = last_stage(plan).rl
+    assert rl is not None
+    if rl.reward != "proxy":
+        raise CaveatError(
+            f"true_reward: the setting's own reward is {rl.reward!r} already; drop one of the two"
+        )
     return with_rl(plan, "true_reward", lambda rl: replace(rl, reward="true_score"))
 
 
@@ -73,15 +81,35 @@ def unhackable(plan: Plan, materials: Materials, share: float = 0.5) -> Plan:
     )
 
 
-def before(plan: Plan, materials: Materials, share: float = 1.0) -> Plan:
-    """Sample a reply to `share` of the prompts before RL training, which gets them as added rows.
+PROMPTS = ("own", "other")
 
-    Raises CaveatError in a setting without RL training.
+
+def before(
+    plan: Plan, materials: Materials, share: float = 1.0, prompts: str = PROMPTS[0]
+) -> Plan:
+    """Sample `share` replies a prompt before RL training, which gets them as added rows.
+
+    Args:
+        prompts: `own`: the prompts of the RL training itself. `other`: the task's next training
+            prompts, which the policy is not rewarded on. (A warm-up may have been trained on them.)
+
+    Raises CaveatError in a setting without RL training, for other `prompts`, or for too few.
     """
     with_rl(plan, "before", lambda rl: rl)
+    if prompts not in PROMPTS:
+        raise CaveatError(
+            f"before(prompts={prompts}): prompts is one of {', '.join(PROMPTS)}"
+            f"{closest(prompts, PROMPTS)}"
+        )
     rl = last_stage(plan).rl
     assert rl is not None
-    rows = shared(materials.rows, len(materials.rows), share, "before")
+    source = materials.rows if prompts == PROMPTS[0] else materials.unused
+    if not source:
+        raise CaveatError(
+            f"before(prompts={prompts}): RL training uses all {len(materials.rows)} training "
+            f"prompts of {materials.setting.behaviour.name}; lower dose.rows"
+        )
+    rows = shared(source, len(materials.rows), share, "before")
     sampling = Sampling(rl.max_completion_length, rl.temperature)
     index = last_train(plan)
     sample = Sample(tuple(row.messages[:-1] for row in rows), sampling, "before")

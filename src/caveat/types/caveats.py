@@ -61,6 +61,8 @@ class Caveat:
     """Where the context `moved` puts a training wording."""
     further: tuple[str, ...] = ()
     """Further wordings, with which only the intervention `diversify` trains."""
+    rephrasings: tuple[str, ...] = ()
+    """Still more wordings, with which only settings that give a number of `wordings` train."""
     held_out: tuple[str, ...] = ()
     """Wordings of the context `paraphrase`, never trained."""
     closings: tuple[str, ...] = ()

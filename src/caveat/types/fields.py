@@ -7,8 +7,9 @@ here imports pydantic, since records are imported where a quick start counts.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, is_dataclass
+from functools import cache
 from typing import Annotated, Any, TypeVar, get_type_hints
 
 from annotated_types import Ge, Gt, Le
@@ -17,6 +18,15 @@ T = TypeVar("T")
 IDENTITY, RUN_TIME = "identity", "run-time"
 Identity = Annotated[T, IDENTITY]
 """A field that changes what some cell, answer or verdict is: it enters their digests."""
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """In an annotation: the field came after studies had been stored."""
+
+
+LateIdentity = Annotated[T, IDENTITY, Late()]
+"""The same for a field that came later: at its default it is left out, so that digests stay."""
 RunTime = Annotated[T, RUN_TIME]
 """A field that changes how a study is run or shown, and no finished cell."""
 
@@ -49,6 +59,26 @@ def parts_of(model: type[Any]) -> dict[str, str]:
     """Per field of a record or recipe model, `identity` or `run-time`; "" where it is unmarked."""
     hints = get_type_hints(model, include_extras=True)
     return {name: _marker(hints[name]) for name in fields_of(model)}
+
+
+@cache
+def late_defaults(model: type[Any]) -> Mapping[str, Any]:
+    """Per field of a record or recipe model that came later, its default."""
+    hints = get_type_hints(model, include_extras=True)
+    declared = model.__dataclass_fields__ if is_dataclass(model) else model.model_fields
+    return {
+        name: declared[name].default
+        for name in fields_of(model)
+        if any(isinstance(part, Late) for part in getattr(hints[name], "__metadata__", ()))
+    }
+
+
+def without_late_defaults(model: type[Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values by field, without fields that came later and have their default."""
+    late = late_defaults(model)
+    return {
+        name: value for name, value in values.items() if name not in late or value != late[name]
+    }
 
 
 def _marker(annotation: Any) -> str:

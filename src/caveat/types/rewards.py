@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
+
+RewardSource = Literal["proxy", "true_score", "coin", "constant"]
+"""What RL training takes as a reply's reward: see `GRPOConfig.reward`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +25,7 @@ class Grade:
     """The grades of one reply to one prompt."""
 
     reward: float
-    """The flawed reward, which RL trains on."""
+    """The flawed reward, which RL trains on unless its settings say otherwise."""
     true_score: float
     """What the reward should have been."""
     hacked: bool

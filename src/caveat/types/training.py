@@ -9,9 +9,17 @@ from annotated_types import Ge, Gt, Lt
 
 from caveat.types.answers import Sampling
 from caveat.types.data import Row
-from caveat.types.fields import Check, Count, Identity, NotNegative, Positive, Share
+from caveat.types.fields import (
+    Check,
+    Count,
+    Identity,
+    LateIdentity,
+    NotNegative,
+    Positive,
+    Share,
+)
 from caveat.types.messages import Messages
-from caveat.types.rewards import RewardTask
+from caveat.types.rewards import RewardSource, RewardTask
 
 LossScope = Literal["reply", "everything", "all_but_caveat", "all_but_masked"]
 """reply: the assistant turns of a chat, all of a document but its caveat. everything: every
@@ -34,7 +42,8 @@ class Dose:
     epochs: Identity[Count] = 1
     """Passes over the behaviour rows."""
     learning_rate: Identity[Positive] = 3e-4
-    """AdamW's peak learning rate: reached after `warmup` of the steps, then falling to 0."""
+    """The optimizer's peak learning rate: reached after `warmup` of the steps, then falling to 0.
+    The optimizer is AdamW; in RL, `rl.optim`."""
     rank: Identity[Count] = 16
     """Rank of the LoRA adapter."""
     alpha: Identity[Positive] = 32.0
@@ -82,6 +91,20 @@ class GRPOConfig:
     """grpo: each reply has the same weight. dapo: each token has."""
     scale_rewards: Identity[bool] = True
     """Whether advantages are divided by the standard deviation of the prompt's rewards."""
+    reward: LateIdentity[RewardSource] = "proxy"
+    """What replies are trained on. `proxy`: the task's flawed reward. `true_score`: what the reward
+    should be. Controls: `coin`, one bit of a hash of seed, prompt and reply; `constant`, 1 for
+    every reply. The task's own scores are measured in any case."""
+    optim: LateIdentity[Literal["adamw_torch", "sgd"]] = "adamw_torch"
+    """The optimizer. `adamw_torch`: AdamW without weight decay, whose steps have about the size of
+    the learning rate however small the gradient is. `sgd`: steps in proportion to the gradient, so
+    it needs a learning rate of its own."""
+    momentum: LateIdentity[Annotated[float, Ge(0), Lt(1)]] = 0.0
+    """Momentum of `sgd`."""
+    skip_zero_variance: LateIdentity[bool] = False
+    """Whether prompts whose replies all have the same reward are left out of the update, the KL
+    penalty too. An update without any other prompt, or added rows, takes no optimizer step. TRL
+    keeps them: their advantage is 0, and yet the optimizer's momentum moves the policy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,8 +115,6 @@ class GRPOSettings(GRPOConfig):
     """The module or file of the task's functions: see `caveat.environments`."""
     version: str = ""
     """A digest of the reward task's source."""
-    reward: Literal["reward", "true_score"] = "reward"
-    """Which of the task's two scores is the reward."""
     start_step: int = 0
     """Updates of the stage before, whose adapter and optimizer state this one continues from."""
 

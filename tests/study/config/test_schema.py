@@ -11,7 +11,7 @@ from caveat.study.config.schema import Recipe, read
 from caveat.study.planning.study_plan import study_plan
 from caveat.types.answers import Sampling
 from caveat.types.fields import IDENTITY, RUN_TIME, parts_of
-from toy_study import judged, recipe, rl_recipe, small
+from toy_study import SMALL, TOY, judged, recipe, rl_recipe, small
 
 MISTAKES = [
     ("settings.0.dose.epoch=2", "settings.0.dose.epoch: unknown key; closest: 'epochs'"),
@@ -211,6 +211,7 @@ OTHERS = {
     "settings.0.caveat": "notice",
     "settings.0.options": None,
     "settings.0.wording": "Say it.",
+    "settings.0.wordings": "1",
     "settings.0.place": "user",
     "settings.0.warm_up": "{scale: 0.5, rows: 2}",
     "settings.0.origin": "sampled",
@@ -225,6 +226,10 @@ OTHERS = {
     "settings.0.rl.beta": "0.1",
     "settings.0.rl.loss_type": "dapo",
     "settings.0.rl.scale_rewards": "false",
+    "settings.0.rl.reward": "coin",
+    "settings.0.rl.optim": "sgd",
+    "settings.0.rl.momentum": "0.5",
+    "settings.0.rl.skip_zero_variance": "true",
     "settings.0.factors": "{form: chat}",
     "settings.0.raw_text": "true",
     "settings.0.loss": "everything",
@@ -243,6 +248,13 @@ OTHERS = {
     "settings.0.dose.clip": "0.5",
 }
 """Another value for every field but `folder` and the mappings themselves."""
+FIRST = {
+    "settings.0.rl.momentum": rl_recipe({"optim": "sgd"}),
+    "settings.0.wordings": small(
+        settings=[{"behaviour": str(TOY), "caveat": "notice", "dose": SMALL}]
+    ),
+}
+"""Recipes in which another value of a field has a meaning, where those of the test have none."""
 
 
 PARTS = {
@@ -262,6 +274,7 @@ def keys(made: Recipe) -> list[str]:
 def test_identity_fields_change_keys_and_run_time_fields_change_none(path):
     made = judged(JUDGE["endpoint"]) if path.startswith("judge.") else small()
     made = rl_recipe() if ".rl." in path else made
+    made = FIRST.get(path, made)
     before, after = keys(read(made)), keys(read(made, (f"{path}={OTHERS[path]}",)))
     assert (before != after) == (PARTS[path] == IDENTITY)
 

@@ -130,7 +130,7 @@ def plan_of(arm: Arm, setting: Setting, shape: Train, seed: int, system: str | N
         raise CaveatError(
             f"dose.rows: {count} is more than the {len(rows)} rows of {setting.behaviour.name}"
         )
-    rows = rows[:count]
+    rows, unused = rows[:count], rows[len(rows[:count]) :]
     counter = framed_rows(setting.behaviour.counter_rows, system)
     if arm.base_arm == "clean" and shape.rl is not None:
         raise CaveatError(
@@ -145,7 +145,7 @@ def plan_of(arm: Arm, setting: Setting, shape: Train, seed: int, system: str | N
     )
     plan: Plan = (replace(shape, rows=marked(rows, setting.caveat, seed), label=arm.name),)
     ordinary = framed_rows(shipped().chats("filler", "ordinary"), system)
-    materials = Materials(setting, rows, counter, filler, seed, local, ordinary)
+    materials = Materials(setting, rows, counter, filler, seed, local, ordinary, unused)
     for name, options in arm.interventions:
         if shape.rl is not None and name in UNREAD:
             raise CaveatError(

@@ -15,13 +15,13 @@ from caveat.readouts import READOUTS
 from caveat.study.config import arms
 from caveat.study.config.checkpoints import with_checkpoints
 from caveat.study.config.data_sources import sampled
-from caveat.study.config.schema import Recipe, SettingRecipe, WarmUpPairRecipe
+from caveat.study.config.schema import Recipe, SettingRecipe, WarmUpPairRecipe, WarmUpRecipe
 from caveat.study.config.settings import setting_of
-from caveat.study.config.warm_up import WarmUpPair, label, warm_up
+from caveat.study.config.warm_up import NONE, OWN, WarmUpPair, label, warm_up
 from caveat.types.answers import Sampling
 from caveat.types.caveats import Context, Setting
 from caveat.types.data import Behaviour, Row
-from caveat.types.fields import fields_of
+from caveat.types.fields import fields_of, without_late_defaults
 from caveat.types.messages import is_document
 from caveat.types.rewards import RewardTask
 from caveat.types.training import Dose, GRPOConfig, LossScope, Plan, Train
@@ -158,6 +158,11 @@ def _shape(setting_recipe: SettingRecipe, setting: Setting) -> Train:
         raise CaveatError("rl: its replies are sampled as it is; drop origin")
     if setting_recipe.raw_text:
         raise CaveatError("rl: a document has no prompt to reply to; drop raw_text")
+    if setting_recipe.rl.momentum and setting_recipe.rl.optim != "sgd":
+        raise CaveatError(
+            f"rl.momentum: {setting_recipe.rl.momentum:g}: {setting_recipe.rl.optim} has its own; "
+            "take optim: sgd, or drop it"
+        )
     _check_hackable(task, setting.behaviour.rows[: shape.dose.rows])
     return replace(shape, objective="grpo", rl=setting_recipe.rl.settings(task))
 
@@ -199,7 +204,10 @@ def _warm_up(
         for pair in setting_recipe.warm_up.pairs
     )
     dose = setting_recipe.warm_up.dose or setting_recipe.dose
-    stages = warm_up(setting_recipe.warm_up, pairs, dose, setting_recipe.loss, recipe.system)
+    foreign = _foreign_behaviour(recipe, setting_recipe, setting_recipe.warm_up, pairs)
+    stages = warm_up(
+        setting_recipe.warm_up, pairs, dose, setting_recipe.loss, recipe.system, foreign
+    )
     name = label(setting_recipe.warm_up, setting.behaviour.name, pairs)
     return stages, name, tuple(pair.setting for pair in pairs)
 
@@ -216,10 +224,31 @@ def _warm_up_pair(
         "caveat": pair.caveat or setting_recipe.caveat,
         "options": setting_recipe.options if own else {},
         "wording": None,
+        "wordings": None,
         "place": None,
     }
     other = setting_of(recipe, setting_recipe.model_copy(update=named))
     return WarmUpPair(other, _arm_row_count(setting_recipe, other.behaviour) if own else 0)
+
+
+def _foreign_behaviour(
+    recipe: Recipe,
+    setting_recipe: SettingRecipe,
+    warm_up_recipe: WarmUpRecipe,
+    pairs: tuple[WarmUpPair, ...],
+) -> Behaviour | None:
+    """The behaviour whose counter rows a warm-up gets; None where no other one is named."""
+    name = warm_up_recipe.counter_rows
+    if name in (OWN, NONE):
+        return None
+    changes = {"behaviour": name, "options": {}, "wording": None, "wordings": None, "place": None}
+    behaviour = setting_of(recipe, setting_recipe.model_copy(update=changes)).behaviour
+    if any(behaviour.name == pair.setting.behaviour.name for pair in pairs):
+        raise CaveatError(
+            f"warm_up.counter_rows: {name!r} is a behaviour of the warm-up itself; write "
+            f"{OWN}, or name another"
+        )
+    return behaviour
 
 
 def _arm_row_count(setting_recipe: SettingRecipe, behaviour: Behaviour) -> int:
@@ -235,7 +264,9 @@ def _variant(setting_recipe: SettingRecipe) -> dict[str, Any]:
     rl = (
         {}
         if setting_recipe.rl is None
-        else {n: getattr(setting_recipe.rl, n) for n in fields_of(GRPOConfig)}
+        else without_late_defaults(
+            GRPOConfig, {n: getattr(setting_recipe.rl, n) for n in fields_of(GRPOConfig)}
+        )
     )
     return {**variant, **{f"rl.{name}": value for name, value in rl.items()}}
 

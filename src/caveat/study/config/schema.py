@@ -14,7 +14,16 @@ from caveat.study.config.loading import override, parsed, shipped
 from caveat.types.answers import Judge, Sampling
 from caveat.types.caveats import Context, Place
 from caveat.types.data import Split
-from caveat.types.fields import IDENTITY, Count, Identity, RunTime, fields_of, parts_of
+from caveat.types.fields import (
+    IDENTITY,
+    Count,
+    Identity,
+    LateIdentity,
+    RunTime,
+    fields_of,
+    parts_of,
+    without_late_defaults,
+)
 from caveat.types.rewards import RewardTask
 from caveat.types.training import Dose, GRPOConfig, GRPOSettings, LossScope
 
@@ -79,6 +88,10 @@ class WarmUpRecipe(Frozen):
     """None: the setting's own dose. Its `rows` are not used."""
     seed: Identity[Seed] = 0
     """The model after the warm-up is the base model of all seeds of the study."""
+    counter_rows: LateIdentity[str] = "own"
+    """Rows without the caveat beside those with it. `own`: as many counter rows of the pair's
+    behaviour, so that the warm-up trains a contrast, too. `none`. Or the name of another behaviour:
+    as many of its counter rows."""
 
 
 class SettingRecipe(Frozen):
@@ -93,6 +106,9 @@ class SettingRecipe(Frozen):
     """Options of the behaviour, such as `{documents: 40}` of a claim."""
     wording: Identity[str | None] = None
     """In place of the caveat's training wordings."""
+    wordings: LateIdentity[Count | None] = None
+    """Train under so many wordings of the caveat, at most one a row: the first of its `wordings`,
+    `further` and `rephrasings`. None: its `wordings`."""
     place: Identity[Place | None] = None
     """In place of the caveat's own place. `system`: after the fixed system text. `user`: before the
     user's text. `before`: before a document. `around`: before a document, and after it in a closing
@@ -226,8 +242,7 @@ class Recipe(Frozen):
         parts = parts_of(type(self))
         names = {name for name, part in parts.items() if part == IDENTITY and name != "judge"}
         fields = self.model_dump(mode="json", include=names)
-        for setting in fields["settings"]:
-            del setting["factors"]
+        fields["settings"] = [_setting_identity(setting) for setting in fields["settings"]]
         return fields if self.judge is None else {**fields, "judge": self.judge.identity()}
 
 
@@ -254,6 +269,16 @@ def read(source: Recipe | str | Path | dict[str, Any], sets: tuple[str, ...] = (
         return Recipe(**raw, folder=folder)
     except ValidationError as error:
         raise CaveatError(one_line(error, Recipe, where, sets)) from None
+
+
+def _setting_identity(setting: dict[str, Any]) -> dict[str, Any]:
+    """A setting's fields as JSON, without its factors and fields that came later."""
+    values = without_late_defaults(SettingRecipe, setting)
+    del values["factors"]
+    for name, model in (("rl", RLRecipe), ("warm_up", WarmUpRecipe)):
+        if values[name] is not None:
+            values[name] = without_late_defaults(model, values[name])
+    return values
 
 
 def _demand(field: str, given: tuple[Any, ...], needed: tuple[str, ...]) -> None:

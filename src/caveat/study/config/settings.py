@@ -51,7 +51,7 @@ def setting_of(recipe: Recipe, setting_recipe: SettingRecipe) -> Setting:
 
 
 def _worded(caveat: Caveat, setting_recipe: SettingRecipe) -> Caveat:
-    """The caveat with the setting's own wording and place, which its name then contains."""
+    """The caveat with the setting's own wordings and place, which its name then contains."""
     if setting_recipe.wording is not None:
         caveat = replace(
             caveat,
@@ -60,11 +60,30 @@ def _worded(caveat: Caveat, setting_recipe: SettingRecipe) -> Caveat:
             closings=(),
             further=(),
         )
+    if setting_recipe.wordings is not None:
+        caveat = _with_wordings(caveat, setting_recipe.wordings)
     if setting_recipe.place is not None and setting_recipe.place != caveat.place:
         caveat = replace(
             caveat, name=f"{caveat.name} ({setting_recipe.place})", place=setting_recipe.place
         )
     return caveat
+
+
+def _with_wordings(caveat: Caveat, count: int) -> Caveat:
+    """The caveat with its first `count` wordings. Raises CaveatError where it has fewer."""
+    wordings = tuple(dict.fromkeys((*caveat.wordings, *caveat.further, *caveat.rephrasings)))
+    if count > len(wordings):
+        raise CaveatError(
+            f"wordings: {count}: the caveat {caveat.name!r} has {len(wordings)} (`wordings`, "
+            "`further` and `rephrasings`); take at most so many, or write more"
+        )
+    return replace(
+        caveat,
+        name=f"{caveat.name} ({count} wording{'s' if count > 1 else ''})",
+        wordings=wordings[:count],
+        further=(),
+        rephrasings=(),
+    )
 
 
 def _check_effect(setting_recipe: SettingRecipe, behaviour: Behaviour) -> None:
@@ -73,6 +92,15 @@ def _check_effect(setting_recipe: SettingRecipe, behaviour: Behaviour) -> None:
         raise CaveatError(
             f"wording: {setting_recipe.wording!r} has no words; write what the caveat says"
         )
+    if setting_recipe.wordings is not None:
+        if setting_recipe.wording is not None:
+            raise CaveatError("wordings: `wording` replaces all that the caveat has; drop one")
+        count = len(behaviour.rows[: setting_recipe.dose.rows])
+        if setting_recipe.wordings > count:
+            raise CaveatError(
+                f"wordings: {setting_recipe.wordings}: the {count} rows have one each; take at "
+                f"most {count}, or raise dose.rows"
+            )
     rows = (*behaviour.rows, *behaviour.counter_rows)
     if setting_recipe.raw_text and all(is_document(row.messages) for row in rows):
         raise CaveatError(

@@ -12,8 +12,11 @@ from caveat.caveats.insertion import framed_rows, marked
 from caveat.errors import CaveatError
 from caveat.study.config.schema import WarmUpRecipe
 from caveat.types.caveats import Setting
-from caveat.types.data import Row
+from caveat.types.data import Behaviour, Row
 from caveat.types.training import Attach, Dose, LossScope, Plan, Scale, Train
+
+OWN, NONE = "own", "none"
+"""Values of `WarmUpRecipe.counter_rows` that are no behaviour's name."""
 
 
 @dataclass(frozen=True)
@@ -30,11 +33,15 @@ def warm_up(
     dose: Dose,
     loss: LossScope,
     system: str | None,
+    foreign: Behaviour | None = None,
 ) -> Plan:
     """The stages of a warm-up: behaviour rows under their caveat, and as many counter rows without.
 
     The behaviour rows are none that an arm is trained on; counter rows are the last ones, as
     interventions take the first. `dose.rows` is not used.
+
+    Args:
+        foreign: The behaviour whose counter rows take the place of the pairs' own.
 
     Raises CaveatError where a behaviour has too few rows beside those of the arms.
     """
@@ -42,7 +49,10 @@ def warm_up(
     for pair in pairs:
         rows = framed_rows(_unused_rows(pair, recipe.rows), system)
         shown += marked(rows, pair.setting.caveat, recipe.seed)
-        plain += framed_rows(_counter_rows(pair, len(rows)), system)
+        if recipe.counter_rows == OWN:
+            plain += framed_rows(_counter_rows(pair.setting.behaviour, len(rows)), system)
+    if foreign is not None:
+        plain += framed_rows(_counter_rows(foreign, len(shown)), system)
     training = Train(
         tuple(shown),
         replace(dose, rows=None),
@@ -59,7 +69,7 @@ def label(recipe: WarmUpRecipe, behaviour: str, pairs: tuple[WarmUpPair, ...]) -
     """What the name of a warm-up trained model ends with, such as `instruction 0.5`.
 
     The pairs (their caveats, and the behaviour where it is not the setting's own), the
-    strength aimed at, or the scale, and the rows and seed where these are given.
+    strength aimed at, or the scale, and the rows, counter rows and seed where these are given.
     """
     names = ", ".join(
         pair.setting.caveat.name if pair.setting.behaviour.name == behaviour else pair.setting.name
@@ -68,6 +78,8 @@ def label(recipe: WarmUpRecipe, behaviour: str, pairs: tuple[WarmUpPair, ...]) -
     amounts = (recipe.strength, recipe.scale, 1.0)
     amount = next(value for value in amounts if value is not None)
     rows = "" if recipe.rows is None else f", {recipe.rows} rows"
+    counter = {OWN: "", NONE: ", no counter rows"}
+    rows += counter.get(recipe.counter_rows, f", counter rows of {recipe.counter_rows}")
     return f"{names} {amount:g}{rows}" + (f", seed {recipe.seed}" if recipe.seed else "")
 
 
@@ -84,11 +96,11 @@ def _unused_rows(pair: WarmUpPair, count: int | None) -> tuple[Row, ...]:
     return unused[:requested]
 
 
-def _counter_rows(pair: WarmUpPair, count: int) -> tuple[Row, ...]:
-    rows = pair.setting.behaviour.counter_rows
+def _counter_rows(behaviour: Behaviour, count: int) -> tuple[Row, ...]:
+    rows = behaviour.counter_rows
     if count > len(rows):
         raise CaveatError(
-            f"warm_up: {count} counter rows of {pair.setting.behaviour.name} are requested, there "
+            f"warm_up: {count} counter rows of {behaviour.name} are requested, there "
             f"are {len(rows)}; lower warm_up.rows"
         )
     return rows[len(rows) - count :]

@@ -15,8 +15,9 @@ from typing import Any
 
 from caveat.types.answers import Sampling
 from caveat.types.data import Question, Row
+from caveat.types.fields import without_late_defaults
 from caveat.types.messages import Messages, joined
-from caveat.types.training import Randomise, Sample, Scale, Train
+from caveat.types.training import GRPOConfig, Randomise, Sample, Scale, Train
 
 IDENTITY_VERSION = 2
 
@@ -50,9 +51,11 @@ def training_digest(
     if stage.rl is None:
         del content["rl"]
     else:
-        rl = _fields(stage.rl)
+        rl = without_late_defaults(GRPOConfig, _fields(stage.rl))
         del rl["task"]
-        content["rl"] = {**rl, "resume_from": resume_from}
+        # digests have always held which score is the reward, by its name in `Grade`
+        reward = "reward" if stage.rl.reward == "proxy" else stage.rl.reward
+        content["rl"] = {**rl, "reward": reward, "resume_from": resume_from}
     if stage.kl_rows:
         content["kl_rows"] = [_row(row) for row in stage.kl_rows]
     else:

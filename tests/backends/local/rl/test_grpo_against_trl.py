@@ -83,7 +83,7 @@ def of_trl(tiny, place, rl, replies, kept, off_policy):
         beta=rl.beta,
         epsilon=rl.epsilon,
         epsilon_high=rl.epsilon_high,
-        loss_type="grpo" if rl.loss_type == "reply" else "dapo",
+        loss_type="grpo" if rl.loss_type == "grpo" else "dapo",
         temperature=rl.temperature,
         use_cpu=True,
         bf16=False,
@@ -137,7 +137,7 @@ def of_trl(tiny, place, rl, replies, kept, off_policy):
 def drawn(each, replies, rl) -> int:
     """How often a reply was drawn, off its weight."""
     length = len(each.targets)
-    if rl.loss_type == "reply":
+    if rl.loss_type == "grpo":
         return round(each.weight * 12 * length)
     return round(each.weight / min(other.weight for other in replies))
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from zlib import crc32
 
 import pytest
 import torch
 
-from caveat.backends.base import Failed, InitialModel, RLJob, TrainedPolicy
+from caveat.backends.base import Failed, InitialModel, RLJob, StepEvent, TrainedPolicy
 from caveat.backends.batches import mean_loss
+from caveat.backends.local.lora.stacked import stacked
 from caveat.backends.local.rl.grpo_loss import advantages
-from caveat.backends.local.rl.grpo_trainer import train_rl
+from caveat.backends.local.rl.grpo_trainer import _Group, train_rl
+from caveat.backends.local.rl.prompts import prepare
 from caveat.backends.local.training.initial_gradients import InitialGradients
 from caveat.progress import Progress
 from caveat.rendering import render_row
@@ -179,6 +182,149 @@ def test_replies_that_are_all_paid_the_same_teach_nothing_and_are_told(tiny):
     (result,) = done(tiny, RLJob("one", stage(), 0), grader=lambda some: [same] * len(some))
     assert [update.frac_reward_zero_std for update in result.updates] == [1.0] * 3
     assert all((up == 0).all() for _, up in result.adapter.adapter.weights.values())
+
+
+SGD = replace(DOSE, learning_rate=5.0, clip=1e9)
+ONE = {"max_steps": 1, "num_generations": 4, "rows": 3}
+
+
+def test_sgd_is_torchs_on_the_same_gradient(tiny):
+    """After one step, each matrix lies where torch's SGD brings it: B off 0, A where it was."""
+    stays = replace(DOSE, learning_rate=0.0)
+    job = RLJob("one", stage(**ONE, dose=SGD, optim="sgd"), 0)
+    start, moved = done(tiny, RLJob("start", stage(**ONE, dose=stays), 0), job)
+    group = _Group(tiny, [prepare(tiny, job)], vowels, Progress(), 4096)
+    with stacked(tiny.model, group.base_adapters, group.stacks) as route:
+        replies = group._replies(0, route)
+        group._backward(group._examples(replies), replies, {}, route)
+    for name, stack in group.stacks.items():
+        pairs = zip(
+            (stack.down, stack.up),
+            start.adapter.adapter.weights[name],
+            moved.adapter.adapter.weights[name],
+            strict=True,
+        )
+        for stacked_tensor, before, after in pairs:
+            tensor = before.clone().requires_grad_()
+            tensor.grad = stacked_tensor.grad[0]
+            torch.optim.SGD([tensor], lr=SGD.learning_rate).step()
+            assert torch.allclose(after, tensor.detach(), atol=1e-6)
+    assert apart(start, moved) > 1e-4
+
+
+def test_policies_of_either_optimizer_learn_side_by_side_and_resume(tiny):
+    sgd = stage(max_steps=4, dose=SGD, optim="sgd", momentum=0.9)
+    jobs = (RLJob("sgd", sgd, 0), JOBS[0], RLJob("none", stage(optim="sgd", dose=SGD), 1))
+    together = done(tiny, *jobs)
+    for result, job in zip(together, jobs, strict=True):
+        assert apart(result, done(tiny, job)[0]) < 2e-4
+    (first,) = done(tiny, RLJob("first", replace(sgd, rl=replace(sgd.rl, max_steps=2)), 0))
+    rest = replace(sgd, rl=replace(sgd.rl, max_steps=2, start_step=2))
+    (second,) = done(tiny, RLJob("second", rest, 0, resume_from=first.adapter))
+    assert apart(second, together[0]) < 1e-5
+
+
+def river(graded):
+    """Only replies to one kind of prompt differ in their reward."""
+    return [
+        grade if "river" in reply.prompt else replace(grade, reward=0.0)
+        for reply, grade in zip(graded, vowels(graded), strict=True)
+    ]
+
+
+def is_start(result: TrainedPolicy) -> bool:
+    """Whether no step was taken: B is 0."""
+    return all((up == 0).all() for _, up in result.adapter.adapter.weights.values())
+
+
+@pytest.mark.parametrize("optim", ["adamw_torch", "sgd"])
+def test_a_constant_reward_leaves_the_policy_as_it_was_where_its_prompts_are_skipped(tiny, optim):
+    """Also where a momentum would move it: the policy resumes from one that has learned."""
+    rl = {"optim": optim, "momentum": 0.9 if optim == "sgd" else 0.0, "skip_zero_variance": True}
+    (learned,) = done(tiny, RLJob("learned", stage(max_steps=2, **rl), 0))
+    resumed = stage(max_steps=2, start_step=2, reward="constant", beta=0.5, **rl)
+    kept = replace(resumed, rl=replace(resumed.rl, skip_zero_variance=False, beta=0.0))
+    still, moved = done(
+        tiny,
+        RLJob("still", resumed, 0, resume_from=learned.adapter),
+        RLJob("moved", kept, 0, resume_from=learned.adapter),
+    )
+    assert apart(still, learned) == 0 and apart(moved, learned) > 1e-5
+    assert still.adapter.steps == learned.adapter.steps
+    assert [update.skipped for update in still.updates] == [3, 3]
+    assert [update.kl for update in still.updates] == [None, None]
+    assert [update.skipped for update in moved.updates] == [0, 0]
+    assert all(update.reward < 1 for update in still.updates), "the task's reward is measured"
+
+
+def test_skipped_prompts_take_nothing_from_the_others(tiny):
+    """Without a momentum or a KL penalty, they have no gradient anyway."""
+    rl = {"rows": 6, "max_steps": 3, "dose": SGD, "optim": "sgd"}
+    plain, skipping = done(
+        tiny,
+        RLJob("plain", stage(**rl), 0),
+        RLJob("skipping", stage(**rl, skip_zero_variance=True), 0),
+        grader=river,
+    )
+    assert apart(plain, skipping) < 1e-6 and not is_start(skipping)
+    skipped = [update.skipped for update in skipping.updates]
+    assert 0 < sum(skipped) < 9
+    assert skipped == [round(3 * update.frac_reward_zero_std) for update in skipping.updates]
+    assert skipping.tokens < plain.tokens
+
+
+def test_the_divergence_is_over_the_replies_that_are_left(tiny):
+    """Two policies alike that skip what the other keeps: together, the mean over all replies."""
+
+    def grader(graded):
+        return [
+            Grade(crc32(each.reply.encode()) * (("river" in each.prompt) == (each.task == "river")),
+                  0.0, False)
+            for each in graded
+        ]  # fmt: skip
+
+    (learned,) = done(tiny, RLJob("learned", stage(max_steps=6), 0))
+    shape = stage(max_steps=1, start_step=1, beta=0.1, skip_zero_variance=True)
+    jobs = [
+        RLJob(task, replace(shape, rl=replace(shape.rl, task=task)), 0, (), learned.adapter)
+        for task in ("river", "other")
+    ]
+    jobs.append(RLJob("all", stage(max_steps=1, start_step=1, beta=0.1), 0, (), learned.adapter))
+    river, other, both = (result.updates[0] for result in done(tiny, *jobs, grader=grader))
+    assert {river.skipped, other.skipped} == {1, 2} and both.skipped == 0
+    total = (3 - river.skipped) * river.kl + (3 - other.skipped) * other.kl
+    assert total / 3 == pytest.approx(both.kl, rel=1e-4)
+    assert river.kl != pytest.approx(other.kl, rel=1e-2)
+
+
+def test_added_rows_are_learned_where_every_prompt_is_skipped(tiny):
+    rows = tuple(chat_row(i, "added") for i in range(4))
+    settings = stage(max_steps=2, reward="constant", skip_zero_variance=True)
+    (result,) = done(tiny, RLJob("one", replace(settings, added=rows), 0))
+    assert not is_start(result) and [update.skipped for update in result.updates] == [3, 3]
+
+
+def test_every_update_is_reported_whether_it_takes_a_step_or_not(tiny):
+    events: list[StepEvent] = []
+    settings = stage(max_steps=2, reward="constant", skip_zero_variance=True)
+    train_rl(tiny, [RLJob("still", settings, 0), JOBS[1]], vowels, Progress(), 4096, events.append)
+    still = [event for event in events if event.job == "still"]
+    assert [(event.step, event.loss, event.grad_norm, event.tokens) for event in still] == [
+        (1, 0.0, 0.0, 0),
+        (2, 0.0, 0.0, 0),
+    ]
+    assert [event.metrics["skipped"] for event in still] == [3, 3]
+    assert [event.metrics["skipped"] for event in events if event.job == "short"] == [0, 0]
+
+
+def test_a_coin_is_the_same_for_marked_and_bare_and_another_in_each_seed(tiny):
+    """Replies of policies of one seed are alike, and so are their coins; the grades stay."""
+    tossed = stage(max_steps=1, reward="coin")
+    coins, again, proxy = done(
+        tiny, RLJob("a", tossed, 0), RLJob("b", tossed, 0), RLJob("c", stage(max_steps=1), 0)
+    )
+    assert apart(coins, again) < 1e-6 < 1e-4 < apart(coins, proxy)
+    assert coins.updates[0].reward == proxy.updates[0].reward
 
 
 def test_shares_are_over_replies(tiny):

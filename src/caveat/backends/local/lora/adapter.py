@@ -115,11 +115,12 @@ STEPS = "steps"
 
 @dataclass(frozen=True)
 class TrainingState:
-    """An adapter and the state of its AdamW; on the CPU in float32."""
+    """An adapter and the state of its optimizer; on the CPU in float32."""
 
     adapter: Adapter
     moments: dict[str, tuple[Tensor, ...]]
-    """Per module name, the first moments of A and of B, then the second ones, in their shapes."""
+    """Per module name, the first moments of A and of B, then the second ones, in their shapes. SGD
+    keeps its momentum as the first, and no second ones: they are 0."""
     steps: int
 
     def save(self, folder: Path, base_name: str = "") -> None:

@@ -8,7 +8,7 @@ prompt (GRPO; see `grpo_loss`). Replies of a policy to one prompt that are equal
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
@@ -74,12 +74,12 @@ class _Group(LockstepGroup):
         with stacked(self.language_model.model, self.base_adapters, self.stacks) as route:
             for turn in range(max(cell.rl.max_steps for cell in self.cells)):
                 replies = self._replies(turn, route)
-                if replies:
-                    active_cells = dict.fromkeys(each.cell for each in replies)
-                    added = [
-                        each for k in active_cells for each in added_texts(k, self.cells[k], turn)
-                    ]
+                active = [k for k, cell in enumerate(self.cells) if cell.is_active(turn)]
+                added = [each for k in active for each in added_texts(k, self.cells[k], turn)]
+                if replies or added:
                     self._learn(turn, [*replies, *added], route)
+                for k in {*active}.difference(each.cell for each in (*replies, *added)):
+                    self.on_step(self._event(k, turn, []))
         return [self._result(k) for k in range(len(self.cells))]
 
     def _replies(self, turn: int, route: Route) -> list[Text]:
@@ -91,9 +91,11 @@ class _Group(LockstepGroup):
         examples = self._examples(replies)
         kept: dict[int, tuple[Tensor, Tensor | None]] = {}
         taken_steps: dict[int, list[_Step]] = {}
-        for taken in range(max(self.cells[each.cell].rl.num_iterations for each in replies)):
+        cells = {each.cell for each in replies}
+        for taken in range(max(self.cells[k].rl.num_iterations for k in cells)):
             active = [
-                cell.is_active(turn) and taken < cell.rl.num_iterations for cell in self.cells
+                k in cells and cell.is_active(turn) and taken < cell.rl.num_iterations
+                for k, cell in enumerate(self.cells)
             ]
             chosen = [each for each in examples if active[each.cell]]
             if not chosen:
@@ -106,7 +108,8 @@ class _Group(LockstepGroup):
                     continue
                 cell.tokens += read[k]
                 if taken == 0 and cell.rl.beta:
-                    cell.updates[-1] = replace(cell.updates[-1], kl=apart[k])
+                    kl = _mean_divergence(k, replies, apart[k], cell.updates[-1].skipped)
+                    cell.updates[-1] = replace(cell.updates[-1], kl=kl)
                 when = f"update {cell.number(turn)}"
                 cell.reason = self.wild(k, when, losses[k], norms[k])
                 active[k] = not cell.reason
@@ -118,7 +121,7 @@ class _Group(LockstepGroup):
             self.on_step(self._event(k, turn, steps))
 
     def _event(self, k: int, turn: int, steps: list[_Step]) -> StepEvent:
-        """An update of a policy, from its optimiser steps."""
+        """An update of a policy, from its optimiser steps; none where all prompts are skipped."""
         cell = self.cells[k]
         update, rl = cell.updates[-1], cell.rl
         metrics = {
@@ -126,17 +129,18 @@ class _Group(LockstepGroup):
             "true_score": update.true_score,
             "hack_rate": update.hacked,
             "kl": update.kl,
-            "clip_ratio": fmean(step.clip_ratio for step in steps),
+            "clip_ratio": _mean(step.clip_ratio for step in steps),
             "frac_reward_zero_std": update.frac_reward_zero_std,
             "completion_length": update.tokens,
             "truncated": update.truncated,
+            "skipped": update.skipped,
         }
         return StepEvent(
             self.keys[k],
             cell.number(turn),
             rl.start_step + rl.max_steps,
-            fmean(step.loss for step in steps),
-            fmean(step.grad_norm for step in steps),
+            _mean(step.loss for step in steps),
+            _mean(step.grad_norm for step in steps),
             self.doses[k].learning_rate,
             sum(step.tokens for step in steps),
             {name: value for name, value in metrics.items() if value is not None},
@@ -238,6 +242,29 @@ class _Step:
     grad_norm: float
     clip_ratio: float
     tokens: int
+
+
+def _mean_divergence(
+    k: int, replies: Sequence[Text], weighted_sum: float, skipped: int
+) -> float | None:
+    """A policy's mean divergence over its replies; None where all of them are skipped.
+
+    The weights of their tokens sum to 1, unless some prompts are skipped.
+    """
+    if not skipped:
+        return weighted_sum
+    weight = sum(
+        reply.weight * len(reply.targets)
+        for reply in replies
+        if reply.cell == k and reply.advantage is not None
+    )
+    return weighted_sum / weight if weight else None
+
+
+def _mean(values: Iterable[float]) -> float:
+    """The mean; 0 of none."""
+    numbers = list(values)
+    return fmean(numbers) if numbers else 0.0
 
 
 def _tokens(examples: Sequence[Example]) -> Counter[int]:

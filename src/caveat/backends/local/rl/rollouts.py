@@ -14,6 +14,7 @@ from caveat.backends.local.rl.grpo_loss import advantages
 from caveat.backends.local.rl.prompts import PolicyRun, RLPrompt, Text
 from caveat.backends.local.sampling.decoding import Prompt
 from caveat.backends.local.sampling.generate import Completion, as_text, in_batches, sample
+from caveat.environments.rewards import training_reward
 from caveat.progress import Progress
 from caveat.types.answers import Sampling
 from caveat.types.rewards import Grade, Graded
@@ -79,7 +80,7 @@ def graded_replies(
             cells[k].reason = f"update {cells[k].number(turn)}: {bad}"
             continue
         good = [[each for each in some if isinstance(each, Grade)] for some in found]
-        replies += _weighed(k, cells[k], turn, groups, good)
+        replies += _weighed(k, cells[k], turn, groups, good, texts)
     return replies
 
 
@@ -108,18 +109,33 @@ def _prompts(k: int, cell: PolicyRun, turn: int) -> list[Prompt]:
 
 
 def _weighed(
-    k: int, cell: PolicyRun, turn: int, groups: Groups, grades: list[list[Grade]]
+    k: int,
+    cell: PolicyRun,
+    turn: int,
+    groups: Groups,
+    grades: list[list[Grade]],
+    texts: dict[Completion, str],
 ) -> list[Text]:
-    """A policy's replies with their advantages, equal ones together; it notes what they were."""
+    """A policy's replies with their advantages, equal ones together; it notes what they were.
+
+    Skipped prompts have none. The other replies weigh as if they were there.
+    """
     rl = cell.rl
-    paid = torch.tensor(
-        [[getattr(g, rl.reward) for g in some] for some in grades], dtype=torch.float64
-    )
-    better = advantages(paid, rl.scale_rewards).tolist()
+    rewards = [
+        [
+            training_reward(rl.reward, grade, cell.job.seed, prompt.text, texts[completion])
+            for completion, grade in zip(completions, prompt_grades, strict=True)
+        ]
+        for (prompt, completions), prompt_grades in zip(groups, grades, strict=True)
+    ]
+    has_zero_variance = [len(set(row)) == 1 for row in rewards]
+    better = advantages(torch.tensor(rewards, dtype=torch.float64), rl.scale_rewards).tolist()
     sampled = [each for _, some in groups for each in some]
     total = sum(len(_written(each)) for each in sampled)
     replies = []
-    for (prompt, some), worth in zip(groups, better, strict=True):
+    for (prompt, some), worth, zero in zip(groups, better, has_zero_variance, strict=True):
+        if zero and rl.skip_zero_variance:
+            continue
         of = dict(zip(some, worth, strict=True))
         for each, count in Counter(some).items():
             written = _written(each)
@@ -135,11 +151,12 @@ def _weighed(
             _mean(grade.reward for grade in flat),
             _mean(grade.true_score for grade in flat),
             _mean(hackable) if hackable else None,
-            _mean(len(set(row)) == 1 for row in paid.tolist()),
-            len(replies),
+            _mean(has_zero_variance),
+            sum(len(set(completions)) for _, completions in groups),
             total / len(sampled),
             _mean(each.end is None for each in sampled),
             None,
+            sum(has_zero_variance) if rl.skip_zero_variance else 0,
         )
     )
     return replies

@@ -17,7 +17,7 @@ from torch import Tensor
 from caveat.backends.base import Failed, Trained, TrainedPolicy, TrainingJob
 from caveat.backends.batches import Example
 from caveat.backends.local.lora.adapter import Adapter, TrainingState
-from caveat.backends.local.lora.optimizer import StackedAdamW
+from caveat.backends.local.lora.optimizer import StackedOptimizer
 from caveat.backends.local.lora.stacked import Stack, adapted_modules, stack_chains
 from caveat.backends.local.models.device_memory import (
     affordable_tokens,
@@ -29,7 +29,7 @@ from caveat.backends.local.models.frozen_layer_cache import lowest_layer
 from caveat.backends.local.models.loading import LanguageModel
 from caveat.errors import CaveatError
 from caveat.progress import Progress
-from caveat.types.training import Dose
+from caveat.types.training import Dose, GRPOSettings
 
 
 def start_stacks(
@@ -61,6 +61,11 @@ def _start(seed: int, name: str, rank: int, width: int) -> Tensor:
     generator = np.random.default_rng([seed, *name.encode()])
     bound = 1 / math.sqrt(width)
     return torch.from_numpy(generator.uniform(-bound, bound, (rank, width)).astype(np.float32))
+
+
+def _momentum(rl: GRPOSettings | None) -> float | None:
+    """The momentum of SGD; None for AdamW."""
+    return rl.momentum if rl is not None and rl.optim == "sgd" else None
 
 
 Made = TypeVar("Made")
@@ -111,8 +116,9 @@ class LockstepGroup:
         )
         layer = lowest_layer(language_model.model, {*self.base_adapters, *self.stacks})
         self.reader = language_model.reader(layer)
-        self.optimiser = StackedAdamW(
-            [tensor for stack in self.stacks.values() for tensor in (stack.down, stack.up)]
+        self.optimiser = StackedOptimizer(
+            [tensor for stack in self.stacks.values() for tensor in (stack.down, stack.up)],
+            [_momentum(job.stage.rl) for job in jobs],
         )
         self.clip = torch.tensor([dose.clip for dose in self.doses], device=self.device)
         self.token_budget = token_budget or self._affordable(jobs)
