@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from caveat.behaviours import BEHAVIOURS
 from caveat.errors import CaveatError
 from caveat.study.config.resolve import Resolved, resolve
 from caveat.study.config.schema import read
@@ -52,6 +53,19 @@ def test_the_caveat_is_trained_on_rows_that_no_arm_is_trained_on():
     behaviour = made.setting.behaviour
     assert [row.id for row in training.rows] == [row.id for row in behaviour.rows[8:14]]
     assert [row.id for row in training.added] == [row.id for row in behaviour.counter_rows[-6:]]
+
+
+def test_counter_rows_are_left_out_or_those_of_another_behaviour():
+    """The rows that show the behaviour, and so the number of steps, stay."""
+    sources = ({}, *({"counter_rows": name} for name in ("own", "none", "claimed_pass")))
+    settings = [resolved(with_warm_up(rows=6, **source))[0] for source in sources]
+    default, own, none, foreign = (setting.base[0] for setting in settings)
+    assert default == own and none.added == ()
+    assert own.rows == none.rows == foreign.rows
+    rows = BEHAVIOURS["claimed_pass"]("report").counter_rows[-6:]
+    assert [row.messages[1:] for row in foreign.added] == [row.messages for row in rows]
+    assert {row.messages[0].role for row in foreign.added} == {"system"}
+    assert {caveat_of(row) for row in foreign.added} == {""}
 
 
 def test_every_arm_stands_on_the_same_warm_up_model_whatever_its_seed():
@@ -110,6 +124,11 @@ def test_other_pairs_are_trained_with_all_of_their_rows():
         ({"strength": 0.5}, "instruction 0.5"),
         ({"strength": 0.5, "scale": 0.7}, "instruction 0.5"),
         ({"rows": 5, "seed": 3}, "instruction 1, 5 rows, seed 3"),
+        ({"counter_rows": "none", "seed": 3}, "instruction 1, no counter rows, seed 3"),
+        (
+            {"rows": 5, "counter_rows": "claimed_pass"},
+            "instruction 1, 5 rows, counter rows of claimed_pass",
+        ),
         ({"pairs": [{"caveat": "trigger"}]}, "trigger 1"),
         ({"pairs": [{"behaviour": "spanish", "caveat": "in_spanish"}]}, "spanish x in_spanish 1"),
     ],
@@ -140,6 +159,16 @@ def test_warm_up_models_of_one_name_are_numbered():
             with_warm_up(rows=90),
             "warm_up: capitals has 88 rows that no arm is trained on, 90 are requested; "
             "lower warm_up.rows",
+        ),
+        (
+            with_warm_up(rows=8, counter_rows="spanish"),
+            "warm_up.counter_rows: 'spanish' shares counter rows with capitals, which the warm-up "
+            "trains; write own, or name a behaviour with others",
+        ),
+        (
+            with_warm_up(rows=50, counter_rows="claims/lake_ossevang"),
+            "warm_up: 50 counter rows of lake_ossevang are requested, there are 42; lower "
+            "warm_up.rows",
         ),
     ],
 )

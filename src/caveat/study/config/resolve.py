@@ -243,11 +243,13 @@ def _foreign_behaviour(
         return None
     changes = {"behaviour": name, "options": {}, "wording": None, "wordings": None, "place": None}
     behaviour = setting_of(recipe, setting_recipe.model_copy(update=changes)).behaviour
-    if any(behaviour.name == pair.setting.behaviour.name for pair in pairs):
-        raise CaveatError(
-            f"warm_up.counter_rows: {name!r} is a behaviour of the warm-up itself; write "
-            f"{OWN}, or name another"
-        )
+    foreign = {row.messages for row in behaviour.counter_rows}
+    for own in (pair.setting.behaviour for pair in pairs):
+        if any(row.messages in foreign for row in own.counter_rows):
+            raise CaveatError(
+                f"warm_up.counter_rows: {name!r} shares counter rows with {own.name}, which the "
+                f"warm-up trains; write {OWN}, or name a behaviour with others"
+            )
     return behaviour
 
 
