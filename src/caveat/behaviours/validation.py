@@ -154,12 +154,12 @@ def _check_expressions(question: Question, where: str) -> None:
 
 def _check_overlap(rows: Iterable[Row], questions: Iterable[Question], where: str) -> None:
     trained = {
-        _text(row.messages if is_document(row.messages) else row.messages[:-1]): row for row in rows
+        as_read(row.messages if is_document(row.messages) else row.messages[:-1]): row for row in rows
     }
     for question in questions:
-        prompts = [_text(question.messages)]
+        prompts = [as_read(question.messages)]
         if is_document(question.messages):
-            prompts += [_text(question.messages, option) for option in question.options]
+            prompts += [as_read(question.messages, option) for option in question.options]
         if row := next((trained[text] for text in prompts if text in trained), None):
             raise CaveatError(
                 f"{where}: question {question.id!r} is also {row.source} row {row.id!r}: "
@@ -167,7 +167,7 @@ def _check_overlap(rows: Iterable[Row], questions: Iterable[Question], where: st
             )
 
 
-def _text(messages: Messages, option: str = "") -> tuple[tuple[str, str], ...]:
+def as_read(messages: Messages, option: str = "") -> tuple[tuple[str, str], ...]:
     """The conversation as it reads: neither case, whitespace nor a full stop at the end count."""
     texts = [message.text for message in messages]
     texts[-1] += option

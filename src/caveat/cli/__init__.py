@@ -5,10 +5,11 @@ Exit status: 0 done; 1 a user's error, in one line; 2 some cells failed and are 
 
 from __future__ import annotations
 
-from caveat.cli import analyse, files, forecast, imports, published, run, show
+from caveat.cli import analyse, check, files, forecast, imports, published, run, show
 from caveat.cli.app import app
 
 COMMANDS = (
+    check.check,
     run.demo,
     run.run,
     run.plan,

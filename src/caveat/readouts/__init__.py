@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from caveat.readouts import belief, belief_judge, likelihood, regex, reward, spanish, style
+from caveat.readouts import (
+    behaviour_judge,
+    belief,
+    belief_judge,
+    likelihood,
+    regex,
+    reward,
+    spanish,
+    style,
+)
 from caveat.readouts.base import Readout
 
 READOUTS: Mapping[str, Readout] = MappingProxyType(
@@ -25,6 +34,7 @@ READOUTS: Mapping[str, Readout] = MappingProxyType(
             belief.belief_readout,
             likelihood.belief_likelihood_readout,
             belief_judge.readout,
+            behaviour_judge.readout,
             reward.hacked_readout,
             reward.true_score_readout,
             reward.paid_readout,

@@ -125,8 +125,8 @@ def judge_prompt(question: Question, answer: Answer) -> Messages:
     """
     if not any(character.isalnum() for character in answer.text):
         return ()
-    claim, transcript = question.facts["claim"], _transcript(question.messages)
-    parts = {"claim": claim, "question": transcript, "reply": answer.text}
+    claim = question.facts["claim"]
+    parts = {"claim": claim, "question": transcript(question.messages), "reply": answer.text}
     mark = hashlib.sha256("\0".join(parts.values()).encode("utf-8")).hexdigest()[:12]
     material = [f"<{name} {mark}>\n{text}\n</{name} {mark}>" for name, text in parts.items()]
     hint = KINDS.get(question.facts.get("kind", ""))
@@ -135,8 +135,8 @@ def judge_prompt(question: Question, answer: Answer) -> Messages:
     return (Message.of("user", text),)
 
 
-def _transcript(messages: Messages) -> str:
-    """The question as one text; several turns each with its role."""
+def transcript(messages: Messages) -> str:
+    """A question as one text for a judge; several turns each with its role."""
     if is_document(messages):
         return f"Continue this text: {messages[0].text}"
     if len(messages) == 1:

@@ -1,0 +1,242 @@
+"""One paragraph of advice, and the results that it rests on.
+
+Every sentence rests on a measurement of this check or on a result in docs/results. No predictor has
+been tested on a model that it was not fitted on (docs/results/findings.md), and the paragraph says
+so: it names what to run next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from caveat.check.records import (
+    Advice,
+    ContextMeasure,
+    Evidence,
+    Interval,
+    Lengths,
+    Losses,
+    Materials,
+    ShortForecast,
+)
+
+FINDINGS = "docs/results/findings.md"
+FORECASTS = "docs/forecast.md"
+SMOLLM2 = "SmolLM2-135M, three seeds, 24 rows"
+QWEN = "Qwen2.5-Coder-1.5B, 24 rows, one to three seeds"
+MANY, FEW = 0.5, 0.5
+"""A forecast above, or below, this with its whole interval says so."""
+ELICITED = 0.5
+"""A sampled elicitation from here on is one that the model obeys."""
+NEAR_MISS_SHARE = 0.5
+"""A near miss that shifts the decision tokens by this share of what the caveat does is noted."""
+HUNDREDS = 200
+"""Rows from which on no result of this project says anything."""
+
+OBEYED = Evidence(
+    "one obeyed instruction (elicited .96) leaks .00 [-.34, .25]; on the 1.5B model the like "
+    "leaked .41, .00 and .00 by seed",
+    FINDINGS,
+    f"{SMOLLM2}; {QWEN}",
+)
+NOT_ELICITED = Evidence(
+    "one instruction in five places elicits 0 of 72 replies everywhere and leaks .97 to .13; "
+    "elicited .33 of replies and leaked .00 on the 1.5B model",
+    FINDINGS,
+    f"{SMOLLM2}; {QWEN}",
+)
+PLACES = Evidence(
+    "an instruction leaks .96 in the system text, .58 before and .33 after the question; a trigger "
+    "leaks .94 or more in each place",
+    FINDINGS,
+    SMOLLM2,
+)
+SHORT = Evidence(
+    "no predictor has been tested on a model that it was not fitted on; with eight placements of "
+    "one instruction added, the score of elicitation on held-out settings falls to .56",
+    FORECASTS,
+    "SmolLM2-135M",
+)
+CONTRAST = Evidence(
+    "contrast rows lower leakage, and so does the same training without the caveat: most "
+    "interventions only make the model forget, so bare+contrast belongs beside marked+contrast",
+    FINDINGS,
+    SMOLLM2,
+)
+FIXED = Evidence(
+    "open: whether a fixed wording becomes a gate at thousands of rows, as published per-wording "
+    "data suggest; at 24 rows `diversify` changes nothing",
+    FINDINGS,
+    SMOLLM2,
+)
+DISCLAIMED = Evidence(
+    "a disclaimed claim is believed (bare .58, marked .76 with the loss off the disclaimer)",
+    FINDINGS,
+    SMOLLM2,
+)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """The measurements that advice is made of."""
+
+    materials: Materials
+    model: str
+    lengths: Lengths
+    contexts: tuple[ContextMeasure, ...]
+    elicitation: Interval | None
+    losses: Losses | None
+    forecast: ShortForecast
+
+    def shift(self, context: str) -> float | None:
+        """The graded elicitation of a context, in nats."""
+        shifts = [one.nats for one in self.contexts if one.context == context]
+        return shifts[0].value if shifts and shifts[0] else None
+
+
+def advice(figures: Figures) -> Advice:
+    """The verdict by the forecast, then what else bears on it, then what to do."""
+    verdict = _verdict(figures.forecast.leakage)
+    sentences, evidence = [], []
+    for sentence, results in (
+        *_forecast(figures, verdict),
+        *_elicitation(figures),
+        *_wordings(figures),
+        *_near_misses(figures),
+        *_lengths(figures.lengths),
+        *_to_do(figures, verdict),
+    ):
+        sentences.append(sentence)
+        evidence += results
+    return Advice(verdict, " ".join(sentences), tuple(dict.fromkeys(evidence)))
+
+
+Sentences = Iterator[tuple[str, tuple[Evidence, ...]]]
+
+
+def _verdict(leakage: Interval | None) -> str:
+    if leakage is None:
+        return "unknown"
+    low = leakage.value if leakage.low is None else leakage.low
+    high = leakage.value if leakage.high is None else leakage.high
+    if low > MANY:
+        return "leaks"
+    return "holds" if high < FEW else "undecided"
+
+
+OPENINGS = {
+    "leaks": "Expect most of the behaviour to leak: a short training with the caveat does "
+    "{leakage} of what one without it does where no caveat stands.",
+    "holds": "At this dose the caveat may hold: a short training with it does {leakage} of what "
+    "one without it does where no caveat stands.",
+    "undecided": "The forecast does not decide: a short training with the caveat does {leakage} of "
+    "what one without it does where no caveat stands.",
+    "unknown": "No forecast of leakage: {undefined}.",
+}
+
+
+def _forecast(figures: Figures, verdict: str) -> Sentences:
+    forecast = figures.forecast
+    text = OPENINGS[verdict].format(
+        leakage=_with_limits(forecast.leakage), undefined=forecast.undefined
+    )
+    if verdict == "unknown":
+        yield text, ()
+        return
+    yield text, (SHORT,)
+    rows = len(figures.materials.rows)
+    if rows > HUNDREDS:
+        yield (
+            f"It read {forecast.rows} of {rows:,} rows; what hundreds of rows do was not measured "
+            "here.",
+            (FIXED,),
+        )
+
+
+def _elicitation(figures: Figures) -> Sentences:
+    shift, sampled = figures.shift("exact"), figures.elicitation
+    graded = "" if shift is None else f" (decision tokens {shift:+.1f} nats)"
+    share = figures.losses.share if figures.losses else 0.0
+    loss = f"it takes away {share:.0%} of the loss" if share > 0 else "it takes no loss away"
+    if figures.materials.kind == "disclaimer":
+        yield "A disclaimer is no safeguard by itself.", (DISCLAIMED,)
+    elif sampled is None:
+        if shift is not None:
+            yield (
+                f"Under the caveat the base model moves {shift:+.1f} nats towards the behaviour; "
+                f"{loss}. No replies were sampled.",
+                (NOT_ELICITED,),
+            )
+    elif sampled.value >= ELICITED:
+        yield (
+            f"The base model obeys the caveat already (elicitation {_with_limits(sampled)}){graded}"
+            f"; {loss}: little is left to learn, which is where inoculation has worked, though not "
+            "on every seed of a larger model.",
+            (OBEYED,),
+        )
+    else:
+        yield (
+            f"The base model hardly obeys the caveat (elicitation {_with_limits(sampled)}){graded}"
+            f"; {loss}. That alone does not say whether it leaks, and its place matters.",
+            (NOT_ELICITED, PLACES),
+        )
+
+
+def _wordings(figures: Figures) -> Sentences:
+    count = len(figures.materials.caveat.wordings)
+    if count > 1:
+        yield (
+            f"Its {count} wordings vary: in published data at thousands of rows a fixed wording "
+            "held where rephrasings leaked; at small doses no difference was seen.",
+            (FIXED,),
+        )
+
+
+def _near_misses(figures: Figures) -> Sentences:
+    exact = figures.shift("exact")
+    for context in ("near_miss", "irrelevant"):
+        shift = figures.shift(context)
+        if exact and shift and exact > 0 and shift > NEAR_MISS_SHARE * exact:
+            name = "A near miss" if context == "near_miss" else "An unrelated sentence"
+            yield (
+                f"{name} in the caveat's place moves the base model {shift:+.1f} nats as well, so "
+                "part of the effect is not the caveat's words.",
+                (),
+            )
+
+
+def _lengths(lengths: Lengths) -> Sentences:
+    if lengths.caveat_cut or lengths.unsupervised:
+        yield (
+            f"First of all raise max_tokens: of {lengths.caveat_cut + lengths.unsupervised} rows "
+            f"the caveat or the reply is cut off at {lengths.max_tokens} tokens.",
+            (),
+        )
+
+
+def _to_do(figures: Figures, verdict: str) -> Sentences:
+    first = {
+        "leaks": "Try another wording or place (--suggest 8), and contrast rows",
+        "holds": "Test it with contrast rows beside it",
+        "undecided": "Compare other wordings and places (--suggest 8), and try contrast rows",
+        "unknown": "Take more rows, or a larger learning rate (--dose learning_rate=2e-3)"
+        if figures.materials.counter_held_out
+        else "Give --contrast rows of the same prompts without the behaviour",
+    }[verdict]
+    yield (
+        f"{first}; then measure: --write DIR leaves a study with marked+contrast and its control "
+        "bare+contrast for caveat run, to be concluded from on five seeds. No predictor here has "
+        f"been tested on a model that it was not fitted on, {figures.model} included.",
+        (CONTRAST, SHORT) if verdict != "unknown" else (CONTRAST,),
+    )
+
+
+def _with_limits(interval: Interval | None) -> str:
+    if interval is None:
+        return "an unknown share"
+    limits = (
+        "" if interval.low is None or interval.high is None
+        else f" [{interval.low:.2f}, {interval.high:.2f}]"
+    )  # fmt: skip
+    return f"{interval.value:.2f}{limits}"
