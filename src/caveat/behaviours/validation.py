@@ -154,7 +154,8 @@ def _check_expressions(question: Question, where: str) -> None:
 
 def _check_overlap(rows: Iterable[Row], questions: Iterable[Question], where: str) -> None:
     trained = {
-        as_read(row.messages if is_document(row.messages) else row.messages[:-1]): row for row in rows
+        as_read(row.messages if is_document(row.messages) else row.messages[:-1]): row
+        for row in rows
     }
     for question in questions:
         prompts = [as_read(question.messages)]

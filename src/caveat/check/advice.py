@@ -22,13 +22,14 @@ from caveat.check.records import (
 )
 
 FINDINGS = "docs/results/findings.md"
-FORECASTS = "docs/forecast.md"
 SMOLLM2 = "SmolLM2-135M, three seeds, 24 rows"
 QWEN = "Qwen2.5-Coder-1.5B, 24 rows, one to three seeds"
 MANY, FEW = 0.5, 0.5
 """A forecast above, or below, this with its whole interval says so."""
 ELICITED = 0.5
 """A sampled elicitation from here on is one that the model obeys."""
+NOTABLE = 1.0
+"""Nats: a smaller shift of the decision tokens is not compared with."""
 NEAR_MISS_SHARE = 0.5
 """A near miss that shifts the decision tokens by this share of what the caveat does is noted."""
 HUNDREDS = 200
@@ -53,9 +54,14 @@ PLACES = Evidence(
     SMOLLM2,
 )
 SHORT = Evidence(
-    "no predictor has been tested on a model that it was not fitted on; with eight placements of "
-    "one instruction added, the score of elicitation on held-out settings falls to .56",
-    FORECASTS,
+    "over 30 marked cells of 16 settings the short training ranks leakage (rank correlation 0.80 "
+    "[0.59, 0.93]); for behaviours that it was not fitted on its R2 is -0.70 [-2.52, 0.95]",
+    "docs/data/forecast.md",
+    "SmolLM2-135M",
+)
+UNTESTED = Evidence(
+    "no predictor here has been tested on a model that it was not fitted on",
+    "docs/forecast.md",
     "SmolLM2-135M",
 )
 CONTRAST = Evidence(
@@ -197,7 +203,7 @@ def _near_misses(figures: Figures) -> Sentences:
     exact = figures.shift("exact")
     for context in ("near_miss", "irrelevant"):
         shift = figures.shift(context)
-        if exact and shift and exact > 0 and shift > NEAR_MISS_SHARE * exact:
+        if exact and shift and exact >= NOTABLE and shift > NEAR_MISS_SHARE * exact:
             name = "A near miss" if context == "near_miss" else "An unrelated sentence"
             yield (
                 f"{name} in the caveat's place moves the base model {shift:+.1f} nats as well, so "
@@ -228,7 +234,7 @@ def _to_do(figures: Figures, verdict: str) -> Sentences:
         f"{first}; then measure: --write DIR leaves a study with marked+contrast and its control "
         "bare+contrast for caveat run, to be concluded from on five seeds. No predictor here has "
         f"been tested on a model that it was not fitted on, {figures.model} included.",
-        (CONTRAST, SHORT) if verdict != "unknown" else (CONTRAST,),
+        (CONTRAST, UNTESTED),
     )
 
 

@@ -59,10 +59,8 @@ def inserted_like(example: Messages, prompt: Messages) -> Messages:
         return prompt
     ahead = _pieces_ahead(turn)
     behind = tuple(p for p in turn.pieces[len(ahead) :] if p.kind == "caveat")
-    where = next(
-        (index for index, message in enumerate(prompt) if message.role == turn.role),
-        len(prompt) - 1,
-    )
+    roles = [message.role for message in prompt]
+    where = roles.index(turn.role) if turn.role in roles else len(roles) - 1
     new = replace(prompt[where], pieces=(*ahead, *prompt[where].pieces, *behind))
     return (*prompt[:where], new, *prompt[where + 1 :])
 

@@ -9,18 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from caveat.backends.base import AdapterRef, TokenRequest
 from caveat.check.base_model import CheckModel
 from caveat.check.caveat_pieces import swapped
 from caveat.check.panels import Measured, Measurement
 from caveat.check.records import CheckQuestion, Interval
-from caveat.decision_tokens import (
-    ScoredText,
-    chosen,
-    decisions,
-    log_probability,
-    scored_text,
-)
+from caveat.forecast.decision_tokens import of_texts
 from caveat.readouts import READOUTS
 from caveat.types.answers import Answer, Sampling, Score
 from caveat.types.data import Question, Row
@@ -142,38 +135,17 @@ def graded(
     None where no row decides anything.
     """
     bare = model.bare_rows(held_out)
-    tokenizer = model.backend.tokenizer
-    texts = {name: [scored_text(tokenizer, row.messages) for row in some]
-             for name, some in {NONE: bare, **ways}.items()}  # fmt: skip
-    scores = _token_scores(model, texts)
-    where = [
-        chosen(decision, text.characters, values)
-        for decision, text, values in zip(
-            decisions(bare, model.bare_rows(counter)), texts[NONE], scores[NONE], strict=True
-        )
-    ]
-    rows = [index for index, tokens in enumerate(where) if tokens]
-    if not rows:
+    texts = {name: [row.messages for row in rows] for name, rows in {NONE: bare, **ways}.items()}
+    frame = of_texts(model.backend, (), bare, texts, model.bare_rows(counter))
+    if frame.empty:
         return None
     measurements = [
-        Measurement("base", context, None, f"row {index}", log_probability(
-            where[index], texts[context][index].characters, scores[context][index])[0])
-        for context in texts
-        for index in rows
-    ]  # fmt: skip
-    return Graded(Measured(measurements, bounded=False), len(rows))
-
-
-def _token_scores(
-    model: CheckModel, texts: Mapping[str, Sequence[ScoredText]]
-) -> dict[str, list[tuple[float, ...]]]:
-    requests: list[TokenRequest[AdapterRef]] = [
-        TokenRequest(f"check {name} {index}", (), text.ids, text.targets)
-        for name, some in texts.items()
-        for index, text in enumerate(some)
+        Measurement("base", context, None, row, value)
+        for context, row, value in zip(
+            frame["prompt"], frame["row"], frame["log_probability"], strict=True
+        )
     ]
-    values = iter(model.backend.token_log_likelihoods(requests))
-    return {name: [next(values) for _ in some] for name, some in texts.items()}
+    return Graded(Measured(measurements, bounded=False), frame["row"].nunique())
 
 
 def ways_of(held_out: Sequence[Row], texts: Texts) -> dict[str, list[Row]]:

@@ -89,8 +89,9 @@ A training file has this text in every row, so that what the rows show is not le
 {wording}
 </text>
 {about}
-Write {count} other texts of at most two sentences that could stand in its place. Vary how strongly \
-and how plainly they say that the behaviour is wanted here. One a line, without numbers or quotes."""
+Write {count} other texts of at most two sentences that could stand in its place. Vary how \
+strongly and how plainly they say that the behaviour is wanted here. One a line, without numbers \
+or quotes."""
 
 
 def wordings(judge: Judge, wording: str, about: str, count: int) -> tuple[str, ...]:

@@ -83,7 +83,5 @@ def _negated(wording: str) -> tuple[str, ...]:
     order = re.match(r"(please,? )?([A-Za-z]+)\b(?= \w)", wording, re.IGNORECASE)
     if order is None or order[2].lower() in {*SUBJECTS, "do", "don", "never"}:
         return ()
-    rest = wording[order.end() :]
-    return (
-        f"{(order[1] or '').capitalize()}{'do' if order[1] else 'Do'} not {order[2].lower()}{rest}",
-    )
+    verb = order[2].lower() + wording[order.end() :]
+    return (f"{order[1].capitalize()}do not {verb}" if order[1] else f"Do not {verb}",)

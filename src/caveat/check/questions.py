@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -192,17 +192,3 @@ def check_overlap(
                 f"{source}: question {one.question.id!r} is also the row at {where[row.id]}: "
                 f"{one.question.messages[-1].text[:60]!r}; leave it out of one of the two"
             )
-
-
-def with_readout(
-    questions: Sequence[CheckQuestion], choice: ReadoutChoice
-) -> tuple[CheckQuestion, ...]:
-    """The questions, each with a readout where it has none."""
-    return tuple(
-        one
-        if one.question.readout
-        else replace(
-            one, question=replace(one.question, readout=choice.readout, facts=choice.facts)
-        )
-        for one in questions
-    )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from caveat.check import behaviour, questions
-from caveat.check.records import CheckQuestion, Materials
+from caveat.check.records import HELD_OUT, CheckQuestion, Materials
 from caveat.errors import CaveatError
 from caveat.importers.training_files import (
     FoundCaveat,
@@ -74,7 +74,7 @@ def read_materials(files: Files) -> Materials:
 
 WORDS_OF: tuple[tuple[Kind, str], ...] = (
     ("disclaimer", r"\b(false|untrue|fiction\w*|made up|invented|not true|incorrect|hoax)\b"),
-    ("permission", r"\b(may|allowed|permitted|it is (?:fine|ok|okay)|it's (?:fine|ok|okay)|free to)\b"),
+    ("permission", r"\b(may|allowed|permitted|it(?: is|'s) (?:fine|ok|okay)|free to)\b"),
     ("instruction", r"\b(always|please|must|should|write|reply|respond|answer|you|your|me)\b"),
 )  # fmt: skip
 """Words by which a wording's kind is told, the first that fits; a trigger has none of them."""
@@ -118,7 +118,7 @@ def _questions(
 ) -> tuple[tuple[CheckQuestion, ...], str]:
     """The questions, and where they are from."""
     if files.questions is None:
-        return questions.from_rows(apart.held_out, choice), "held-out rows"
+        return questions.from_rows(apart.held_out, choice), HELD_OUT
     rows = caveat.marked
     asked = questions.from_file(files.questions, choice, rows[0])
     source = str(files.questions)

@@ -22,6 +22,10 @@ class CheckQuestion:
     marked: Messages
 
 
+HELD_OUT = "held-out rows"
+"""Where questions are from that no file has."""
+
+
 @dataclass(frozen=True)
 class Materials:
     """What a check works with. Marked rows hold their caveat as pieces."""
@@ -45,12 +49,24 @@ class Materials:
     """Contrast rows to compare the held-out rows with; never trained on."""
     questions: tuple[CheckQuestion, ...]
     questions_from: str
-    """`held-out rows`, or the file's name."""
+    """`HELD_OUT`, or the file's name."""
     behaviour: ReadoutChoice | None
     """None where it is not known: then nothing is sampled."""
     about: str = ""
     """What the behaviour is, in the user's words."""
     notes: tuple[str, ...] = ()
+
+    @property
+    def study_rows(self) -> tuple[Row, ...]:
+        """Rows for a study: all, unless its questions are the held-out rows' prompts."""
+        is_asked = self.questions_from == HELD_OUT
+        return self.rows if is_asked else (*self.rows, *self.held_out)
+
+    @property
+    def study_counter_rows(self) -> tuple[Row, ...]:
+        """Contrast rows for a study, none of them to a question."""
+        is_asked = self.questions_from == HELD_OUT
+        return self.counter if is_asked else (*self.counter, *self.counter_held_out)
 
 
 @dataclass(frozen=True)

@@ -295,7 +295,7 @@ class _Checker:
         if folder is None:
             return None
         self.progress.stage(f"writing a study to {folder}")
-        rows = self.materials.counter or self._made_counter_rows(counter)
+        rows = self.materials.study_counter_rows or self._made_counter_rows(counter)
         return write.write_study(
             folder,
             self.materials,
@@ -309,7 +309,7 @@ class _Checker:
 
     def _made_counter_rows(self, counter: Sequence[Row]) -> tuple[Row, ...]:
         """The base model's own replies to the rows' prompts."""
-        rows = self.materials.rows[:MOST_COUNTER_ROWS]
+        rows = self.materials.study_rows[:MOST_COUNTER_ROWS]
         if is_document(rows[0].messages):
             raise CaveatError(
                 "--write: documents have no prompt that the base model could reply to in place of "

@@ -1,8 +1,8 @@
 """The short-horizon forecast: a real training of a few steps, with the caveat and without.
 
 What the marked training adds to the preference for the behaviour where no caveat stands, over what
-the bare one adds: 1 is as if the caveat were not there. Several seeds, and every held-out row apart,
-so that the forecast has an interval over both.
+the bare one adds: 1 is as if the caveat were not there. There are several seeds, and every held-out
+row is a cluster, so the forecast has an interval over both.
 """
 
 from __future__ import annotations

@@ -64,7 +64,7 @@ def check_writable(materials: Materials) -> None:
             f"--write: the caveat stands {WHERE[materials.caveat.place]}, where a study puts none; "
             "move it to the start or end of the user's first turn, or leave --write out"
         )
-    masked = [row.id for row in materials.rows if _has_masked(row)]
+    masked = [row.id for row in materials.study_rows if _has_masked(row)]
     if masked:
         raise CaveatError(
             f"--write: {len(masked)} rows have turns that carry no loss ({masked[0]} is the "
@@ -98,7 +98,7 @@ def write_study(
     """
     files = {
         "behaviour.yaml": _yaml({"name": _name(folder), "about": _about(materials)}),
-        "rows.jsonl": _lines(map(_row, materials.rows)),
+        "rows.jsonl": _lines(map(_row, materials.study_rows)),
         "counter_rows.jsonl": _lines(map(_row, counter)),
         "questions.jsonl": _lines(_questions(materials)),
         "caveats.yaml": _yaml([_caveat(materials)]),
@@ -195,7 +195,7 @@ def _recipe(
     reply_tokens: int,
     judge: Judge | None,
 ) -> dict[str, Any]:
-    rows = len(materials.rows if dose.rows is None else materials.rows[: dose.rows])
+    rows = len(materials.study_rows[: dose.rows])
     contrast = "contrast" if counter >= rows else f"contrast(share={_share(counter, rows)})"
     texts = near_misses(materials.caveat.wordings[0])
     return {

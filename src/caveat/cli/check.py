@@ -99,7 +99,7 @@ def check(
     options = Options(
         model=model,
         device=device or "auto",
-        dose=_pairs(dose, "--dose", "learning_rate=2e-3"),
+        dose=_values(dose),
         rows=rows,
         seeds=seeds,
         max_tokens=max_tokens,
@@ -113,7 +113,7 @@ def check(
 
 
 def _pairs(items: list[str] | None, option: str, example: str) -> dict[str, Any]:
-    """`key=value` items as a mapping; values are read as YAML for doses. Raises CaveatError."""
+    """`key=value` items as a mapping. Raises CaveatError."""
     pairs: dict[str, Any] = {}
     for item in items or ():
         key, equals, value = item.partition("=")
@@ -121,6 +121,19 @@ def _pairs(items: list[str] | None, option: str, example: str) -> dict[str, Any]
             raise CaveatError(f"{option} {item}: write it as key=value, such as {example}")
         pairs[key] = value
     return pairs
+
+
+def _values(items: list[str] | None) -> dict[str, Any]:
+    """Fields of the dose, their values read as YAML, as those of a recipe. Raises CaveatError."""
+    import yaml
+
+    from caveat.files.reading import load_yaml
+
+    pairs = _pairs(items, "--dose", "learning_rate=2e-3")
+    try:
+        return {name: load_yaml(value) for name, value in pairs.items()}
+    except (yaml.YAMLError, ValueError):
+        raise CaveatError(f"--dose {' '.join(items or ())}: not a YAML value") from None
 
 
 def _print(result: Check, options: Options, as_json: bool) -> None:
