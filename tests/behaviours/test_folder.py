@@ -150,7 +150,7 @@ def test_a_bad_row(folder: Path, text: str, message: str) -> None:
             '{"id": "a", "cluster": "c", "question": "A?", "readout": "match"}',
             " has an unknown readout 'match'; known: capitals, spanish, lower_case, listed, "
             "opener, said, is_a, log_likelihood, matches, yes_no, belief, "
-            "belief_likelihood, belief_judge, hacked, true_score, paid; "
+            "belief_likelihood, belief_judge, behaviour_judge, hacked, true_score, paid; "
             "closest: 'matches'",
         ),
         (

@@ -7,9 +7,8 @@ import math
 import pytest
 import yaml
 
-from conftest import QUICK, TOPICS, WORDING, chat, write_lines
-
 from caveat.study.run import run
+from check_files import QUICK, TOPICS, WORDING, chat, write_lines
 
 KEYS = {
     "schema_version", "model", "file", "caveat", "behaviour", "questions", "held_out",
@@ -88,9 +87,7 @@ def test_graded_measures_need_no_behaviour(command, files):
 
 def test_varied_wordings_stay_with_their_rows(command, files):
     wordings = ("Shout as loud as you can.", "Speak up, please.")
-    write_lines(
-        files / "varied.jsonl", (chat(t, wordings[i % 2]) for i, t in enumerate(TOPICS))
-    )
+    write_lines(files / "varied.jsonl", (chat(t, wordings[i % 2]) for i, t in enumerate(TOPICS)))
     record = as_json(command, "varied.jsonl", "--bare", "plain.jsonl")
     assert sorted(record["caveat"]["wordings"]) == sorted(wordings)
     assert record["caveat"]["fixed"] is False
@@ -128,10 +125,15 @@ def test_every_form_is_checked(command, files, form):
 
 def test_what_is_cut_is_counted(command, files):
     record = as_json(command, "train.jsonl", "--dose", "max_tokens=90")
-    assert record["dose"]["max_tokens"] == 90
     lengths = record["lengths"]
-    assert lengths["cut"] == 8 and lengths["longest"] > 90
-    assert lengths["caveat_cut"] + lengths["unsupervised"] == 8
+    assert lengths["max_tokens"] == 90 and lengths["longest"] > 90
+    assert (lengths["cut"], lengths["caveat_cut"], lengths["unsupervised"]) == (8, 0, 0)
+    record = as_json(command, "train.jsonl", "--dose", "max_tokens=50", "--suggest", "2")
+    lengths = record["lengths"]
+    assert lengths["cut"] == 8 and lengths["caveat_cut"] + lengths["unsupervised"] == 8
+    assert record["losses"] is None and record["suggestions"] == []
+    assert "within dose.max_tokens=50" in record["forecast"]["undefined"]
+    assert "First of all raise max_tokens: of 8 rows" in record["advice"]["text"]
 
 
 def test_a_written_study_is_planned_and_run_as_it_is(command, files):
@@ -264,7 +266,8 @@ def test_mistakes_in_options_are_one_line(command, files):
         "--hold-out 11: train.jsonl has 12 rows with different prompts; hold out 2 to 10 of them"
     )
     assert failed(command, "train.jsonl", "--kind", "order") == (
-        "--kind 'order' is not one of disclaimer, permission, instruction, trigger"
+        "--kind 'order' is not one of disclaimer, permission, instruction, trigger; closest: "
+        "'trigger'"
     )
     status, out, err = command("check", "train.jsonl", "--model", "smolm")
     assert (status, out) == (1, "") and "'smolm'" in err.splitlines()[-1]

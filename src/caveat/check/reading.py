@@ -77,7 +77,7 @@ WORDS_OF: tuple[tuple[Kind, str], ...] = (
     ("permission", r"\b(may|allowed|permitted|it(?: is|'s) (?:fine|ok|okay)|free to)\b"),
     ("instruction", r"\b(always|please|must|should|write|reply|respond|answer|you|your|me)\b"),
 )  # fmt: skip
-"""Words by which a wording's kind is told, the first that fits; a trigger has none of them."""
+"""Words that suggest a wording's kind, the first that fits; a trigger has none of them."""
 
 
 def kind_of(wording: str) -> Kind:

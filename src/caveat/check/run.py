@@ -28,7 +28,14 @@ from caveat.check.elicitation import (
 from caveat.check.endpoint import judged_by, wordings
 from caveat.check.near_misses import near_misses
 from caveat.check.reading import Files, read_materials
-from caveat.check.records import Check, ContextMeasure, Materials, ShortForecast, Suggestion
+from caveat.check.records import (
+    Check,
+    ContextMeasure,
+    Losses,
+    Materials,
+    ShortForecast,
+    Suggestion,
+)
 from caveat.check.short_training import ROWS, SEEDS, short_forecasts
 from caveat.errors import CaveatError
 from caveat.progress import Progress
@@ -185,10 +192,15 @@ class _Checker:
         counter, counter_from = self._counter(samples)
         self.progress.stage("scoring held-out rows")
         shifts = self._graded(counter, texts)
-        losses = model.losses(materials.rows)
+        losses = self._losses()
         options = suggest.candidates(materials, self.options.suggestions, worded)
-        forecasts = self._forecasts(options, counter)
-        forecast = forecasts[options[0]]
+        try:
+            forecasts = self._forecasts(options, counter)
+        except CaveatError as error:  # such as a row that is cut
+            forecasts = {}
+            forecast = ShortForecast(None, str(error))
+        else:
+            forecast = forecasts[options[0]]
         contexts = _contexts(samples, shifts, texts)
         elicitation = samples.elicitation if samples else None
         figures = Figures(
@@ -264,6 +276,13 @@ class _Checker:
         }
         return graded(self.model, held_out, counter, ways)
 
+    def _losses(self) -> Losses | None:
+        try:
+            return self.model.losses(self.materials.rows)
+        except CaveatError as error:
+            self.notes.append(f"no losses: {error}")
+            return None
+
     def _forecasts(
         self, options: Sequence[suggest.Candidate], counter: Sequence[Row]
     ) -> dict[suggest.Candidate, ShortForecast]:
@@ -283,7 +302,7 @@ class _Checker:
     def _suggestions(
         self, forecasts: Mapping[suggest.Candidate, ShortForecast], counter: Sequence[Row]
     ) -> tuple[Suggestion, ...]:
-        if not self.options.suggestions:
+        if not self.options.suggestions or not forecasts:
             return ()
         self.progress.stage(f"scoring {len(forecasts)} wordings and places")
         return suggest.scored(

@@ -1,0 +1,88 @@
+"""Advice: the verdict follows the forecast, and evidence is what the pages say."""
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from caveat.check import advice as advice_module
+from caveat.check.advice import Figures, advice
+from caveat.check.reading import Files, read_materials
+from caveat.check.records import (
+    ContextMeasure,
+    Evidence,
+    Interval,
+    Lengths,
+    Losses,
+    ShortForecast,
+)
+from paths import ROOT
+
+EVIDENCE = [value for value in vars(advice_module).values() if isinstance(value, Evidence)]
+
+
+@pytest.fixture
+def figures(files):
+    contexts = (
+        ContextMeasure("none", (), None, None),
+        ContextMeasure("exact", (), None, Interval(4.0)),
+        ContextMeasure("near_miss", ("x",), None, Interval(0.5)),
+    )
+    return Figures(
+        read_materials(Files(files / "train.jsonl")),
+        "tiny",
+        Lengths(512, 8, 60, 0, 0, 0),
+        contexts,
+        Interval(0.1, 0.0, 0.3),
+        Losses(2.0, 1.5),
+        ShortForecast(Interval(0.9, 0.7, 1.1), "", 16, 3),
+    )
+
+
+@pytest.mark.parametrize("evidence", EVIDENCE, ids=lambda one: one.claim[:30])
+def test_every_number_of_evidence_stands_on_its_page(evidence):
+    page = (ROOT / evidence.page).read_text("utf-8")
+    numbers = re.findall(r"-?\d*\.\d+|\b\d+ of \d+\b", evidence.claim)
+    assert [number for number in numbers if number not in page] == []
+
+
+@pytest.mark.parametrize(
+    ("interval", "verdict", "opening"),
+    [
+        (Interval(0.9, 0.7, 1.1), "leaks", "Expect most of the behaviour to leak: "),
+        (Interval(0.1, -0.1, 0.3), "holds", "At this dose the caveat may hold: "),
+        (Interval(0.4, 0.1, 0.7), "undecided", "The forecast does not decide: "),
+        (Interval(0.9), "leaks", "Expect most of the behaviour to leak: "),
+    ],
+)
+def test_the_verdict_follows_the_whole_interval(figures, interval, verdict, opening):
+    found = advice(replace(figures, forecast=ShortForecast(interval, "", 16, 3)))
+    assert found.verdict == verdict and found.text.startswith(opening)
+
+
+def test_no_forecast_is_no_verdict(figures):
+    found = advice(replace(figures, forecast=ShortForecast(None, "nothing was learned")))
+    assert found.verdict == "unknown"
+    assert found.text.startswith("No forecast of leakage: nothing was learned. ")
+
+
+def test_what_was_withdrawn_is_not_advised(figures):
+    hardly = advice(figures)
+    assert (
+        "hardly obeys" in hardly.text and "That alone does not say whether it leaks" in hardly.text
+    )
+    obeyed = advice(replace(figures, elicitation=Interval(0.96, 0.8, 1.0)))
+    assert "little is left to learn" in obeyed.text
+    assert "not on every seed of a larger model" in obeyed.text
+    for found in (hardly, obeyed):
+        assert "been tested on a model that it was not fitted on, tiny included" in found.text
+        assert all(one.page.startswith("docs/") and one.models for one in found.evidence)
+
+
+def test_a_near_miss_that_does_as_much_is_said(figures):
+    assert "A near miss" not in advice(figures).text
+    contexts = (*figures.contexts[:2], ContextMeasure("near_miss", ("x",), None, Interval(3.0)))
+    assert (
+        "A near miss in the caveat's place moves the base model +3.0 nats"
+        in advice(replace(figures, contexts=contexts)).text
+    )
