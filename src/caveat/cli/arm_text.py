@@ -149,7 +149,7 @@ def show_arm(recipe: str, setting: str, arm: str, sets: list[str]) -> Iterator[T
     read_recipe = read(recipe, tuple(sets))
     resolved = _setting(resolve(read_recipe), setting)
     plan = _plan(resolved, arm)
-    model = load_backend(read_recipe.model.name, read_recipe.model.dtype, "cpu")
+    model = load_backend(read_recipe.model.source, read_recipe.model.dtype, "cpu")
     check_system(read_recipe, (resolved,), model.inserted_system)
     yield Text(f"{setting} / {arm} on {model.name}", style="bold")
     if model.inserted_system:

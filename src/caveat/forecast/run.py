@@ -64,7 +64,7 @@ def forecast(
     settings = resolve(read_recipe)
     _check_arms(read_recipe, settings)
     if backend is None:
-        describe_model(read_recipe.model.name)
+        describe_model(read_recipe.model.source)
     folder = Path(out) if out is not None else Path("studies") / read_recipe.name
     meter = Meter(progress or Progress())
     store = Store(folder, meter.say)
@@ -72,7 +72,7 @@ def forecast(
     with store.writing():
         store.refresh(repair=True)
         worker_context = worker_context_of(read_recipe, store, meter, backend=backend)
-        meter.stage(f"loading {read_recipe.model.name}")
+        meter.stage(f"loading {read_recipe.model.source}")
         model = worker_context.backend
         check_system(read_recipe, settings, model.inserted_system)
         if Feature.LIKELIHOOD not in model.supports:
@@ -144,7 +144,7 @@ class _Forecaster:
                 pair.phenomenon,
                 pair.behaviour.name,
                 pair.caveat.name,
-                setting.model_name(self.recipe.model.name),
+                setting.model_name(self.recipe.model.source),
                 setting.dose,
                 subject.arm,
                 {"elicitation": elicitation, **found[subject.arm]},

@@ -94,7 +94,7 @@ def _stages(plan: StudyPlan) -> Iterator[dict[str, Any]]:
             trainings = [node for node in cell.nodes if isinstance(node, TrainNode)]
             for number, node in enumerate(trainings, 1):
                 values = (
-                    setting.name, setting.model_name(plan.recipe.model.name), setting.dose,
+                    setting.name, setting.model_name(plan.recipe.model.source), setting.dose,
                     cell.arm, cell.seed, number, node.stage.label, node.digest,
                 )  # fmt: skip
                 yield dict(zip(CELL, values, strict=True))

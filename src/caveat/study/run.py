@@ -63,7 +63,7 @@ def run(
     read_recipe = read(recipe, (*sets, *items))
     settings = resolve(read_recipe)
     if backend is None:
-        describe_model(read_recipe.model.name)
+        describe_model(read_recipe.model.source)
     elif read_recipe.executor == "ray":
         raise CaveatError(
             "executor 'ray': a backend object stays in its process; leave out backend=, or use "
@@ -100,7 +100,7 @@ class _Run:
         self.store.refresh(repair=True)
         if self.recipe.executor == "ray":  # GPUs are for the workers
             worker_context = replace(worker_context, device="cpu")
-        with self._stage(f"loading {self.recipe.model.name}"):
+        with self._stage(f"loading {self.recipe.model.source}"):
             backend = worker_context.backend
             check_system(self.recipe, self.settings, backend.inserted_system)
             check_features(self.settings, backend)
@@ -206,7 +206,7 @@ class _Run:
                 else "the study has no system text of its own, so every chat has this one"
             )
             notes.append(
-                f"the chat template of {self.recipe.model.name} inserts the system prompt "
+                f"the chat template of {self.recipe.model.source} inserts the system prompt "
                 f"{inserted!r} where there is none; {own}"
             )
         if self.recipe.judge is not None and self.judge_session is None:

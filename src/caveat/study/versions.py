@@ -64,7 +64,7 @@ def open_version(store: Store, plan: StudyPlan, notes: list[str]) -> str:
 
     A finished cell that the new version makes otherwise, or not at all, is reported.
     """
-    tables = [table_rows(setting, plan.recipe.model.name) for setting in plan.settings]
+    tables = [table_rows(setting, plan.recipe.model.source) for setting in plan.settings]
     rows = [row for table in tables for row in table]
     version = digest_of(
         "version",

@@ -40,8 +40,16 @@ MISTAKES = [
     ("name.first=x", "name has no keys"),
     (
         "model.dtype=float31",
-        "model.dtype: 'float31' is not one of 'float32', 'bfloat16' or 'float16'; "
+        "model.dtype: 'float31' is not one of 'float32', 'bfloat16', 'float16' or 'auto'; "
         "closest: 'float32'",
+    ),
+    (
+        "model={name: zoo/small, gguf: q4.bin}",
+        "model: gguf: 'q4.bin' does not end in .gguf; name a GGUF file",
+    ),
+    (
+        "model={name: small.gguf, gguf: q4.gguf}",
+        "model: gguf: 'small.gguf' is a GGUF file itself; drop gguf",
     ),
 ]
 
@@ -120,7 +128,7 @@ def test_a_missing_file_names_the_shipped_recipes():
         read("dmo")
     assert str(error.value) == (
         "dmo: no such recipe file, and no shipped recipe "
-        "(shipped: crossing, demo, dial, dose, ladder, negated-behaviours, negation-neglect, "
+        "(shipped: claims-loss, crossing, demo, dial, dose, ladder, negated-behaviours, negation-neglect, "
         "negation-neglect-published, phrasing, rl, rl-demo, smoke, three-phenomena, transfer, "
         "transfer-further); closest: 'demo'"
     )
@@ -180,6 +188,7 @@ def test_every_field_is_identity_or_run_time(section, model):
 OTHERS = {
     "name": "other",
     "model.name": "tiny-document",
+    "model.gguf": "small.gguf",
     "model.dtype": "bfloat16",
     "system": "null",
     "split": "tune",
@@ -264,7 +273,7 @@ PARTS = {
 
 
 def keys(made: Recipe) -> list[str]:
-    plan = study_plan(made, resolve(made), f"{made.model.name}/{made.model.dtype}")
+    plan = study_plan(made, resolve(made), f"{made.model.source}/{made.model.dtype}")
     return [line.verdict for line in plan.lines] + [
         node.digest for cell in plan.cells for node in cell.nodes
     ]
@@ -290,3 +299,22 @@ def test_a_recipe_without_a_judge_has_the_identity_it_always_had():
     assert "judge" not in read(small()).identity()
     one, other = (read(judged(JUDGE["endpoint"], {"retries": n})).identity() for n in (1, 2))
     assert one == other and one["judge"] == {"model": "m", "temperature": 0.0, "max_tokens": 64}
+
+
+def test_a_gguf_file_is_a_model_s_source_and_goes_with_its_model():
+    gguf = {"name": "zoo/small", "gguf": "q4.gguf", "dtype": "bfloat16"}
+    assert read(recipe(model=gguf)).model.source == "zoo/small/q4.gguf"
+    assert read(recipe(), ("model={name: zoo/small, gguf: q4.gguf}",)).model.gguf == "q4.gguf"
+    replaced = read(recipe(model=gguf), ("model=tiny",)).model
+    assert (replaced.source, replaced.gguf, replaced.dtype) == ("tiny", None, "bfloat16")
+    assert "gguf" not in read(recipe()).identity()["model"]
+    assert read(recipe(model=gguf)).identity()["model"]["gguf"] == "q4.gguf"
+
+
+def test_auto_is_no_dtype_for_a_cluster_of_different_machines():
+    with pytest.raises(CaveatError) as error:
+        read(recipe(model={"name": "tiny", "dtype": "auto"}, executor="ray"))
+    assert str(error.value) == (
+        "recipe: model.dtype: 'auto' may take another precision on each machine of a Ray cluster; "
+        "set bfloat16 or float32"
+    )

@@ -79,7 +79,8 @@ class LocalBackend:
         progress: Progress | None = None,
     ) -> LocalBackend:
         """Load a model by name. Raises CaveatError where it cannot be."""
-        return cls(load(model, dtype, device), token_budget, progress)
+        say = (progress or Progress()).say
+        return cls(load(model, dtype, device, say), token_budget, progress)
 
     @property
     def name(self) -> str:

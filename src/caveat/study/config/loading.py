@@ -69,6 +69,7 @@ def override(raw: dict[str, Any], sets: tuple[str, ...]) -> dict[str, Any]:
             raise CaveatError(f"--set {item}: {value!r} is not a YAML value") from None
         if key == "model" and isinstance(read, str):
             raw["model"] = {**(raw.get("model") or {}), "name": read}
+            raw["model"].pop("gguf", None)  # a file of the model that is replaced
         else:
             _put(raw, key.split("."), read, item)
     return raw

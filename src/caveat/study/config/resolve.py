@@ -289,8 +289,8 @@ def check_system(recipe: Recipe, settings: tuple[Resolved, ...], inserted: str |
             chats += prompts
         if any(not is_document(chat) and chat[0].role != "system" for chat in chats):
             raise CaveatError(
-                f"system: {recipe.system!r}: the chat template of {recipe.model.name} inserts the "
-                f"system text {inserted!r} where there is none, and the caveat of "
+                f"system: {recipe.system!r}: the chat template of {recipe.model.source} inserts "
+                f"the system text {inserted!r} where there is none, and the caveat of "
                 f"{resolved.setting.name} would replace it, so that rows differ in both; "
                 "set system to that text, or to another"
             )

@@ -41,9 +41,28 @@ class ModelRecipe(Frozen):
     """Which language model, in which precision. `model: NAME` stands for `model: {name: NAME}`."""
 
     name: Identity[str]
-    """`smollm2-135m`, `tiny` (random weights, for tests), a folder, or a name on the hub."""
-    dtype: Identity[Literal["float32", "bfloat16", "float16"]] = "float32"
-    """Precision of the frozen weights."""
+    """`smollm2-135m`, `tiny` (random weights, for tests), a folder, a name on the hub, or the path
+    of a GGUF file."""
+    dtype: Identity[Literal["float32", "bfloat16", "float16", "auto"]] = "float32"
+    """Precision of the frozen weights. `auto`: bfloat16 where the processor has matrix units for it
+    and a measured product is faster, else float32. Which one it took is part of the identity."""
+    gguf: Identity[str | None] = None
+    """A GGUF file of the folder or hub repository `name`, which is dequantised."""
+
+    @model_validator(mode="after")
+    def _one_file(self) -> ModelRecipe:
+        if self.gguf is None:
+            return self
+        if not self.gguf.endswith(".gguf"):
+            raise ValueError(f"gguf: {self.gguf!r} does not end in .gguf; name a GGUF file")
+        if self.name.endswith(".gguf"):
+            raise ValueError(f"gguf: {self.name!r} is a GGUF file itself; drop gguf")
+        return self
+
+    @property
+    def source(self) -> str:
+        """The name by which a backend loads it, and tables show it."""
+        return self.name if self.gguf is None else f"{self.name.rstrip('/')}/{self.gguf}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +211,11 @@ class Recipe(Frozen):
 
     @model_validator(mode="after")
     def _measurable(self) -> Recipe:
+        if self.executor == "ray" and self.model.dtype == "auto":
+            raise ValueError(
+                "model.dtype: 'auto' may take another precision on each machine of a Ray cluster; "
+                "set bfloat16 or float32"
+            )
         for setting in self.settings:
             _demand("arms", self.arms_of(setting), ("base", "bare"))
             _demand("contexts", self.contexts_of(setting), ("none",))
@@ -243,6 +267,8 @@ class Recipe(Frozen):
         names = {name for name, part in parts.items() if part == IDENTITY and name != "judge"}
         fields = self.model_dump(mode="json", include=names)
         fields["settings"] = [_setting_identity(setting) for setting in fields["settings"]]
+        if self.model.gguf is None:
+            del fields["model"]["gguf"]  # added later: earlier versions stay what they are
         return fields if self.judge is None else {**fields, "judge": self.judge.identity()}
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from caveat.backends import load_backend
-from caveat.progress import Kind
+from caveat.progress import Kind, Progress
 from caveat.readouts import READOUTS
 from caveat.study.config.resolve import check_system, resolve
 from caveat.study.config.schema import Recipe, read
@@ -79,8 +79,10 @@ def plan_cost(recipe: str | Path | Recipe, out: Path | None, sets: list[str]) ->
     given = read(recipe, tuple(sets))
     read_recipe = guessed(given)
     settings = resolve(read_recipe)
-    model = read_recipe.model
-    backend = load_backend(model.name, model.dtype, read_recipe.device, read_recipe.token_budget)
+    model, notes = read_recipe.model, _Notes()
+    backend = load_backend(
+        model.source, model.dtype, read_recipe.device, read_recipe.token_budget, notes
+    )
     check_system(read_recipe, settings, backend.inserted_system)
     check_features(settings, backend)
     capacity = backend.capacity()
@@ -88,8 +90,7 @@ def plan_cost(recipe: str | Path | Recipe, out: Path | None, sets: list[str]) ->
     plan = study_plan(read_recipe, settings, backend.identity, groups)
     store = Store(out if out is not None else Path("studies") / read_recipe.name)
     store.refresh()
-    problems: list[str] = []
-    rates = expected_rates(entry_of(backend), problems.append)
+    rates = expected_rates(entry_of(backend), notes.say)
     estimator = Estimator(backend.tokenizer)
     costs = tuple(_setting_cost(setting, store, estimator, rates) for setting in plan.settings)
     trainings = list(_groups(plan.settings))
@@ -104,9 +105,19 @@ def plan_cost(recipe: str | Path | Recipe, out: Path | None, sets: list[str]) ->
             *(note for resolved in settings for note in resolved.notes),
             *((UNCALIBRATED,) if to_calibrate(given) else ()),
             *_judge_requests(plan, store),
-            *problems,
+            *notes.messages,
         ),
     )
+
+
+class _Notes(Progress):
+    """Keeps messages for the end."""
+
+    def __init__(self) -> None:
+        self.messages: list[str] = []
+
+    def say(self, message: str) -> None:
+        self.messages.append(message)
 
 
 def _setting_cost(

@@ -49,7 +49,7 @@ class WorkerContext:
     @cached_property
     def _loaded(self) -> Backend:
         return self.given or load_backend(
-            self.model_name, self.dtype, self.device, self.token_budget
+            self.model_name, self.dtype, self.device, self.token_budget, self.progress
         )
 
     @cached_property
@@ -163,7 +163,7 @@ def worker_context_of(
     Callbacks come after the one that writes the study's metrics.
     """
     return WorkerContext(
-        recipe.model.name,
+        recipe.model.source,
         recipe.model.dtype,
         recipe.device,
         store.folder,

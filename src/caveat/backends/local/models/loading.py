@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from caveat.backends.local.models import builtin
+from caveat.backends.local.models import builtin, gguf_files
+from caveat.backends.local.models.auto_dtype import AUTO, chosen_dtype
 from caveat.errors import CaveatError
 from caveat.files.hashing import sha256_of_folder
 from caveat.files.reading import user_path
@@ -71,6 +73,8 @@ def known_models() -> list[tuple[str, str, str]]:
         ("tiny-document", "the same without a chat template", "made in process"),
         ("ORGANISATION/MODEL", "any causal language model of the Hugging Face hub", ""),
         ("./FOLDER", "a local folder with config.json, tokenizer and safetensors", ""),
+        ("./FILE.gguf", "a GGUF file, dequantised once", ""),
+        ("ORGANISATION/MODEL/FILE.gguf", "a GGUF file of the hub", ""),
     ]
 
 
@@ -85,12 +89,16 @@ def describe(name: str) -> str:
         return builtin.SMOLLM2_ABOUT
     if name in builtin.TINY:
         return "made in process"
+    if gguf_files.is_gguf(name):
+        return gguf_files.describe(name)
     path = user_path(name)
     if path.is_dir():
+        if file := gguf_files.only_file(name, path):
+            return gguf_files.describe(str(file))
         if not (path / "config.json").is_file():
             raise CaveatError(
                 f"model folder '{name}' has no config.json; name a folder saved by "
-                "transformers' save_pretrained"
+                "transformers' save_pretrained, or one with a GGUF file"
             )
         return "a local folder"
     if name.startswith((".", "/", "~")):
@@ -103,8 +111,17 @@ def describe(name: str) -> str:
     )
 
 
-def load(name: str, dtype: str = "float32", device: str = "auto") -> LanguageModel:
+def load(
+    name: str,
+    dtype: str = "float32",
+    device: str = "auto",
+    say: Callable[[str], None] = lambda message: None,
+) -> LanguageModel:
     """Load a model by name (see `known_models`).
+
+    Args:
+        dtype: One of `DTYPES`, or `auto`: see `auto_dtype`.
+        say: Hears which dtype `auto` took, and why.
 
     Raises:
         CaveatError: unknown name, missing or corrupt file, unknown dtype or device, a class of
@@ -116,27 +133,42 @@ def load(name: str, dtype: str = "float32", device: str = "auto") -> LanguageMod
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
     describe(name)
-    if dtype not in DTYPES:
-        raise CaveatError(f"unknown dtype '{dtype}'; one of {', '.join(DTYPES)}")
-    if name in builtin.TINY:
-        model, tokenizer, identity = builtin.make_tiny(name)
-    elif name == builtin.SMOLLM2:
-        folder, identity = builtin.convert_smollm2()
-        model, tokenizer = _from_pretrained(name, folder)
-    else:
-        folder = user_path(name)
-        model, tokenizer = _from_pretrained(name, folder if folder.is_dir() else name)
-        identity = sha256_of_folder(folder) if folder.is_dir() else _commit(name, model)
+    if dtype not in (*DTYPES, AUTO):
+        raise CaveatError(f"unknown dtype '{dtype}'; one of {', '.join(DTYPES)}, {AUTO}")
+    model, tokenizer, identity = _model(name, "float32" if dtype == AUTO else dtype)
     if not tokenizer.chat_template:
         tokenizer.chat_template = PLAIN_TEMPLATE
     if not tokenizer.is_fast:
         raise CaveatError(f"model '{name}' has no fast tokenizer; character offsets need one")
     _check_layers(name, model)
     chosen = _device(device)
+    if dtype == AUTO:
+        dtype, reason = chosen_dtype(model.config, chosen)
+        say(f"dtype auto took {dtype}: {reason}")
     model.to(device=chosen, dtype=getattr(torch, dtype)).eval().requires_grad_(False)
     return LanguageModel(
         name, f"{identity}/{dtype}", model, tokenizer, chosen, inserted_system(tokenizer)
     )
+
+
+def _model(name: str, stored: str) -> tuple[Any, Any, str]:
+    """A model, its tokenizer, and what identifies its weights.
+
+    Args:
+        stored: Dtype in which a dequantised copy is stored.
+    """
+    if name in builtin.TINY:
+        return builtin.make_tiny(name)
+    if name == builtin.SMOLLM2:
+        folder, identity = builtin.convert_smollm2()
+        return *_from_pretrained(name, folder), identity
+    folder = user_path(name)
+    file = gguf_files.only_file(name, folder) if folder.is_dir() else None
+    if file or gguf_files.is_gguf(name):
+        copy, identity = gguf_files.converted(str(file or name), stored)
+        return *_from_pretrained(name, copy), identity
+    model, tokenizer = _from_pretrained(name, folder if folder.is_dir() else name)
+    return model, tokenizer, sha256_of_folder(folder) if folder.is_dir() else _commit(name, model)
 
 
 def inserted_system(tokenizer: Any) -> str | None:
