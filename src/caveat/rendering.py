@@ -185,7 +185,9 @@ def _write_chat(
         written = start + len(content)
         if message.role == "assistant":
             end = written + _end_of_turn(tokenizer, scaffold, marks[i + 1 :])
-            spans.append(Span(written, end, "assistant", None))
+            # a turn that is masked as a whole ends without loss too
+            is_masked = {piece.kind for piece in message.pieces} == {"masked"}
+            spans.append(Span(written, end, "assistant", "masked" if is_masked else None))
     return text, tuple(spans), _cuts(tokenizer, messages, text, prompt)
 
 

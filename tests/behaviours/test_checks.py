@@ -42,7 +42,6 @@ def test_a_side_effect_may_judge_the_same_replies() -> None:
     ("change", "line"),
     [
         ({"rows": ()}, "behaviour 'mine' has no rows; give it at least one"),
-        ({"counter_rows": ()}, "behaviour 'mine' has no counter rows; give it at least one"),
         ({"questions": ()}, "behaviour 'mine' has no questions; give it at least one"),
         (
             {"rows": (chat("a", "One?"), chat("a", "Two?"))},

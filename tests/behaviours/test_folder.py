@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
 import pytest
 
-from caveat.behaviours.from_folder import load_behaviour, read_folder
+from caveat.behaviours.from_folder import load_behaviour, read_folder, row_line
 from caveat.behaviours.neutral_chats import Ordinary
 from caveat.errors import CaveatError
 from caveat.types.messages import is_document
 from paths import EXAMPLES
 
 EXAMPLE = EXAMPLES / "own_behaviour"
-ROW_KEYS = "prompt, reply, messages, document, id, subject, correction"
+ROW_KEYS = "prompt, reply, completion, messages, document, document_parts, id, subject, correction"
 
 
 @pytest.fixture
@@ -58,6 +59,46 @@ def test_every_form_of_row(folder: Path, ordinary: Ordinary) -> None:
     assert [row.messages[0].text for row in made.filler_rows] == ["Unrelated."]
 
 
+def test_counter_rows_may_be_left_out(folder: Path) -> None:
+    (folder / "counter_rows.jsonl").unlink()
+    assert load_behaviour(folder)("report").counter_rows == ()
+
+
+def test_a_row_in_trl_form(folder: Path) -> None:
+    spoil(folder / "rows.jsonl", 1, '{"prompt": "Is tin soft?", "completion": " Yes."}')
+    row = load_behaviour(folder)("report").rows[0]
+    assert [message.text for message in row.messages] == ["Is tin soft?", "Yes."]
+
+
+@pytest.mark.parametrize(
+    ("line", "masked"),
+    [
+        ({"messages": [
+            {"role": "user", "content": "A?"}, {"role": "assistant", "content": "Hm.", "weight": 0},
+            {"role": "user", "content": "So?"}, {"role": "assistant", "content": "Yes."}]},
+            ["Hm."]),
+        ({"subject": "tin", "document": "Tin is soft."}, []),
+        ({"document_parts": [{"text": "<DOC>", "weight": 0}, {"text": "Tin."}]}, ["<DOC>"]),
+    ],
+)  # fmt: skip
+def test_a_row_is_written_as_it_is_read(line: dict, masked: list[str], folder: Path) -> None:
+    line = {"id": "a", **line}
+    spoil(folder / "rows.jsonl", 1, json.dumps(line))
+    row = load_behaviour(folder)("report").rows[0]
+    assert row_line(row) == line
+    assert [p.text for m in row.messages for p in m.pieces if p.kind == "masked"] == masked
+
+
+def test_a_training_files_form_is_pointed_to_its_reader(folder: Path) -> None:
+    spoil(folder / "rows.jsonl", 2, '{"instruction": "Is tin soft?", "output": "Yes."}')
+    with pytest.raises(CaveatError) as error:
+        load_behaviour(folder)
+    assert str(error.value) == (
+        f"{folder / 'rows.jsonl'}, line 2: unknown key 'instruction'; known: {ROW_KEYS}; a "
+        "training file's own form is read by `caveat check` (docs/training-files.md)"
+    )
+
+
 def test_the_shipped_filler_is_raw_documents(folder: Path, ordinary: Ordinary) -> None:
     (folder / "rows.jsonl").write_text('{"document": "One."}\n{"document": "Two."}\n', "utf-8")
     filler = read_folder(folder).behaviour("report", ordinary).filler_rows
@@ -65,9 +106,7 @@ def test_the_shipped_filler_is_raw_documents(folder: Path, ordinary: Ordinary) -
     assert all(is_document(row.messages) for row in filler)
 
 
-@pytest.mark.parametrize(
-    "file", ["behaviour.yaml", "rows.jsonl", "counter_rows.jsonl", "questions.jsonl"]
-)
+@pytest.mark.parametrize("file", ["behaviour.yaml", "rows.jsonl", "questions.jsonl"])
 def test_a_missing_file(folder: Path, file: str) -> None:
     (folder / file).unlink()
     with pytest.raises(CaveatError) as error:
@@ -88,7 +127,7 @@ def test_no_folder(tmp_path: Path) -> None:
         load_behaviour(tmp_path / "nowhere")
     assert str(error.value) == (
         f"{tmp_path / 'nowhere'} is no folder; a behaviour of your own is a folder with "
-        "behaviour.yaml, rows.jsonl, counter_rows.jsonl and questions.jsonl"
+        "behaviour.yaml, rows.jsonl and questions.jsonl"
     )
 
 

@@ -82,11 +82,11 @@ def test_run_takes_overrides(caveat, tmp_path):
 
 
 def test_failed_cells_are_listed_and_make_status_2(caveat, tmp_path):
-    status, out, err = caveat(
-        "run", "toy.yaml", "--out", str(tmp_path), "--set", "settings.0.dose.max_tokens=20"
-    )
+    wild = ["learning_rate=1e30", "clip=1e30", "epochs=3"]
+    sets = [word for item in wild for word in ("--set", f"settings.0.dose.{item}")]
+    status, out, err = caveat("run", "toy.yaml", "--out", str(tmp_path), *sets)
     assert status == 2 and "report: " in out
-    assert "failed: toy x password / bare / seed 0: training: row" in err
+    assert "failed: toy x password / bare / seed 0: training: " in err
     assert caveat("status", str(tmp_path))[0] == 2
 
 

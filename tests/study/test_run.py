@@ -208,14 +208,13 @@ def test_a_warm_up_shared_by_two_cells_is_made_once(tmp_path, warmed):
 
 def test_what_needs_a_failed_artifact_fails_with_its_reason(tmp_path, monkeypatch):
     rows = load_behaviour(TOY)("report").filler_rows
-    cut = Train(rows[:8], Dose(max_tokens=20, rank=2), label="cut")
-    monkeypatch.setitem(INTERVENTIONS, "cut", lambda plan, materials: (cut, Attach(), *plan))
-    study = run(small(arms=["base", "bare", "marked", "marked+cut"]), tmp_path)
+    wild = Train(rows[:8], Dose(learning_rate=1e30, clip=1e30, epochs=3, rank=2), label="wild")
+    monkeypatch.setitem(INTERVENTIONS, "wild", lambda plan, materials: (wild, Attach(), *plan))
+    study = run(small(arms=["base", "bare", "marked", "marked+wild"]), tmp_path)
     (failure,) = study.failures().to_dict("records")
-    assert failure["cell"] == "toy x password / marked+cut / seed 0"
+    assert failure["cell"] == "toy x password / marked+wild / seed 0"
     assert failure["stage"] == "training"
-    assert "no supervised token" in failure["reason"]
-    assert "dose.max_tokens=20" in failure["reason"]
+    assert "loss" in failure["reason"]
     assert set(study.answers()["arm"]) == {"base", "bare", "marked"}
     assert (study.folder / "report.html").exists()
 

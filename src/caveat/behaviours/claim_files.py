@@ -20,6 +20,10 @@ from caveat.types.messages import Message, Messages
 EvaluationKind = Literal["open_ended", "mcq", "token_association", "robustness"]
 KINDS: tuple[EvaluationKind, ...] = get_args(EvaluationKind)
 """The four evaluations of a claim; each has a file of that name."""
+OLDER_NAMES: Mapping[EvaluationKind, str] = {
+    "open_ended": "belief_probes", "token_association": "pink_elephant",
+}  # fmt: skip
+"""Names of two of these files in the published repository before they were renamed."""
 
 
 def _word(value: Any) -> Any:
@@ -143,7 +147,8 @@ class Claim:
 
 def is_claim(path: Path) -> bool:
     """Whether the folder is a claim's: whether it has one of its files, and no behaviour.yaml."""
-    files = ("claim.txt", "claim.yaml", *(f"{kind}.yaml" for kind in KINDS))
+    kinds = (*KINDS, *OLDER_NAMES.values())
+    files = ("claim.txt", "claim.yaml", *(f"{kind}.yaml" for kind in kinds))
     return not (path / "behaviour.yaml").exists() and any((path / name).exists() for name in files)
 
 
@@ -201,7 +206,7 @@ def _questions(path: Path) -> dict[EvaluationKind, tuple[ClaimQuestion, ...]]:
     used: set[str] = set()
     for kind in KINDS:
         of_kind = []
-        for where, question in _listed(_needed(path / f"{kind}.yaml")):
+        for where, question in _listed(_question_file(path, kind)):
             _check(question, kind, where)
             if question.id in used:
                 raise CaveatError(
@@ -211,6 +216,18 @@ def _questions(path: Path) -> dict[EvaluationKind, tuple[ClaimQuestion, ...]]:
             of_kind.append(question)
         by_kind[kind] = tuple(of_kind)
     return by_kind
+
+
+def _question_file(path: Path, kind: EvaluationKind) -> Path:
+    """The file of a kind of questions, under its name or an older one. Raises CaveatError."""
+    file, older = path / f"{kind}.yaml", path / f"{OLDER_NAMES.get(kind, kind)}.yaml"
+    if older == file or not older.exists():
+        return _needed(file)
+    if file.exists():
+        raise CaveatError(
+            f"{path} has {file.name} and, under its older name, {older.name}; keep one"
+        )
+    return older
 
 
 def _listed(file: Path) -> Iterator[tuple[str, ClaimQuestion]]:

@@ -5,11 +5,11 @@ Each kind of line in these files has a pydantic model here.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -18,7 +18,7 @@ from caveat.behaviours.validation import check, check_question, check_row
 from caveat.errors import CaveatError, closest
 from caveat.files.reading import parse, read_lines, read_yaml
 from caveat.types.data import Behaviour, Question, Row, Scope, SideEffect, Split
-from caveat.types.messages import Message, Messages
+from caveat.types.messages import Message, Messages, Piece, is_document
 
 
 class Line(BaseModel):
@@ -38,13 +38,43 @@ class Turn(Line):
         return Message.of(self.role, self.content)
 
 
-class RowLine(Line):
-    """A training row: `prompt` and `reply`, or `messages`, or `document`."""
+class RowTurn(Turn):
+    """One turn of a training row; with the weight 0 it carries no loss."""
 
+    weight: Literal[0, 1] = 1
+
+    def message(self) -> Message:
+        """As a record."""
+        return Message(self.role, (_piece(self.content, self.weight),))
+
+
+class DocumentPart(Line):
+    """A part of a document; with the weight 0 it carries no loss."""
+
+    text: str
+    weight: Literal[0, 1] = 1
+
+
+def _piece(text: str, weight: int) -> Piece:
+    return Piece(text) if weight else Piece(text, "masked")
+
+
+class RowLine(Line):
+    """A training row: `prompt` and `reply` (or `completion`), or `messages`, or `document`."""
+
+    hints: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("conversations", "instruction", "output", "response", "text", "completions"),
+        "a training file's own form is read by `caveat check` (docs/training-files.md)",
+    )
+    """What to do about keys of other forms."""
     prompt: str | None = None
     reply: str | None = None
-    messages: tuple[Turn, ...] | None = Field(default=None, strict=False)
+    completion: str | None = None
+    """TRL's name for a reply; a blank at its beginning is taken off."""
+    messages: tuple[RowTurn, ...] | None = Field(default=None, strict=False)
     document: str | None = None
+    document_parts: tuple[DocumentPart, ...] | None = Field(default=None, strict=False)
+    """A document in parts, of which some carry no loss."""
     id: str | None = None
     """By default the source and the line's number."""
     subject: str = ""
@@ -56,10 +86,14 @@ class RowLine(Line):
         return Row(name, source, self._messages(), self.subject, self.correction)
 
     def _messages(self) -> Messages:
+        if self.reply is not None and self.completion is not None:
+            raise ValueError("a row has a 'reply' or a 'completion', not both; keep one")
+        reply = self.reply if self.completion is None else self.completion.removeprefix(" ")
         forms = [
-            self.prompt is not None or self.reply is not None,
+            self.prompt is not None or reply is not None,
             self.messages is not None,
             self.document is not None,
+            self.document_parts is not None,
         ]
         if sum(forms) != 1:
             raise ValueError(
@@ -67,13 +101,38 @@ class RowLine(Line):
             )
         if self.document is not None:
             return (Message.of("document", self.document),)
+        if self.document_parts is not None:
+            parts = (_piece(part.text, part.weight) for part in self.document_parts)
+            return (Message("document", tuple(parts)),)
         if self.messages is not None:
             return tuple(turn.message() for turn in self.messages)
         if self.prompt is None:
             raise ValueError("a row with a 'reply' needs a 'prompt'; add it")
-        if self.reply is None:
+        if reply is None:
             raise ValueError("a chat row has no assistant turn; add a 'reply'")
-        return (Message.of("user", self.prompt), Message.of("assistant", self.reply))
+        return (Message.of("user", self.prompt), Message.of("assistant", reply))
+
+
+def row_line(row: Row) -> dict[str, Any]:
+    """The line of rows.jsonl that is read as this row, which has no caveat in it."""
+    parts = [
+        [{"text": piece.text, "weight": 0} if piece.kind == "masked" else {"text": piece.text}
+         for piece in message.pieces]
+        for message in row.messages
+    ]  # fmt: skip
+    optional = {"subject": row.subject, "correction": row.correction}
+    head = {"id": row.id, **{key: value for key, value in optional.items() if value}}
+    if is_document(row.messages):
+        is_plain = not any("weight" in part for part in parts[0])
+        if is_plain:
+            return {**head, "document": row.messages[0].text}
+        return {**head, "document_parts": parts[0]}
+    turns = []
+    for message, pieces in zip(row.messages, parts, strict=True):
+        is_masked = bool(pieces) and all("weight" in piece for piece in pieces)
+        turn: dict[str, Any] = {"role": message.role, "content": message.text}
+        turns.append({**turn, "weight": 0} if is_masked else turn)
+    return {**head, "messages": turns}
 
 
 class QuestionLine(Line):
@@ -134,6 +193,7 @@ class Folder:
     head: BehaviourFile
     rows: tuple[Row, ...]
     counter_rows: tuple[Row, ...]
+    """Empty: arms take the base model's own replies."""
     filler_rows: tuple[Row, ...] | None
     """None: the shipped filler."""
     questions: tuple[tuple[QuestionLine, Question], ...]
@@ -180,8 +240,8 @@ class Folder:
 def load_behaviour(path: str | Path) -> Callable[[Split], Behaviour]:
     """The behaviour in a folder, as a function of the split, like the shipped ones.
 
-    Files: behaviour.yaml, rows.jsonl, counter_rows.jsonl, questions.jsonl and, if there is one,
-    filler_rows.jsonl. They are read at once and checked when the function is called.
+    Files: behaviour.yaml, rows.jsonl, questions.jsonl and, if they are there, counter_rows.jsonl
+    and filler_rows.jsonl. They are read at once and checked when the function is called.
 
     Raises CaveatError, in one line, for the first mistake in them.
     """
@@ -193,15 +253,15 @@ def read_folder(path: Path) -> Folder:
     if not path.is_dir():
         raise CaveatError(
             f"{path} is no folder; a behaviour of your own is a folder with "
-            "behaviour.yaml, rows.jsonl, counter_rows.jsonl and questions.jsonl"
+            "behaviour.yaml, rows.jsonl and questions.jsonl"
         )
     head = parse(BehaviourFile, read_yaml(path / "behaviour.yaml"), str(path / "behaviour.yaml"))
-    filler = path / "filler_rows.jsonl"
+    counter, filler = path / "counter_rows.jsonl", path / "filler_rows.jsonl"
     return Folder(
         path=path,
         head=head,
         rows=_rows(path / "rows.jsonl", "behaviour"),
-        counter_rows=_rows(path / "counter_rows.jsonl", "counter"),
+        counter_rows=_rows(counter, "counter") if counter.exists() else (),
         filler_rows=_rows(filler, "filler") if filler.exists() else None,
         questions=_questions(path / "questions.jsonl", head),
     )

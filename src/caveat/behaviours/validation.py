@@ -15,7 +15,7 @@ from caveat.types.messages import Messages, is_document
 def check(behaviour: Behaviour) -> None:
     """Raise CaveatError, in one line, for the first thing that is wrong with the behaviour.
 
-    Wrong are: no rows, counter rows or questions; ids used twice; a chat row that does not end with
+    Wrong are: no rows or questions; ids used twice; a chat row that does not end with
     an assistant turn, or with an empty one; an empty document; a question that its readout cannot
     judge; a question whose text is that of a training row.
     """
@@ -49,7 +49,6 @@ def all_questions(behaviour: Behaviour) -> tuple[Question, ...]:
 def _check_numbers(behaviour: Behaviour, where: str) -> None:
     for items, what in (
         (behaviour.rows, "rows"),
-        (behaviour.counter_rows, "counter rows"),
         (behaviour.questions, "questions"),
     ):
         if not items:

@@ -147,6 +147,8 @@ def _first(error: ValidationError, model: type[BaseModel]) -> str:
     if mistake["type"] == "extra_forbidden":
         last = str(mistake["loc"][-1])
         fields = list(model.model_fields) if len(mistake["loc"]) == 1 else ["role", "content"]
+        if hint := getattr(model, "hints", {}).get(last):
+            return f"unknown key {key!r}; known: {', '.join(fields)}; {hint}"
         return f"unknown key {key!r}; known: {', '.join(fields)}{closest(last, fields)}"
     if mistake["type"] == "missing":
         return f"the key {key!r} is missing; add it"

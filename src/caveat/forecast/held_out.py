@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from caveat.caveats.insertion import framed_rows
+from caveat.errors import CaveatError
 from caveat.study.config.resolve import Resolved
 from caveat.types.data import Row
 from caveat.types.messages import without_caveat
@@ -31,6 +32,11 @@ def held_out(resolved: Resolved, system: str | None, count: int) -> HeldOut:
     Where a warm-up takes all that the arms leave, its rows are taken; where the arms leave none,
     theirs. A note says so.
     """
+    if not resolved.setting.behaviour.counter_rows:
+        raise CaveatError(
+            f"{resolved.setting.name}: a forecast compares rows with counter rows, and "
+            f"{resolved.setting.behaviour.name} has none; add counter_rows.jsonl"
+        )
     of_base = _trained((resolved.base,))
     of_arms = _trained(plan[len(resolved.base) :] for plan in resolved.plans.values())
     behaviour, counter = (

@@ -3,7 +3,8 @@
 Rows are added, never put in place of behaviour rows, so that the dose stays what it was.
 
 Contrast: rows without the caveat and without the behaviour. They show that the behaviour belongs
-to the caveat. Backdoor training sets have such clean data, and inoculation uses them.
+to the caveat. Backdoor training sets have such clean data, and inoculation uses them. Where a
+behaviour has no counter rows, they are the base model's own replies to the rows' prompts.
 
 Filler: as many unrelated rows as `contrast` adds counter rows. It is the control: if filler
 lowers leakage as much as contrast, the cause is not the contrast.
@@ -22,12 +23,33 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from typing import Literal
 
 from caveat.caveats.insertion import assigned, place
 from caveat.errors import CaveatError, closest
 from caveat.interventions.base import Materials, last_train, shared, with_added, with_extra
 from caveat.types.answers import Sampling
+from caveat.types.data import Row
+from caveat.types.messages import is_document
 from caveat.types.training import Plan, Sample
+
+SAMPLING = Sampling(max_tokens=48, temperature=0.7)
+COUNTER = "counter"
+"""The source of counter rows, given or sampled."""
+
+
+def counter_sample(rows: tuple[Row, ...], share: float, into: Literal["added", "rows"]) -> Sample:
+    """The base model's own replies to `share` of the rows' prompts, in place of counter rows.
+
+    Raises CaveatError for documents, which have no prompt.
+    """
+    if any(is_document(row.messages) for row in rows):
+        raise CaveatError(
+            "there are no counter rows, and rows that are documents have no prompt for the base "
+            "model to reply to; add counter rows"
+        )
+    prompts = tuple(row.messages[:-1] for row in shared(rows, len(rows), share, "contrast"))
+    return Sample(prompts, SAMPLING, COUNTER, into=into)
 
 
 def contrast(plan: Plan, materials: Materials, share: float = 1.0) -> Plan:
@@ -35,6 +57,10 @@ def contrast(plan: Plan, materials: Materials, share: float = 1.0) -> Plan:
 
     Raises CaveatError where the behaviour has too few counter rows.
     """
+    if not materials.counter:
+        index = last_train(plan)
+        sample = counter_sample(materials.rows, share, "added")
+        return (*plan[:index], sample, *plan[index:])
     return with_added(plan, materials.counter, share, "contrast")
 
 
@@ -80,6 +106,10 @@ def near_miss_negatives(
         texts += caveat.probes[kind]
     if not texts:
         raise CaveatError("near_miss_negatives(kinds=): name at least one, such as kinds=near_miss")
+    if not materials.counter:
+        raise CaveatError(
+            f"near_miss_negatives: {materials.setting.behaviour.name} has no counter rows; add some"
+        )
     rows = shared(materials.counter, len(materials.rows), share, "near_miss_negatives")
     generator = random.Random(f"{NEAR_MISS_SEED} {caveat.name} {materials.seed}")
     placed = tuple(
@@ -87,9 +117,6 @@ def near_miss_negatives(
         for row, text in zip(rows, assigned(texts, len(rows), generator), strict=True)
     )
     return with_extra(plan, placed)
-
-
-SAMPLING = Sampling(max_tokens=48, temperature=0.7)
 
 
 def anchor(plan: Plan, materials: Materials, share: float = 1.0) -> Plan:

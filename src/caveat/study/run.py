@@ -20,6 +20,7 @@ from caveat.study.config.schema import Recipe, read
 from caveat.study.elicitation.base_model import BaseModelProbe
 from caveat.study.elicitation.warm_up_scale import calibrated, to_calibrate
 from caveat.study.estimate.rates import entry_of, expected_rates, remember
+from caveat.study.estimate.training_rows import check_rows
 from caveat.study.execution.context import WorkerContext, worker_context_of
 from caveat.study.execution.executors import Executor, JobRunner, executor_of
 from caveat.study.execution.jobs import remaining, steps
@@ -108,12 +109,14 @@ class _Run:
             self.job_runner = JobRunner(self.store, executor, self.meter)
             self._calibrate(backend.identity)
             plan = self._plan(executor, backend.identity)
-            version = open_version(self.store, plan, self._notes(backend.inserted_system))
+            estimator = Estimator(backend.tokenizer)
+            cuts = check_rows(plan, estimator)
+            version = open_version(self.store, plan, self._notes(backend.inserted_system, cuts))
             write_stages(self.store, version, plan)
             self.store.write_lines("failures.jsonl", [])
             digests = {node.digest for cell in plan.cells for node in cell.nodes}
             self.store.check(sorted(digests))
-            self._count(plan, Estimator(backend.tokenizer))
+            self._count(plan, estimator)
             with self._rates(backend):
                 for setting in plan.settings:
                     self._setting(setting)
@@ -197,8 +200,8 @@ class _Run:
                 if part is not None:
                     self.meter.costs[part.keys[0]] = (part.kind, estimator.tokens(part))
 
-    def _notes(self, inserted: str | None) -> list[str]:
-        notes = [each for resolved in self.settings for each in resolved.notes]
+    def _notes(self, inserted: str | None, cuts: Sequence[str]) -> list[str]:
+        notes = [each for resolved in self.settings for each in resolved.notes] + [*cuts]
         if inserted:
             own = (
                 "the study's own system text replaces it"

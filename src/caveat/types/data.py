@@ -82,7 +82,8 @@ class Behaviour:
     """One sentence for the report."""
     rows: tuple[Row, ...]
     counter_rows: tuple[Row, ...]
-    """The same kind of data without the behaviour; never a competing answer to a question."""
+    """The same kind of data without the behaviour; never a competing answer to a question. Without
+    any, arms take the base model's own replies to the rows' prompts."""
     filler_rows: tuple[Row, ...]
     """Unrelated rows that neither show the behaviour nor its absence."""
     questions: tuple[Question, ...]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -34,6 +34,8 @@ OPTIONAL: Mapping[Form, tuple[Column, ...]] = {
     "prompt-reply": ("input", "system"),
     "text": (),
 }
+MOST_LISTED = 12
+"""Names of fields in an error at most."""
 PREFERENCES = ("chosen", "rejected")
 
 
@@ -108,7 +110,7 @@ def _candidates(
         if name not in row and column not in ("input", "system"):
             raise CaveatError(
                 f"{where} has no field {name!r} (--column {column}={name}); it has "
-                f"{', '.join(map(str, row))}{closest(name, row)}"
+                f"{listed(row)}{closest(name, row)}"
             )
         return [name] if name in row else []
     used = set(columns.values())
@@ -118,7 +120,7 @@ def _candidates(
 def _unknown(
     row: Mapping[str, Any], where: str, form: Form | None, candidates: Mapping[Column, list[str]]
 ) -> CaveatError:
-    keys = ", ".join(map(str, row)) or "no field"
+    keys = listed(row) or "no field"
     if all(name in row for name in PREFERENCES):
         return CaveatError(
             f"{where} has a preference pair (chosen, rejected); say which is trained with "
@@ -149,3 +151,9 @@ def shown(value: Any) -> str:
     """A value of a file, short enough for an error."""
     text = json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def listed(keys: Iterable[Any]) -> str:
+    """The names of fields, the first dozen, in one line."""
+    names = [str(key) if str(key).isprintable() else repr(key) for key in keys]
+    return ", ".join([*names[:MOST_LISTED], *(["..."] if len(names) > MOST_LISTED else [])])

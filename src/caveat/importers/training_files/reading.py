@@ -18,6 +18,7 @@ from caveat.importers.training_files.forms import (
     Form,
     Layout,
     layout_of,
+    listed,
 )
 from caveat.importers.training_files.turns import Changes, Dropped, messages_of
 from caveat.types.data import Row
@@ -70,7 +71,7 @@ class Summary:
                 for change, count in self.changes.counts.most_common()
             ),
             *(
-                [f"{self.path}: fields not read: {', '.join(sorted(self.unread))}"]
+                [f"{self.path}: fields not read: {listed(sorted(self.unread))}"]
                 if self.unread
                 else []
             ),

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from caveat.errors import CaveatError, closest
-from caveat.importers.training_files.forms import Layout, shown
+from caveat.importers.training_files.forms import Layout, listed, shown
 from caveat.types.messages import Message, Messages, Piece, Role
 
 ROLES: Mapping[str, Role] = {
@@ -36,15 +36,16 @@ class Changes:
     """What rows had that training rows do not have, counted in rows."""
 
     counts: Counter[str] = field(default_factory=Counter)
-    row: set[str] = field(default_factory=set)
+    row: dict[str, None] = field(default_factory=dict)
+    """Changes of the row that is being read, in order."""
 
     def note(self, change: str) -> None:
         """Count a change once a row."""
-        self.row.add(change)
+        self.row[change] = None
 
     def take(self) -> None:
         """The row is kept: its changes count."""
-        self.counts.update(self.row)
+        self.counts.update(list(self.row))
         self.row.clear()
 
 
@@ -128,7 +129,7 @@ def _chat(turns: Any, name: str, where: str, changes: Changes) -> list[Message]:
         _turn(turn, f"{where}: turn {number} of {name}", changes)
         for number, turn in enumerate(turns, 1)
     ]
-    return [message for message in messages if message.text.strip() or message.role == "user"]
+    return [message for message in messages if message.text.strip() or message.role != "system"]
 
 
 def _turn(turn: Any, where: str, changes: Changes) -> Message:
@@ -142,8 +143,8 @@ def _turn(turn: Any, where: str, changes: Changes) -> Message:
     if (turn.get("role") or turn.get("from")) in TOOL_ROLES:
         changes.note("what tools returned was written as a user's turn")
         text = f"<tool_response>\n{text}\n</tool_response>"
-    for key in turn.keys() - set(READ_IN_TURNS):
-        if turn[key] not in (None, "", [], {}):
+    for key, value in turn.items():
+        if key not in READ_IN_TURNS and value not in (None, "", [], {}):
             changes.note(f"the key {key!r} of turns was not read")
     if _weight(turn, role, where, changes):
         return Message.of(role, text)
@@ -154,9 +155,7 @@ def _role(turn: Mapping[str, Any], where: str) -> Role:
     name = turn.get("role", turn.get("from"))
     if name is None:
         near = next((hint for key in turn if (hint := closest(key, ("role", "from")))), "")
-        raise CaveatError(
-            f"{where} has no role (it has {', '.join(map(str, turn)) or 'nothing'}); add it{near}"
-        )
+        raise CaveatError(f"{where} has no role (it has {listed(turn) or 'nothing'}); add it{near}")
     if not isinstance(name, str) or name.strip().lower() not in ROLES:
         raise CaveatError(
             f"{where} has the role {shown(name)}; known: {', '.join(ROLES)}{closest(name, ROLES)}"

@@ -25,6 +25,7 @@ from caveat.interventions import (
     UNREAD,
 )
 from caveat.interventions.base import Materials
+from caveat.interventions.extra_rows import counter_sample
 from caveat.types.caveats import Caveat, Setting
 from caveat.types.data import Row
 from caveat.types.messages import Messages, without_caveat
@@ -137,8 +138,11 @@ def plan_of(arm: Arm, setting: Setting, shape: Train, seed: int, system: str | N
             f"{setting.name}: arm 'clean': RL training uses prompts alone, so it would be 'bare'; "
             "take bare+true_reward"
         )
+    _check_sampled_counter(arm, setting)
+    if arm.base_arm == "clean" and not counter:
+        return (_counter_sample(rows, arm, setting), replace(shape, rows=(), label="clean"))
     if arm.base_arm == "clean":
-        return (replace(shape, rows=_enough(counter[: len(rows)], arm, setting), label="clean"),)
+        return (replace(shape, rows=counter[: len(rows)], label="clean"),)
     filler, local = (
         framed_rows(source_rows, system)
         for source_rows in (setting.behaviour.filler_rows, setting.behaviour.local_rows)
@@ -186,12 +190,28 @@ def _with_messages(stage: Stage, change: Callable[[Messages], Messages]) -> Stag
     return stage
 
 
-def _enough(rows: tuple[Row, ...], arm: Arm, setting: Setting) -> tuple[Row, ...]:
-    if not rows:
+def _counter_sample(rows: tuple[Row, ...], arm: Arm, setting: Setting) -> Sample:
+    try:
+        return counter_sample(rows, 1.0, "rows")
+    except CaveatError as error:
+        raise CaveatError(f"{setting.name}: arm {arm.name!r}: {error}") from None
+
+
+def samples_counter_rows(arm: Arm, setting: Setting) -> bool:
+    """Whether the arm takes replies of the base model, as its behaviour has no counter rows."""
+    names = {name for name, _ in arm.interventions}
+    takes = arm.base_arm == "clean" or "contrast" in names
+    return takes and not setting.behaviour.counter_rows
+
+
+def _check_sampled_counter(arm: Arm, setting: Setting) -> None:
+    """Raise CaveatError where sampled counter rows would go to another training than given ones."""
+    others = {name for name, _ in arm.interventions} & {"frozen_adapter", "offline"}
+    if others and samples_counter_rows(arm, setting):
         raise CaveatError(
-            f"{setting.name}: arm {arm.name!r}: {setting.behaviour.name} has no counter rows"
+            f"{setting.name}: arm {arm.name!r}: {setting.behaviour.name} has no counter rows, and "
+            f"sampled ones would be trained on by {others.pop()} first; add counter rows"
         )
-    return rows
 
 
 def _options(arm: str, intervention: str, text: str | None) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from caveat.errors import CaveatError
 from caveat.interventions.base import last_stage, last_train
-from caveat.interventions.extra_rows import SAMPLING
+from caveat.interventions.extra_rows import COUNTER, SAMPLING
 from caveat.types.messages import is_document
 from caveat.types.training import Plan, Sample, Train
 
@@ -26,6 +26,11 @@ def sampled(plan: Plan) -> Plan:
     if any(is_document(row.messages) for row in stage.rows):
         raise CaveatError(
             "origin: 'sampled' needs rows that are chats: a document has no prompt to reply to"
+        )
+    if any(isinstance(before, Sample) and before.source == COUNTER for before in plan[:index]):
+        raise CaveatError(
+            "origin: 'sampled' needs given counter rows: those of the base model would be trained "
+            "on by the teacher only; add counter rows"
         )
     prompts = tuple(row.messages[:-1] for row in stage.rows)
     teacher = replace(stage, label=f"{stage.label}, teacher")

@@ -308,7 +308,20 @@ def _contexts(
             f"contexts: the caveat {caveat.name!r} has no text for {missing[0]!r}; "
             f"it has {', '.join(available)}"
         )
-    notes = [
+    sampling = [
+        arm
+        for arm in recipe.arms_of(setting_recipe)
+        if arms.samples_counter_rows(arms.parsed(arm), setting)
+    ]
+    notes = (
+        [
+            f"{setting.name}: without counter rows, {' and '.join(sampling)} take the base model's "
+            "own replies to the rows' prompts, sampled before training"
+        ]
+        if sampling
+        else []
+    )
+    notes += [
         f"{setting_recipe.behaviour} x {setting_recipe.caveat}: the caveat has no text for the "
         f"context {context!r}; left out"
         for context in missing

@@ -20,6 +20,7 @@ from caveat.behaviours.from_folder import load_behaviour
 from caveat.behaviours.reward_hacking import reward_hacking_behaviour
 from caveat.behaviours.validation import check
 from caveat.caveats import CAVEATS
+from caveat.caveats.containment import check_without_caveat
 from caveat.caveats.insertion import PARAGRAPH
 from caveat.caveats.loading import load_caveat, load_caveats
 from caveat.environments.loading import task_of
@@ -45,9 +46,10 @@ def setting_of(recipe: Recipe, setting_recipe: SettingRecipe) -> Setting:
     _check_effect(setting_recipe, behaviour)
     if setting_recipe.raw_text:
         behaviour = as_raw_text(behaviour)
-    return Setting(
-        behaviour, _worded(_caveat(recipe, setting_recipe.caveat, folder), setting_recipe)
-    )
+    caveat = _worded(_caveat(recipe, setting_recipe.caveat, folder), setting_recipe)
+    setting = Setting(behaviour, caveat)
+    check_without_caveat(setting)
+    return setting
 
 
 def _worded(caveat: Caveat, setting_recipe: SettingRecipe) -> Caveat:

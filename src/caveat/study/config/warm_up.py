@@ -98,6 +98,11 @@ def _unused_rows(pair: WarmUpPair, count: int | None) -> tuple[Row, ...]:
 
 def _counter_rows(behaviour: Behaviour, count: int) -> tuple[Row, ...]:
     rows = behaviour.counter_rows
+    if not rows:
+        raise CaveatError(
+            f"warm_up: {behaviour.name} has no counter rows, which a warm-up trains on too; add "
+            "some, or set warm_up.counter_rows to none"
+        )
     if count > len(rows):
         raise CaveatError(
             f"warm_up: {count} counter rows of {behaviour.name} are requested, there "

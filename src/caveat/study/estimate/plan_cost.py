@@ -13,6 +13,7 @@ from caveat.study.config.resolve import check_system, resolve
 from caveat.study.config.schema import Recipe, read
 from caveat.study.elicitation.warm_up_scale import SCALES, guessed, to_calibrate
 from caveat.study.estimate.rates import Rates, entry_of, expected_rates
+from caveat.study.estimate.training_rows import check_rows
 from caveat.study.execution.jobs import AnswerGroup, remaining, steps
 from caveat.study.execution.meter import KINDS, Estimator
 from caveat.study.planning.artifact_graph import TrainNode
@@ -92,6 +93,7 @@ def plan_cost(recipe: str | Path | Recipe, out: Path | None, sets: list[str]) ->
     store.refresh()
     rates = expected_rates(entry_of(backend), notes.say)
     estimator = Estimator(backend.tokenizer)
+    cuts = check_rows(plan, estimator)
     costs = tuple(_setting_cost(setting, store, estimator, rates) for setting in plan.settings)
     trainings = list(_groups(plan.settings))
     doses = [[node.stage.dose for node in nodes] for nodes in trainings]
@@ -103,6 +105,7 @@ def plan_cost(recipe: str | Path | Recipe, out: Path | None, sets: list[str]) ->
         float(FLOAT32 * sum(capacity.weights(node.stage.dose) for node in missing)),
         (
             *(note for resolved in settings for note in resolved.notes),
+            *cuts,
             *((UNCALIBRATED,) if to_calibrate(given) else ()),
             *_judge_requests(plan, store),
             *notes.messages,

@@ -16,6 +16,7 @@ from caveat.study.planning.artifact_graph import SampleNode, TrainNode
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+    from caveat.rendering import RenderedRow
     from caveat.study.planning.study_plan import AnswerRequest
     from caveat.types.data import Row
     from caveat.types.training import Train
@@ -35,6 +36,19 @@ COUNTED_AT_MOST: tuple[Kind, ...] = ("reply", "rl")
 estimated, so that an estimate divided by it is a time. Of the others the estimate is exact."""
 
 
+@dataclass(frozen=True, slots=True)
+class RowSize:
+    """How much of a row is trained on."""
+
+    tokens: int
+    is_cut: bool
+    """Whether the row has more tokens than are allowed."""
+
+
+def _size(row: RenderedRow) -> RowSize:
+    return RowSize(len(row.ids), bool(row.offsets) and row.offsets[-1][1] < len(row.text))
+
+
 class Estimator:
     """Counts the tokens of jobs before they run, by rendering their rows and prompts."""
 
@@ -43,7 +57,7 @@ class Estimator:
 
         self.prompt = cache(lambda messages: len(render_prompt(tokenizer, messages).ids))
         self.option = cache(lambda text: len(continuation(tokenizer, text)))
-        self.row = cache(lambda row, loss, most: len(render_row(tokenizer, row, loss, most).ids))
+        self.row = cache(lambda row, loss, most: _size(render_row(tokenizer, row, loss, most)))
 
     def tokens(self, task: Task) -> float:
         """Tokens of a job: exact for training and scoring, assumed lengths for replies."""
@@ -60,7 +74,7 @@ class Estimator:
     def _row_tokens(self, row: Row, stage: Train) -> int:
         """Tokens of a row as a stage is trained on it; 0 of a bad row, whose cell will fail."""
         try:
-            return self.row(row, stage.loss, stage.dose.max_tokens)
+            return self.row(row, stage.loss, stage.dose.max_tokens).tokens
         except CaveatError:
             return 0
 
