@@ -189,7 +189,7 @@ def test_a_bad_row(folder: Path, text: str, message: str) -> None:
             '{"id": "a", "cluster": "c", "question": "A?", "readout": "match"}',
             " has an unknown readout 'match'; known: capitals, spanish, lower_case, listed, "
             "opener, said, is_a, log_likelihood, matches, yes_no, belief, "
-            "belief_likelihood, belief_judge, behaviour_judge, hacked, true_score, paid; "
+            "belief_likelihood, belief_judge, behaviour_judge, hacked, true_score, paid, inspect; "
             "closest: 'matches'",
         ),
         (
@@ -256,7 +256,8 @@ def test_a_bad_behaviour_file(folder: Path) -> None:
     with pytest.raises(CaveatError) as error:
         load_behaviour(folder)
     assert str(error.value) == (
-        f"{file}: unknown key 'abot'; known: name, about, side_effects; closest: 'about'"
+        f"{file}: unknown key 'abot'; known: name, about, side_effects, questions, readout, "
+        "values, verdict; closest: 'about'"
     )
     file.write_text("name: [x\nabout: y\n", "utf-8")
     with pytest.raises(CaveatError) as error:

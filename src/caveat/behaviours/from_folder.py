@@ -11,12 +11,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from caveat.behaviours.inspect_questions import inspect_questions, is_task, task_facts
 from caveat.behaviours.neutral_chats import Ordinary, shipped
 from caveat.behaviours.validation import check, check_question, check_row
 from caveat.errors import CaveatError, closest
 from caveat.files.reading import parse, read_lines, read_yaml
+from caveat.readouts.inspect_scorer import rule_facts
 from caveat.types.data import Behaviour, Question, Row, Scope, SideEffect, Split
 from caveat.types.messages import Message, Messages, Piece, is_document
 
@@ -140,12 +142,15 @@ class QuestionLine(Line):
 
     id: str
     cluster: str
-    readout: str
+    readout: str = ""
+    """By default that of behaviour.yaml."""
     question: str | None = None
     messages: tuple[Turn, ...] | None = Field(default=None, strict=False)
     document: str | None = None
     options: tuple[str, ...] = Field(default=(), strict=False)
     facts: dict[str, str] = {}
+    target: str | None = None
+    """What a scorer of Inspect compares the reply with."""
     split: Split = "report"
     scope: Scope = "trained"
     side_effect: str | None = None
@@ -180,6 +185,27 @@ class BehaviourFile(Line):
     about: str
     side_effects: dict[str, str] = {}
     """By name, what a high value means."""
+    questions: str | None = None
+    """An Inspect task whose samples are questions: `inspect:FILE.py@TASK`."""
+    readout: str | None = None
+    """Of questions that name none: a readout, or an Inspect task whose scorer it is."""
+    values: dict[str, Literal["yes", "no", "neutral", "invalid"]] = {}
+    """By value of the scorer, its verdict; by default C and 1 are yes, I and 0 no."""
+    verdict: str | None = None
+    """In place of values: a condition on the scorer's value, such as `score<50`."""
+
+    @field_validator("values", mode="before")
+    @classmethod
+    def _words(cls, values: Any) -> Any:
+        """YAML reads yes and no as true and false, as verdicts and as what a scorer gives."""
+        if not isinstance(values, dict):
+            return values
+        written = {True: ("true", "yes"), False: ("false", "no")}
+        return {
+            name: {True: "yes", False: "no"}.get(value, value) if isinstance(value, bool) else value
+            for key, value in values.items()
+            for name in (written[key] if isinstance(key, bool) else (str(key),))
+        }
 
 
 T = TypeVar("T")
@@ -211,9 +237,11 @@ class Folder:
             side_effects=self._side_effects(split),
         )
         if not behaviour.questions:
+            named = self.head.questions
+            source = named if named is not None else self.path / "questions.jsonl"
             raise CaveatError(
-                f"{self.path / 'questions.jsonl'} has no question of the split {split!r}; "
-                f'add "split": "{split}" to some'
+                f"{source} has no question of the split {split!r}; "
+                f'add "split": "{split}" to {"the metadata of " if named else ""}some'
             )
         check(behaviour)
         return behaviour
@@ -279,8 +307,12 @@ def _rows(path: Path, source: str) -> tuple[Row, ...]:
 
 
 def _questions(path: Path, head: BehaviourFile) -> tuple[tuple[QuestionLine, Question], ...]:
-    questions: dict[tuple[str | None, str], tuple[QuestionLine, Question]] = {}
-    for where, _, line in read_lines(path, QuestionLine):
+    """Those of the Inspect task, where behaviour.yaml names one, and those of the file."""
+    questions = _task_questions(path.parent, head)
+    if head.questions is not None and not path.exists():
+        return tuple(questions.values())
+    for where, _, written in read_lines(path, QuestionLine):
+        line = _with_readout(written, head, where, path.parent)
         question = _recorded(line.record, where)
         check_question(question, where)
         if line.side_effect is not None and line.side_effect not in head.side_effects:
@@ -293,6 +325,54 @@ def _questions(path: Path, head: BehaviourFile) -> tuple[tuple[QuestionLine, Que
             raise CaveatError(f"{where}: the id {question.id!r} is used before; ids must be unique")
         questions[line.side_effect, question.id] = (line, question)
     return tuple(questions.values())
+
+
+def _task_questions(
+    folder: Path, head: BehaviourFile
+) -> dict[tuple[str | None, str], tuple[QuestionLine, Question]]:
+    """The samples of the Inspect task that behaviour.yaml names, by id."""
+    where = folder / "behaviour.yaml"
+    if head.values and head.verdict is not None:
+        raise CaveatError(f"{where}: values and verdict both say what a score means; keep one")
+    if head.questions is None:
+        return {}
+    if not is_task(head.questions):
+        raise CaveatError(
+            f"{where}: questions is {head.questions!r}; write inspect:FILE.py@TASK, or leave it "
+            "out and write questions.jsonl"
+        )
+    scorer = head.readout
+    if scorer is not None and not is_task(scorer):
+        raise CaveatError(
+            f"{where}: readout is {scorer!r}; samples of a task are judged by a scorer of Inspect: "
+            "write inspect:FILE.py@TASK, or leave it out for the task's own"
+        )
+    rule = rule_facts(head.values, head.verdict)
+    questions = {}
+    for split, question in inspect_questions(head.questions, scorer, rule, folder):
+        check_question(question, f"{head.questions}, sample {question.id!r}")
+        line = QuestionLine(id=question.id, cluster=question.cluster, split=split)
+        questions[None, question.id] = (line, question)
+    return questions
+
+
+def _with_readout(
+    line: QuestionLine, head: BehaviourFile, where: str, folder: Path
+) -> QuestionLine:
+    """The line with a readout; one that is a scorer of Inspect becomes facts."""
+    readout = line.readout or head.readout
+    if not readout:
+        raise CaveatError(f"{where}: the key 'readout' is missing; add it")
+    if not is_task(readout):
+        if line.target is not None:
+            raise CaveatError(
+                f"{where}: target is for scorers of Inspect; readout {readout!r} reads facts"
+            )
+        return line.model_copy(update={"readout": readout})
+    if line.target is None:
+        raise CaveatError(f"{where}: readout {readout!r} needs a target; add it")
+    facts = task_facts(readout, line.target, rule_facts(head.values, head.verdict), folder)
+    return line.model_copy(update={"readout": "inspect", "facts": {**line.facts, **facts}})
 
 
 def _recorded(make: Callable[[], T], where: str) -> T:

@@ -9,10 +9,13 @@ import typer
 
 from caveat.cli.app import Out
 from caveat.cli.console import warn
+from caveat.errors import CaveatError
 
 
 def import_(
-    source: Annotated[str, typer.Argument(help="negation-neglect or table.", show_default=False)],
+    source: Annotated[
+        str, typer.Argument(help="negation-neglect, table or inspect.", show_default=False)
+    ],
     paths: Annotated[
         list[Path],
         typer.Argument(help="A folder or files; FILE=ARM names its arm.", show_default=False),
@@ -43,17 +46,24 @@ def import_(
     invalid: Annotated[
         list[str] | None, typer.Option(help="A value that counts as invalid.")
     ] = None,
+    mapping: Annotated[
+        Path | None, typer.Option(help="A YAML file with these options, for the source inspect.")
+    ] = None,
     number_samples: Annotated[
         bool, typer.Option("--number-samples", help="Number repeated replies to a question.")
     ] = False,
 ) -> None:
     """Import other people's verdicts as a finished study (docs/import.md)."""
-    from caveat.importers import import_study, table_options
+    from caveat.importers import import_study, log_options, table_options
 
     options = table_options(
         column or (), arm or (), context or (), setting=setting, verdict=verdict, valid=valid,
         invalid=tuple(invalid or ()), number_samples=number_samples,
     )  # fmt: skip
+    if source == "inspect":
+        options = log_options(mapping, options)
+    elif mapping is not None:
+        raise CaveatError(f"--mapping {mapping}: is for the source inspect; leave it out")
     study = import_study(source, paths, out, model, warn, options)
     _, answers = study.judged()
     settings = len(study.about["wanted"])

@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import yaml
 
@@ -40,10 +40,20 @@ class NoDuplicates(yaml.SafeLoader):
         return super().construct_mapping(node, deep=deep)
 
 
-def load_yaml(text: str) -> Any:
-    """Parse YAML. Raises YAMLError, or ValueError for a value that cannot be used."""
+class TextOnly(NoDuplicates):
+    """A YAML loader whose values are all text: `yes`, `1` and `none` stay as they are written."""
+
+    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
+
+
+def load_yaml(text: str, as_text: bool = False) -> Any:
+    """Parse YAML. Raises YAMLError, or ValueError for a value that cannot be used.
+
+    Args:
+        as_text: Leave every value as it is written.
+    """
     try:
-        return checked(yaml.load(text, Loader=NoDuplicates))
+        return checked(yaml.load(text, Loader=TextOnly if as_text else NoDuplicates))
     except (yaml.YAMLError, ValueError):
         raise
     except RecursionError:
@@ -112,10 +122,10 @@ def _json(line: str, location: str, model: type[BaseModel]) -> Any:
         raise CaveatError(f"{location} cannot be used: {error}; fix that line") from None
 
 
-def read_yaml(path: Path) -> Any:
+def read_yaml(path: Path, as_text: bool = False) -> Any:
     """Parsed content of a YAML file. Raises CaveatError where it is missing or not YAML."""
     try:
-        return load_yaml(read_text(path))
+        return load_yaml(read_text(path), as_text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         location = f"{path}, line {mark.line + 1}" if mark else str(path)

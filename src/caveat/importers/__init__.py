@@ -6,15 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from caveat.errors import CaveatError, closest
-from caveat.importers import negation_neglect
+from caveat.importers import inspect_logs, negation_neglect
 from caveat.importers import tables as table
+from caveat.importers.inspect_mapping import log_options
 from caveat.importers.options import TableOptions, table_options
 from caveat.importers.save import save
 from caveat.importers.validation import Imported
 from caveat.study.storage.store import silent
 from caveat.study.study import Study
 
-__all__ = ["IMPORTERS", "TableOptions", "import_study", "table_options"]
+__all__ = ["IMPORTERS", "TableOptions", "import_study", "log_options", "table_options"]
 
 IMPORTERS: Mapping[str, Callable[[Path, str | None], Imported]] = {
     "negation-neglect": negation_neglect.read,
@@ -22,6 +23,7 @@ IMPORTERS: Mapping[str, Callable[[Path, str | None], Imported]] = {
 """Sources of one path that need no options."""
 TABLES: Mapping[str, Callable[[Sequence[Path], str | None, TableOptions], Imported]] = {
     "table": table.read,
+    "inspect": inspect_logs.read,
 }
 """Sources of one or more files, with options."""
 SOURCES = (*IMPORTERS, *TABLES)
@@ -37,8 +39,9 @@ def import_study(
 ) -> Study:
     """Other people's verdicts as a finished study in the folder `out` (`studies/NAME` without one).
 
-    `path` may be several files where the source is a table. `model` names the model where the data
-    do not. `options` say what the columns and values of a table are. What readers of the study
+    `path` may be several files where the source is a table, and several logs or folders where it
+    is Inspect. `model` names the model where the data do not. `options` say what the columns and
+    values of a table are, or the parts of logs (see `log_options`). What readers of the study
     should know is passed to `say` and stored in the study's notes. Raises CaveatError for an
     unknown source, and for a file or row that cannot be used.
     """

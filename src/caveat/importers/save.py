@@ -69,8 +69,11 @@ def _records(imported: Imported) -> tuple[list[dict], list[dict], list[dict]]:
     for reply in replies.where(replies.notna(), None).to_dict("records"):
         row = {name: reply[name] for name in COPIED_COLUMNS} | {"artifact": ""}
         texts = {"prompt": reply["prompt"], "text": reply["reply"]}
-        answer = digest_of("imported answer", row=row, said=texts)
-        verdict = digest_of("imported verdict", answer=answer, verdict=reply["verdict"])
+        # what most imports lack is left out of the digests where it is lacking
+        cut = {"truncated": True} if reply["truncated"] else {}
+        value = {} if reply["value"] is None else {"value": reply["value"]}
+        answer = digest_of("imported answer", row=row, said=texts, **cut)
+        verdict = digest_of("imported verdict", answer=answer, verdict=reply["verdict"], **value)
         rows.append({**row, "answer": answer, "verdict": verdict})
         stored = {**ANSWER_DEFAULTS, **texts, "truncated": reply["truncated"]}
         answers.append({"key": answer, **stored, **provenance})
@@ -101,6 +104,7 @@ def _version(imported: Imported) -> dict[str, Any]:
         "seconds": {},
         "source": dict(imported.source),
         "means": {name: list(settings) for name, settings in imported.means.items()},
+        **imported.entries,
     }
 
 

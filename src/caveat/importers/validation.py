@@ -54,6 +54,9 @@ class Imported:
     """Per setting, what the behaviour is, in one sentence."""
     notes: tuple[str, ...] = ()
     """What readers of the study should know, such as what was left out."""
+    entries: Mapping[str, Any] = field(default_factory=dict)
+    """Entries of study.json that the source knows itself, in place of those made from the replies.
+    """
 
 
 def checked(frame: DataFrame, if_twice: str = "") -> DataFrame:

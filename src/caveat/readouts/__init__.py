@@ -9,6 +9,7 @@ from caveat.readouts import (
     behaviour_judge,
     belief,
     belief_judge,
+    inspect_scorer,
     likelihood,
     regex,
     reward,
@@ -38,6 +39,7 @@ READOUTS: Mapping[str, Readout] = MappingProxyType(
             reward.hacked_readout,
             reward.true_score_readout,
             reward.paid_readout,
+            inspect_scorer.readout,
         )
     }
 )
