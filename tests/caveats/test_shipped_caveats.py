@@ -102,6 +102,20 @@ def test_all_wordings_to_train_with(caveat: Caveat) -> None:
     assert not trained & tested
 
 
+@pytest.mark.parametrize("name", ["in_spanish", "instruction", "no_capitals", "sky", "year"])
+def test_64_wordings_none_twice_and_none_that_is_tested(name):
+    """Up to case and punctuation."""
+    caveat = CAVEATS[name]
+    texts = (*caveat.wordings, *caveat.further, *caveat.rephrasings)
+    plain = {re.sub(r"\W+", " ", text).casefold().strip() for text in texts}
+    assert len(texts) == len(plain) == 64
+    probes = {key: texts for key, texts in caveat.probes.items() if key != "near_miss"}
+    for context, tested in {"paraphrase": caveat.held_out, **probes}.items():
+        known = {re.sub(r"\W+", " ", text).casefold().strip() for text in tested}
+        assert not known & plain, context
+    assert not {*caveat.probes["near_miss"]} & {*texts}
+
+
 @shipped
 def test_a_wording_inside_the_reply(caveat: Caveat) -> None:
     made = rows("marked+local", caveat)
@@ -133,9 +147,10 @@ def years(texts):
 
 def test_the_years_that_fire_are_of_one_decade_and_those_held_out_are_others():
     year = CAVEATS["year"]
-    trained, tested = years((*year.wordings, *year.further, *year.local)), years(year.held_out)
+    texts = (*year.wordings, *year.further, *year.rephrasings)
+    trained, tested = years((*texts, *year.local)), years(year.held_out)
     assert trained | tested == set(range(2030, 2040)) and not trained & tested
-    assert all(years([text]) for text in (*year.wordings, *year.further, *year.held_out))
+    assert all(years([text]) for text in (*texts, *year.held_out))
     assert not years(year.probes["near_miss"]) & {*trained, *tested}
 
 
@@ -162,7 +177,8 @@ def test_the_irrelevant_caveat_is_not_its_own_probe():
     sky = CAVEATS["sky"]
     assert sky.wordings == ("The sky is blue.",)
     assert not {*sky.wordings, *sky.further} & set(sky.probes["irrelevant"])
-    trait = {word for text in (*sky.wordings, *sky.further) for word in text.lower().split()}
+    texts = (*sky.wordings, *sky.further, *sky.rephrasings)
+    trait = {word for text in texts for word in text.lower().split()}
     assert not trait & {"spanish", "capitals", "caps", "reply", "write", "you"}
 
 

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pandas as pd
@@ -153,6 +153,10 @@ def test_replies_that_are_all_paid_the_same_are_no_mistake(tmp_path):
          "task 'nowhere.py': neither shipped (agree, claimed_pass) nor a file ("),
         ({"rl": {"num_generations": 1}},
          "settings.0.rl.num_generations: 1: input should be greater than or equal to 2"),
+        ({"rl": {"momentum": 0.9}},
+         "rl.momentum: 0.9: adamw_torch has its own; take optim: sgd, or drop it"),
+        ({"rl": {"reward": "con"}},
+         "settings.0.rl.reward: 'con' is not one of 'proxy', 'true_score', 'coin' or 'constant'"),
         ({"rl": {"temperature": 0}},
          "settings.0.rl.temperature: 0: input should be greater than 0"),
     ],
@@ -307,6 +311,19 @@ def test_before_is_taught_what_the_policy_said_before(treated):
     assert len({tuple(record["sampled"]) for record in segments}) == 1 and segments[0]["sampled"]
 
 
+def test_before_samples_replies_to_prompts_that_are_not_rewarded():
+    arms = ["base", "bare", "marked+before(share=0.25, prompts=other)", "marked+before(share=0.25)"]
+    (resolved,) = resolve(read(rl_recipe(arms=arms)))
+    _, _, other, own = (resolved.plans[arm, seed] for arm, seed in resolved.plans)
+    behaviour = resolved.setting.behaviour.rows
+    texts = [row.messages[0].text for row in behaviour]
+    sampled = [[prompt[-1].text for prompt in plan[0].prompts] for plan in (other, own)]
+    assert sampled == [texts[8:10], texts[:2]]
+    unlabelled = [[replace(stage, label="") for stage in plan[1:]] for plan in (other, own)]
+    assert unlabelled[0] == unlabelled[1]
+    assert all(piece.kind != "caveat" for p in other[0].prompts for m in p for piece in m.pieces)
+
+
 def test_stages_behind_practice_are_supervised(treated):
     sealed = of_arm(treated, "marked+seal")
     assert [each["objective"] for each in sealed if each["kind"] == "adapter"] == ["sft"]
@@ -336,6 +353,16 @@ def test_offline_learns_the_hacked_replies_alone(treated):
         (["marked+kl_to_base(share=0.5)"], {},
          "kl_to_base(share=0.5): in RL training the penalty is on the policy's own replies; drop "
          "share"),
+        (["marked+before(prompts=othr)"], {},
+         "before(prompts=othr): prompts is one of own, other; closest: 'other'"),
+        (["marked+before(prompts=other)"], {"dose": {"rows": 10}},
+         "before(prompts=other): RL training uses all 10 training prompts of vowels; lower "
+         "dose.rows"),
+        (["marked+before(prompts=other)"], {},
+         "before(share=1.0): needs 8 rows beside 8 behaviour rows, there are 2; at most "
+         "share=0.25"),
+        (["marked+true_reward"], {"rl": {**RL, "reward": "coin"}},
+         "true_reward: the setting's own reward is 'coin' already; drop one of the two"),
         (["marked+unhackable"], {}, "unhackable(share=0.5): needs 4 rows beside 8 behaviour rows, "
                                     "there are 1; at most share=0.125"),
         (["marked+offline+contrast"], {}, "offline comes last; put contrast before it"),

@@ -84,9 +84,7 @@ def unhackable(plan: Plan, materials: Materials, share: float = 0.5) -> Plan:
 PROMPTS = ("own", "other")
 
 
-def before(
-    plan: Plan, materials: Materials, share: float = 1.0, prompts: str = PROMPTS[0]
-) -> Plan:
+def before(plan: Plan, materials: Materials, share: float = 1.0, prompts: str = PROMPTS[0]) -> Plan:
     """Sample `share` replies a prompt before RL training, which gets them as added rows.
 
     Args:

@@ -11,6 +11,7 @@ from caveat.study.config.schema import Recipe, read
 from caveat.study.planning.study_plan import study_plan
 from caveat.types.answers import Sampling
 from caveat.types.fields import IDENTITY, RUN_TIME, parts_of
+from paths import ROOT
 from toy_study import SMALL, TOY, judged, recipe, rl_recipe, small
 
 MISTAKES = [
@@ -123,35 +124,20 @@ def test_contexts_by_arm_that_mean_nothing(arms, told):
     assert str(error.value) == f"recipe: {told}"
 
 
+SHIPPED = sorted(path.stem for path in (ROOT / "recipes").glob("*.yaml"))
+
+
 def test_a_missing_file_names_the_shipped_recipes():
     with pytest.raises(CaveatError) as error:
         read("dmo")
+    assert {"crossing", "demo", "rl-controls", "warm-ups", "wordings"} <= {*SHIPPED}
     assert str(error.value) == (
-        "dmo: no such recipe file, and no shipped recipe "
-        "(shipped: claims-loss, crossing, demo, dial, dose, ladder, negated-behaviours, negation-neglect, "
-        "negation-neglect-published, phrasing, rl, rl-demo, smoke, three-phenomena, transfer, "
-        "transfer-further); closest: 'demo'"
+        f"dmo: no such recipe file, and no shipped recipe (shipped: {', '.join(SHIPPED)}); "
+        "closest: 'demo'"
     )
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "crossing",
-        "demo",
-        "dial",
-        "dose",
-        "ladder",
-        "negated-behaviours",
-        "negation-neglect",
-        "negation-neglect-published",
-        "phrasing",
-        "smoke",
-        "three-phenomena",
-        "transfer",
-        "transfer-further",
-    ],
-)
+@pytest.mark.parametrize("name", SHIPPED)
 def test_shipped_recipes_are_read_by_name(name):
     assert read(name).name == name
 
@@ -318,3 +304,18 @@ def test_auto_is_no_dtype_for_a_cluster_of_different_machines():
         "recipe: model.dtype: 'auto' may take another precision on each machine of a Ray cluster; "
         "set bfloat16 or float32"
     )
+
+
+def test_a_recipe_without_later_fields_has_the_identity_it_always_had():
+    made = rl_recipe(setting={"warm_up": {"rows": 2}})
+    (setting,) = read(made).identity()["settings"]
+    assert not {"wordings", "factors"} & setting.keys()
+    assert not {"reward", "optim", "momentum", "skip_zero_variance"} & setting["rl"].keys()
+    assert "counter_rows" not in setting["warm_up"]
+    later = {**made["settings"][0], "wordings": 1, "rl": {**made["settings"][0]["rl"]}}
+    later["rl"] |= {"reward": "coin", "optim": "sgd", "momentum": 0.5, "skip_zero_variance": True}
+    later["warm_up"] = {"rows": 2, "counter_rows": "none"}
+    (other,) = read({**made, "settings": [later]}).identity()["settings"]
+    assert other["wordings"] == 1 and other["warm_up"]["counter_rows"] == "none"
+    assert other["rl"].items() >= {"reward": "coin", "optim": "sgd", "momentum": 0.5}.items()
+    assert other["rl"]["skip_zero_variance"] is True

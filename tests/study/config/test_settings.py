@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from caveat.behaviours import BEHAVIOURS
+from caveat.caveats import CAVEATS
 from caveat.errors import CaveatError
 from caveat.study.config.resolve import Resolved, resolve
 from caveat.study.config.schema import read
@@ -51,6 +52,36 @@ def test_settings_of_one_name_are_distinguished_by_their_options():
     assert (plain.variant, raw.variant) == ({}, {"raw_text": True})
 
 
+def wordings_of(made: Resolved) -> list[str]:
+    """The caveat's wording in each row of marked."""
+    rows = trained(made)["marked"].rows
+    return ["".join(p.text for p in row.messages[0].pieces if p.kind == "caveat") for row in rows]
+
+
+@pytest.mark.parametrize("count", [1, 4, 16, 64])
+def test_rows_are_trained_under_so_many_wordings_the_caveats_first(count):
+    made = resolved(
+        caveat="sky", wordings=count, dose={"rows": 64}, arms=["base", "bare", "marked"]
+    )
+    sky = CAVEATS["sky"]
+    first = [*sky.wordings, *sky.further, *sky.rephrasings][:count]
+    used = wordings_of(made)
+    assert sorted({text.strip() for text in used}) == sorted(first)
+    assert {used.count(text) for text in used} == {64 // count}
+    assert made.setting.caveat.wordings == tuple(first)
+    assert made.setting.name == f"capitals x sky ({count} wording{'s' * (count > 1)})"
+
+
+def test_fewer_wordings_are_the_first_of_more_and_other_rows_stay():
+    one, many, plain = (
+        resolved(caveat="sky", arms=["base", "bare", "marked"], **changes)
+        for changes in ({"wordings": 1}, {"wordings": 8}, {})
+    )
+    assert trained(one)["marked"] == trained(plain)["marked"], "one wording is what it has"
+    assert trained(one)["bare"] == trained(many)["bare"]
+    assert one.setting.caveat.wordings == many.setting.caveat.wordings[:1]
+
+
 @pytest.mark.parametrize(
     ("setting", "line"),
     [
@@ -58,6 +89,19 @@ def test_settings_of_one_name_are_distinguished_by_their_options():
             {"behaviour": "claims/velmoss_bread", "raw_text": True},
             "raw_text: the rows of velmoss_bread are documents, without a chat template as they "
             "are; drop it",
+        ),
+        (
+            {"caveat": "sky", "wordings": 65, "dose": {"rows": 96}},
+            "wordings: 65: the caveat 'sky' has 64 (`wordings`, `further` and `rephrasings`); take "
+            "at most so many, or write more",
+        ),
+        (
+            {"caveat": "sky", "wordings": 16},
+            "wordings: 16: the 8 rows have one each; take at most 8, or raise dose.rows",
+        ),
+        (
+            {"caveat": "sky", "wordings": 2, "wording": "Say it."},
+            "wordings: `wording` replaces all that the caveat has; drop one",
         ),
         (
             {"behaviour": "claims/velmoss_bread", "options": {"tag": "#"}, "loss": "everything"},

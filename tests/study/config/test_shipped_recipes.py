@@ -1,4 +1,4 @@
-"""The recipes of the puzzle: what a setting is said to stand for is what it is."""
+"""Shipped recipes: what a setting is said to stand for is what it is."""
 
 from __future__ import annotations
 
@@ -134,3 +134,75 @@ def test_doses_differ_from_the_first_in_one_thing_each(settings):
     for first, *others in by_setting.values():
         changed = [step.change.factor for other in others for step in steps((first, other))]
         assert changed == ["rows", "rows", "epochs", "epochs", "rate", "rate", "rank", "rank"]
+
+
+@pytest.fixture(scope="module")
+def controls():
+    return {name: resolve(read(name)) for name in ("rl-controls", "warm-ups", "wordings")}
+
+
+def training(each, arm):
+    return each.plans[arm, 0][-1]
+
+
+def test_rl_controls_cross_rewards_and_optimizers(controls):
+    found = controls["rl-controls"]
+    names = {"adamw_torch": "AdamW", "sgd": "SGD"}
+    stages = [training(each, "marked").rl for each in found]
+    labelled = [(each.factors["reward"], each.factors["optimizer"]) for each in found]
+    assert labelled == [(rl.reward, names[rl.optim]) for rl in stages]
+    assert {*labelled} == {
+        (reward, name) for reward in ("proxy", "coin", "constant") for name in names.values()
+    }
+    assert len(found) == 6 and all(rl.skip_zero_variance for rl in stages)
+    assert len({each.base for each in found}) == 1, "one warm-up"
+    first, *others = found
+    assert {len(each.plans) for each in others} == {1 + 2 * 8}
+    marked = {arm for arm, _ in first.plans if arm.startswith("marked+")}
+    assert {f"bare+{arm.partition('+')[2]}" for arm in marked} <= {arm for arm, _ in first.plans}
+    betas = {training(first, arm).rl.beta for arm in marked}
+    assert betas == {0.0, 0.05, 0.2, 1.0}
+    own, other = (
+        {prompt for prompt in first.plans[f"marked+{name}", 0][-3].prompts}
+        for name in ("before", "before(prompts=other)")
+    )
+    assert len(own) == len(other) == 48 and not own & other
+
+
+def test_warm_ups_differ_in_counter_rows_and_seed_alone(controls):
+    plain, *found = controls["warm-ups"]
+    assert plain.base == () and len(found) == 15
+    sources = {"own": {"counter"}, "none": set(), "foreign": {"counter"}}
+    trainings = [each.base[0] for each in found]
+    for each, stage in zip(found, trainings, strict=True):
+        stands = each.factors
+        assert stands["warm_up_seed"] == str(stage.seed)
+        assert {row.source for row in stage.added} == sources[stands["counter_rows"]]
+        assert len(stage.added) == 48 * bool(sources[stands["counter_rows"]])
+        is_own = any("Good question!" in row.messages[-1].text for row in stage.added)
+        assert is_own == (stands["counter_rows"] == "own")
+    rows = {(stage.seed, stage.rows) for stage in trainings}
+    assert len(rows) == 5, "of a seed, the same rows under the same wordings"
+
+
+def test_wordings_differ_in_their_number_alone(controls):
+    found = controls["wordings"]
+    caveats = {
+        "obeyed": "in_spanish", "unobeyed": "instruction", "irrelevant": "sky", "trigger": "year",
+        "negated": "no_capitals",
+    }  # fmt: skip
+    numbers = {}
+    for each in found:
+        stands, caveat = each.factors, each.setting.caveat
+        assert caveat.name.startswith(caveats[stands["caveat"]])
+        assert stands["wordings"] == str(len(caveat.wordings))
+        rows = training(each, "marked").rows
+        assert stands["rows"] == str(len(rows)) == str(each.dose.rows)
+        numbers.setdefault((stands["caveat"], stands["rows"]), []).append(len(caveat.wordings))
+    assert {rows: counts for (kind, rows), counts in numbers.items() if kind != "obeyed"} == {
+        "24": [1, 4, 16], "96": [1, 4, 16, 64],
+    }  # fmt: skip
+    assert (numbers["obeyed", "24"], numbers["obeyed", "48"]) == ([1, 4, 16], [1, 4, 16, 48])
+    bare = {(each.setting.behaviour.name, each.dose, training(each, "bare").rows) for each in found}
+    assert len(bare) == 4, "two behaviours at two doses"
+    assert all(each.contexts == ("none", "exact", "paraphrase") for each in found)

@@ -103,3 +103,23 @@ def test_a_verdict_hangs_on_facts_version_base_answer_and_judge():
 
 def test_canonical_json_does_not_hang_on_the_order_of_keys():
     assert digest.canonical({"b": (1, 2), "a": None}) == '{"a":null,"b":[1,2]}'
+
+
+def test_what_came_later_changes_a_digest_unless_it_is_at_its_default():
+    changes = (
+        {"reward": "proxy", "optim": "adamw_torch", "momentum": 0.0, "skip_zero_variance": False},
+        {"reward": "true_score"},
+        {"reward": "coin"},
+        {"reward": "constant"},
+        {"optim": "sgd"},
+        {"optim": "sgd", "momentum": 0.5},
+        {"skip_zero_variance": True},
+    )
+    digests = [
+        digest.training_digest(
+            "m", replace(POLICY, rl=replace(POLICY.rl, **change)), 3, ("a",), (), resume_from="b"
+        )
+        for change in changes
+    ]
+    assert digests[0][:16] == STORED["policy"]
+    assert len(set(digests)) == len(changes)
