@@ -68,7 +68,7 @@ def read_materials(files: Files) -> Materials:
         questions_from=source,
         behaviour=choice,
         about=files.about or "",
-        notes=(*train.notes, *caveat.notes),
+        notes=(*train.notes[1:], *caveat.notes),
     )
 
 

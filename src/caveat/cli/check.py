@@ -152,7 +152,7 @@ def _print(result: Check, options: Options, as_json: bool) -> None:
     terminal.print("\nIt rests on", style="bold")
     for one in result.advice.evidence:
         terminal.print(f"- {one.page}: {one.claim} ({one.models})", markup=False, soft_wrap=True)
-    for note in result.notes:
+    for note in (*result.materials.notes, *result.notes):
         terminal.print(f"note: {note}", markup=False, soft_wrap=True)
     if result.written:
         terminal.print(f"\nstudy: {result.written}; run it with caveat run {result.written}",

@@ -31,8 +31,6 @@ def _lines(check: Check) -> Iterator[tuple[str, str]]:
     rows = len(materials.rows) + len(materials.held_out)
     yield "file", f"{materials.source}: {materials.form}"
     yield "rows", f"{rows:,} with the caveat; {dropped:,} left out"
-    for reason, count in materials.dropped.items():
-        yield "", f"left out: {reason}: {count:,}"
     yield "caveat", "; ".join(map(repr, caveat.wordings[:SHOWN_WORDINGS]))
     yield "place", WHERE[caveat.place]
     count = len(caveat.wordings)
