@@ -110,6 +110,8 @@ def from_file(path: Path, choice: ReadoutChoice | None, example: Row) -> tuple[C
             check_question(question, where)
         marked = inserted_like(example.messages, question.messages)
         questions[question.id] = CheckQuestion(question, marked)
+    if not questions:
+        raise CaveatError(f"{path} has no question; give it one a line")
     return tuple(questions.values())
 
 
