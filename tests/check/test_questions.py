@@ -28,7 +28,7 @@ def test_questions_come_in_several_forms(tmp_path):
     lines = [
         "Who?",
         {"prompt": "How?", "category": "home"},
-        {"messages": [{"role": "user", "content": "When?"}, {"role": "assistant", "content": "Hm"}]},
+        {"messages": [{"role": "user", "content": "When?"}, {"role": "assistant", "content": "."}]},
         {"conversations": [{"from": "human", "value": "Where?"}], "id": 7, "cluster": "places"},
         {"id": "q", "cluster": "c", "question": "What?", "readout": "capitals"},
     ]  # fmt: skip
