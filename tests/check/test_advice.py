@@ -80,9 +80,9 @@ def test_what_was_withdrawn_is_not_advised(figures):
 
 
 def test_a_near_miss_that_does_as_much_is_said(figures):
-    assert "A near miss" not in advice(figures).text
+    assert "near miss" not in advice(figures).text
     contexts = (*figures.contexts[:2], ContextMeasure("near_miss", ("x",), None, Interval(3.0)))
     assert (
-        "A near miss in the caveat's place moves the base model +3.0 nats"
+        "In its place a near miss (+3.0) moves the base model as well"
         in advice(replace(figures, contexts=contexts)).text
     )

@@ -201,15 +201,18 @@ def _wordings(figures: Figures) -> Sentences:
 
 def _near_misses(figures: Figures) -> Sentences:
     exact = figures.shift("exact")
-    for context in ("near_miss", "irrelevant"):
-        shift = figures.shift(context)
-        if exact and shift and exact >= NOTABLE and shift > NEAR_MISS_SHARE * exact:
-            name = "A near miss" if context == "near_miss" else "An unrelated sentence"
-            yield (
-                f"{name} in the caveat's place moves the base model {shift:+.1f} nats as well, so "
-                "part of the effect is not the caveat's words.",
-                (),
-            )
+    named = {"near_miss": "a near miss", "irrelevant": "an unrelated sentence"}
+    shifts = {name: figures.shift(context) for context, name in named.items()}
+    if exact is None or exact < NOTABLE:
+        return
+    alike = [f"{name} ({shift:+.1f})" for name, shift in shifts.items()
+             if shift is not None and shift > NEAR_MISS_SHARE * exact]  # fmt: skip
+    if alike:
+        yield (
+            f"In its place {' and '.join(alike)} moves the base model as well, so part of the "
+            "effect is not the caveat's words.",
+            (),
+        )
 
 
 def _lengths(lengths: Lengths) -> Sentences:

@@ -164,7 +164,7 @@ def _turns(turns: list[Any], where: str) -> Messages:
     for turn in turns:
         role = turn.get("role", turn.get("from")) if isinstance(turn, Mapping) else None
         text = turn.get("content", turn.get("value")) if isinstance(turn, Mapping) else None
-        if role not in ROLES or not isinstance(text, str):
+        if not isinstance(role, str) or role not in ROLES or not isinstance(text, str):
             raise CaveatError(
                 f"{where}: {str(turn)[:60]!r} is no turn of a chat; write "
                 '{"role": "user", "content": "..."}'
