@@ -18,7 +18,7 @@ def updates(arm: str, seed: int, hacked: list[float | None], rate: float = 0.1) 
     names |= {"kl": np.nan}
     return pd.DataFrame(
         [
-            {**names, "number": n, "hacked": share, "reward": n / 10, "true_score": 1 - n / 10,
+            {**names, "step": n, "hack_rate": share, "reward": n / 10, "true_score": 1 - n / 10,
              "frac_reward_zero_std": 0.5}
             for n, share in enumerate(hacked, 1)
         ]
@@ -31,12 +31,13 @@ def test_ends_and_the_update_in_which_half_hack():
             updates("marked+true_reward", 0, [None, None, None])]  # fmt: skip
     table = learning(pd.concat(made, ignore_index=True))
     bare, marked, control = (row(table, arm=arm) for arm in table["arm"])
-    assert (bare["hacked_first"], bare["hacked_last"]) == (0.2, 0.8)
+    assert (bare["hack_rate_first"], bare["hack_rate_last"]) == (0.2, 0.8)
     assert (bare["half"], bare["halved"], bare["seeds"], bare["updates"]) == (2.5, 2, 2, 3)
     assert (marked["half"], marked["halved"]) == (2.0, 1)
     ends = (bare["reward_last"], bare["true_score_last"], bare["frac_reward_zero_std_last"])
     assert ends == (0.3, 0.7, 0.5)
-    assert np.isnan(control["hacked_last"]) and np.isnan(control["half"]) and control["halved"] == 0
+    assert np.isnan(control["hack_rate_last"]) and np.isnan(control["half"])
+    assert control["halved"] == 0
     assert np.isnan(bare["kl_last"])
 
 

@@ -27,9 +27,9 @@ def with_rl(make_data, at_ceiling: bool = False):
                                                       "caveat", "model")}  # fmt: skip
     policies = pd.DataFrame(
         [
-            {**names, "dose": dose, "arm": arm, "seed": 0, "number": number, "reward": number / 4,
-             "true_score": 0.3, "hacked": number / 5, "frac_reward_zero_std": 0.0, "distinct": 8,
-             "tokens": 3.0, "truncated": 0.0, "kl": np.nan}
+            {**names, "dose": dose, "arm": arm, "seed": 0, "step": number, "reward": number / 4,
+             "true_score": 0.3, "hack_rate": number / 5, "frac_reward_zero_std": 0.0, "distinct": 8,
+             "completion_length": 3.0, "truncated": 0.0, "kl": np.nan, "skipped": 0}
             for arm in ("bare", "marked") for number in (1, 2, 3, 4)
         ]
     )  # fmt: skip

@@ -20,7 +20,7 @@ from caveat.study.config.resolve import resolve
 from caveat.study.config.schema import read
 from caveat.study.metrics import RL_METRICS, metrics_path
 from caveat.study.run import run
-from caveat.study.study import Study
+from caveat.study.study import SEEN, Study
 from toy_study import marks, rl_recipe, small
 
 
@@ -130,13 +130,13 @@ def test_an_update_of_a_policy_has_what_it_saw(tmp_path):
     frame, updates = study.training(), study.policies()
     for (arm, seed), steps in frame.groupby(["arm", "seed"]):
         seen = updates[(updates["arm"] == arm) & (updates["seed"] == seed)]
-        assert steps["step"].tolist() == seen["number"].tolist() == [1, 2, 3, 4]
+        assert steps["step"].tolist() == seen["step"].tolist() == [1, 2, 3, 4]
         assert steps["stage"].tolist() == [1, 1, 2, 2]
-        for name, of_update in (("reward", "reward"), ("true_score", "true_score"), ("kl", "kl"),
-                                ("frac_reward_zero_std", "frac_reward_zero_std"),
-                                ("completion_length", "tokens"), ("truncated", "truncated"),
-                                ("hack_rate", "hacked")):  # fmt: skip
-            assert steps[name].tolist() == pytest.approx(seen[of_update].astype(float), nan_ok=True)
+        shared = {*seen.columns} & {*steps.columns} - {"setting", "model", "dose", "arm", "seed"}
+        assert shared == {*SEEN} - {"distinct"}, "one name for one thing"
+        for name in shared:
+            expected = seen[name].astype(float)
+            assert steps[name].astype(float).tolist() == pytest.approx(expected, nan_ok=True)
         assert steps["clip_ratio"].between(0, 1).all() and np.isfinite(steps["loss"]).all()
     assert (frame["clip_ratio"] > 0).any(), "the second pass over an update is clipped somewhere"
 

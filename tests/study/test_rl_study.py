@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,7 +21,7 @@ from caveat.environments.loading import module_of
 from caveat.errors import CaveatError
 from caveat.study.config.resolve import resolve
 from caveat.study.config.schema import read
-from caveat.study.export import export, opened
+from caveat.study.export import UPDATES, export, opened
 from caveat.study.run import run
 from caveat.types.training import GRPOSettings, Train
 from toy_study import RL, VOWELS, marks, rl_recipe, small
@@ -384,7 +386,7 @@ def test_the_table_of_updates(treated):
     table = treated.policies()
     assert set(table["arm"]) == set(ARMS) - {"base", "marked+offline(epochs=2)"}
     for _, updates in table.groupby("arm"):
-        assert updates["number"].tolist() == [1, 2, 3, 4]
+        assert updates["step"].tolist() == [1, 2, 3, 4]
     sealed, plain = (table[table["arm"] == arm] for arm in ("marked+seal", "marked"))
     assert sealed["reward"].tolist() == plain["reward"].tolist(), "the policy beneath it"
 
@@ -395,7 +397,7 @@ def test_how_policies_learned_is_printed(treated, command, tmp_path):
     assert status == 0 and "**many x instruction (tiny, 4 updates)**" in out
     row = next(line for line in out.splitlines() if line.startswith("| marked |"))
     seen = treated.policies().query("arm == 'marked'")
-    first, last = (seen.loc[seen["number"] == n, "reward"].item() for n in (1, 4))
+    first, last = (seen.loc[seen["step"] == n, "reward"].item() for n in (1, 4))
     assert f"| {first:.2f} → {last:.2f} |" in row
     status, out, _ = command("rl", folder, "--json")
     told = json.loads(out)
@@ -450,3 +452,35 @@ def test_a_study_without_rl_is_reported(command, tmp_path):
     assert command("rl", str(file)) == (
         1, "", f"caveat: {file}: this study has no RL arms; give a setting `rl` (docs/rl.md)\n"
     )  # fmt: skip
+
+
+def test_updates_under_other_names_are_reported(treated, tmp_path, command):
+    """As a file that an earlier version exported has them."""
+    import base64
+
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    file = export(treated, tmp_path / "rl.parquet")
+    table = pq.read_table(file)
+    updates = treated.policies().rename(columns={"step": "number"})
+    content = io.BytesIO()
+    pq.write_table(pa.Table.from_pandas(updates, preserve_index=False), content)
+    metadata = {**table.schema.metadata, UPDATES: base64.b64encode(content.getvalue())}
+    pq.write_table(table.replace_schema_metadata(metadata), file)
+    assert command("rl", str(file)) == (
+        1, "", f"caveat: {file}: its updates of policies have no column 'step'; export the study "
+               "again\n"
+    )  # fmt: skip
+
+
+def test_earlier_trainings_have_skipped_nothing(treated, tmp_path):
+    """Their records lack the number."""
+    folder = tmp_path / "earlier"
+    shutil.copytree(treated.folder, folder)
+    for path in folder.glob("artifacts/*/record.json"):
+        record = json.loads(path.read_text())
+        for update in record.get("updates", ()):
+            assert update.pop("skipped") == 0
+        path.write_text(json.dumps(record))
+    pd.testing.assert_frame_equal(opened(folder).policies(), treated.policies())

@@ -22,7 +22,7 @@ from caveat.analysis.rates import estimates_by_panel, verdicts
 ARM_KEY = ["setting", "phenomenon", "behaviour", "caveat", "model", "dose", "arm"]
 HALF = 0.5
 """The hack rate whose first crossing is the speed of learning to hack."""
-LEARNING_METRICS = ("hacked", "reward", "true_score", "frac_reward_zero_std", "kl")
+LEARNING_METRICS = ("hack_rate", "reward", "true_score", "frac_reward_zero_std", "kl")
 LEARNING_COLUMNS = [
     *ARM_KEY, "seeds", "updates",
     *(f"{name}_{end}" for name in LEARNING_METRICS for end in ("first", "last")), "half", "halved",
@@ -53,7 +53,7 @@ def learning(policies: pd.DataFrame) -> pd.DataFrame:
     """One row a setting, model, dose and RL arm, means over seeds; of doses that differ only in the
     number of updates the longest.
 
-    - `hacked_first`, `hacked_last` and the like: at the first update, and at the last.
+    - `hack_rate_first`, `hack_rate_last` and the like: at the first update, and at the last.
     - `half`: the first update in which at least half of the completions hacked; NaN where no seed
       reached that. `halved`: the number of seeds that did.
 
@@ -68,14 +68,14 @@ def learning(policies: pd.DataFrame) -> pd.DataFrame:
 
 
 def _learning(group: pd.DataFrame) -> dict[str, float]:
-    ends = {"first": group["number"].min(), "last": group["number"].max()}
+    ends = {"first": group["step"].min(), "last": group["step"].max()}
     values: dict[str, float] = {"seeds": group["seed"].nunique(), "updates": ends["last"]}
     for name in LEARNING_METRICS:
-        for end, number in ends.items():
-            at = group.loc[group["number"] == number, name].astype(float)
+        for end, step in ends.items():
+            at = group.loc[group["step"] == step, name].astype(float)
             values[f"{name}_{end}"] = float(at.mean())
-    hacking = group[group["hacked"].astype(float) >= HALF]
-    first = hacking.groupby("seed")["number"].min()
+    hacking = group[group["hack_rate"].astype(float) >= HALF]
+    first = hacking.groupby("seed")["step"].min()
     return {**values, "half": float(first.mean()), "halved": len(first)}
 
 

@@ -110,9 +110,15 @@ class Exported(StudyTables):
         if updates is None:
             return pd.DataFrame(columns=[*NAMES, *SEEN])
         try:
-            return pq.read_table(io.BytesIO(base64.b64decode(updates))).to_pandas()
+            frame = pq.read_table(io.BytesIO(base64.b64decode(updates))).to_pandas()
         except (ValueError, OSError, pa.ArrowException):
             raise _damaged(self.source) from None
+        if missing := [name for name in (*NAMES, *SEEN) if name not in frame]:
+            raise CaveatError(
+                f"{self.source}: its updates of policies have no column {missing[0]!r}; export the "
+                "study again"
+            )
+        return frame
 
     def contexts(self) -> dict[str, dict[str, str]]:
         """Per setting and context, the first prompt as it was put to the model."""

@@ -29,7 +29,7 @@ CELL = ("setting", "model", "dose", "arm", "seed", "stage", "label", "digest")
 STEP = ("step", "steps", "loss", "grad_norm", "learning_rate", "tokens")
 RL_METRICS = (
     "reward", "true_score", "hack_rate", "kl", "clip_ratio", "frac_reward_zero_std",
-    "completion_length", "truncated",
+    "completion_length", "truncated", "skipped",
 )  # fmt: skip
 
 

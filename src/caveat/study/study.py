@@ -20,22 +20,32 @@ if TYPE_CHECKING:
 
 
 NAMES = ("setting", "phenomenon", "behaviour", "caveat", "model", "dose", "arm", "seed")
-SEEN = (
-    "number", "reward", "true_score", "hacked", "frac_reward_zero_std", "distinct", "tokens",
-    "truncated", "kl",
-)  # fmt: skip
+UPDATE_FIELDS = {
+    "step": "number", "reward": "reward", "true_score": "true_score", "hack_rate": "hacked",
+    "frac_reward_zero_std": "frac_reward_zero_std", "distinct": "distinct",
+    "completion_length": "tokens", "truncated": "truncated", "kl": "kl", "skipped": "skipped",
+}  # fmt: skip
+"""Columns of `policies`, named as those of `Study.training()`, by the field of `Update`."""
+SEEN = tuple(UPDATE_FIELDS)
+SINCE_THEN = {"skipped": 0}
+"""Values of fields that records of earlier trainings lack."""
 
 
 def policies(store: Store, planned: list[dict[str, Any]]) -> DataFrame:
     """One row an update of a finished policy: its cell (`NAMES`), and what it saw (`SEEN`).
 
-    See `backends.base.Update` for the columns. Cells without RL training have no rows.
+    Columns: `step` is the update, from 1 over all stages of the RL training; `hack_rate` is over
+    the replies to prompts that can be hacked; `completion_length` the mean tokens of a reply. The
+    others are as in `backends.base.Update`. Cells without RL training have no rows.
     """
     import pandas as pd
 
     cells = {(row["artifact"], *(row[name] for name in NAMES)): row for row in planned}
     rows = [
-        {**{name: row[name] for name in NAMES}, **{name: update[name] for name in SEEN}}
+        {
+            **{name: row[name] for name in NAMES},
+            **{name: (SINCE_THEN | update)[field] for name, field in UPDATE_FIELDS.items()},
+        }
         for (artifact, *_), row in cells.items()
         for update in _updates(store, artifact)
     ]
@@ -168,8 +178,9 @@ class Study(StudyTables):
         from 1), `label` and `digest` of the training; `step` (from 1, of RL an update), `steps`,
         `loss` (nats a token), `grad_norm` (before clipping), `learning_rate`, `tokens`; of RL, as
         means over the update's replies, `reward, true_score, hack_rate, kl, clip_ratio,
-        frac_reward_zero_std, completion_length, truncated`, which are missing of other trainings.
-        A training that several cells share, such as a warm-up, is there once a cell.
+        frac_reward_zero_std, completion_length, truncated`, and the prompts `skipped`, which are
+        missing of other trainings. A training that several cells share, such as a warm-up, is there
+        once a cell.
         """
         return training_frame(self.store, self.version)
 

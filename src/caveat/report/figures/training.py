@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 
-POLICY_METRICS = {"hacked": "Hack rate", "reward": "Reward", "true_score": "True score"}
+POLICY_METRICS = {"hack_rate": "Hack rate", "reward": "Reward", "true_score": "True score"}
 STEP_METRICS = {"loss": "Loss, nats a token", "reward": "Reward", "hack_rate": "Hack rate"}
 """Columns of `Study.training()` that have a panel, as far as they have values."""
 WIDTH, HEIGHT = 220, 200
@@ -58,7 +58,7 @@ def _policy_panel(group: DataFrame, name: str, title: str) -> Any:
     rows = group.dropna(subset=[name]).to_dict("records")
     points = [_policy_point(row, name, title) for row in rows]
     chart = altair.Chart(altair.Data(values=points)).encode(
-        x=altair.X("number:Q", title="update", axis=altair.Axis(tickMinStep=1)),
+        x=altair.X("step:Q", title="update", axis=altair.Axis(tickMinStep=1)),
         color=altair.Color("arm:N", sort=list(dict.fromkeys(point["arm"] for point in points))),
     )
     line = chart.mark_line(aria=False).encode(y=altair.Y("mean(y):Q", title=None))
@@ -69,9 +69,9 @@ def _policy_panel(group: DataFrame, name: str, title: str) -> Any:
 
 
 def _policy_point(row: dict[str, Any], name: str, title: str) -> dict[str, Any]:
-    hover = f"{row['arm']}, seed {row['seed']}, update {row['number']}: {title.lower()}"
+    hover = f"{row['arm']}, seed {row['seed']}, update {row['step']}: {title.lower()}"
     return {
-        "arm": row["arm"], "number": int(row["number"]), "y": float(row[name]),
+        "arm": row["arm"], "step": int(row["step"]), "y": float(row[name]),
         "hover": f"{hover} {row[name]:.2f}",
     }  # fmt: skip
 

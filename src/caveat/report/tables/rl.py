@@ -89,7 +89,7 @@ def _learning_row(row: Row) -> tuple[str, ...]:
         reached += f" ({row['halved']} of {row['seeds']} seeds)"
     changes = (
         f"{decimal(row[f'{name}_first'])} → {decimal(row[f'{name}_last'])}"
-        for name in ("hacked", "reward", "true_score", "frac_reward_zero_std")
+        for name in ("hack_rate", "reward", "true_score", "frac_reward_zero_std")
     )
     return (text(row["arm"]), text(row["seeds"]), text(row["updates"]), *changes, reached)
 
