@@ -200,3 +200,25 @@ CHAT = [("system", "Be kind."), ("user", "Is it\nso?")]
 )  # fmt: skip
 def test_prompts_become_the_messages_that_were_sent(prompt, turns):
     assert [(message.role, message.text) for message in turns_of(prompt)] == turns
+
+
+def test_verdicts_of_others_go_out_and_come_back(tmp_path):
+    """Kinds of questions may share their ids there, and prompts may be lacking."""
+    lines = [
+        f"a x b,{arm},none,q{number},{verdict},{kind}"
+        for arm, verdict in (("base", "no"), ("bare", "yes"), ("marked", "neutral"))
+        for kind in ("open", "closed")
+        for number in range(4)
+    ]
+    table = tmp_path / "theirs.csv"
+    table.write_text("\n".join(["setting,arm,context,question,verdict,kind", *lines]))
+    study = import_study("table", table, tmp_path / "theirs")
+    paths = export_logs(study, tmp_path / "logs")
+    log = read_eval_log(paths[0])
+    assert {sample.id for sample in log.samples} == {
+        name for number in range(4) for name in (f"q{number}", f"q{number} (closed)")
+    }
+    assert log.samples[0].messages[0].text == "q0"
+    back = import_study("inspect", [tmp_path / "logs"], tmp_path / "back")
+    for by in (None, "kind"):
+        pd.testing.assert_frame_equal(back.leakage(by), study.leakage(by))

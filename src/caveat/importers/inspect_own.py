@@ -101,11 +101,12 @@ def _row(where: str, sample: EvalSample, own: OwnScore, origin: Origin) -> dict[
     prompt = sample.metadata.get("prompt")
     if not isinstance(prompt, str):
         raise CaveatError(f"{where}: its metadata have no prompt; export the study again")
+    question = sample.metadata.get("question", sample.id)
     return {
         "where": where,
         **{name: getattr(origin, name) for name in CELL},
         "seed": None if origin.seed is None else str(origin.seed),
-        "question": str(sample.id),
+        "question": str(question),
         "sample": str(sample.epoch - 1),
         "prompt": prompt,
         "reply": sample.output.completion,

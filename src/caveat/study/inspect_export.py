@@ -19,6 +19,7 @@ from caveat.files.inspect_logs import ENDINGS, ORIGIN, Origin, require_inspect
 from caveat.files.reading import parse_json
 from caveat.provenance import now, version
 from caveat.readouts import READOUTS
+from caveat.study.export import SUFFIX
 from caveat.study.planning.digests import digest_of
 from caveat.study.tables import StudyTables
 
@@ -71,7 +72,7 @@ def export_logs(study: StudyTables, out: Path) -> list[Path]:
 def _check(study: StudyTables, answers: DataFrame) -> None:
     if answers.empty:
         raise CaveatError(f"{study.source}: has no judged answers yet; run the study first")
-    if not answers["prompt"].any():
+    if study.source.suffix == SUFFIX and not answers["prompt"].any():
         raise CaveatError(
             f"{study.source}: an exported file has no prompts, which Inspect shows; "
             "export from the study's folder"
@@ -198,10 +199,7 @@ def _log(study: StudyTables, cell: _LogCell) -> EvalLog:
     )  # fmt: skip
 
     origin, rows = cell.origin, cell.answers
-    judged: dict[tuple[str, int], list[dict[str, Any]]] = {}
-    for row in rows.astype(object).to_dict("records"):
-        judged.setdefault((str(row["question"]), int(row["sample"])), []).append(row)
-    samples = [_sample(cell, *name, verdicts) for name, verdicts in judged.items()]
+    samples = [_sample(cell, *name, verdicts) for name, verdicts in _by_sample(rows).items()]
     started = study.about.get("started") or now()
     return EvalLog(
         status="success",
@@ -215,8 +213,8 @@ def _log(study: StudyTables, cell: _LogCell) -> EvalLog:
             tags=[tag for tag in (origin.phenomenon, origin.arm, origin.context) if tag],
             dataset=EvalDataset(
                 name=origin.behaviour,
-                samples=rows["question"].nunique(),
-                sample_ids=list(dict.fromkeys(map(str, rows["question"]))),
+                samples=len({sample.id for sample in samples}),
+                sample_ids=list(dict.fromkeys(str(sample.id) for sample in samples)),
             ),
             model=cell.model,
             model_args={"arm": origin.arm, "seed": origin.seed, "dose": parse_json(origin.dose)},
@@ -232,17 +230,33 @@ def _log(study: StudyTables, cell: _LogCell) -> EvalLog:
     )
 
 
+def _by_sample(rows: DataFrame) -> dict[tuple[str, int], list[dict[str, Any]]]:
+    """The verdicts of each sample, by its id and number.
+
+    The id is the question's, and its kind where kinds share it, as imported ones may: a sample has
+    one score of a name.
+    """
+    samples: dict[tuple[str, int], list[dict[str, Any]]] = {}
+    for row in rows.astype(object).to_dict("records"):
+        name, number = str(row["question"]), int(row["sample"])
+        taken = {_score_name(other) for other in samples.get((name, number), ())}
+        if _score_name(row) in taken:
+            name = f"{name} ({row['kind']})"
+        samples.setdefault((name, number), []).append(row)
+    return samples
+
+
 def _sample(
-    cell: _LogCell, question: str, number: int, verdicts: list[dict[str, Any]]
+    cell: _LogCell, name: str, number: int, verdicts: list[dict[str, Any]]
 ) -> EvalSample:
     """One answer with its messages, and a score for each of its verdicts."""
     from inspect_ai.log import EvalSample
 
     origin, first = cell.origin, verdicts[0]
-    prompt = turns_of(first["prompt"])
+    prompt = turns_of(first["prompt"] or str(first["question"]))
     output = _output(cell.model, first)
     return EvalSample(
-        id=question,
+        id=name,
         epoch=number + 1,
         input=prompt,
         target="",
@@ -250,6 +264,7 @@ def _sample(
         output=output,
         scores={_score_name(row): _score(row) for row in verdicts},
         metadata={
+            "question": str(first["question"]),
             "cluster": first["cluster"],
             "scope": first["scope"],
             "kind": first["kind"],
@@ -261,7 +276,7 @@ def _sample(
             "answer": "log-likelihoods of options" if _is_likelihood(first) else "reply",
             "prompt": first["prompt"],
         },
-        uuid=digest_of("inspect sample", log=cell.digest, question=question, sample=number)[:22],
+        uuid=digest_of("inspect sample", log=cell.digest, question=name, sample=number)[:22],
     )
 
 
