@@ -6,7 +6,8 @@ from inspect_ai.log import list_eval_logs, read_eval_log, write_eval_log
 
 from caveat.errors import CaveatError
 from caveat.importers import import_study
-from caveat.study.inspect_export import export_logs, turns_of
+from caveat.study.chat_turns import turns_of
+from caveat.study.inspect_export import export_logs
 from caveat.study.run import run
 from caveat.study.study import Study
 from toy_study import SMALL, TOY, small

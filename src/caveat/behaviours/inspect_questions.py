@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any, get_args
 
 from caveat.errors import CaveatError, closest
-from caveat.readouts.inspect_task import PREFIX, InspectTask, load_task, prompt_digest
+from caveat.readouts.inspect_state import prompt_digest
+from caveat.readouts.inspect_task import PREFIX, InspectTask, load_task
 from caveat.types.data import Question, Scope, Split
 
 READOUT = "inspect"

@@ -7,21 +7,19 @@ task which context, and which value of a score shows the behaviour.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from caveat.errors import CaveatError, closest
 from caveat.files.inspect_logs import ENDINGS, is_log, origin_of, read_log, require_inspect
 from caveat.importers.inspect_mapping import DEFAULTS, LogOptions, log_options, part_of
 from caveat.importers.inspect_own import imported_own
-from caveat.importers.names import ROOTS, check_names, listed, rename
+from caveat.importers.inspect_scores import Notes, scores_of, verdicts_of
+from caveat.importers.names import ROOTS, check_names, rename
 from caveat.importers.options import TableOptions
 from caveat.importers.table_files import as_text
 from caveat.importers.validation import Imported, checked
-from caveat.importers.verdict_rules import WORDS, with_verdicts
 from caveat.types.caveats import CONTEXTS
 
 if TYPE_CHECKING:
@@ -30,8 +28,6 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 
-GRADES = {"C": "yes", "I": "no"}
-"""Inspect's letters: correct and incorrect. Partial (P) and no answer (N) are the user's to say."""
 WITH_SEED = re.compile(r"(.+)@(\d{1,9})")
 OPTION = {"arm": "--arm '{}=marked@0'", "context": "--context '{}=none'"}
 
@@ -49,7 +45,7 @@ def read(paths: Sequence[Path], model: str | None, options: TableOptions) -> Imp
     """
     require_inspect("import inspect")
     given = options if isinstance(options, LogOptions) else log_options(None, options)
-    files, notes = _files(paths), _Notes()
+    files, notes = _files(paths), Notes()
     logs = [(path, read_log(path)) for path in files]
     source = {"format": "inspect", "files": len(files)}
     origins = [origin_of(log.eval.metadata, path) for path, log in logs]
@@ -69,7 +65,7 @@ def read(paths: Sequence[Path], model: str | None, options: TableOptions) -> Imp
         )
     name = _name(paths)
     frame, scores = _frames(logs, given, notes)
-    verdicts, readout = _verdicts(scores, given, name, notes)
+    verdicts, readout = verdicts_of(scores, given, name, notes)
     frame = frame.assign(verdict=verdicts, readout=readout)
     frame = _named(frame, given, notes, name)
     if model is not None:
@@ -79,26 +75,6 @@ def read(paths: Sequence[Path], model: str | None, options: TableOptions) -> Imp
         frame["sample"] = frame.groupby(slot, dropna=False).cumcount().astype(str).astype(object)
     _check_samples(frame)
     return Imported(name, checked(frame), source, notes=tuple(notes.lines()))
-
-
-@dataclass
-class _Notes:
-    """What was left out, counted, and what else readers should know."""
-
-    others: list[str] = field(default_factory=list)
-    unfinished: list[str] = field(default_factory=list)
-    errors: Counter[str] = field(default_factory=Counter)
-    unscored: int = 0
-
-    def lines(self) -> Iterator[str]:
-        yield from self.others
-        if self.unfinished:
-            count, noun = len(self.unfinished), "logs" if len(self.unfinished) > 1 else "log"
-            yield f"{count} {noun} left out, not finished: {listed(self.unfinished, 3)}"
-        for kind, count in self.errors.items():
-            yield f"samples left out, {kind}: {count:,}"
-        if self.unscored:
-            yield f"answers without a score, so invalid: {self.unscored:,}"
 
 
 def _files(paths: Sequence[Path]) -> list[Path]:
@@ -123,7 +99,7 @@ def _name(paths: Sequence[Path]) -> str:
 
 
 def _frames(
-    logs: Sequence[tuple[Path, EvalLog]], options: LogOptions, notes: _Notes
+    logs: Sequence[tuple[Path, EvalLog]], options: LogOptions, notes: Notes
 ) -> tuple[DataFrame, DataFrame]:
     """A row a sample: its fields, and its scores by name, all as text."""
     import pandas as pd
@@ -145,7 +121,7 @@ def _frames(
                 "prompt": _prompt(sample), "reply": _reply(sample),
                 "truncated": bool(sample.output.choices) and _is_truncated(sample),
             })  # fmt: skip
-            scores.append({"where": where, "file": str(path), **_scores(sample)})
+            scores.append({"where": where, "file": str(path), **scores_of(sample)})
     if not rows:
         left_out = "; ".join(notes.lines())
         raise CaveatError(f"{logs[0][0]}: no finished samples ({left_out or 'none at all'})")
@@ -153,7 +129,7 @@ def _frames(
     return frames[0].where(frames[0].notna(), None), frames[1].where(frames[1].notna(), None)
 
 
-def _samples(path: Path, log: EvalLog, notes: _Notes) -> Iterator[tuple[str, EvalSample]]:
+def _samples(path: Path, log: EvalLog, notes: Notes) -> Iterator[tuple[str, EvalSample]]:
     """The finished samples of a finished log, with their positions."""
     if log.status != "success":
         notes.unfinished.append(f"{path.name} ({log.status})")
@@ -165,25 +141,6 @@ def _samples(path: Path, log: EvalLog, notes: _Notes) -> Iterator[tuple[str, Eva
             notes.errors["marked as invalidated"] += 1
         else:
             yield f"{path}, sample {sample.id!r}, epoch {sample.epoch}", sample
-
-
-def _scores(sample: EvalSample) -> dict[str, str | None]:
-    """Scores by name; of a scorer that gives several values, each as `SCORER.KEY`."""
-    values: dict[str, str | None] = {}
-    for name, score in (sample.scores or {}).items():
-        parts = score.value if isinstance(score.value, dict) else {None: score.value}
-        for key, value in parts.items():
-            column = name if key is None else f"{name}.{key}"
-            column = f"score {column}" if column in ("where", "file", "verdict") else column
-            values[column] = _written(value)
-    return values
-
-
-def _written(value: Any) -> str | None:
-    """A score's value as text; a list, which no verdict can be made of, as it is."""
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(str, value))}]"
-    return str(value).lower() if isinstance(value, bool) else as_text(value)
 
 
 def _prompt(sample: EvalSample) -> str:
@@ -221,106 +178,7 @@ def _is_truncated(sample: EvalSample) -> bool:
     return sample.output.stop_reason in ("max_tokens", "model_length")
 
 
-def _verdicts(scores: DataFrame, options: LogOptions, name: str, notes: _Notes) -> tuple[Any, str]:
-    """The verdict of each sample, and the score or condition that it was made by."""
-    names = [column for column in scores if column not in ("where", "file")]
-    if not names:
-        first = scores.iloc[0]
-        raise CaveatError(f"{first['file']}: has no scores; run inspect score on it first")
-    judged = scores[["where", *names]].copy()
-    if len(names) == 1 and names[0] != "score":
-        judged["score"] = judged[names[0]]
-    chosen = _chosen(names, options, scores)
-    _check_present(scores, names, chosen)
-    text = (options.verdict or chosen).strip()
-    condition = None if text in (*names, "score") else text
-    if condition is None:
-        judged["verdict"] = _words(judged, chosen, options, notes)
-    notes.unscored += int(scores[chosen].isna().sum())
-    invalid = (*options.invalid, "")
-    table, rules = with_verdicts(judged, condition, options.valid, invalid, name)
-    notes.others += rules if options.invalid or options.valid or condition else []
-    return table["verdict"], chosen
-
-
-def _chosen(names: Sequence[str], options: LogOptions, scores: DataFrame) -> str:
-    """The score that the verdict is taken from. Raises CaveatError where it is not clear."""
-    first = scores["file"].iloc[0]
-    if options.verdict is None:
-        if len(names) > 1:
-            raise CaveatError(
-                f"{first}: there are the scores {listed(names)}; say which: --verdict "
-                f"{names[0]!r}, or a condition such as --verdict '{names[0]}<50'"
-            )
-        return names[0]
-    text = options.verdict.strip()
-    if text == "score" and len(names) == 1:
-        return names[0]
-    column = re.split(r"\s*(?:<=|>=|==|!=|<|>|=)", text)[0] if text not in names else text
-    if column == "score" and len(names) == 1:
-        return names[0]
-    if column not in names:
-        raise CaveatError(
-            f"--verdict {text!r}: {first} has no score {column!r} (it has {listed(names)})"
-            f"{closest(column, names)}"
-        )
-    return column
-
-
-def _check_present(scores: DataFrame, names: Sequence[str], chosen: str) -> None:
-    """Raise CaveatError for a log of which no sample has the score."""
-    for file, part in scores.groupby("file", sort=False):
-        if part[chosen].isna().all():
-            own = [name for name in names if part[name].notna().any()]
-            has = f"it has {listed(own)}" if own else "it has none"
-            raise CaveatError(
-                f"{file}: has no score {chosen!r} ({has}); run inspect score on it, or leave it out"
-            )
-
-
-def _words(judged: DataFrame, chosen: str, options: LogOptions, notes: _Notes) -> Any:
-    """The score's values as verdicts in words, as far as they are clear."""
-    texts = judged[chosen]
-    meanings: Mapping[str, str] = options.values or GRADES
-    used = [value for value in meanings if texts.eq(value).any()]
-    if options.values:
-        left_out = texts.notna() & ~texts.isin([*options.values, *options.invalid])
-        if left_out.any():
-            row = judged[left_out].iloc[0]
-            raise CaveatError(
-                f"{row['where']}: {chosen} {row[chosen]!r} is none of the values "
-                f"{listed(list(options.values))}; add it to values in the mapping file"
-            )
-        return texts.map(meanings, na_action="ignore").where(texts.notna(), None)
-    words = texts.str.lower()
-    unclear = texts.notna() & ~(words.isin(list(WORDS)) | texts.isin([*GRADES, *options.invalid]))
-    if unclear.any():
-        row = judged[unclear].iloc[0]
-        raise CaveatError(f"{row['where']}: {_unclear(chosen, row[chosen])}")
-    if used:
-        said = ", ".join(f"{value} as {meanings[value]}" for value in used)
-        notes.others.append(
-            f"{chosen}: {said}; if the behaviour is what {used[-1]} stands for, say "
-            f"--verdict '{chosen}=={used[-1]}'"
-        )
-    return texts.map(lambda text: meanings.get(text, text), na_action="ignore")
-
-
-def _unclear(chosen: str, value: str) -> str:
-    """Why a score's value is no verdict, and what to do."""
-    try:
-        float(value)
-        option = f"--verdict '{chosen}<{value}'"
-    except ValueError:
-        option = f"--verdict '{chosen}=={value}'"
-    return (
-        f"{chosen} {value!r} is not one of {', '.join(GRADES)}, true, false, 1, 0, yes, no; say "
-        f"what is a yes, such as {option}, or count it as invalid: --invalid {value!r}; a mapping "
-        "file may give each value a verdict"
-    )
-
-
-def _named(frame: DataFrame, options: LogOptions, notes: _Notes, name: str) -> DataFrame:
+def _named(frame: DataFrame, options: LogOptions, notes: Notes, name: str) -> DataFrame:
     """The rows with our names of arms and contexts, seeds, a setting and a phenomenon."""
     if options.setting is not None and "setting" in options.columns:
         raise CaveatError("--setting: the column 'setting' says another; keep one")

@@ -13,7 +13,8 @@ from typing import Any
 
 from caveat.errors import CaveatError
 from caveat.readouts.base import Readout
-from caveat.readouts.inspect_task import loaded_task, prompt_digest
+from caveat.readouts.inspect_state import prompt_digest
+from caveat.readouts.inspect_task import loaded_task
 from caveat.types.answers import Answer, Score, Verdict
 from caveat.types.data import Question
 

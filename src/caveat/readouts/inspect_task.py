@@ -7,22 +7,26 @@ that needs a model for anything else than this one reply is refused.
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
-import json
-import os
-from collections.abc import Coroutine, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import chdir, contextmanager
+from collections.abc import Mapping
+from contextlib import chdir
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from caveat.environments.loading import VERSION_LENGTH, module_of, version_of
+from caveat.environments.loading import module_of, version_of
 from caveat.errors import CaveatError, closest
 from caveat.files.inspect_logs import require_inspect
 from caveat.files.reading import user_path
-from caveat.types.messages import Message, Messages
+from caveat.readouts.inspect_state import (
+    MODEL,
+    is_missing_model,
+    messages_of,
+    no_model,
+    result_of,
+    short,
+    state_of,
+)
+from caveat.types.messages import Messages
 
 if TYPE_CHECKING:
     from inspect_ai import Task
@@ -32,10 +36,6 @@ if TYPE_CHECKING:
 
 
 PREFIX = "inspect:"
-MODEL = "caveat/reply"
-"""The model's name in states of ours; no model is behind it."""
-STAND_IN = {"INSPECT_EVAL_MODEL": "mockllm/model"}
-"""For scorers that look a model up: whatever they get, generating is refused."""
 _TASKS: dict[str, InspectTask] = {}
 """Each task that was loaded, by its label."""
 
@@ -82,7 +82,7 @@ class InspectTask:
     def score_text(self, prompt: str, target: str, reply: str) -> Score:
         """The scorer's score of a reply to a prompt of one's own. Raises ValueError likewise."""
         try:
-            return self._scored(_state("", prompt, reply, target), target)
+            return self._scored(state_of("", prompt, reply, target), target)
         except CaveatError as error:
             raise ValueError(str(error)) from None
 
@@ -92,12 +92,12 @@ class InspectTask:
         if self.scorer is None:
             raise CaveatError(f"{self.where}: the task has no scorer; name one of another task")
         try:
-            with _no_model() as requests:
-                score = _result(self.scorer(state, Target(target)))
+            with no_model() as requests:
+                score = result_of(self.scorer(state, Target(target)))
         except Exception as error:
-            if _is_missing_model(error):
+            if is_missing_model(error):
                 raise self._graded_by_a_model() from None
-            raise CaveatError(f"{self.where}: its scorer raised {_short(error)}; fix it") from None
+            raise CaveatError(f"{self.where}: its scorer raised {short(error)}; fix it") from None
         if requests:
             raise self._graded_by_a_model()
         if score is None:
@@ -122,26 +122,26 @@ class InspectTask:
         async def generate(state: TaskState, *_: Any, **__: Any) -> TaskState:
             if state.tools:
                 raise CaveatError(f"{where}: its solver gives the model tools; leave them out")
-            prompts.append(_messages(state, where))
+            prompts.append(messages_of(state, where))
             state.output = ModelOutput.from_content(MODEL, reply)
             state.messages.append(ChatMessageAssistant(content=reply, model=MODEL))
             return state
 
         text = sample.input if isinstance(sample.input, str) else [*sample.input]
-        state = _state(
+        state = state_of(
             name, text, "", sample.target, sample.choices, sample.metadata, self._system()
         )
         setup = self.task.setup or []
         solvers = [*(setup if isinstance(setup, list) else [setup]), self.task.solver]
         try:
-            with _no_model() as requests:
-                state = _result(chain(solvers)(state, generate))
+            with no_model() as requests:
+                state = result_of(chain(solvers)(state, generate))
         except CaveatError:
             raise
         except Exception as error:
-            if _is_missing_model(error):
+            if is_missing_model(error):
                 raise CaveatError(f"{where}: its solver needs a model; leave it out") from None
-            raise CaveatError(f"{where}: its solver raised {_short(error)}; fix it") from None
+            raise CaveatError(f"{where}: its solver raised {short(error)}; fix it") from None
         if requests or len(prompts) != 1:
             number = len(prompts) + len(requests)
             raise CaveatError(
@@ -151,104 +151,6 @@ class InspectTask:
 
     def _system(self) -> str | None:
         return self.task.config.system_message
-
-
-def _state(
-    name: str,
-    text: Any,
-    reply: str,
-    target: Any,
-    choices: list[str] | None = None,
-    metadata: dict[str, Any] | None = None,
-    system: str | None = None,
-) -> TaskState:
-    from inspect_ai.model import (
-        ChatMessageAssistant,
-        ChatMessageSystem,
-        ChatMessageUser,
-        ModelName,
-        ModelOutput,
-    )  # fmt: skip
-    from inspect_ai.scorer import Target
-    from inspect_ai.solver import TaskState
-
-    turns = [ChatMessageUser(content=text)] if isinstance(text, str) else text
-    turns = [turn.model_copy(deep=True) for turn in turns]
-    if system:
-        turns.insert(0, ChatMessageSystem(content=system))
-    if reply:
-        turns.append(ChatMessageAssistant(content=reply, model=MODEL))
-    return TaskState(
-        model=ModelName(MODEL),
-        sample_id=name,
-        epoch=1,
-        input=text,
-        messages=turns,
-        target=Target(target),
-        choices=list(choices) if choices else None,
-        output=ModelOutput.from_content(MODEL, reply),
-        metadata=dict(metadata or {}),
-    )
-
-
-def _messages(state: TaskState, where: str) -> Messages:
-    messages = []
-    for message in state.messages:
-        if message.role not in ("system", "user", "assistant"):
-            raise CaveatError(f"{where}: has a turn of the role {message.role!r}; leave it out")
-        content = message.content
-        if not isinstance(content, str) and any(part.type != "text" for part in content):
-            raise CaveatError(f"{where}: has more than text; leave images and files out")
-        messages.append(Message.of(message.role, message.text))
-    return tuple(messages)
-
-
-@contextmanager
-def _no_model() -> Iterator[list[str]]:
-    """Inspect's models refuse to generate; the names of those that were to."""
-    from inspect_ai.model import Model
-
-    original, requests = Model.generate, []
-    before = {name: os.environ.get(name) for name in STAND_IN}
-
-    async def refuse(self: Model, *_: Any, **__: Any) -> Any:
-        requests.append(self.name)
-        raise _NeedsModelError(self.name)
-
-    Model.generate = refuse  # type: ignore[method-assign]
-    os.environ.update(STAND_IN)
-    try:
-        yield requests
-    finally:
-        Model.generate = original  # type: ignore[method-assign]
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-
-
-class _NeedsModelError(Exception):
-    """A scorer or solver wants a model to generate."""
-
-
-def _is_missing_model(error: Exception) -> bool:
-    # Inspect says so in a class of its own where no model, or no key for one, is configured.
-    return isinstance(error, _NeedsModelError) or type(error).__name__ == "PrerequisiteError"
-
-
-def _result(coroutine: Coroutine[Any, Any, Any]) -> Any:
-    """The result of a coroutine, whether or not an event loop runs already, as in a notebook."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(coroutine)
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(asyncio.run, coroutine).result()
-
-
-def _short(error: Exception) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())[:200]
 
 
 def load_task(name: str, folder: Path) -> InspectTask:
@@ -297,7 +199,7 @@ def _called(module: Any, task_name: str, name: str) -> Task:
     try:
         task = function()
     except Exception as error:
-        raise CaveatError(f"{name}: the task raised {_short(error)}; fix it") from None
+        raise CaveatError(f"{name}: the task raised {short(error)}; fix it") from None
     if not isinstance(task, Task):
         raise CaveatError(
             f"{name}: {task_name!r} gives {type(task).__name__}; let it give an inspect_ai.Task"
@@ -334,9 +236,3 @@ def _scorer(task: Task, wanted: str, name: str) -> tuple[Scorer | None, str]:
             f"{name}: the task has the scorers {', '.join(names)}; name one: {name}#{names[0]}"
         )
     return (scorers[0] if scorers else None), ""
-
-
-def prompt_digest(messages: Messages) -> str:
-    """A digest of a prompt, to notice that a task makes another one."""
-    text = json.dumps([(message.role, message.text) for message in messages])
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:VERSION_LENGTH]

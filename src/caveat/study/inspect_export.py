@@ -19,13 +19,14 @@ from caveat.files.inspect_logs import ENDINGS, ORIGIN, Origin, require_inspect
 from caveat.files.reading import parse_json
 from caveat.provenance import now, version
 from caveat.readouts import READOUTS
+from caveat.study.chat_turns import turns_of
 from caveat.study.export import SUFFIX
 from caveat.study.planning.digests import digest_of
 from caveat.study.tables import StudyTables
 
 if TYPE_CHECKING:
     from inspect_ai.log import EvalLog, EvalSample, EvalScore
-    from inspect_ai.model import ChatMessage, ModelOutput
+    from inspect_ai.model import ModelOutput
     from inspect_ai.scorer import Score
     from pandas import DataFrame
 
@@ -34,20 +35,6 @@ LOG_KEY = ["setting", "model", "dose", "arm", "seed", "context"]
 """Columns that name a log."""
 SHOWN = 40
 """Most characters of a name in a file's name."""
-TURNS = (
-    re.compile(r"<\|im_start\|>(?P<role>\w+)\n(?P<text>.*?)(?:<\|im_end\|>\n?|\Z)", re.S),
-    re.compile(
-        r"(?:<\|begin_of_text\|>)?<\|start_header_id\|>(?P<role>\w+)<\|end_header_id\|>\n\n"
-        r"(?P<text>.*?)(?:<\|eot_id\|>|\Z)",
-        re.S,
-    ),
-    re.compile(
-        r"(?:<bos>)?<start_of_turn>(?P<role>\w+)\n(?P<text>.*?)(?:<end_of_turn>\n?|\Z)", re.S
-    ),
-    re.compile(r"<s>(?P<role>\w+)\n(?P<text>.*?)(?:</s>\n?|\Z)", re.S),
-)
-"""Turns as chat templates write them: ChatML, Llama 3, Gemma, and that of `tiny` and of imports."""
-ROLES = {"system": "system", "user": "user", "assistant": "assistant", "model": "assistant"}
 
 
 def export_logs(study: StudyTables, out: Path) -> list[Path]:
@@ -246,9 +233,7 @@ def _by_sample(rows: DataFrame) -> dict[tuple[str, int], list[dict[str, Any]]]:
     return samples
 
 
-def _sample(
-    cell: _LogCell, name: str, number: int, verdicts: list[dict[str, Any]]
-) -> EvalSample:
+def _sample(cell: _LogCell, name: str, number: int, verdicts: list[dict[str, Any]]) -> EvalSample:
     """One answer with its messages, and a score for each of its verdicts."""
     from inspect_ai.log import EvalSample
 
@@ -278,27 +263,6 @@ def _sample(
         },
         uuid=digest_of("inspect sample", log=cell.digest, question=name, sample=number)[:22],
     )
-
-
-def turns_of(prompt: str) -> list[ChatMessage]:
-    """A rendered prompt as messages, without the empty assistant turn at its end.
-
-    A document, and a prompt of a template that is not among `TURNS`, is one user message.
-    """
-    from inspect_ai.model import ChatMessageAssistant, ChatMessageSystem, ChatMessageUser
-
-    classes = {
-        "system": ChatMessageSystem, "user": ChatMessageUser, "assistant": ChatMessageAssistant,
-    }  # fmt: skip
-    for pattern in TURNS:
-        matches = list(pattern.finditer(prompt))
-        whole = "".join(match[0] for match in matches) == prompt
-        if matches and whole and all(match["role"] in ROLES for match in matches):
-            turns = [(ROLES[match["role"]], match["text"]) for match in matches]
-            if turns[-1] == ("assistant", ""):
-                turns.pop()
-            return [classes[role](content=text) for role, text in turns]
-    return [ChatMessageUser(content=prompt)]
 
 
 def _output(model: str, row: dict[str, Any]) -> ModelOutput:
