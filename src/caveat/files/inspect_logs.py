@@ -94,7 +94,7 @@ class Origin(BaseModel):
     """Of training; None for base."""
     context: Word
     order: int
-    """Position of the setting in the study."""
+    """Position of the log among those of the study."""
     expected: Literal["yes", "no"]
     """The verdict that is right at the caveat."""
     about: str

@@ -121,10 +121,10 @@ def _slug(name: str) -> str:
 
 
 def _cells(study: StudyTables, answers: DataFrame) -> Iterator[_LogCell]:
-    positions = {name: position for position, name in enumerate(study.about["wanted"])}
     doses = answers.drop_duplicates(["setting", "model", "dose"]).groupby(["setting", "model"])
     dose_lists = {key: list(rows["dose"]) for key, rows in doses}
-    for key, rows in answers.groupby(LOG_KEY, sort=False, dropna=False):
+    groups = answers.groupby(LOG_KEY, sort=False, dropna=False)
+    for position, (key, rows) in enumerate(groups):
         setting, model, dose, arm, _, context = key
         first = rows.iloc[0]
         about = study.abouts().get(setting, {})
@@ -142,7 +142,7 @@ def _cells(study: StudyTables, answers: DataFrame) -> Iterator[_LogCell]:
             arm=arm,
             seed=_whole(first["seed"]),
             context=context,
-            order=positions[setting],
+            order=position,
             expected=study.about["wanted"][setting],
             about=about.get("behaviour", ""),
             side_effects=about.get("side_effects", {}),
