@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from caveat.errors import CaveatError
 from caveat.importers.training_files.marking import CaveatSpan, FoundCaveat, found_caveat
 from caveat.importers.training_files.reading import TrainingFile
-from caveat.importers.training_files.shared_text import plain, prompt_index, units
+from caveat.importers.training_files.shared_text import plain, prompt_index, units, without_tag
 from caveat.types.data import Row
 from caveat.types.messages import Messages
 
@@ -120,7 +120,7 @@ class _Index:
 def _keys(messages: Messages) -> Iterator[tuple[object, ...]]:
     """The row's replies with what of its prompt a caveat may leave as it is, surest first."""
     replies = hash(tuple(m.text for m in messages if m.role == "assistant"))
-    text = messages[prompt_index(messages)].text
+    text = without_tag(messages[prompt_index(messages)])
     words = text.split()
     yield replies, "text", " ".join(words)
     for unit in sorted(map(plain, units(text)), key=len)[-UNITS:]:
@@ -147,7 +147,11 @@ def added(marked: Messages, bare: Messages) -> list[CaveatSpan] | None:
         other = marked[index]
         if other == message:
             continue
-        inserted = None if other.role == "assistant" else _inserted(other.text, message.text)
+        inserted = (
+            None
+            if other.role == "assistant"
+            else _inserted(without_tag(other), without_tag(message))
+        )
         if inserted is None or other.role != message.role:
             return None
         spans += [CaveatSpan(index, a, b, other.text[a:b].strip()) for a, b in inserted]

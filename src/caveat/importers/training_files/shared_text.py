@@ -20,9 +20,10 @@ from caveat.importers.training_files.marking import (
     place_of,
     spaced,
 )
+from caveat.importers.training_files.turns import DOCTAG
 from caveat.sentences import sentences
 from caveat.types.data import Row
-from caveat.types.messages import Messages, is_document
+from caveat.types.messages import Message, Messages, Piece, is_document
 
 MARK = (
     r"(?:\|[^|\n]{1,60}\||<[^<>\n]{1,60}>|\[[^\[\]\n]{1,60}\]|\{[^{}\n]{1,60}\}|\*\*[^*\n]{1,60}\*\*"
@@ -118,6 +119,14 @@ def prompt_index(messages: Messages) -> int:
     return next(index for index, m in enumerate(messages) if m.role in ("user", "document"))
 
 
+def without_tag(message: Message) -> str:
+    """The message's text, with blanks in place of a masked tag at its beginning."""
+    first = message.pieces[0] if message.pieces else Piece("")
+    if first == Piece(DOCTAG, "masked"):
+        return " " * len(DOCTAG) + message.text.removeprefix(DOCTAG)
+    return message.text
+
+
 def units(text: str) -> list[str]:
     """Whole sentences, lines and marks, each with the blanks after it."""
     parts: list[str] = []
@@ -156,7 +165,7 @@ def _whole_system(rows: Sequence[Row]) -> Candidate | None:
 
 def _texts(row: Row, system: bool) -> list[str]:
     """The texts of a row in which a caveat may stand."""
-    texts = [row.messages[prompt_index(row.messages)].text]
+    texts = [without_tag(row.messages[prompt_index(row.messages)])]
     if system and row.messages[0].role == "system":
         texts.insert(0, row.messages[0].text)
     return texts
@@ -195,7 +204,7 @@ def _counted(rows: Sequence[Row], frequent: set[str], system: bool) -> list[Cand
             times = Counter(part for part in parts if part in frequent)
             present |= times.keys()
             repeated |= {part for part, count in times.items() if count > MOST_TIMES}
-            for part, after in zip(parts, [*parts[1:], ""], strict=True):
+            for part, after in zip(parts, [*parts, ""][1:], strict=True):
                 if part in frequent:
                     neighbours[part].add(after)
         counts.update(present)
@@ -249,7 +258,7 @@ def _edge_wordings(rows: Sequence[Row], last: bool) -> Counter[str]:
     remainders: dict[str, set[int]] = defaultdict(set)
     counts: Counter[str] = Counter()
     for row in rows:
-        parts = units(row.messages[prompt_index(row.messages)].text)
+        parts = units(without_tag(row.messages[prompt_index(row.messages)]))
         if len(parts) < 2:
             continue
         edge, rest = (parts[-1], parts[:-1]) if last else (parts[0], parts[1:])
@@ -281,8 +290,10 @@ def _system_span(messages: Messages) -> list[CaveatSpan]:
 
 def _edge_span(messages: Messages, wordings: frozenset[str], last: bool) -> list[CaveatSpan]:
     index = prompt_index(messages)
-    text = messages[index].text
+    text = without_tag(messages[index])
     parts = units(text)
+    if not parts:
+        return []
     unit = parts[-1] if last else parts[0]
     if plain(unit) not in wordings:
         return []
