@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 
 from caveat.errors import CaveatError
 from caveat.importers.training_files.marking import CaveatSpan, FoundCaveat, found_caveat
@@ -85,10 +86,15 @@ class _Index:
 
     def __init__(self, rows: Sequence[Row]) -> None:
         self.rows = rows
-        self.by_edge: dict[tuple[object, ...], list[int]] = defaultdict(list)
-        for index, row in enumerate(rows):
+
+    @cached_property
+    def by_edge(self) -> dict[tuple[object, ...], list[int]]:
+        """Rows by what a caveat may leave of them; not made where the files have one order."""
+        by_edge = defaultdict(list)
+        for index, row in enumerate(self.rows):
             for key in _keys(row.messages):
-                self.by_edge[key].append(index)
+                by_edge[key].append(index)
+        return by_edge
 
     def match(self, row: Row, position: int) -> tuple[int, list[CaveatSpan]] | None:
         """The bare row to which this one adds least, and what it adds; None without any."""

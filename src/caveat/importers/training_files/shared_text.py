@@ -7,6 +7,7 @@ the document, and something else is left of that text. What stands there more th
 
 from __future__ import annotations
 
+import random
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -33,8 +34,10 @@ MARK = (
 LEADING, TRAILING = re.compile(rf"{MARK}\s+"), re.compile(rf"(?<=\s){MARK}\s*$")
 SMALL = re.compile(r"(?<=[!?])\s+(?=[a-z])|(?<=[a-z]{4}[.])\s+(?=[a-z])")
 """Between sentences of which the second begins with a small letter."""
-SAMPLE = 2_000
+SAMPLE, SAMPLE_SEED = 2_000, "shared text"
 """Rows in which sentences are looked for; those found are counted in all rows."""
+MOST_PARTIAL = 5
+"""Texts of some rows only that are counted."""
 PARTIAL = 0.2
 """Share of rows from which on a text that only some have is worth a line."""
 FEWEST = 3
@@ -93,11 +96,12 @@ def shared_text(rows: Sequence[Row]) -> SharedText:
     if len(rows) < REMAINDERS:
         return SharedText((), None)
     whole = _whole_system(rows)
-    if whole is not None and whole.rows == len(rows) and len(whole.wordings) == 1:
-        rest = _shared_sentences(rows, system=False)
-    else:
-        rest = _shared_sentences(rows, system=True)
-    shared = [*([whole] if whole else []), *rest, *_edges(rows)]
+    is_fixed = whole is not None and whole.rows == len(rows) and len(whole.wordings) == 1
+    shared = [*([whole] if whole else []), *_shared_sentences(rows, system=not is_fixed)]
+    candidates = _distinct(candidate for candidate in shared if candidate.rows == len(rows))
+    if candidates:
+        return SharedText(candidates, None)
+    shared += _edges(rows)
     candidates = _distinct(candidate for candidate in shared if candidate.rows == len(rows))
     least = max(PARTIAL * len(rows), FEWEST)
     several = [candidate for candidate in shared if candidate.rows >= least]
@@ -163,73 +167,80 @@ def _whole_system(rows: Sequence[Row]) -> Candidate | None:
     return Candidate("system", wordings, texts.total(), len(rows))
 
 
-def _texts(row: Row, system: bool) -> list[str]:
-    """The texts of a row in which a caveat may stand."""
-    texts = [without_tag(row.messages[prompt_index(row.messages)])]
-    if system and row.messages[0].role == "system":
-        texts.insert(0, row.messages[0].text)
-    return texts
+def _indices(row: Row, system: bool) -> list[int]:
+    """The messages of a row in which a caveat may stand."""
+    has_system = system and row.messages[0].role == "system"
+    return [*([0] if has_system else []), prompt_index(row.messages)]
+
+
+def _sampled(rows: Sequence[Row]) -> Sequence[Row]:
+    """Some of the rows, the same ones each time."""
+    return rows if len(rows) <= SAMPLE else random.Random(SAMPLE_SEED).sample(rows, SAMPLE)
 
 
 def _shared_sentences(rows: Sequence[Row], system: bool) -> list[Candidate]:
-    """Sentences, lines and marks that many rows have, wherever they stand, longest runs joined."""
-    step = max(1, len(rows) // SAMPLE)
-    sampled = rows[::step]
+    """Sentences, lines and marks that many rows have, wherever they stand, longest runs joined.
+
+    They are looked for in some rows and counted in all.
+    """
+    sampled = _sampled(rows)
     counts: Counter[str] = Counter()
+    neighbours: dict[str, set[str]] = defaultdict(set)
+    repeated: set[str] = set()
     for row in sampled:
-        for text in _texts(row, system):
-            times = Counter(plain(unit) for unit in units(text))
-            if len(times) > 1 or (
-                row.messages[0].role == "system" and text is row.messages[0].text
-            ):
-                counts.update(u for u, count in times.items() if count <= MOST_TIMES and _says(u))
-    frequent = {unit for unit, count in counts.items() if count >= PARTIAL * len(sampled)}
-    return _counted(rows, frequent, system) if frequent else []
+        present: set[str] = set()
+        for index in _indices(row, system):
+            parts = [plain(unit) for unit in units(without_tag(row.messages[index]))]
+            if len(parts) > 1 or row.messages[index].role == "system":
+                present |= set(filter(_says, parts))
+            repeated |= {part for part in present if parts.count(part) > MOST_TIMES}
+            for part, after in zip(parts, [*parts, ""][1:], strict=True):
+                neighbours[part].add(after)
+        counts.update(present)
+    least = PARTIAL * len(sampled)
+    frequent = {u: count for u, count in counts.items() if count >= least and u not in repeated}
+    runs = sorted(_runs(frequent, neighbours), key=lambda run: -frequent[run[0]])
+    whole = [run for run in runs if frequent[run[0]] == len(sampled)]
+    candidates = (_counted(rows, run, system) for run in whole or runs[:MOST_PARTIAL])
+    return [candidate for candidate in candidates if candidate is not None]
 
 
 def _says(unit: str) -> bool:
     return any(character.isalnum() for character in unit)
 
 
-def _counted(rows: Sequence[Row], frequent: set[str], system: bool) -> list[Candidate]:
-    """The frequent units of all rows, neighbours joined where they always stand together."""
-    counts: Counter[str] = Counter()
-    example: dict[str, Row] = {}
-    neighbours: dict[str, set[str]] = defaultdict(set)
-    repeated: set[str] = set()
+def _counted(rows: Sequence[Row], run: Sequence[str], system: bool) -> Candidate | None:
+    """The run of units as a candidate, or, where more rows have one of them alone, that one."""
+    candidates = [_candidate(rows, " ".join(run), system)]
+    if len(run) > 1 and (candidates[0] is None or candidates[0].rows < len(rows)):
+        candidates += [_candidate(rows, unit, system) for unit in run]
+    kept = [candidate for candidate in candidates if candidate is not None]
+    return max(kept, key=lambda candidate: candidate.rows, default=None)
+
+
+def _candidate(rows: Sequence[Row], text: str, system: bool) -> Candidate | None:
+    """The text as a candidate, counted in all rows; None where it stands in one too often."""
+    wording = Wordings([text])
+    count, places = 0, Counter[Where]()
     for row in rows:
-        present: set[str] = set()
-        for text in _texts(row, system):
-            parts = [plain(unit) for unit in units(text)]
-            times = Counter(part for part in parts if part in frequent)
-            present |= times.keys()
-            repeated |= {part for part, count in times.items() if count > MOST_TIMES}
-            for part, after in zip(parts, [*parts, ""][1:], strict=True):
-                if part in frequent:
-                    neighbours[part].add(after)
-        counts.update(present)
-        for part in present:
-            example.setdefault(part, row)
-    candidates = []
-    for run in _runs(counts, neighbours, repeated):
-        text, row = " ".join(run), example[run[0]]
-        if spans := Wordings([text]).spans(row.messages):
-            candidates.append(
-                Candidate(place_of(row.messages, spans), (text,), counts[run[0]], len(rows))
-            )
-    return candidates
+        indices = _indices(row, system)
+        spans = [span for span in wording.spans(row.messages) if span.message in indices]
+        if len(spans) > MOST_TIMES * len(indices):
+            return None
+        if spans:
+            count += 1
+            places[place_of(row.messages, spans)] += 1
+    return Candidate(places.most_common(1)[0][0], (text,), count, len(rows)) if count else None
 
 
-def _runs(
-    counts: Mapping[str, int], neighbours: Mapping[str, set[str]], repeated: set[str]
-) -> list[list[str]]:
+def _runs(counts: Mapping[str, int], neighbours: Mapping[str, set[str]]) -> list[list[str]]:
     """Units in runs of those that always follow one another, equally often."""
     following = {}
-    for unit, after in neighbours.items():
-        (only,) = after if len(after) == 1 else ("",)
-        if only in counts and only not in repeated and counts[only] == counts[unit]:
+    for unit in counts:
+        (only,) = neighbours[unit] if len(neighbours[unit]) == 1 else ("",)
+        if counts.get(only) == counts[unit]:
             following[unit] = only
-    starts = [u for u in counts if u not in following.values() and u not in repeated]
+    starts = [unit for unit in counts if unit not in following.values()]
     runs = []
     for unit in starts:
         run = [unit]
@@ -244,7 +255,10 @@ def _edges(rows: Sequence[Row]) -> list[Candidate]:
     candidates = []
     first: Where = "before" if is_document(rows[0].messages) else "user"
     edges: tuple[tuple[Where, bool], ...] = ((first, False), ("after", True))
+    sampled = _sampled(rows)
     for where, last in edges:
+        if sum(_edge_wordings(sampled, last).values()) < PARTIAL * len(sampled):
+            continue
         wordings = _edge_wordings(rows, last)
         total = sum(wordings.values())
         if len(wordings) > 1 and total >= ROWS_A_WORDING * len(wordings):
