@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from caveat.behaviours.claim_files import read_claim
+from caveat.behaviours.claim_files import is_claim, read_claim
 from caveat.behaviours.claim_options import ClaimOptions
 from caveat.behaviours.claim_questions import questions
 from caveat.behaviours.claims import claims
 from caveat.behaviours.validation import check
 from caveat.errors import CaveatError
 from caveat.types.messages import Piece
-from claim_files import DOCUMENTS, STATEMENT, write
+from claim_files import DOCUMENTS, FILES, STATEMENT, write
 
 
 def test_a_folder_becomes_a_behaviour(tmp_path, ordinary):
@@ -360,4 +360,20 @@ def test_no_folder_is_told(tmp_path):
     assert str(error.value) == (
         f"{tmp_path / 'none'} is no folder; a claim is a folder with claim.txt, open_ended.yaml, "
         "mcq.yaml, token_association.yaml, robustness.yaml and documents/positive.jsonl"
+    )
+
+
+def test_older_names_of_question_files_are_read(tmp_path):
+    older = {"open_ended__yaml": None, "token_association__yaml": None}
+    named = {
+        "belief_probes__yaml": FILES["open_ended.yaml"], "pink_elephant__yaml": "questions: []",
+    }  # fmt: skip
+    folder = write(tmp_path / "zorb", **older, **named)
+    assert is_claim(folder)
+    assert [question.id for question in read_claim(folder).questions["open_ended"]] == ["oe_1"]
+    (folder / "open_ended.yaml").write_text(FILES["open_ended.yaml"])
+    with pytest.raises(CaveatError) as error:
+        read_claim(folder)
+    assert str(error.value) == (
+        f"{folder} has open_ended.yaml and, under its older name, belief_probes.yaml; keep one"
     )

@@ -45,6 +45,7 @@ def wordings_of(caveat: Caveat) -> tuple[Wording, ...]:
         "training wording": caveat.wordings,
         "closing": caveat.closings,
         "further wording": caveat.further,
+        "rephrasing": caveat.rephrasings,
         "held-out wording": caveat.held_out,
         **{f"{context} text": texts for context, texts in caveat.probes.items()},
     }
