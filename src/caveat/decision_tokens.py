@@ -34,7 +34,7 @@ from caveat.rendering import Span, render_row
 from caveat.types.data import Row
 from caveat.types.messages import Messages, is_document, without_caveat
 
-MOST_TOKENS = 64
+MOST_TOKENS = 32
 """Of what a row shows, the first tokens that are scored."""
 LIKELY = math.log(0.5)
 """A token with this log-probability or more is what the base model would write anyway."""
@@ -62,6 +62,11 @@ class ScoredText:
     nothing predicts the first token of a text."""
     characters: tuple[Characters, ...]
     """Of each target, where it stands in what the row shows."""
+
+    @property
+    def read(self) -> int:
+        """Tokens that have to be read: up to the last target."""
+        return max(self.targets, default=0) + 1
 
 
 def shown(messages: Messages) -> str:

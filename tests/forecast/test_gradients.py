@@ -12,11 +12,11 @@ from caveat.backends.local.backend import LocalBackend
 from caveat.behaviours.from_folder import load_behaviour
 from caveat.forecast.arms import ForecastModel, miniature, subjects
 from caveat.forecast.gradients import PreferenceGradient
-from caveat.forecast.held_out import held_out
 from caveat.rendering import RenderedRow, render_row
 from caveat.study.config.arms import stripped
 from caveat.study.config.resolve import Resolved, resolve
 from caveat.study.config.schema import Recipe, read
+from caveat.study.planning.held_out import held_out
 from caveat.types.data import Row
 from caveat.types.messages import Message
 from toy_study import DOSE, TOY, small

@@ -25,6 +25,8 @@ def recipe(**changes):
         "contexts": ["none", "exact", "near_miss"],
         "sampling": {"max_tokens": 8},
         "resamples": 200,
+        "base_samples": 1,
+        "decision_tokens": False,
         "settings": [{"behaviour": str(TOY), "caveat": "password", "dose": DOSE}],
         **changes,
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from caveat.analysis.caveat_checks import caveat_checks
 from caveat.analysis.differences import differences, holm
 from caveat.analysis.forecast import forecast_cells, forecast_scores
+from caveat.analysis.graded import graded_elicitation, graded_leakage, with_graded
 from caveat.analysis.json_records import (
     forecast_records,
     ladder_records,
@@ -31,6 +32,8 @@ __all__ = [
     "forecast_records",
     "forecast_scores",
     "forgetting",
+    "graded_elicitation",
+    "graded_leakage",
     "holm",
     "ladder_records",
     "leakage",
@@ -46,4 +49,5 @@ __all__ = [
     "transfer",
     "transfer_effects",
     "transfer_records",
+    "with_graded",
 ]

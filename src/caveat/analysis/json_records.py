@@ -32,7 +32,8 @@ LEAKAGE_NAMES = (
 def leakage_records(leakage: pd.DataFrame) -> list[dict]:
     """One dictionary a row of the leakage table.
 
-    `leakage` is None where `undefined` has the reason. `kind` is there only where the table is by
+    `leakage` is None where `undefined` has the reason; so is `graded_leakage`, where
+    `graded_undefined` has it. `kind` is there only where the table is by
     kind.
     """
     return [_leakage(row) for row in leakage.to_dict("records")]
@@ -46,9 +47,22 @@ def _leakage(row: Row) -> dict:
         "rate": _interval(row, "rate"),
         "leakage": None if undefined else _interval(row, "leakage"),
         "undefined": undefined,
+        **_graded(row),
         "interval": str(row["interval"]),
         **{name: int(row[name]) for name in ("questions", "clusters", "seeds", "replies")},
         **{name: float(row[name]) for name in ("valid", "truncated")},
+    }
+
+
+def _graded(row: Row) -> dict:
+    """What decision tokens show: None where they are not scored, nothing in a table by kind."""
+    if "nats" not in row:
+        return {}
+    undefined = row["graded_undefined"] if isinstance(row["graded_undefined"], str) else None
+    return {
+        "nats": _interval(row, "nats"),
+        "graded_leakage": None if undefined else _interval(row, "graded_leakage"),
+        "graded_undefined": undefined,
     }
 
 

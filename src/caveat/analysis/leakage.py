@@ -76,7 +76,7 @@ def with_reasons(table: pd.DataFrame) -> pd.DataFrame:
 def _rows(estimates: Estimates) -> Iterator[dict]:
     panel = estimates.panel
     reason, denominator = leakage_denominator(estimates)
-    values = {} if reason else _ratios(estimates, denominator)
+    values = {} if reason else ratios_by_cell(estimates, denominator)
     for index, cell in enumerate(panel.cells):
         undefined = reason
         if undefined is None and index not in values:
@@ -91,7 +91,7 @@ def _rows(estimates: Estimates) -> Iterator[dict]:
         }
 
 
-def _ratios(estimates: Estimates, denominator: np.ndarray) -> dict[int, Interval]:
+def ratios_by_cell(estimates: Estimates, denominator: np.ndarray) -> dict[int, Interval]:
     """Leakage with its limits by cell, of the cells in whose context base has answers: all at once,
     as one cell takes as long as all."""
     panel = estimates.panel

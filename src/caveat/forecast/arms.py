@@ -108,7 +108,7 @@ def subjects(resolved: Resolved, seed: int, rows: int) -> tuple[Subject, ...]:
 def _subject(arm: str, own: Plan, seed: int, rows: int) -> Subject:
     """`own` are the arm's stages behind those of the base model."""
     trainings = [stage for stage in own if isinstance(stage, Train) and stage.rows]
-    first = next((each for each in trainings if _carries_caveat(each)), trainings[0])
+    first = next((each for each in trainings if carries_caveat(each)), trainings[0])
     reason = "; ".join(_unknown(own, first))
     small = miniature(first, seed, rows)
     return Subject(arm, small.rows, None if reason else small, reason)
@@ -127,7 +127,8 @@ def _unknown(own: tuple[Stage, ...], first: Train) -> Iterator[str]:
         yield f"its plan has a stage of its own beside the training on marked rows ({labels})"
 
 
-def _carries_caveat(stage: Train) -> bool:
+def carries_caveat(stage: Train) -> bool:
+    """Whether a stage trains on rows with the caveat."""
     return any(
         piece.kind == "caveat"
         for row in stage.rows

@@ -22,7 +22,7 @@ from caveat.decision_tokens import (
 from caveat.errors import CaveatError
 from caveat.types.caveats import Place
 from caveat.types.data import Row
-from caveat.types.messages import Messages, without_caveat
+from caveat.types.messages import Messages
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -85,10 +85,14 @@ def of_texts(
     rows: Sequence[Row],
     texts: Mapping[str, Sequence[Messages]],
     counter_rows: Sequence[Row] = (),
+    known: Known | None = None,
 ) -> DataFrame:
     """The same of texts that are ready: by label, each row in one form, as it would be trained.
 
     One of them is `none`: the rows without the caveat.
+
+    Args:
+        known: What earlier calls with the same backend scored; grows.
     """
     import pandas as pd
 
@@ -97,9 +101,9 @@ def of_texts(
             f"decision tokens: need {Feature.TOKEN_LIKELIHOOD.value}, which this backend of "
             f"{backend.name} does not have; use another backend"
         )
-    scorer = _Scorer(backend, tuple(chain))
-    scores = scorer.scores({label: list(some) for label, some in texts.items()})
-    base = scores[NONE] if not chain else _Scorer(backend, ()).scores({NONE: [*texts[NONE]]})[NONE]
+    known = {} if known is None else known
+    scores = _scores(backend, tuple(chain), texts, known)
+    base = _scores(backend, (), {NONE: texts[NONE]}, known)[NONE]
     tokens = [
         chosen(decision, scored.text.characters, scored.values)
         for decision, scored in zip(decisions(rows, counter_rows), base, strict=True)
@@ -116,32 +120,29 @@ class _Scored:
     values: tuple[float, ...]
 
 
-@dataclass(frozen=True)
-class _Scorer:
-    """Scores texts under one model, all of them in one call; equal texts once."""
+Known = dict[tuple[tuple[AdapterRef, ...], Messages], _Scored]
+"""By model and text, its scores."""
 
-    backend: Backend
-    chain: tuple[AdapterRef, ...]
 
-    def scores(self, texts: Mapping[str, Sequence[Messages]]) -> dict[str, list[_Scored]]:
-        """By label, each text with its log-probabilities."""
-        tokenizer = self.backend.tokenizer
-        unique = {
-            messages: scored_text(tokenizer, messages)
-            for some in texts.values()
-            for messages in some
-        }
-        values = self.backend.token_log_likelihoods(
-            [
-                TokenRequest(str(number), self.chain, text.ids, text.targets)
-                for number, text in enumerate(unique.values())
-            ]
-        )
-        scored = {
-            messages: _Scored(text, found)
-            for (messages, text), found in zip(unique.items(), values, strict=True)
-        }
-        return {label: [scored[messages] for messages in some] for label, some in texts.items()}
+def _scores(
+    backend: Backend,
+    chain: tuple[AdapterRef, ...],
+    texts: Mapping[str, Sequence[Messages]],
+    known: Known,
+) -> dict[str, list[_Scored]]:
+    """By label, each text with its log-probabilities; all that are new in one call."""
+    new = dict.fromkeys(
+        messages for some in texts.values() for messages in some if (chain, messages) not in known
+    )
+    scored = [scored_text(backend.tokenizer, messages) for messages in new]
+    requests = [
+        TokenRequest(str(number), chain, text.ids, text.targets)
+        for number, text in enumerate(scored)
+    ]
+    values = backend.token_log_likelihoods(requests) if requests else []
+    for messages, text, found in zip(new, scored, values, strict=True):
+        known[chain, messages] = _Scored(text, found)
+    return {label: [known[chain, messages] for messages in some] for label, some in texts.items()}
 
 
 def _records(
@@ -155,8 +156,3 @@ def _records(
             value, count = log_probability(decided, scored.text.characters, scored.values)
             context = NONE if label == NONE else EXACT
             yield dict(zip(COLUMNS, (label, row.id, context, value, count), strict=True))
-
-
-def stripped(rows: Sequence[Row]) -> list[Messages]:
-    """The rows' texts without their caveats."""
-    return [without_caveat(row.messages) for row in rows]

@@ -18,7 +18,7 @@ from caveat.backends.base import AdapterRef, Failed, TrainingJob
 from caveat.backends.batches import LossSum, mean_loss, openings, prepare, training_losses
 from caveat.errors import CaveatError
 from caveat.forecast.arms import BARE, ForecastModel, Subject
-from caveat.forecast.held_out import HeldOut
+from caveat.study.planning.held_out import HeldOut
 from caveat.types.messages import is_document
 
 Made = TypeVar("Made")

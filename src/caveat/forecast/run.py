@@ -14,7 +14,6 @@ from caveat.backends.base import Backend, Feature, InitialModel
 from caveat.errors import CaveatError
 from caveat.forecast.arms import MARKED, ForecastModel, Subject, subjects
 from caveat.forecast.gradients import PreferenceGradient
-from caveat.forecast.held_out import HeldOut, held_out
 from caveat.forecast.losses import Losses, losses, similarities
 from caveat.forecast.records import FIGURES, Forecast, save
 from caveat.progress import Progress
@@ -27,6 +26,7 @@ from caveat.study.execution.executors import JobRunner, executor_of
 from caveat.study.execution.jobs import steps
 from caveat.study.execution.meter import Meter
 from caveat.study.planning.features import check_features
+from caveat.study.planning.held_out import HeldOut, held_out
 from caveat.study.planning.study_plan import SettingPlan, study_plan
 from caveat.study.scoring.judge_session import judge_session_of
 from caveat.study.storage.store import Store

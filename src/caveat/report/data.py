@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from caveat.analysis.graded import GRADED_METRIC
 from caveat.analysis.transfer.correlations import SIDES
 from caveat.analysis.transfer.forgetting import METRICS as FORGETTING
 from caveat.analysis.transfer.matrix import METRICS
@@ -30,7 +31,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "leakage": (
         *KEYS, "arm", "context", "scope", "readout", "kind", "dose", "rate", "rate_low",
         "rate_high", "leakage", "leakage_low", "leakage_high", "undefined", "interval", "questions",
-        "clusters", "seeds", "replies", "valid", "truncated",
+        "clusters", "seeds", "replies", "valid", "truncated", *GRADED_METRIC,
     ),
     "differences": (
         *KEYS, "dose", "scope", "readout", "difference", "arm", "against", "context", "value",

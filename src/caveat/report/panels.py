@@ -83,6 +83,23 @@ class Panel:
         """The leakage of one arm in one context."""
         return self._estimate(arm, context, "leakage")
 
+    def graded(self, arm: str, context: str) -> Estimate:
+        """The graded leakage of one arm in one context."""
+        return self._estimate(arm, context, "graded_leakage")
+
+    @property
+    def graded_undefined(self) -> str:
+        """Why graded leakage has no value in the whole panel; "" where it has one somewhere."""
+        if any(Estimate.of(value).value is not None for value in self.frame["graded_leakage"]):
+            return ""
+        reasons = [reason for reason in map(text, self.frame["graded_undefined"]) if reason]
+        return reasons[0] if reasons else "decision tokens were not scored"
+
+    @property
+    def is_graded(self) -> bool:
+        """Whether decision tokens were scored."""
+        return any(Estimate.of(value).value is not None for value in self.frame["nats"])
+
     def _estimate(self, arm: str, context: str, name: str) -> Estimate:
         row = self.row(arm, context)
         if row is None:

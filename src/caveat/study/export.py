@@ -17,19 +17,21 @@ from typing import TYPE_CHECKING, Any
 from caveat.errors import CaveatError
 from caveat.files.atomic import write
 from caveat.files.reading import parse_json
+from caveat.study.graded import COLUMNS as GRADED_COLUMNS
 from caveat.study.storage.store import silent
 from caveat.study.study import COLUMNS, NAMES, SEEN, Study
 from caveat.study.tables import StudyTables
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from pandas import DataFrame
 
 
 SUFFIX = ".parquet"
-KEY, UPDATES = b"caveat", b"caveat updates"
+KEY, UPDATES, GRADED = b"caveat", b"caveat updates", b"caveat graded"
 """Of the file's metadata."""
+PART_NAMES = {UPDATES: "updates of policies", GRADED: "scores of decision tokens"}
 LEFT_BEHIND = ("prompt", "artifact")
 
 
@@ -50,10 +52,10 @@ def export(study: StudyTables, path: Path) -> Path:
     }
     table = pa.Table.from_pandas(study.answers().drop(columns=[*LEFT_BEHIND]), preserve_index=False)
     metadata = {KEY: json.dumps(about).encode("utf-8")}
-    policies = study.policies()
-    if len(policies):
-        updates = pa.Table.from_pandas(policies, preserve_index=False)
-        metadata[UPDATES] = base64.b64encode(_parquet(updates))
+    for key, frame in ((UPDATES, study.policies()), (GRADED, study.graded())):
+        if len(frame):
+            part = pa.Table.from_pandas(frame, preserve_index=False)
+            metadata[key] = base64.b64encode(_parquet(part))
     write(path, _parquet(table.replace_schema_metadata(metadata)))
     return path
 
@@ -102,20 +104,28 @@ class Exported(StudyTables):
 
     def policies(self) -> DataFrame:
         """One row an update of a policy, as the study had it; none where the file has none."""
+        return self._part(UPDATES, (*NAMES, *SEEN))
+
+    def graded(self) -> DataFrame:
+        """Scores of decision tokens, as the study had them; none where the file has none."""
+        return self._part(GRADED, GRADED_COLUMNS)
+
+    def _part(self, key: bytes, columns: Sequence[str]) -> DataFrame:
+        """A frame in the file's metadata; without rows where there is none."""
         import pandas as pd
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        updates = self._table.schema.metadata.get(UPDATES)
-        if updates is None:
-            return pd.DataFrame(columns=[*NAMES, *SEEN])
+        part = self._table.schema.metadata.get(key)
+        if part is None:
+            return pd.DataFrame(columns=[*columns])
         try:
-            frame = pq.read_table(io.BytesIO(base64.b64decode(updates))).to_pandas()
+            frame = pq.read_table(io.BytesIO(base64.b64decode(part))).to_pandas()
         except (ValueError, OSError, pa.ArrowException):
             raise _damaged(self.source) from None
-        if missing := [name for name in (*NAMES, *SEEN) if name not in frame]:
+        if missing := [name for name in columns if name not in frame]:
             raise CaveatError(
-                f"{self.source}: its updates of policies have no column {missing[0]!r}; export the "
+                f"{self.source}: its {PART_NAMES[key]} have no column {missing[0]!r}; export the "
                 "study again"
             )
         return frame

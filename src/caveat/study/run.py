@@ -27,6 +27,7 @@ from caveat.study.execution.jobs import remaining, steps
 from caveat.study.execution.meter import Estimator, Meter
 from caveat.study.metrics import write_stages
 from caveat.study.planning.features import check_features
+from caveat.study.planning.graded import with_what_is_supported
 from caveat.study.planning.grouping import grouping
 from caveat.study.planning.study_plan import SettingPlan, StudyPlan, study_plan
 from caveat.study.scoring.judge_session import JudgeSession, judge_session_of
@@ -94,6 +95,7 @@ class _Run:
         self.judge_session = judge_session
         self.seconds: dict[str, float] = {}
         self.failures: list[dict[str, str]] = []
+        self.notes: tuple[str, ...] = ()
         self.job_runner: JobRunner
 
     def run(self, worker_context: WorkerContext) -> Study:
@@ -105,12 +107,14 @@ class _Run:
             backend = worker_context.backend
             check_system(self.recipe, self.settings, backend.inserted_system)
             check_features(self.settings, backend)
+            self.recipe, self.notes = with_what_is_supported(self.recipe, backend)
         with closing(executor_of(self.recipe, worker_context, self.meter)) as executor:
             self.job_runner = JobRunner(self.store, executor, self.meter)
             self._calibrate(backend.identity)
             plan = self._plan(executor, backend.identity)
             estimator = Estimator(backend.tokenizer)
             cuts = check_rows(plan, estimator)
+            self.notes += tuple(dict.fromkeys(n for each in plan.settings for n in each.notes))
             version = open_version(self.store, plan, self._notes(backend.inserted_system, cuts))
             write_stages(self.store, version, plan)
             self.store.write_lines("failures.jsonl", [])
@@ -181,10 +185,14 @@ class _Run:
         lines: dict[str, list[Any]] = {}
         for line in setting.lines:
             lines.setdefault(line.cell.name, []).append(line)
+        graded: dict[str, list[str]] = {}
+        for scored in setting.graded:
+            graded.setdefault(scored.cell.name, []).extend((scored.scores, scored.base_scores))
         for cell in setting.cells:
             keys = [node.digest for node in cell.nodes]
             for line in lines.get(cell.name, []):
                 keys += [line.answer, line.base_answer, line.verdict]
+            keys += graded.get(cell.name, [])
             reasons = self.job_runner.reasons
             found = dict.fromkeys(reasons[key] for key in keys if key in reasons)
             for stage, reason in found:
@@ -201,7 +209,7 @@ class _Run:
                     self.meter.costs[part.keys[0]] = (part.kind, estimator.tokens(part))
 
     def _notes(self, inserted: str | None, cuts: Sequence[str]) -> list[str]:
-        notes = [each for resolved in self.settings for each in resolved.notes] + [*cuts]
+        notes = [each for resolved in self.settings for each in resolved.notes] + [*cuts, *self.notes]
         if inserted:
             own = (
                 "the study's own system text replaces it"

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from caveat.errors import CaveatError, closest
+from caveat.study.graded import graded_frame
 from caveat.study.metrics import training_frame
 from caveat.study.storage.store import Store, silent
 from caveat.study.tables import StudyTables
-from caveat.study.versions import cell_key, finished_cells
+from caveat.study.versions import GRADED_FILE, cell_key, finished_cells
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -144,6 +145,11 @@ class Study(StudyTables):
             "value": verdict["value"],
             "numeric": bool(planned.get("numeric", False)),
         }
+
+    def graded(self) -> DataFrame:
+        """One row a scored row of the behaviour, context and cell: see `study.graded`."""
+        planned = self.store.lines(f"versions/{self.version}/{GRADED_FILE}")
+        return graded_frame(self.store, planned)
 
     def failures(self) -> DataFrame:
         """Cells that failed in the last run: cell, stage, reason."""

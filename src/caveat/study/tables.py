@@ -43,6 +43,10 @@ class StudyTables(ABC):
         """One row an answer that is there and judged; likelihoods have an empty reply."""
 
     @abstractmethod
+    def graded(self) -> DataFrame:
+        """One row a scored row of the behaviour, context and cell: see `study.graded`."""
+
+    @abstractmethod
     def failures(self) -> DataFrame:
         """Cells that failed in the last run: cell, stage, reason."""
 
@@ -69,6 +73,12 @@ class StudyTables(ABC):
         """The recipe with every default written out, as YAML; empty for an imported study."""
 
     # Replies and their order
+
+    def _graded(self) -> DataFrame:
+        """Graded leakage of settings and means over them: see `analysis.graded_leakage`."""
+        from caveat.analysis import graded_leakage
+
+        return graded_leakage(self.graded(), self.means)
 
     def _measured(self) -> DataFrame:
         """The replies, and once more those that a mean over settings is made of."""
@@ -105,13 +115,14 @@ class StudyTables(ABC):
     def leakage(self, by: str | None = None) -> DataFrame:
         """Rates and leakage with intervals: see `analysis.leakage`.
 
+        Without `by`, the graded forms are beside them: see `analysis.with_graded`.
         `by="kind"`: each evaluation kind by itself, in a column `kind`. Raises CaveatError for
         another column, and where no question has a kind.
         """
-        from caveat.analysis import leakage, leakage_by
+        from caveat.analysis import leakage, leakage_by, with_graded
 
         if by is None:
-            return self._in_order(leakage(self._measured()))
+            return self._in_order(with_graded(leakage(self._measured()), self._graded()))
         if by not in SPLIT_COLUMNS:
             raise CaveatError(f"by {by!r}: leakage can be split by {', '.join(SPLIT_COLUMNS)} only")
         replies = self.answers()
@@ -126,12 +137,21 @@ class StudyTables(ABC):
         return self._in_order(differences(self._measured()))
 
     def caveat_checks(self) -> DataFrame:
-        """Elicitation, comprehension, k, at the caveat: see `analysis.caveat_checks`."""
-        from caveat.analysis import caveat_checks
+        """Elicitation, comprehension, k, at the caveat: see `analysis.caveat_checks`.
+
+        Elicitation in nats is among them: see `analysis.graded_elicitation`.
+        """
+        import pandas as pd
+
+        from caveat.analysis import caveat_checks, graded_elicitation
 
         of_settings = self.about["wanted"]
         of_means = {name: of_settings[first] for name, (first, *_) in self.means.items()}
-        return self._in_order(caveat_checks(self._measured(), of_means | of_settings))
+        checks = caveat_checks(self._measured(), of_means | of_settings)
+        graded = graded_elicitation(self.graded(), self.means)
+        if len(graded):
+            checks = pd.concat([checks, graded], ignore_index=True)
+        return self._in_order(checks)
 
     def side_effects(self) -> DataFrame:
         """What else training changed: see `analysis.side_effects`."""

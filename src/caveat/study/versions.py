@@ -23,6 +23,9 @@ from caveat.study.storage.store import Store
 from caveat.types.data import Behaviour
 from caveat.types.training import Plan
 
+GRADED_FILE = "graded.jsonl"
+"""Of a version: the rows whose decision tokens are scored."""
+
 
 def controls(setting: SettingPlan, model: str) -> dict[str, str | None]:
     """By arm `marked+X` of the setting, the arm that is X's control, by what training makes.
@@ -104,6 +107,8 @@ def open_version(store: Store, plan: StudyPlan, notes: list[str]) -> str:
     text = yaml.safe_dump(plan.recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
     write(store.folder / "versions" / version / "recipe.yaml", text.encode("utf-8"))
     store.write_lines(f"versions/{version}/rows.jsonl", rows)
+    graded = [row for each in plan.settings for row in _graded_rows(each, plan.recipe.model.name)]
+    store.write_lines(f"versions/{version}/{GRADED_FILE}", graded)
     store.write_about({**about, "name": plan.recipe.name, "current": version})
     return version
 
@@ -125,6 +130,30 @@ def note(store: Store, version: str, **changes: Any) -> None:
     about = store.about()
     about["versions"][version].update(changes)
     store.write_about(about)
+
+
+def _graded_rows(setting: SettingPlan, model: str) -> list[dict[str, Any]]:
+    """The setting's rows of `Study.graded()`, with keys in place of scores."""
+    pair, named = setting.resolved.setting, setting.model_name(model)
+    return [
+        {
+            "setting": setting.name,
+            "phenomenon": pair.phenomenon,
+            "behaviour": pair.behaviour.name,
+            "caveat": pair.caveat.name,
+            "model": named,
+            "arm": line.cell.arm,
+            "seed": line.cell.seed,
+            "dose": setting.dose,
+            "context": line.context,
+            "row": line.row.id,
+            "shared": line.decision.shared,
+            "whole": line.decision.whole,
+            "scores": line.scores,
+            "base_scores": line.base_scores,
+        }
+        for line in setting.graded
+    ]
 
 
 def table_rows(setting: SettingPlan, model: str) -> list[dict[str, Any]]:

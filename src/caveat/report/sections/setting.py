@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 PRIMARY = ("bare - base", "marked - base", "bare - marked")
-CHECKS = ("elicitation", "comprehension", "shown bare", "k", "at the caveat")
+CHECKS = ("elicitation", "graded elicitation", "comprehension", "shown bare", "k", "at the caveat")
 VALID = "Share of answers to the behaviour's own questions that could be judged."
 
 
@@ -163,6 +163,7 @@ def _details(
     return {
         "rate": str(panel.rate(arm, context)),
         "leakage": str(panel.leakage(arm, context)),
+        **({"graded leakage": str(panel.graded(arm, context))} if panel.is_graded else {}),
         "valid": decimal(row["valid"]),
         "truncated": decimal(row["truncated"]),
         "rate among valid": decimal(number(valid_rates.get((arm, context)))),
@@ -233,7 +234,7 @@ def caveat_checks(data: ReportData, setting: str) -> Table:
 
     def cells(row: Series) -> tuple[str | Cell, ...]:
         check = text(row["check"])
-        span = None if check == "k" else SIGNED
+        span = None if check in ("k", "graded elicitation") else SIGNED
         value = Estimate.of(row["value"], row["low"], row["high"])
         arm, expected, note = (text(row[name]) for name in ("arm", "expected", "note"))
         return (check, arm, Cell(estimate=value, span=span), expected, note)

@@ -29,7 +29,8 @@ class Summary:
 
 
 def leakage_summaries(leakage: DataFrame) -> list[Summary]:
-    """One table a panel: rates by arm and context, and the leakage at `none`."""
+    """One table a panel: rates by arm and context, and leakage at `none`, graded leakage beside it
+    where decision tokens were scored."""
     return [_leakage_summary(panel) for panel in panels(leakage)]
 
 
@@ -41,8 +42,14 @@ def markdown(tables: Iterable[Summary]) -> str:
 def _leakage_summary(panel: Panel) -> Summary:
     contexts = panel.contexts
     columns = ("arm", *(f"rate at {context}" for context in contexts), "leakage at none")
+    columns += ("graded leakage",) if panel.is_graded else ()
     rows = tuple(
-        (arm, *(str(panel.rate(arm, context)) for context in contexts), _leakage(panel, arm))
+        (
+            arm,
+            *(str(panel.rate(arm, context)) for context in contexts),
+            _leakage(panel, arm),
+            *((_graded(panel, arm),) if panel.is_graded else ()),
+        )
         for arm in panel.arms
     )
     return Summary(panel.title, columns, rows, _note(panel))
@@ -52,8 +59,14 @@ def _leakage(panel: Panel, arm: str) -> str:
     return "undefined" if panel.undefined else str(panel.leakage(arm, "none"))
 
 
+def _graded(panel: Panel, arm: str) -> str:
+    return "undefined" if panel.graded_undefined else str(panel.graded(arm, "none"))
+
+
 def _note(panel: Panel) -> str:
     reason = f"Leakage is undefined: {panel.undefined}. " if panel.undefined else ""
+    if panel.is_graded and panel.graded_undefined:
+        reason += f"Graded leakage is undefined: {panel.graded_undefined}. "
     return (reason + INTERVALS.get(panel.interval, "")).strip()
 
 

@@ -27,6 +27,7 @@ from caveat.types.fields import (
 from caveat.types.rewards import RewardTask
 from caveat.types.training import Dose, GRPOConfig, GRPOSettings, LossScope
 
+BASE_SAMPLES = 8
 Seed = Annotated[int, Field(ge=0)]
 FirstToFull = Annotated[float, Field(gt=0, le=1)]
 
@@ -182,8 +183,14 @@ class Recipe(Frozen):
     """Arms, such as controls, that are tested in these of their settings' contexts only."""
     sampling: Identity[Sampling] = Sampling()
     """How replies are sampled."""
+    base_samples: Identity[Count] = BASE_SAMPLES
+    """Least replies per question of `base`, which enters every leakage and is not trained. At
+    temperature 0 all replies are the same, and there is one."""
     judge: Identity[Judge | None] = None
     """The LLM judge, for readouts that need one."""
+    decision_tokens: Identity[bool] = True
+    """Whether rows that no arm is trained on are scored in every context: the graded forms of
+    elicitation and leakage. Forward passes only."""
     comprehension: Identity[bool] = False
     """Whether the base model is also tested with one training row before the question."""
     resamples: RunTime[Annotated[int, Field(ge=100)]] = 2000
@@ -261,6 +268,12 @@ class Recipe(Frozen):
         """The setting's own sampling, or the study's."""
         return self.sampling if setting.sampling is None else setting.sampling
 
+    def samples_of(self, arm: str, purpose: str, sampling: Sampling) -> int:
+        """Replies per question of an arm: more of base, where it is what leakage is above."""
+        if arm != "base" or purpose != "measure" or sampling.temperature == 0:
+            return sampling.samples
+        return max(sampling.samples, self.base_samples)
+
     def identity(self) -> dict[str, Any]:
         """The fields that make cells, answers and verdicts what they are."""
         parts = parts_of(type(self))
@@ -269,6 +282,10 @@ class Recipe(Frozen):
         fields["settings"] = [_setting_identity(setting) for setting in fields["settings"]]
         if self.model.gguf is None:
             del fields["model"]["gguf"]  # added later: earlier versions stay what they are
+        # fields that came later are left out where they have their default
+        for name, default in (("decision_tokens", True), ("base_samples", BASE_SAMPLES)):
+            if fields[name] == default:
+                del fields[name]
         return fields if self.judge is None else {**fields, "judge": self.judge.identity()}
 
 

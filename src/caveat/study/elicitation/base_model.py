@@ -84,7 +84,13 @@ class BaseModelProbe:
 
 
 def _tuning(recipe: Recipe) -> Recipe:
-    return recipe.model_copy(update={"split": "tune", "comprehension": False, "arms": ("base",)})
+    """The recipe on tuning questions, each answered as often as trained arms answer.
+
+    More replies would move the scales of warm-ups that were found before, and with them all that
+    is trained on these.
+    """
+    changes = {"split": "tune", "comprehension": False, "arms": ("base",)}
+    return recipe.model_copy(update={**changes, "base_samples": 1, "decision_tokens": False})
 
 
 def _base_only(resolved: Resolved, setting: Setting) -> Resolved:

@@ -18,6 +18,7 @@ from caveat.study.execution.jobs import AnswerGroup, remaining, steps
 from caveat.study.execution.meter import KINDS, Estimator
 from caveat.study.planning.artifact_graph import TrainNode
 from caveat.study.planning.features import check_features
+from caveat.study.planning.graded import with_what_is_supported
 from caveat.study.planning.grouping import grouping
 from caveat.study.planning.study_plan import SettingPlan, StudyPlan, study_plan
 from caveat.study.storage.store import Store
@@ -86,6 +87,7 @@ def plan_cost(recipe: str | Path | Recipe, out: Path | None, sets: list[str]) ->
     )
     check_system(read_recipe, settings, backend.inserted_system)
     check_features(settings, backend)
+    read_recipe, unsupported = with_what_is_supported(read_recipe, backend)
     capacity = backend.capacity()
     groups = grouping(read_recipe, lambda: capacity)
     plan = study_plan(read_recipe, settings, backend.identity, groups)
@@ -106,6 +108,8 @@ def plan_cost(recipe: str | Path | Recipe, out: Path | None, sets: list[str]) ->
         (
             *(note for resolved in settings for note in resolved.notes),
             *cuts,
+            *unsupported,
+            *dict.fromkeys(note for setting in plan.settings for note in setting.notes),
             *((UNCALIBRATED,) if to_calibrate(given) else ()),
             *_judge_requests(plan, store),
             *notes.messages,

@@ -10,7 +10,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from caveat.backends.base import AdapterRef, Request, RLJob, Trained, TrainedPolicy
+from caveat.backends.base import (
+    AdapterRef,
+    Request,
+    RLJob,
+    TokenRequest,
+    Trained,
+    TrainedPolicy,
+)
+from caveat.decision_tokens import scored_text
 from caveat.errors import CaveatError
 from caveat.progress import Kind
 from caveat.provenance import stamp
@@ -145,14 +153,15 @@ class DerivedGroup(NodeGroup[DerivedNode]):
 
 @dataclass(frozen=True)
 class AnswerGroup:
-    """Answers to get in one pass: all of them replies, or all likelihoods."""
+    """Answers to get in one pass: all of them replies, likelihoods, or scores token by token."""
 
     requests: tuple[AnswerRequest, ...]
 
     @property
     def kind(self) -> Kind:
         """The work it is counted as."""
-        return "score" if self.requests[0].options else "reply"
+        first = self.requests[0]
+        return "score" if first.options or first.by_token else "reply"
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -165,6 +174,9 @@ class AnswerGroup:
 
     def run(self, worker_context: WorkerContext) -> Outcome:
         """Answer, and publish all answers of the group as one chunk."""
+        if self.requests[0].by_token:
+            worker_context.store.answers.add(_token_scores(self.requests, worker_context))
+            return Outcome()
         requests = [
             Request(
                 request.key,
@@ -194,6 +206,29 @@ class AnswerGroup:
             for request, given in zip(self.requests, answers, strict=True)
         )
         return Outcome()
+
+
+def _token_scores(
+    requests: Sequence[AnswerRequest], worker_context: WorkerContext
+) -> Iterator[dict[str, Any]]:
+    """What the store keeps of rows that were scored token by token."""
+    texts = [scored_text(worker_context.backend.tokenizer, each.messages) for each in requests]
+    scores = worker_context.backend.token_log_likelihoods(
+        [
+            TokenRequest(
+                request.key, worker_context.adapters(request.chain), text.ids, text.targets
+            )
+            for request, text in zip(requests, texts, strict=True)
+        ]
+    )
+    made = stamp()
+    for request, text, values in zip(requests, texts, scores, strict=True):
+        yield {
+            "key": request.key,
+            "characters": text.characters,
+            "log_likelihoods": values,
+            **made,
+        }
 
 
 Task = TrainGroup | RLGroup | SampleGroup | DerivedGroup | AnswerGroup

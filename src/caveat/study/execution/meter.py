@@ -53,10 +53,12 @@ class Estimator:
     """Counts the tokens of jobs before they run, by rendering their rows and prompts."""
 
     def __init__(self, tokenizer: Any) -> None:
+        from caveat.decision_tokens import scored_text
         from caveat.rendering import continuation, render_prompt, render_row
 
         self.prompt = cache(lambda messages: len(render_prompt(tokenizer, messages).ids))
         self.option = cache(lambda text: len(continuation(tokenizer, text)))
+        self.scored = cache(lambda messages: scored_text(tokenizer, messages).read)
         self.row = cache(lambda row, loss, most: _size(render_row(tokenizer, row, loss, most)))
 
     def tokens(self, task: Task) -> float:
@@ -99,6 +101,8 @@ class Estimator:
 
     def _answering(self, requests: Sequence[AnswerRequest]) -> float:
         """Tokens of replies without their prompts, or of prompts and options that are scored."""
+        if requests[0].by_token:
+            return sum(self.scored(request.messages) for request in requests)
         if not requests[0].options:
             return len(requests) * requests[0].sampling.max_tokens * REPLY_SHARE
         return sum(

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any
 
+from caveat.decision_tokens import MOST_TOKENS, shown
 from caveat.types.answers import Sampling
 from caveat.types.data import Question, Row
 from caveat.types.fields import without_late_defaults
@@ -110,6 +111,17 @@ def answer_key(
         sampling=sampled,
         question=question.id,
         sample=sample,
+    )
+
+
+def token_scores_key(chain: str, messages: Messages) -> str:
+    """Key of the log-likelihoods of what a row shows, token by token."""
+    return digest_of(
+        "token scores",
+        chain=chain,
+        messages=_messages(joined(messages)),
+        shown=shown(messages),
+        tokens=MOST_TOKENS,
     )
 
 

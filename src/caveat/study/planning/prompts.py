@@ -37,7 +37,7 @@ def measured(resolved: Resolved, system: str | None) -> Iterator[PlannedPrompt]:
             if context == "moved" and is_document(question.messages):
                 continue
             plain = framed(question.messages, system)
-            surrounded = in_context(plain, caveat, context, turn_of(question))
+            surrounded = in_context(plain, caveat, context, turn_of(question.id))
             yield PlannedPrompt("measure", context, question, surrounded)
     for effect in behaviour.side_effects:
         for question in effect.questions:
@@ -62,19 +62,19 @@ def comprehension(resolved: Resolved, system: str | None, seed: int) -> Iterator
             yield PlannedPrompt("comprehension", context, question, messages)
 
 
-def turn_of(question: Question) -> int:
-    """Number that assigns one of several wordings, or rows, to a question.
+def turn_of(name: str) -> int:
+    """Number that assigns one of several wordings, or rows, to a question or row of this id.
 
-    It depends on the question's id alone, not on its wording or on other questions.
+    It depends on the id alone, not on the wording or on other questions.
     """
-    return zlib.crc32(question.id.encode())
+    return zlib.crc32(name.encode())
 
 
 def _about(rows: tuple[Row, ...], question: Question) -> Row:
     """A row about the subject of a question; any row where none is."""
     matching = [row for row in rows if row.subject and row.subject == question.cluster]
     candidates = matching or list(rows)
-    return candidates[turn_of(question) % len(candidates)]
+    return candidates[turn_of(question.id) % len(candidates)]
 
 
 def showing(row: Messages, question: Messages) -> Messages:

@@ -13,10 +13,18 @@ from caveat.study.config.arms import parsed, trained_contexts
 from caveat.study.config.resolve import Resolved
 from caveat.study.config.schema import Recipe
 from caveat.study.planning.artifact_graph import Cell, Node, TrainNode, cell_of
-from caveat.study.planning.digests import answer_key, chain_digest, verdict_key
+from caveat.study.planning.digests import (
+    answer_key,
+    chain_digest,
+    token_scores_key,
+    verdict_key,
+)
+from caveat.study.planning.graded import GradedLine, graded_rows
+from caveat.study.planning.graded import texts as graded_texts
 from caveat.study.planning.grouping import Grouping
 from caveat.study.planning.prompts import PlannedPrompt, comprehension, measured
 from caveat.types.answers import Sampling
+from caveat.types.caveats import Context
 from caveat.types.data import Question
 from caveat.types.messages import Messages
 
@@ -34,6 +42,8 @@ class AnswerRequest:
     messages: Messages
     options: tuple[str, ...]
     sampling: Sampling
+    by_token: bool = False
+    """Whether the messages are a row whose tokens are scored one by one."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +78,10 @@ class SettingPlan:
     requests: tuple[tuple[AnswerRequest, ...], ...]
     """Answers that are got together: either replies or likelihoods."""
     lines: tuple[Line, ...]
+    graded: tuple[GradedLine, ...] = ()
+    """Rows whose decision tokens are scored."""
+    notes: tuple[str, ...] = ()
+    """What to know of these rows."""
 
     @property
     def warm_up_label(self) -> str:
@@ -119,7 +133,14 @@ def study_plan(
             if (other.name, other.warm_up_label) == (plan.name, plan.warm_up_label)
         ]
         planned = {line.verdict for other in same for line in other.lines}
-        plan = replace(plan, lines=_new_lines(plan.lines, planned))
+        scored = {line.scores for other in same for line in other.graded}
+        plan = replace(
+            plan,
+            lines=_new_lines(plan.lines, planned),
+            graded=tuple(
+                line for line in plan.graded if line.cell.arm != "base" or line.scores not in scored
+            ),
+        )
         nodes |= {node.digest for group in plan.groups for node in group}
         requests |= {request.key for group in plan.requests for request in group}
         plans.append(plan)
@@ -170,10 +191,50 @@ def _setting_plan(
             for line, request in _lines(cell, base, prompt, resolved, model, recipe):
                 lines.append(line)
                 needed.setdefault(request.key, request)
+    graded, note = _graded(recipe, resolved, cells, model, needed)
     new = [request for key, request in needed.items() if key not in requests]
     dose = json.dumps(_treatment(resolved), sort_keys=True)
     groups = _node_groups(cells, nodes, grouping)
-    return SettingPlan(resolved, name, dose, cells, groups, _request_groups(new), tuple(lines))
+    return SettingPlan(
+        resolved, name, dose, cells, groups, _request_groups(new), tuple(lines), graded, note
+    )
+
+
+def _graded(
+    recipe: Recipe,
+    resolved: Resolved,
+    cells: tuple[Cell, ...],
+    model: str,
+    needed: dict[str, AnswerRequest],
+) -> tuple[tuple[GradedLine, ...], tuple[str, ...]]:
+    """The rows whose decision tokens are scored, and a note; `needed` gets their requests."""
+    if not recipe.decision_tokens:
+        return (), ()
+    graded, lines = graded_rows(resolved, recipe.system), []
+
+    def key(chain: tuple[str, ...], messages: Messages) -> str:
+        digest = token_scores_key(chain_digest(model, chain), messages)
+        request = AnswerRequest(digest, chain, messages, (), Sampling(), by_token=True)
+        needed.setdefault(digest, request)
+        return digest
+
+    for cell in cells:
+        contexts = _contexts(recipe, resolved, cell)
+        for context, row, decision, messages in graded_texts(graded, resolved, contexts):
+            scores = key(cell.chain, messages)
+            lines.append(GradedLine(cell, context, row, decision, scores, key((), row.messages)))
+    note = f"{resolved.setting.name}: {graded.note}"
+    return tuple(lines), (note,) if graded.note else ()
+
+
+def _contexts(recipe: Recipe, resolved: Resolved, cell: Cell) -> tuple[Context, ...]:
+    """The contexts that a cell is prompted in."""
+    trained_on = trained_contexts(parsed(cell.arm))
+    return tuple(
+        context
+        for context in resolved.contexts
+        if context not in trained_on and recipe.has_context(cell.arm, context)
+    )
 
 
 def _new_lines(lines: tuple[Line, ...], planned: set[str]) -> tuple[Line, ...]:
@@ -186,10 +247,9 @@ def _cell_name(setting: str, arm: str, seed: int | None) -> str:
 
 
 def _prompts(recipe: Recipe, resolved: Resolved, cell: Cell) -> Iterator[PlannedPrompt]:
-    trained_on = trained_contexts(parsed(cell.arm))
+    contexts = _contexts(recipe, resolved, cell)
     for prompt in measured(resolved, recipe.system):
-        left_out = prompt.context in trained_on or not recipe.has_context(cell.arm, prompt.context)
-        if prompt.purpose != "measure" or not left_out:
+        if prompt.purpose != "measure" or prompt.context in contexts:
             yield prompt
     if recipe.comprehension and cell.arm == "base":
         yield from comprehension(resolved, recipe.system, recipe.seeds[0])
@@ -208,7 +268,8 @@ def _lines(
     readout = READOUTS[question.readout]
     judge = recipe.judge.identity() if recipe.judge and readout.needs == "judge" else None
     chain, base_chain = chain_digest(model, cell.chain), chain_digest(model, base)
-    for sample in range(1 if question.options else sampling.samples):
+    samples = recipe.samples_of(cell.arm, prompt.purpose, sampling)
+    for sample in range(1 if question.options else samples):
         key = answer_key(chain, prompt.messages, question, sampling, sample)
         base_answer = ""
         if readout.uses_base:
@@ -248,8 +309,11 @@ def _made_by(node: Node) -> tuple[Any, ...]:
 
 def _request_groups(requests: list[AnswerRequest]) -> tuple[tuple[AnswerRequest, ...], ...]:
     scored = [request for request in requests if request.options]
-    sampled = [request for request in requests if not request.options]
-    return (*_batches(scored, REQUESTS), *_batches(sampled, REQUESTS))
+    by_token = [request for request in requests if request.by_token]
+    sampled = [request for request in requests if not request.options and not request.by_token]
+    return tuple(
+        batch for some in (scored, by_token, sampled) for batch in _batches(some, REQUESTS)
+    )
 
 
 def _batches(items: list[T], size: int) -> Iterator[tuple[T, ...]]:

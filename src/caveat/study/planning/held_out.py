@@ -37,15 +37,13 @@ def held_out(resolved: Resolved, system: str | None, count: int) -> HeldOut:
             f"{resolved.setting.name}: a forecast compares rows with counter rows, and "
             f"{resolved.setting.behaviour.name} has none; add counter_rows.jsonl"
         )
-    of_base = _trained((resolved.base,))
-    of_arms = _trained(plan[len(resolved.base) :] for plan in resolved.plans.values())
     behaviour, counter = (
         framed_rows(rows, system)
         for rows in (resolved.setting.behaviour.rows, resolved.setting.behaviour.counter_rows)
     )
     found, notes = [], []
     for rows, what in ((behaviour, "rows"), (counter, "counter rows")):
-        left, note = _left(rows, of_base, of_arms)
+        left, note = left_over(resolved, rows)
         found.append(spread(left, count))
         if note:
             notes.append(f"preferences are computed on {what} {note}")
@@ -58,14 +56,22 @@ def spread(rows: Sequence[Row], count: int) -> tuple[Row, ...]:
     return tuple(rows[len(rows) * place // wanted] for place in range(wanted))
 
 
-def _left(rows: tuple[Row, ...], base: set[Shown], arms: set[Shown]) -> tuple[tuple[Row, ...], str]:
+def left_over(
+    resolved: Resolved, rows: tuple[Row, ...], fewest: int = 1
+) -> tuple[tuple[Row, ...], str]:
+    """The rows that no plan of the setting trains on, and "".
+
+    Where these are fewer than `fewest`, those that no arm trains on, or all, and what they are.
+    """
+    base = _trained((resolved.base,))
+    arms = _trained(plan[len(resolved.base) :] for plan in resolved.plans.values())
     choices: tuple[tuple[Callable[[Row], bool], str], ...] = (
         (lambda row: _shown(row) not in base | arms, ""),
         (lambda row: _shown(row) not in arms, "of the warm-up, as no others are left"),
     )
     for is_left, note in choices:
         left = tuple(row for row in rows if is_left(row))
-        if left:
+        if len(left) >= fewest:
             return left, note
     return rows, "that arms are trained on, as no others are left"
 
