@@ -68,6 +68,18 @@ class ScoredText:
         """Tokens that have to be read: up to the last target."""
         return max(self.targets, default=0) + 1
 
+    def only(self, tokens: Sequence[Characters] | None) -> ScoredText:
+        """With those targets alone that lie in the tokens; all of them for None."""
+        if tokens is None:
+            return self
+        kept = [
+            (target, place)
+            for target, place in zip(self.targets, self.characters, strict=True)
+            if _is_in(place, tokens)
+        ]
+        targets, characters = zip(*kept, strict=True) if kept else ((), ())
+        return ScoredText(self.ids, targets, characters)
+
 
 def shown(messages: Messages) -> str:
     """What a row shows: the text of its reply, or what its document states, without caveats."""
@@ -171,8 +183,10 @@ def log_probability(
         values: Their log-probabilities, in nats.
     """
     counted = [
-        value
-        for (start, _), value in zip(characters, values, strict=True)
-        if any(first <= start < end for first, end in tokens)
+        value for place, value in zip(characters, values, strict=True) if _is_in(place, tokens)
     ]
     return math.fsum(counted), len(counted)
+
+
+def _is_in(place: Characters, tokens: Sequence[Characters]) -> bool:
+    return any(first <= place[0] < end for first, end in tokens)

@@ -59,6 +59,7 @@ def _primary(leakage: pd.DataFrame) -> pd.DataFrame:
 
 PREDICTORS = (
     "elicitation", "loss_gap", "loss_ratio", "first_order", "short_horizon", "similarity",
+    "nats_marked", "graded_elicitation",
 )  # fmt: skip
 AS_LEAKAGE = ("first_order", "short_horizon")
 """Predictors that are on leakage's own scale: 1 is as bare training, 0 is none of it."""
@@ -110,7 +111,8 @@ def _subsets(cells: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
 def _scores(cells: pd.DataFrame, draws: int, seed: int) -> Iterator[dict]:
     for name in (*PREDICTORS, "combined"):
         columns = COMBINED if name == "combined" else (name,)
-        predictors = cells[[*columns]].astype(float)
+        # forecasts that were saved before a predictor existed lack it
+        predictors = cells.reindex(columns=[*columns]).astype(float)
         usable = cells["leakage"].notna() & np.isfinite(predictors).all(axis=1)
         rows = cells[usable]
         settings, behaviours = (rows[unit].nunique() for unit in ("setting", "behaviour"))

@@ -89,11 +89,15 @@ def with_graded(leakage: pd.DataFrame, graded: pd.DataFrame) -> pd.DataFrame:
     own = leakage.merge(graded[~base], on=KEY, how="left")[GRADED_METRIC]
     shared = leakage.merge(graded[base].drop_duplicates(names).drop(columns="dose"), on=names,
                            how="left")[GRADED_METRIC]  # fmt: skip
-    values = own.where(leakage["arm"].ne(BASE).to_numpy()[:, None], shared)
-    values = values.where(leakage["scope"].eq("trained").to_numpy()[:, None])
-    reasons = values["graded_undefined"].astype(object)
-    values = values.assign(graded_undefined=reasons.where(reasons.notna(), None))
-    return pd.concat([leakage, values.set_axis(leakage.index)], axis=1)
+    is_base, trained = leakage["arm"].eq(BASE), leakage["scope"].eq("trained")
+    columns = {
+        name: np.where(trained, np.where(is_base, shared[name], own[name]), np.nan)
+        for name in GRADED_METRIC[:-1]
+    }
+    reasons = np.where(is_base, shared["graded_undefined"], own["graded_undefined"])
+    stated = trained.to_numpy() & np.array([isinstance(reason, str) for reason in reasons])
+    columns["graded_undefined"] = np.where(stated, reasons, None)
+    return leakage.assign(**columns)
 
 
 def _estimates(graded: pd.DataFrame, means: Mapping[str, Sequence[str]]) -> Iterator[Estimates]:

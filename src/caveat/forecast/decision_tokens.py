@@ -20,6 +20,7 @@ from caveat.decision_tokens import (
     scored_text,
 )
 from caveat.errors import CaveatError
+from caveat.forecast.arms import ForecastModel, Subject
 from caveat.types.caveats import Place
 from caveat.types.data import Row
 from caveat.types.messages import Messages
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 NONE, EXACT = "none", "exact"
+FIGURES = ("nats_bare", "nats_marked", "graded_elicitation")
 COLUMNS = ("prompt", "row", "context", "log_probability", "tokens")
 
 
@@ -102,12 +104,15 @@ def of_texts(
             f"{backend.name} does not have; use another backend"
         )
     known = {} if known is None else known
-    scores = _scores(backend, tuple(chain), texts, known)
-    base = _scores(backend, (), {NONE: texts[NONE]}, known)[NONE]
+    everything: list[Chosen] = [None] * len(rows)
+    base = _scores(backend, (), texts[NONE], everything, known)
     tokens = [
         chosen(decision, scored.text.characters, scored.values)
         for decision, scored in zip(decisions(rows, counter_rows), base, strict=True)
     ]
+    flat = [messages for some in texts.values() for messages in some]
+    flat_scores = iter(_scores(backend, tuple(chain), flat, tokens * len(texts), known))
+    scores = {label: [next(flat_scores) for _ in some] for label, some in texts.items()}
     records = [record for label in texts for record in _records(label, rows, tokens, scores[label])]
     return pd.DataFrame(records, columns=[*COLUMNS])
 
@@ -120,29 +125,68 @@ class _Scored:
     values: tuple[float, ...]
 
 
-Known = dict[tuple[tuple[AdapterRef, ...], Messages], _Scored]
-"""By model and text, its scores."""
+def decision_nats(
+    start: ForecastModel, subjects: Sequence[Subject], counter_rows: Sequence[Row]
+) -> dict[str, dict[str, float | str]]:
+    """The three figures of a forecast, each by arm, or in one line why there is none.
+
+    `nats_bare` and `nats_marked` are the mean surprisal of a decision token in the arm's rows,
+    without the caveat and with it, in nats; `graded_elicitation` is the first less the second.
+    """
+    known: Known = {}
+    by_arm = {}
+    for subject in subjects:
+        try:
+            by_arm[subject.arm] = _nats(start, subject, counter_rows, known)
+        except CaveatError as error:
+            by_arm[subject.arm] = dict.fromkeys(FIGURES, str(error))
+    return {name: {arm: values[name] for arm, values in by_arm.items()} for name in FIGURES}
+
+
+def _nats(
+    start: ForecastModel, subject: Subject, counter_rows: Sequence[Row], known: Known
+) -> dict[str, float | str]:
+    texts = {
+        NONE: [row.messages for row in subject.stripped],
+        EXACT: [row.messages for row in subject.shown],
+    }
+    chain = start.start.base_adapters
+    frame = of_texts(start.backend, chain, subject.stripped, texts, counter_rows, known)
+    if frame.empty:
+        raise CaveatError("none of its rows decides anything: counter rows have the same replies")
+    surprisal = (-frame["log_probability"] / frame["tokens"]).groupby(frame["prompt"]).mean()
+    bare, marked = float(surprisal[NONE]), float(surprisal[EXACT])
+    return dict(zip(FIGURES, (bare, marked, bare - marked), strict=True))
+
+
+Chosen = tuple[Characters, ...] | None
+"""The tokens of a text that are scored; None: all of what it shows."""
+Known = dict[tuple[tuple[AdapterRef, ...], Messages, Chosen], _Scored]
+"""By model, text and tokens, the scores."""
 
 
 def _scores(
     backend: Backend,
     chain: tuple[AdapterRef, ...],
-    texts: Mapping[str, Sequence[Messages]],
+    texts: Sequence[Messages],
+    tokens: Sequence[Chosen],
     known: Known,
-) -> dict[str, list[_Scored]]:
-    """By label, each text with its log-probabilities; all that are new in one call."""
-    new = dict.fromkeys(
-        messages for some in texts.values() for messages in some if (chain, messages) not in known
-    )
-    scored = [scored_text(backend.tokenizer, messages) for messages in new]
+) -> list[_Scored]:
+    """The texts with the log-probabilities of some of their tokens; all that are new in one call.
+
+    A text is read no further than to the last of them.
+    """
+    keys = [(chain, text, some) for text, some in zip(texts, tokens, strict=True)]
+    new = [key for key in dict.fromkeys(keys) if key not in known]
+    scored = [scored_text(backend.tokenizer, text).only(some) for _, text, some in new]
     requests = [
         TokenRequest(str(number), chain, text.ids, text.targets)
         for number, text in enumerate(scored)
     ]
     values = backend.token_log_likelihoods(requests) if requests else []
-    for messages, text, found in zip(new, scored, values, strict=True):
-        known[chain, messages] = _Scored(text, found)
-    return {label: [known[chain, messages] for messages in some] for label, some in texts.items()}
+    for key, text, found in zip(new, scored, values, strict=True):
+        known[key] = _Scored(text, found)
+    return [known[key] for key in keys]
 
 
 def _records(

@@ -24,6 +24,9 @@ FIGURES = (
     "first_order",
     "short_horizon",
     "similarity",
+    "nats_bare",
+    "nats_marked",
+    "graded_elicitation",
 )
 """What is computed of an arm: see docs/forecast.md."""
 

@@ -13,6 +13,7 @@ from caveat.backends import describe_model
 from caveat.backends.base import Backend, Feature, InitialModel
 from caveat.errors import CaveatError
 from caveat.forecast.arms import MARKED, ForecastModel, Subject, subjects
+from caveat.forecast.decision_tokens import decision_nats
 from caveat.forecast.gradients import PreferenceGradient
 from caveat.forecast.losses import Losses, losses, similarities
 from caveat.forecast.records import FIGURES, Forecast, save
@@ -30,6 +31,7 @@ from caveat.study.planning.held_out import HeldOut, held_out
 from caveat.study.planning.study_plan import SettingPlan, study_plan
 from caveat.study.scoring.judge_session import judge_session_of
 from caveat.study.storage.store import Store
+from caveat.types.data import Row
 
 ROWS = 16
 """Of each kind: rows that an arm is trained on, rows and counter rows that are held out."""
@@ -134,7 +136,13 @@ class _Forecaster:
         found = (
             {subject.arm: dict.fromkeys(COMPUTED, start) for subject in ahead}
             if isinstance(start, str)
-            else _computed(start, ahead, held, self._group_size(start))
+            else _computed(
+                start,
+                ahead,
+                held,
+                self._group_size(start),
+                setting.resolved.setting.behaviour.counter_rows,
+            )
         )
         took = time.monotonic() - began
         pair = setting.resolved.setting
@@ -183,7 +191,11 @@ def _or_reason(compute: Callable[[], Result]) -> Result | str:
 
 
 def _computed(
-    start: ForecastModel, ahead: tuple[Subject, ...], held: HeldOut, group_size: int
+    start: ForecastModel,
+    ahead: tuple[Subject, ...],
+    held: HeldOut,
+    group_size: int,
+    counters: Sequence[Row],
 ) -> dict[str, Values]:
     """By arm, every figure but elicitation."""
     movement = PreferenceGradient(start, ahead, held, group_size)
@@ -193,6 +205,8 @@ def _computed(
         made = _or_reason(compute)
         arms = [subject.arm for subject in ahead]
         by_name[name] = dict.fromkeys(arms, made) if isinstance(made, str) else made
+    for name, values in decision_nats(start, ahead, counters).items():
+        by_name[name] = values
     lost = losses(start, ahead)
     return {
         arm: {**_losses(lost[arm]), **{name: values[arm] for name, values in by_name.items()}}

@@ -27,6 +27,9 @@ NAMES = {
     "first_order": "first order",
     "short_horizon": "short horizon",
     "similarity": "similarity",
+    "nats_bare": "nats bare",
+    "nats_marked": "nats marked",
+    "graded_elicitation": "graded elicitation",
     "combined": "combined",
 }
 """What each predictor is called in a table."""
