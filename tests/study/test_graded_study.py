@@ -114,7 +114,7 @@ def test_a_plan_counts_them(tmp_path):
     (before,), (after,) = without.settings, with_them.settings
     questions = resolve(read(small()))[0].setting.behaviour.questions
     sampled = sum(not question.options for question in questions)
-    rows = len(graded_rows(resolve(read(small()))[0], None).rows)
+    rows = len(graded_rows(resolve(read(small()))[0], read(small()).system).rows)
     contexts, arms = 2, 3
     assert after.answers - before.answers == contexts * (2 * sampled + arms * rows)
     assert after.tokens["score"] > before.tokens["score"]
@@ -146,6 +146,6 @@ def test_rows_that_arms_are_trained_on_stand_in_where_no_others_are_left():
     recipe = read(small(settings=[setting]))
     (resolved,) = resolve(recipe)
     assert len(resolved.setting.behaviour.rows) == 18
-    assert graded_rows(resolved, None).note == (
+    assert graded_rows(resolved, recipe.system).note == (
         "decision tokens are scored on rows that arms are trained on, as no others are left"
     )  # two are left, fewer than four
