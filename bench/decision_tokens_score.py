@@ -32,8 +32,10 @@ from caveat.study.export import opened
 from caveat.types.messages import is_document, without_caveat
 from caveat.types.training import Train
 
-REPLIES = 3
-"""A prompt, where the rate is sampled here."""
+PROMPTS = r"marked(\+repeat|\+place\([^)]*\))?"
+"""Arms that are prompts of their own; other interventions leave the text as it is."""
+ROWS, REPLIES = 12, 3
+"""Where the rate is sampled here: rows, and replies to the prompt of each."""
 YES = 0.5
 """The yes/no predictor: whether the rate is this or more."""
 PREDICTORS = ("rate", "yes_no", "shift", "nats_prompt")
@@ -50,7 +52,9 @@ def stored_rates(paths: list[str]) -> pd.DataFrame:
         frames.append(checks)
     table = pd.concat(frames)
     table = table[~table["readout"].str.contains("likelihood|mcq", regex=True)]
-    return table.groupby(["setting", "model"], as_index=False)["value"].first()
+    order = table.assign(claim=table["readout"] != "belief")  # of claims, what open answers say
+    order = order.sort_values("claim", kind="stable")
+    return order.groupby(["setting", "model"], as_index=False)["value"].first()
 
 
 def sampled_rate(resolved: Resolved, arm: str, seed: int, backend: Backend) -> float:
@@ -62,8 +66,8 @@ def sampled_rate(resolved: Resolved, arm: str, seed: int, backend: Backend) -> f
     question = resolved.setting.behaviour.questions[0]
     rates = []
     for texts in (
-        [row.messages for row in stage.rows],
-        [without_caveat(row.messages) for row in stage.rows],
+        [row.messages for row in stage.rows[:ROWS]],
+        [without_caveat(row.messages) for row in stage.rows[:ROWS]],
     ):
         requests = [
             Request(f"decision-tokens {arm} {number} {n}", (), messages[:-1])
@@ -117,10 +121,19 @@ def scores(cells: pd.DataFrame, name: str) -> Iterator[dict]:
         yield row
 
 
+def table_of(frame: pd.DataFrame) -> str:
+    """A frame as a markdown table, numbers with two decimals."""
+    rows = [
+        [f"{v:.2f}" if isinstance(v, float) else str(v) for v in row] for row in frame.to_numpy()
+    ]
+    lines = [list(frame.columns), ["---"] * len(frame.columns), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
 def main(table: str, *paths: str) -> None:
     """Print the scores as markdown."""
     frame = pd.read_parquet(table)
-    frame = frame[frame["arm"] == frame["same_text_as"]]
+    frame = frame[frame["arm"].str.fullmatch(PROMPTS)]
     records = [{**row, "dose": json.loads(row["dose"])} for row in frame.to_dict("records")]
     leakage = pd.concat([opened(Path(path)).leakage() for path in paths], ignore_index=True)
     cells = forecast_cells(records, leakage)
@@ -130,7 +143,7 @@ def main(table: str, *paths: str) -> None:
     cells["family"] = cells["behaviour"].where(~cells["behaviour"].str.contains("_"), "claims")
     shown = [*FORECAST_KEY, "rate", "nats_none", "nats_prompt", "shift", "leakage"]
     shown.remove("dose")
-    print(cells[shown].sort_values(["setting", "arm"]).to_markdown(index=False, floatfmt=".2f"))
+    print(table_of(cells[shown].sort_values(["setting", "arm"])))
     plain = cells[cells["arm"] == "marked"]
     cold = cells[~cells["model"].str.contains(" + ", regex=False)]
     extreme = cells.sort_values("shift")["shift"].index[[0, -1]]
@@ -146,7 +159,7 @@ def main(table: str, *paths: str) -> None:
         **{f"no warm-up, {name}": part for name, part in cold.groupby("family")},
     }
     rows = [row for name, part in subsets.items() for row in scores(part, name)]
-    print(pd.DataFrame(rows).to_markdown(index=False, floatfmt=".2f"))
+    print(table_of(pd.DataFrame(rows)))
 
 
 if __name__ == "__main__":

@@ -136,7 +136,8 @@ def test_leakage_as_a_table_and_as_json(caveat):
     rows = json.loads(out)
     assert len(rows) == 6 and set(rows[0]) == {
         "setting", "phenomenon", "behaviour", "caveat", "model", "arm", "context", "scope",
-        "readout", "dose", "rate", "leakage", "undefined", "interval", "questions", "clusters",
+        "readout", "dose", "rate", "leakage", "undefined", "nats",
+        "graded_leakage", "graded_undefined", "interval", "questions", "clusters",
         "seeds", "replies", "valid", "truncated",
     }  # fmt: skip
     assert all((row["leakage"] is None) == (row["undefined"] is not None) for row in rows)

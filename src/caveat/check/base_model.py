@@ -14,8 +14,8 @@ from caveat.check.records import Lengths, Losses
 from caveat.errors import CaveatError
 from caveat.forecast.arms import ForecastModel
 from caveat.forecast.gradients import OPENING
-from caveat.forecast.held_out import spread
 from caveat.rendering import RenderedRow, render_row
+from caveat.study.planning.held_out import spread
 from caveat.types.answers import Answer, Sampling
 from caveat.types.data import Row
 from caveat.types.messages import Messages, is_document, without_caveat

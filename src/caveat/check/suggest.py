@@ -13,7 +13,7 @@ from caveat.caveats.insertion import place
 from caveat.check.base_model import LOSS_ROWS, CheckModel
 from caveat.check.elicitation import Judged, Sampled, graded, sampled
 from caveat.check.records import Losses, Materials, ShortForecast, Suggestion
-from caveat.forecast.held_out import spread
+from caveat.study.planning.held_out import spread
 from caveat.types.answers import Sampling
 from caveat.types.caveats import Kind, Place
 from caveat.types.data import Row

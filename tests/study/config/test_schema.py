@@ -185,6 +185,8 @@ OTHERS = {
     "sampling.max_tokens": "4",
     "sampling.temperature": "0.5",
     "sampling.samples": "2",
+    "base_samples": "3",
+    "decision_tokens": "true",
     "judge.endpoint": "https://elsewhere/v1",
     "judge.model": "other",
     "judge.temperature": "0.5",
@@ -260,8 +262,10 @@ PARTS = {
 
 def keys(made: Recipe) -> list[str]:
     plan = study_plan(made, resolve(made), f"{made.model.source}/{made.model.dtype}")
-    return [line.verdict for line in plan.lines] + [
-        node.digest for cell in plan.cells for node in cell.nodes
+    return [
+        *(line.verdict for line in plan.lines),
+        *(line.scores for setting in plan.settings for line in setting.graded),
+        *(node.digest for cell in plan.cells for node in cell.nodes),
     ]
 
 

@@ -27,7 +27,6 @@ from caveat.types.fields import (
 from caveat.types.rewards import RewardTask
 from caveat.types.training import Dose, GRPOConfig, GRPOSettings, LossScope
 
-BASE_SAMPLES = 8
 Seed = Annotated[int, Field(ge=0)]
 FirstToFull = Annotated[float, Field(gt=0, le=1)]
 
@@ -183,12 +182,12 @@ class Recipe(Frozen):
     """Arms, such as controls, that are tested in these of their settings' contexts only."""
     sampling: Identity[Sampling] = Sampling()
     """How replies are sampled."""
-    base_samples: Identity[Count] = BASE_SAMPLES
+    base_samples: LateIdentity[Count] = 8
     """Least replies per question of `base`, which enters every leakage and is not trained. At
     temperature 0 all replies are the same, and there is one."""
     judge: Identity[Judge | None] = None
     """The LLM judge, for readouts that need one."""
-    decision_tokens: Identity[bool] = True
+    decision_tokens: LateIdentity[bool] = True
     """Whether rows that no arm is trained on are scored in every context: the graded forms of
     elicitation and leakage. Forward passes only."""
     comprehension: Identity[bool] = False
@@ -282,10 +281,7 @@ class Recipe(Frozen):
         fields["settings"] = [_setting_identity(setting) for setting in fields["settings"]]
         if self.model.gguf is None:
             del fields["model"]["gguf"]  # added later: earlier versions stay what they are
-        # fields that came later are left out where they have their default
-        for name, default in (("decision_tokens", True), ("base_samples", BASE_SAMPLES)):
-            if fields[name] == default:
-                del fields[name]
+        fields = without_late_defaults(Recipe, fields)
         return fields if self.judge is None else {**fields, "judge": self.judge.identity()}
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from caveat.rendering import RenderedRow
     from caveat.study.planning.study_plan import AnswerRequest
     from caveat.types.data import Row
+    from caveat.types.messages import Messages
     from caveat.types.training import Train
 
 
@@ -80,6 +81,13 @@ class Estimator:
         except CaveatError:
             return 0
 
+    def _scored_tokens(self, messages: Messages) -> int:
+        """Tokens that are read of a row to score; 0 of a bad one, which will fail."""
+        try:
+            return self.scored(messages)
+        except CaveatError:
+            return 0
+
     def _training(self, node: TrainNode) -> float:
         stage = node.stage
         rows = (*stage.rows, *stage.added, *stage.kl_rows)
@@ -102,7 +110,7 @@ class Estimator:
     def _answering(self, requests: Sequence[AnswerRequest]) -> float:
         """Tokens of replies without their prompts, or of prompts and options that are scored."""
         if requests[0].by_token:
-            return sum(self.scored(request.messages) for request in requests)
+            return sum(self._scored_tokens(request.messages) for request in requests)
         if not requests[0].options:
             return len(requests) * requests[0].sampling.max_tokens * REPLY_SHARE
         return sum(
