@@ -51,9 +51,9 @@ def main(arguments: list[str]) -> None:
         began = time.monotonic()
         recipe = recipe_of(source, tuple(options.sets))
         model = recipe.model
-        key = (model.name, model.dtype)
+        key = (model.source, model.dtype)
         if key not in backends:
-            backends[key] = load_backend(model.name, model.dtype, recipe.device)
+            backends[key] = load_backend(model.source, model.dtype, recipe.device)
         settings = resolve(recipe)
         frame = decision_table(
             recipe,

@@ -77,7 +77,7 @@ def decision_table(
             "phenomenon": resolved.setting.phenomenon,
             "behaviour": resolved.setting.behaviour.name,
             "caveat": resolved.setting.caveat.name,
-            "model": setting.model_name(recipe.model.name),
+            "model": setting.model_name(recipe.model.source),
             "dose": setting.dose,
         }
         caveat = {

@@ -209,7 +209,10 @@ class _Run:
                     self.meter.costs[part.keys[0]] = (part.kind, estimator.tokens(part))
 
     def _notes(self, inserted: str | None, cuts: Sequence[str]) -> list[str]:
-        notes = [each for resolved in self.settings for each in resolved.notes] + [*cuts, *self.notes]
+        notes = [each for resolved in self.settings for each in resolved.notes] + [
+            *cuts,
+            *self.notes,
+        ]
         if inserted:
             own = (
                 "the study's own system text replaces it"

@@ -107,7 +107,7 @@ def open_version(store: Store, plan: StudyPlan, notes: list[str]) -> str:
     text = yaml.safe_dump(plan.recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
     write(store.folder / "versions" / version / "recipe.yaml", text.encode("utf-8"))
     store.write_lines(f"versions/{version}/rows.jsonl", rows)
-    graded = [row for each in plan.settings for row in _graded_rows(each, plan.recipe.model.name)]
+    graded = [row for each in plan.settings for row in _graded_rows(each, plan.recipe.model.source)]
     store.write_lines(f"versions/{version}/{GRADED_FILE}", graded)
     store.write_about({**about, "name": plan.recipe.name, "current": version})
     return version
