@@ -61,6 +61,8 @@ PREDICTORS = (
     "elicitation", "loss_gap", "loss_ratio", "first_order", "short_horizon", "similarity",
     "nats_marked", "graded_elicitation",
 )  # fmt: skip
+LATER = ("nats_marked", "graded_elicitation")
+"""Predictors that forecasts lack which were saved before these existed."""
 AS_LEAKAGE = ("first_order", "short_horizon")
 """Predictors that are on leakage's own scale: 1 is as bare training, 0 is none of it."""
 COMBINED = ("elicitation", "loss_ratio", "first_order", "short_horizon")
@@ -111,8 +113,9 @@ def _subsets(cells: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
 def _scores(cells: pd.DataFrame, draws: int, seed: int) -> Iterator[dict]:
     for name in (*PREDICTORS, "combined"):
         columns = COMBINED if name == "combined" else (name,)
-        # forecasts that were saved before a predictor existed lack it
-        predictors = cells.reindex(columns=[*columns]).astype(float)
+        if name in LATER and name not in cells:
+            continue
+        predictors = cells[[*columns]].astype(float)
         usable = cells["leakage"].notna() & np.isfinite(predictors).all(axis=1)
         rows = cells[usable]
         settings, behaviours = (rows[unit].nunique() for unit in ("setting", "behaviour"))

@@ -29,10 +29,12 @@ NAMES = {
     "similarity": "similarity",
     "nats_bare": "nats bare",
     "nats_marked": "nats marked",
-    "graded_elicitation": "graded elicitation",
+    "graded_elicitation": "nats",
     "combined": "combined",
 }
 """What each predictor is called in a table."""
+IN_JSON_ALONE = ("nats_bare", "nats_marked")
+"""Their difference is in tables, as `nats`."""
 SCORES = (
     "cells", "settings", "behaviours", "rank correlation", "R2 on held-out settings",
     "R2 on held-out behaviours", "R2 as leakage",
@@ -57,7 +59,7 @@ def _key(record: Record) -> tuple[Any, ...]:
 
 
 def _summary(group: list[Record], groups: list[list[Record]]) -> Summary:
-    names = [name for name in NAMES if name in group[0]]
+    names = [name for name in NAMES if name in group[0] and name not in IN_JSON_ALONE]
     measured = "leakage" in group[0]
     rows = tuple(
         (
