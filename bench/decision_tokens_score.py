@@ -29,12 +29,12 @@ from caveat.readouts import READOUTS
 from caveat.study.config.resolve import Resolved, resolve
 from caveat.study.config.schema import read
 from caveat.study.export import opened
-from caveat.types.messages import is_document, without_caveat
+from caveat.types.messages import Messages, is_document, without_caveat
 from caveat.types.training import Train
 
 PROMPTS = r"marked(\+repeat|\+place\([^)]*\))?"
 """Arms that are prompts of their own; other interventions leave the text as it is."""
-ROWS, REPLIES = 12, 3
+ROWS, REPLIES = 12, 2
 """Where the rate is sampled here: rows, and replies to the prompt of each."""
 YES = 0.5
 """The yes/no predictor: whether the rate is this or more."""
@@ -57,31 +57,40 @@ def stored_rates(paths: list[str]) -> pd.DataFrame:
     return order.groupby(["setting", "model"], as_index=False)["value"].first()
 
 
-def sampled_rate(resolved: Resolved, arm: str, seed: int, backend: Backend) -> float:
-    """R(exact) - R(none) of the base model on the prompts of an arm's rows; NaN of documents."""
+def sampled_rate(
+    resolved: Resolved,
+    arm: str,
+    seed: int,
+    backend: Backend,
+    known: dict[tuple[Messages, ...], float],
+) -> float:
+    """R(exact) - R(none) of the base model on the prompts of an arm's rows; NaN of documents.
+
+    Args:
+        known: Rates by prompts; grows.
+    """
     stages = resolved.plans[arm, seed]
     stage = next(s for s in stages if isinstance(s, Train) and carries_caveat(s))
     if is_document(stage.rows[0].messages):
         return float("nan")
     question = resolved.setting.behaviour.questions[0]
-    rates = []
-    for texts in (
-        [row.messages for row in stage.rows[:ROWS]],
-        [without_caveat(row.messages) for row in stage.rows[:ROWS]],
-    ):
-        requests = [
-            Request(f"decision-tokens {arm} {number} {n}", (), messages[:-1])
-            for number, messages in enumerate(texts)
-            for n in range(REPLIES)
-        ]
-        answers = backend.generate(requests, resolved.sampling)
-        readout = READOUTS[question.readout]
-        verdicts = [
-            readout.score(replace(question, messages=request.messages), answer, None).verdict
-            for request, answer in zip(requests, answers, strict=True)
-        ]
-        rates.append(float(np.mean([str(verdict) == "yes" for verdict in verdicts])))
-    return rates[0] - rates[1]
+    exact = tuple(row.messages[:-1] for row in stage.rows[:ROWS])
+    none = tuple(without_caveat(messages) for messages in exact)
+    for prompts in (exact, none):
+        if prompts not in known:
+            requests = [
+                Request(f"decision-tokens {number} {n}", (), messages)
+                for number, messages in enumerate(prompts)
+                for n in range(REPLIES)
+            ]
+            answers = backend.generate(requests, resolved.sampling)
+            readout = READOUTS[question.readout]
+            verdicts = [
+                readout.score(replace(question, messages=request.messages), answer, None).verdict
+                for request, answer in zip(requests, answers, strict=True)
+            ]
+            known[prompts] = float(np.mean([str(verdict) == "yes" for verdict in verdicts]))
+    return known[exact] - known[none]
 
 
 def with_rates(cells: pd.DataFrame, paths: list[str]) -> pd.DataFrame:
@@ -95,11 +104,14 @@ def with_rates(cells: pd.DataFrame, paths: list[str]) -> pd.DataFrame:
             for arm, _ in resolved.plans:
                 plans.setdefault((resolved.setting.name, arm), (resolved, recipe.seeds[0]))
     backend = load_backend("smollm2-135m")
-    rates = []
+    rates: list[float] = []
+    known: dict[tuple[Messages, ...], float] = {}
     for cell in cells.to_dict("records"):
         resolved, seed = plans[cell["setting"], cell["arm"]]
         other = cell["arm"] != "marked"
-        rates.append(sampled_rate(resolved, cell["arm"], seed, backend) if other else cell["rate"])
+        rates.append(
+            sampled_rate(resolved, cell["arm"], seed, backend, known) if other else cell["rate"]
+        )
     return cells.assign(rate=rates)
 
 
