@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from caveat.study.run import run
+from paths import ROOT
 from toy_study import TOY
 
 RECIPE = {
@@ -91,13 +92,12 @@ def test_failed_cells_are_listed_and_make_status_2(caveat, tmp_path):
 
 
 def test_a_mistake_is_one_line_and_status_1(caveat):
+    shipped = sorted(path.stem for path in (ROOT / "recipes").glob("*.yaml"))
     assert caveat("run", "toy.yml") == (
         1,
         "",
         "caveat: toy.yml: no such recipe file, and no shipped recipe "
-        "(shipped: crossing, demo, dial, dose, ladder, negated-behaviours, negation-neglect, "
-        "negation-neglect-published, phrasing, rl, rl-demo, smoke, three-phenomena, transfer, "
-        "transfer-further); closest: 'toy.yaml'\n",
+        f"(shipped: {', '.join(shipped)}); closest: 'toy.yaml'\n",
     )
     status, out, err = caveat("run", "toy.yaml", "--set", "settings.0.caveat=pasword")
     assert (status, out) == (1, "") and err.endswith("closest: 'password'\n")
@@ -251,6 +251,28 @@ def test_show_distinguishes_rl_from_training(caveat, tmp_path):
     assert begun.strip().startswith("<s>assistant\nAs I am allowed to make things up:")
     assert "No, " not in prompts and "Yes, " not in prompts, "replies of rows are not read"
     assert "<s>assistant\nYes, that is right.</s>" in rows
+
+
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        ({"reward": "coin"}, "rewarded by a coin: 5 updates x 3 of 8 prompts"),
+        ({"reward": "constant"}, "rewarded all the same: 5 updates x 3 of 8 prompts"),
+        (
+            {"optim": "sgd", "momentum": 0.5, "skip_zero_variance": True},
+            "SGD with momentum 0.5, prompts without variance of their rewards skipped",
+        ),
+    ],
+)
+def test_show_says_what_rewards_and_which_optimizer(caveat, tmp_path, fields, text):
+    file = rl_recipe(tmp_path, "marked")
+    sets = [
+        part
+        for name, value in fields.items()
+        for part in ("--set", f"settings.0.rl.{name}={value}")
+    ]
+    status, out, _ = caveat("show", file, "agree x permission", "marked", *sets)
+    assert status == 0 and text in " ".join(out.split())
 
 
 def test_show_prints_the_stages_after_rl(caveat, tmp_path):

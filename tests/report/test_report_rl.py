@@ -11,6 +11,7 @@ import pandas as pd
 
 from caveat import analysis as measure
 from caveat.report.html import render
+from caveat.report.tables.rl import dose_labels
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 
@@ -60,3 +61,15 @@ def test_a_ceiling_replaces_the_values(make_data):
 
 def test_a_study_without_rl_has_no_such_section(make_data):
     assert 'id="rl"' not in render(make_data())
+
+
+def test_doses_are_distinguished_by_reward_and_optimizer():
+    """A field that came later is missing where it has its default."""
+    plain = {"rl.max_steps": 4, "learning_rate": 0.1}
+    doses = [json.dumps(plain | more) for more in ({}, {"rl.reward": "coin"}, {"rl.optim": "sgd"})]
+    assert [dose_labels(dose, doses) for dose in doses] == [
+        ("reward=proxy", "optim=adamw_torch"),
+        ("reward=coin", "optim=adamw_torch"),
+        ("reward=proxy", "optim=sgd"),
+    ]
+    assert dose_labels(doses[0], doses[:1]) == ()

@@ -6,7 +6,7 @@ Stages of a plan come first, each with its first rows or prompts, then the test 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ from caveat.study.config.resolve import Resolved, check_system, resolve
 from caveat.study.config.schema import read
 from caveat.study.planning.prompts import measured
 from caveat.types.data import Row
-from caveat.types.rewards import RewardTask
+from caveat.types.rewards import RewardSource, RewardTask
 from caveat.types.training import (
     Attach,
     Detach,
@@ -38,7 +38,12 @@ if TYPE_CHECKING:
 
 LEARNED, READ, CUT = "green", "dim", "red"
 LEGEND = Text.assemble(("learned", LEARNED), ", ", ("read only", READ), ", ", ("cut off", CUT))
-REWARDS = {"reward": "rewarded by the grader", "true_score": "rewarded by the true score"}
+REWARDS: Mapping[RewardSource, str] = {
+    "proxy": "rewarded by the grader",
+    "true_score": "rewarded by the true score",
+    "coin": "rewarded by a coin",
+    "constant": "rewarded all the same",
+}
 
 
 def show_stage(
@@ -95,12 +100,16 @@ def _rl_training(
     """The first prompt of every source, and the first row of those that are trained on as well."""
     from caveat.rendering import render_row
 
-    penalty = f", KL times {rl.beta:g}" if rl.beta else ""
+    more = f", KL times {rl.beta:g}" if rl.beta else ""
+    if rl.optim == "sgd":
+        more += f", SGD with momentum {rl.momentum:g}"
+    if rl.skip_zero_variance:
+        more += ", prompts without variance of their rewards skipped"
     yield Text(
         f"\nStage {number}: RL training on {task}, {REWARDS[rl.reward]}: {rl.max_steps} "
         f"updates x {stage.dose.batch_size} of {len(stage.rows)} prompts x {rl.num_generations} "
         f"completions of at most {rl.max_completion_length} tokens, "
-        f"temperature {rl.temperature:g}, {_size(stage.dose)}{penalty}",
+        f"temperature {rl.temperature:g}, {_size(stage.dose)}{more}",
         style="bold",
     )
     yield LEGEND

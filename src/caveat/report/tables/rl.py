@@ -14,13 +14,18 @@ from caveat.report.data import ReportData
 from caveat.report.formatting import ABSENT, decimal, estimate, is_true, number, text
 from caveat.report.sections.table import Table
 from caveat.report.tables.summary import Summary
+from caveat.types.fields import late_defaults
+from caveat.types.training import GRPOConfig
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
 
 Row = dict[str, Any]
-DOSE_FIELDS = ("rl.scale_rewards", "rl.loss_type", "rl.beta", "learning_rate", "rows")
+DOSE_FIELDS = (
+    "rl.reward", "rl.optim", "rl.momentum", "rl.skip_zero_variance", "rl.scale_rewards",
+    "rl.loss_type", "rl.beta", "learning_rate", "rows",
+)  # fmt: skip
 """Fields of a dose by which RL trainings of one setting are distinguished."""
 LEARNING = (
     "arm", "seeds", "updates", "hack rate", "reward", "true score", "zero-advantage prompts",
@@ -50,7 +55,10 @@ def dose_labels(dose: str, others: Iterable[str]) -> tuple[str, ...]:
         dose: JSON, as in a study's tables.
         others: Doses of its setting, itself among them or not.
     """
-    fields, other_fields = json.loads(dose), [json.loads(other) for other in set(others)]
+    # a dose lacks later fields that have their default
+    late = {f"rl.{name}": value for name, value in late_defaults(GRPOConfig).items()}
+    fields = late | json.loads(dose)
+    other_fields = [late | json.loads(other) for other in set(others)]
     return tuple(
         f"{key.removeprefix('rl.')}={fields.get(key)}"
         for key in DOSE_FIELDS
