@@ -1,7 +1,13 @@
 """A study as Inspect logs: read by Inspect's own reader, and back through the importer."""
 
+import json
+import tempfile
+from pathlib import Path
+
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from inspect_ai.log import list_eval_logs, read_eval_log, write_eval_log
 
 from caveat.errors import CaveatError
@@ -10,6 +16,7 @@ from caveat.study.chat_turns import turns_of
 from caveat.study.inspect_export import export_logs
 from caveat.study.run import run
 from caveat.study.study import Study
+from inspect_files import altered
 from toy_study import SMALL, TOY, small
 
 FRAMES = (
@@ -148,6 +155,31 @@ def test_an_edited_score_is_noticed(logs, tmp_path):
         f"{path}: metadata.caveat is not what caveat export wrote (dose: Value error, should be a "
         "JSON object); export the study again"
     )
+
+
+@pytest.fixture(scope="module")
+def a_log(logs, tmp_path_factory) -> dict:
+    """One of the logs as JSON, with two samples."""
+    log = read_eval_log(logs[0])
+    log.samples = log.samples[:2]
+    path = tmp_path_factory.mktemp("one") / "log.json"
+    write_eval_log(log, path)
+    return json.loads(path.read_text("utf-8"))
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.data())
+def test_any_altered_log_is_imported_or_refused_in_one_line(a_log, data):
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "log.json"
+        file.write_text(json.dumps(altered(a_log, data)), "utf-8")
+        try:
+            study = import_study("inspect", [file], Path(folder) / "back")
+        except CaveatError as error:
+            assert "\n" not in str(error)
+        else:
+            assert len(study.answers()) >= 1
+            study.leakage(), study.side_effects(), study.abouts()
 
 
 def test_mistakes(study, logs, tmp_path, command):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
+from hypothesis import strategies as st
 from inspect_ai.log import (
     EvalConfig,
     EvalDataset,
@@ -91,3 +93,36 @@ def write_all(folder: Path, epochs: int = 1, ending: str = ".eval", **scores) ->
 def failed() -> EvalError:
     """What Inspect notes of a sample that failed."""
     return EvalError(message="boom", traceback="boom", traceback_ansi="boom")
+
+
+VALUES = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=4), st.just([]),
+    st.just({}), st.just("\ud800"), st.sampled_from(["C", "success", "0", ["a"], {"a": 1}]),
+)  # fmt: skip
+
+
+def positions(content, path=()):
+    """The path of every value in JSON content."""
+    if path:
+        yield path
+    items = content.items() if isinstance(content, dict) else enumerate(content)
+    for key, value in items if isinstance(content, dict | list) else ():
+        if isinstance(value, dict | list):
+            yield from positions(value, (*path, key))
+        else:
+            yield (*path, key)
+
+
+def altered(content: dict, data: st.DataObject) -> dict:
+    """The content of a log with one to three of its values replaced."""
+    content = json.loads(json.dumps(content))
+    paths = sorted(positions(content), key=str)
+    for path in data.draw(st.lists(st.sampled_from(paths), min_size=1, max_size=3)):
+        place = content
+        try:
+            for key in path[:-1]:
+                place = place[key]
+            place[path[-1]] = data.draw(VALUES)
+        except (KeyError, IndexError, TypeError):
+            continue  # an earlier change took it away
+    return content
