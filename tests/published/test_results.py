@@ -53,13 +53,74 @@ def outside(published_data) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+CORRECTED = {"111", "114"}
+"""Rows of the outside table that it has wrong: another model, and a difference for a rate."""
+ADDED = {
+    ("jfpio/inoculation-prompting", "README; C02, run_metadata.json"): 2,
+    ("cnm13ryan/inoculation-prompting", "ip_sweep/corrected_baseline_2026-05-04"): 1,
+    ("slacki-ai/trait-inoculation",
+     "@c9a4d7b, results/scores_german_flattering_llama-3.1-8b-instruct.json"): 8,
+    ("slacki-ai/trait-inoculation", "@c9a4d7b, results/scores_multi_prompt_*"): 8,
+    ("slacki-ai/trait-inoculation", "@c9a4d7b, results/*french_*"): 4,
+    ("slacki-ai/trait-inoculation", "@c9a4d7b, README section 18"): 4,
+    ("Ayesha-Imr/inoculate-or-reflect", "@adceba2, outputs/phase4/lora_geometry.json"): 3,
+    ("arXiv:2609.15886", "section 2.6"): 2,
+    ("gabeorosan/negation-neglect-experiments", "repro/PANEL.md"): 8,
+}  # fmt: skip
+"""How many results come from places that the outside table has not, or has wrong."""
+
+
+def is_added(each: Result) -> bool:
+    return (each.source, each.locator) in ADDED
+
+
 def test_the_figures_are_those_of_the_outside_table(outside):
-    assert Counter(map(of_result, published())) == Counter(map(of_table, outside))
+    kept = [row for row in outside if row["id"] not in CORRECTED]
+    listed = [each for each in published() if not is_added(each)]
+    assert Counter(map(of_result, listed)) == Counter(map(of_table, kept))
+
+
+def test_what_was_added_comes_from_these_places():
+    places = Counter((each.source, each.locator) for each in published() if is_added(each))
+    assert places == ADDED
+
+
+def test_corrected_results():
+    (prompt, control) = (each for each in published() if each.source.startswith("jfpio"))
+    assert {prompt.model, control.model} == {"Qwen2.5-7B-Instruct"}
+    assert round(prompt.leakage, 2) == 0.8 and prompt.interval == (0.63, 0.94)
+    assert round(control.leakage, 2) == 0.98 and control.interval == (0.86, 1.09)
+    (sweep,) = (each for each in published() if each.source.startswith("cnm13ryan"))
+    assert (sweep.base, sweep.bare, sweep.marked) == (0.15, 0.05, None)
+    assert sweep.undefined == "bare training added -0.100 to the rate, less than 0.1"
+
+
+LEAKS = {
+    ("German", "fixed"): (0.92, 0.0), ("German", "rephrased"): (0.96, 0.19),
+    ("flattery", "fixed"): (0.85, 0.09), ("flattery", "rephrased"): (0.96, 0.92),
+    ("playful", "fixed"): (0.1, 0.01), ("playful", "rephrased"): (0.84, 0.27),
+    ("French", "fixed"): (-0.01, 0.0), ("French", "rephrased"): (-0.01, -0.01),
+}  # fmt: skip
+"""By trait and wording: leakage of prompts that elicit less than .05, and more than .3."""
+
+
+@pytest.mark.parametrize(("trait", "wording"), LEAKS)
+def test_fixed_and_rephrased_wordings_are_apart(trait, wording):
+    rows = {
+        each.elicitation: each.leakage
+        for each in published()
+        if (each.setting, each.wording) == (trait, wording)
+    }
+    few, much = LEAKS[trait, wording]
+    assert rows[0, 0.05] == pytest.approx(few, abs=1e-3)
+    assert rows[0.3, 1] == pytest.approx(much, abs=1e-3)
 
 
 def test_bounds_and_rough_figures_are_kept_as_such(outside):
     rows = {of_table(row): row["note"] for row in outside}
     for each in published():
+        if is_added(each):
+            continue
         note = rows[of_result(each)]
         assert bool(note) == bool(each.caution), note
         assert bool(each.upper) == ("upper" in note), note

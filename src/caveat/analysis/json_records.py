@@ -50,7 +50,11 @@ def _leakage(row: Row) -> dict:
         **_graded(row),
         "interval": str(row["interval"]),
         **{name: int(row[name]) for name in ("questions", "clusters", "seeds", "replies")},
-        **{name: float(row[name]) for name in ("valid", "truncated")},
+        # rates that others reported come without these shares
+        **{
+            name: None if pd.isna(row[name]) else float(row[name])
+            for name in ("valid", "truncated")
+        },
     }
 
 

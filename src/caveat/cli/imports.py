@@ -14,7 +14,7 @@ from caveat.errors import CaveatError
 
 def import_(
     source: Annotated[
-        str, typer.Argument(help="negation-neglect, table or inspect.", show_default=False)
+        str, typer.Argument(help="negation-neglect, table, rates or inspect.", show_default=False)
     ],
     paths: Annotated[
         list[Path],
@@ -52,13 +52,20 @@ def import_(
     number_samples: Annotated[
         bool, typer.Option("--number-samples", help="Number repeated replies to a question.")
     ] = False,
+    scale: Annotated[
+        float, typer.Option(min=1e-9, help="What a rate of 1 is in the file: 100 for per cent.")
+    ] = 1.0,
+    replies: Annotated[
+        int | None, typer.Option(min=1, help="Replies behind a rate that does not say.")
+    ] = None,
 ) -> None:
-    """Import other people's verdicts as a finished study (docs/import.md)."""
+    """Import other people's verdicts, or rates, as a finished study (docs/import.md)."""
     from caveat.importers import import_study, log_options, table_options
 
     options = table_options(
         column or (), arm or (), context or (), setting=setting, verdict=verdict, valid=valid,
-        invalid=tuple(invalid or ()), number_samples=number_samples,
+        invalid=tuple(invalid or ()), number_samples=number_samples, scale=scale,
+        replies=replies,
     )  # fmt: skip
     if source == "inspect":
         options = log_options(mapping, options)
@@ -67,4 +74,6 @@ def import_(
     study = import_study(source, paths, out, model, warn, options)
     _, answers = study.judged()
     settings = len(study.about["wanted"])
-    typer.echo(f"study: {study.folder}; answers: {answers:,}; settings: {settings}")
+    rates = study.about.get("rates")
+    content = f"answers: {answers:,}" if rates is None else f"rates: {len(rates):,}"
+    typer.echo(f"study: {study.folder}; {content}; settings: {settings}")

@@ -71,7 +71,12 @@ def status(folder: Folder) -> None:
     finished, cells = study.progress()
     judged, answers = study.judged()
     about = study.about
-    typer.echo(f"{study.name}: {finished} of {cells} cells finished, {judged} of {answers} answers")
+    if "rates" in about:
+        typer.echo(f"{study.name}: {len(about['rates'])} reported rates, without replies")
+    else:
+        typer.echo(
+            f"{study.name}: {finished} of {cells} cells finished, {judged} of {answers} answers"
+        )
     typer.echo(
         f"started {about['started']}, "
         + (f"finished {about['finished']}" if about["finished"] else "not finished")

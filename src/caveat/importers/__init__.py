@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from caveat.errors import CaveatError, closest
-from caveat.importers import inspect_logs, negation_neglect
+from caveat.importers import inspect_logs, negation_neglect, rates
 from caveat.importers import tables as table
 from caveat.importers.inspect_mapping import log_options
 from caveat.importers.options import TableOptions, table_options
-from caveat.importers.save import save
+from caveat.importers.save import save, save_rates
 from caveat.importers.validation import Imported
 from caveat.study.storage.store import silent
 from caveat.study.study import Study
@@ -26,7 +26,9 @@ TABLES: Mapping[str, Callable[[Sequence[Path], str | None, TableOptions], Import
     "inspect": inspect_logs.read,
 }
 """Sources of one or more files, with options."""
-SOURCES = (*IMPORTERS, *TABLES)
+RATES = "rates"
+"""The source of rates, which come without replies."""
+SOURCES = (*IMPORTERS, *TABLES, RATES)
 
 
 def import_study(
@@ -50,10 +52,16 @@ def import_study(
             f"source {source!r} is not one of {', '.join(SOURCES)}{closest(source, SOURCES)}"
         )
     paths = [Path(path)] if isinstance(path, str | Path) else [Path(each) for each in path]
-    imported = _read(source, paths, model, options)
+    imported = (
+        rates.read(paths, model, options or TableOptions())
+        if source == RATES
+        else _read(source, paths, model, options)
+    )
     for note in imported.notes:
         say(note)
     folder = Path(out) if out is not None else Path("studies") / imported.name
+    if isinstance(imported, rates.ReportedRates):
+        return save_rates(imported, folder, say)
     return save(imported, folder, say)
 
 

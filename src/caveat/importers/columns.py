@@ -57,7 +57,11 @@ ALIKE = 0.8
 
 
 def with_our_names(
-    frame: DataFrame, options: Mapping[str, str], fields: Iterable[str], path: object
+    frame: DataFrame,
+    options: Mapping[str, str],
+    fields: Iterable[str],
+    path: object,
+    other_names: Mapping[str, Sequence[str]] = OTHER_NAMES,
 ) -> tuple[DataFrame, list[str]]:
     """The table with our names of its columns, and what was guessed, in words.
 
@@ -72,7 +76,8 @@ def with_our_names(
     for field in fields:
         if field in names or field in present:
             continue
-        candidates = _candidates(field, [name for name in present if name not in taken])
+        free = [name for name in present if name not in taken]
+        candidates = _candidates((field, *other_names[field]), free)
         if len(candidates) > 1 and field not in LABELS:
             raise CaveatError(
                 f"{path}: the column {field} could be {' or '.join(candidates)}; "
@@ -110,12 +115,12 @@ def _by_option(
     return dict(options)
 
 
-def _candidates(field: str, present: Sequence[str]) -> list[str]:
-    """The columns that others' names of the field fit, the likeliest first."""
+def _candidates(names: Sequence[str], present: Sequence[str]) -> list[str]:
+    """The columns that are called by one of the names, in the order of these."""
     plain: dict[str, list[str]] = {}
     for name in present:
         plain.setdefault(plain_name(name), []).append(name)
-    return [name for known in (field, *OTHER_NAMES[field]) for name in plain.get(known, ())]
+    return [name for usual in names for name in plain.get(usual, ())]
 
 
 def plain_name(name: str) -> str:

@@ -32,6 +32,10 @@ class TableOptions:
     """Values that count as invalid."""
     number_samples: bool = False
     """Whether repeated replies to a question are numbered in the order of the file."""
+    scale: float = 1.0
+    """What a rate of 1 is called in the file: 100 for percentages."""
+    replies: int | None = None
+    """The number of replies behind each rate that has none of its own."""
 
 
 def table_options(

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from caveat.errors import CaveatError
+from caveat.importers.rates import ReportedRates
 from caveat.importers.validation import OWN_COLUMNS, Imported
 from caveat.provenance import now, stamp, version
 from caveat.study.planning.digests import digest_of
 from caveat.study.storage.store import Store
 from caveat.study.study import Study
 from caveat.types.caveats import PHENOMENA
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 DRAWS, SEED = 2000, 0
 """Of resamples behind rank correlations: the defaults of recipes."""
@@ -49,7 +53,7 @@ def save(imported: Imported, out: Path, say: Callable[[str], None]) -> Study:
     return Study(out, say=say)
 
 
-def _about(store: Store, imported: Imported) -> dict[str, Any]:
+def _about(store: Store, imported: Imported | ReportedRates) -> dict[str, Any]:
     if not store.exists():
         return {"versions": {}}
     about = store.about()
@@ -84,27 +88,49 @@ def _records(imported: Imported) -> tuple[list[dict], list[dict], list[dict]]:
     return rows, answers, verdicts
 
 
+def save_rates(reported: ReportedRates, out: Path, say: Callable[[str], None]) -> Study:
+    """Write a study's folder of rates, which has no replies. Raises CaveatError as `save` does."""
+    store = Store(out, say)
+    with store.writing():
+        about = _about(store, reported)
+        records = reported.rates.drop(columns="where").to_dict("records")
+        version_id = digest_of("imported rates", name=reported.name, rows=records)[:16]
+        store.write_lines(f"versions/{version_id}/rows.jsonl", [])
+        store.write_lines("failures.jsonl", [])
+        entry = {**_entry(reported, reported.rates), "rates": records}
+        versions = {**about["versions"], version_id: entry}
+        store.write_about({"name": reported.name, "current": version_id, "versions": versions})
+    return Study(out, say=say)
+
+
 def _version(imported: Imported) -> dict[str, Any]:
     """The entry of the version in study.json. Only imported versions have a `source`."""
-    first = imported.replies.drop_duplicates("setting")
+    return {
+        **_entry(imported, imported.replies),
+        "abouts": {
+            name: {"behaviour": about, "side_effects": {}}
+            for name, about in imported.abouts.items()
+        },
+        "means": {name: list(settings) for name, settings in imported.means.items()},
+        **imported.entries,
+    }
+
+
+def _entry(imported: Imported | ReportedRates, rows: DataFrame) -> dict[str, Any]:
+    """What every import says of itself; `rows` has settings, phenomena and models."""
+    first = rows.drop_duplicates("setting")
     return {
         "recipe": imported.name,
-        "model": ", ".join(dict.fromkeys(imported.replies["model"])),
+        "model": ", ".join(dict.fromkeys(rows["model"])),
         "started": now(),
         "finished": now(),
         "draws": DRAWS,
         "bootstrap_seed": SEED,
         "wanted": dict(zip(first["setting"], map(_expected, first["phenomenon"]), strict=True)),
-        "abouts": {
-            name: {"behaviour": about, "side_effects": {}}
-            for name, about in imported.abouts.items()
-        },
         "surroundings": {"imported by": f"caveat {version('caveat')}"},
         "notes": list(imported.notes),
         "seconds": {},
         "source": dict(imported.source),
-        "means": {name: list(settings) for name, settings in imported.means.items()},
-        **imported.entries,
     }
 
 

@@ -244,6 +244,8 @@ def _records(content: Any, leaves: bool, path: Path) -> list[dict[str, Any]]:
     is_columns = all(isinstance(column, list) for column in content.values())
     if values and is_columns and not any(isinstance(value, dict) for value in values):
         return _from_columns(content, path)
+    if leaves and content and not any(isinstance(part, list | dict) for part in content.values()):
+        return [content]
     below = list(_below(content, leaves, ()))
     if not below:
         raise CaveatError(

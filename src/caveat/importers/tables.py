@@ -138,11 +138,11 @@ def _one_file(
         raise CaveatError(
             f"--verdict {verdict!r}: --column verdict={columns['verdict']} says another; keep one"
         )
-    frame = _with_named_keys(frame)
+    frame = with_named_keys(frame)
     original = frame
     fields = [name for name in KNOWN if name != "verdict" or verdict is None]
     frame, notes = with_our_names(frame, columns, fields, file)
-    frame, added = _with_defaults(frame, file, study, several, options)
+    frame, added = with_defaults(frame, file, study, several, options)
     notes += added
     _check_columns(frame, file, verdict is not None)
     if verdict is None and "verdict" not in frame:
@@ -161,7 +161,7 @@ def _one_file(
     return frame[[name for name in frame if name in KNOWN or name == "where"]], notes
 
 
-def _with_named_keys(frame: DataFrame) -> DataFrame:
+def with_named_keys(frame: DataFrame) -> DataFrame:
     """The table with columns of keys above nested records named after what their values are.
 
     A key above all records, such as `results`, tells nothing apart.
@@ -177,7 +177,7 @@ def _with_named_keys(frame: DataFrame) -> DataFrame:
     return frame
 
 
-def _with_defaults(
+def with_defaults(
     frame: DataFrame, file: Path, study: str, several: bool, options: TableOptions
 ) -> tuple[DataFrame, list[str]]:
     """The table with the columns that options, or the file's name, stand for."""

@@ -7,7 +7,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from caveat.analysis.leakage import INSTALLED
 from caveat.errors import CaveatError, closest
@@ -21,6 +21,8 @@ OWN = "own"
 Rate = Literal["base", "bare", "marked", "clean", "exact", "near_miss"]
 RATES: tuple[Rate, ...] = get_args(Rate)
 Share = float | None
+Wording = Literal["", "fixed", "rephrased"]
+"""Whether all rows had the caveat in one wording, or each in another; "" where it is not known."""
 
 
 class Result(BaseModel):
@@ -36,6 +38,12 @@ class Result(BaseModel):
     caveat: str
     intervention: str = ""
     """The intervention on top of the caveat, "" for none."""
+    wording: Wording = ""
+    prompts: int | None = None
+    """Number of prompts behind the row: of a fixed wording trainings, of a rephrased one wordings
+    or trainings, as the source has it."""
+    elicitation: tuple[float, float] | None = None
+    """The least and the most that the prompts elicit from base, R(base, exact) - R(base, none)."""
     metric: str
     base: Share = Field(None, ge=0, le=1)
     """The untrained model."""
@@ -64,16 +72,27 @@ class Result(BaseModel):
     interval: tuple[float, float] | None = None
     """95% interval of the leakage, where the source has one."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _marked_from_leakage(cls, fields: Any) -> Any:
+        """Take the rate of marked from `leaks`, where a source is listed by its leakage."""
+        if isinstance(fields, dict) and "leaks" in fields:
+            others = {name: value for name, value in fields.items() if name != "leaks"}
+            base, bare = others["base"], others["bare"]
+            return {**others, "marked": round(base + fields["leaks"] * (bare - base), 4)}
+        return fields
+
     @property
     def undefined(self) -> str | None:
         """Why there is no leakage at `none`; None where there is one."""
+        if self.base is not None and self.bare is not None:
+            added = _difference(self.bare, self.base)
+            if added < INSTALLED:
+                return f"bare training added {added:.3f} to the rate, less than {INSTALLED}"
         missing = [name for name in ("base", "bare", "marked") if getattr(self, name) is None]
         if missing:
             verb = "was" if len(missing) == 1 else "were"
             return f"{_listed(missing)} {verb} not reported"
-        added = _difference(self.bare, self.base)
-        if added < INSTALLED:
-            return f"bare training added {added:.3f} to the rate, less than {INSTALLED}"
         return None
 
     @property

@@ -12,6 +12,7 @@ from caveat.report.data import ReportData
 from caveat.report.figures.ladder import elicitation_figure, ladder_figure
 from caveat.report.figures.leakage import leakage_figure
 from caveat.report.figures.published import published_figure, study_points
+from caveat.report.figures.published_elicitation import elicited_figure, study_elicited
 from caveat.report.figures.theme import inline_svg
 from caveat.report.figures.training import rl_figure, training_figures
 from caveat.report.panels import dose_text, panels_of
@@ -105,6 +106,7 @@ def _figures(data: ReportData) -> dict[str, Markup | None]:
         "leakage_figure": _svg(leakage_figure(data, WIDE, transparent)),
         "small_leakage_figure": _svg(leakage_figure(data, NARROW, transparent)),
         "published_figure": _svg(_among_published(data)),
+        "elicited_figure": _svg(_elicited(data)),
         "ladder_figure": _svg(
             ladder_figure(data.ladder, background=transparent) if has_ladder else None
         ),
@@ -134,6 +136,13 @@ def _among_published(data: ReportData) -> altair.VConcatChart:
     name = data.name.encode("utf-8", "replace").decode("utf-8")
     points = study_points(data.frame("leakage"), name)
     return published_figure((*published(), *own()), points, background="transparent")
+
+
+def _elicited(data: ReportData) -> altair.HConcatChart | None:
+    """Leakage against elicitation, the study's settings beside published ones."""
+    name = data.name.encode("utf-8", "replace").decode("utf-8")
+    points = study_elicited(data.frame("leakage"), data.frame("caveat_checks"), name)
+    return elicited_figure(published(), points, background="transparent")
 
 
 def _hash(script: str) -> str:

@@ -106,10 +106,21 @@ class StudyTables(ABC):
 
     # Rates and leakage
 
+    @property
+    def reported(self) -> DataFrame | None:
+        """Rates that others reported without their replies; None where there are replies."""
+        import pandas as pd
+
+        records = self.about.get("rates")
+        return None if records is None else pd.DataFrame(records)
+
     def rates(self) -> DataFrame:
         """Rates with intervals: see `analysis.rates`."""
         from caveat.analysis import rates
+        from caveat.analysis.reported_rates import reported_rates
 
+        if self.reported is not None:
+            return self._in_order(reported_rates(self.reported))
         return self._in_order(rates(self._measured()))
 
     def leakage(self, by: str | None = None) -> DataFrame:
@@ -120,7 +131,10 @@ class StudyTables(ABC):
         another column, and where no question has a kind.
         """
         from caveat.analysis import leakage, leakage_by, with_graded
+        from caveat.analysis.reported_rates import reported_leakage
 
+        if by is None and self.reported is not None:
+            return self._in_order(reported_leakage(self.reported))
         if by is None:
             return self._in_order(with_graded(leakage(self._measured()), self._graded()))
         if by not in SPLIT_COLUMNS:
@@ -133,7 +147,10 @@ class StudyTables(ABC):
     def differences(self) -> DataFrame:
         """Differences of rates, Holm-corrected: see `analysis.differences`."""
         from caveat.analysis import differences
+        from caveat.analysis.reported_rates import reported_differences
 
+        if self.reported is not None:
+            return self._in_order(reported_differences(self.reported))
         return self._in_order(differences(self._measured()))
 
     def caveat_checks(self) -> DataFrame:
@@ -144,7 +161,10 @@ class StudyTables(ABC):
         import pandas as pd
 
         from caveat.analysis import caveat_checks, graded_elicitation
+        from caveat.analysis.reported_rates import reported_checks
 
+        if self.reported is not None:
+            return self._in_order(reported_checks(self.reported))
         of_settings = self.about["wanted"]
         of_means = {name: of_settings[first] for name, (first, *_) in self.means.items()}
         checks = caveat_checks(self._measured(), of_means | of_settings)
@@ -240,9 +260,13 @@ class StudyTables(ABC):
         arms = set(self.answers()["arm"])
         if not _has_intervention(arms):
             names = ", ".join(sorted(arms)) or "none yet"
+            advice = (
+                "name arms of the table so, such as --arm NAME=marked+contrast"
+                if self.is_imported
+                else "add some to the recipe, such as marked+contrast, and run it"
+            )
             raise CaveatError(
-                f"{self.source}: no arm with an intervention to compare (arms: {names}); add some "
-                "to the recipe, such as marked+contrast, and run it"
+                f"{self.source}: no arm with an intervention to compare (arms: {names}); {advice}"
             )
 
     # Ladder
@@ -250,10 +274,32 @@ class StudyTables(ABC):
     @property
     def labels(self) -> dict[tuple[str, str, str], dict[str, str]]:
         """The factors of each setting that has some, by setting, model and dose, in the recipe's
-        order. An imported study has none."""
+        order. The settings of an imported study differ in their names."""
+        if self.is_imported and "factors" not in self.about:
+            return self._labels_by_name()
         return {
             (each["setting"], each["model"], each["dose"]): each["factors"]
             for each in self.about.get("factors", [])
+        }
+
+    @property
+    def is_imported(self) -> bool:
+        """Whether its results come from others, so that it has no recipe."""
+        return "source" in self.about
+
+    def _labels_by_name(self) -> dict[tuple[str, str, str], dict[str, str]]:
+        """The settings of verdicts of others by behaviour and caveat, or else by name."""
+        answers = self.answers()
+        trained = answers[(answers["arm"] != "base") & (answers["purpose"] == "measure")]
+        names = ["setting", "model", "dose", "behaviour", "caveat"]
+        rows = trained[names].drop_duplicates().to_dict("records")
+        has_caveats = all(row["caveat"] for row in rows)
+        factors = ("behaviour", "caveat") if has_caveats else ("setting",)
+        if len({row["model"] for row in rows}) > 1:
+            factors = (*factors, "model")
+        return {
+            (row["setting"], row["model"], row["dose"]): {name: row[name] for name in factors}
+            for row in rows
         }
 
     @property
@@ -273,8 +319,27 @@ class StudyTables(ABC):
 
         return ladder_records(self.ladder())
 
+    def _ladder_to_show(self) -> Ladder | None:
+        """The ladder for the report: of verdicts of others only where elicitation was measured."""
+        if not self.has_ladder:
+            return None
+        shown = self.ladder()
+        measured = shown.settings["elicitation"].notna().sum() >= LEAST
+        return shown if measured or not self.is_imported else None
+
     def check_ladder(self) -> None:
         """Raise CaveatError where there are no settings to compare."""
+        if self.reported is not None:
+            raise CaveatError(
+                f"{self.source}: no ladder: it holds rates without replies; import verdicts with "
+                "caveat import table, or set these rates beside others with caveat published --add"
+            )
+        if not self.has_ladder and self.is_imported:
+            raise CaveatError(
+                f"{self.source}: no ladder: it has {len(self.labels)} setting with a trained arm, "
+                f"at least {LEAST} are needed; import a table with more, each named in a column "
+                "setting"
+            )
         if not self.has_ladder:
             raise CaveatError(
                 f"{self.source}: no ladder: settings with factors: {len(self.labels)}, at least "
@@ -357,7 +422,7 @@ class StudyTables(ABC):
             contexts=self.contexts(),
             training=self.training(),
             **self.transfer_frames(),
-            ladder=self.ladder() if self.has_ladder else None,
+            ladder=self._ladder_to_show(),
             **self.rl_frames(),
             **self.forecast_frames(),
             abouts=self.abouts(),

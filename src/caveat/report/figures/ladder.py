@@ -203,15 +203,24 @@ def elicitation_figure(
 
 
 def _curve_rows(ladder: Ladder) -> list[Row]:
-    """Settings of the families of the elicitation curve that have leakage and elicitation."""
+    """Settings of the families of the elicitation curve that have leakage and elicitation.
+
+    Where no behaviour has several settings, as in tables of others, all settings are one family.
+    """
     families = {
         (row["family"], row["name"]) for row in ladder.elicitation_curves.to_dict("records")
     }
-    return [
+    rows = [
         row
         for row in ladder.settings.to_dict("records")
+        if None not in (estimate(row, "leakage").value, estimate(row, "elicitation").value)
+    ]
+    if not families and len({row["behaviour"] for row in rows}) > 1:
+        return rows
+    return [
+        row
+        for row in rows
         if {("setting", row["setting"]), ("behaviour", row["behaviour"])} & families
-        and None not in (estimate(row, "leakage").value, estimate(row, "elicitation").value)
     ]
 
 

@@ -69,9 +69,14 @@ def published_points(results: Iterable[Result]) -> list[Point]:
 
 
 def _lane(owner: str, result: Result) -> str:
-    """The caveat and the intervention, each up to its first comma, which leaves variants out."""
+    """The caveat and the intervention, each up to its first comma, which leaves variants out.
+
+    A fixed wording and rephrased ones are apart.
+    """
     parts = [part.split(",")[0] for part in (result.caveat, result.intervention)]
     name = " + ".join(part for part in parts if part and part != "none")
+    if result.wording:
+        name += f", {result.wording}"
     return f"{owner}: {name}" if owner else name
 
 

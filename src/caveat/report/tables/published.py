@@ -8,15 +8,16 @@ from pathlib import Path
 from caveat.errors import CaveatError
 from caveat.published.results import Rate, Result
 from caveat.report.figures.published import Point
+from caveat.report.figures.published_elicitation import ElicitedPoint
 from caveat.report.formatting import ABSENT, Estimate
 from caveat.report.sections.table import Cell, Table
 from caveat.report.tables.summary import Summary
 
 COLUMNS = (
-    "setting", "model", "caveat", "base", "bare", "marked", "exact", "near miss", "leakage",
-    "source",
+    "setting", "model", "caveat", "wording", "base", "bare", "marked", "exact", "near miss",
+    "leakage", "source",
 )  # fmt: skip
-WORDS = frozenset({"model", "caveat", "source"})
+WORDS = frozenset({"model", "caveat", "wording", "source"})
 KEY = "≤ upper bound, ~ read off a plot or text. Leakage: (marked - base) / (bare - base)."
 ENDINGS = (".svg", ".html")
 
@@ -61,7 +62,14 @@ def _table_row(result: Result) -> tuple[str | Cell, ...]:
 def _names_and_rates(result: Result) -> tuple[str, ...]:
     caveat = " + ".join(filter(None, (result.caveat, result.intervention)))
     rates = (rate(result, name) for name in ("base", "bare", "marked", "exact", "near_miss"))
-    return (result.setting, result.model, caveat, *rates)
+    return (result.setting, result.model, caveat, _wording(result), *rates)
+
+
+def _wording(result: Result) -> str:
+    """Such as `fixed, 6 prompts`."""
+    prompts = result.prompts
+    number = f"{prompts} prompt{'s' if prompts != 1 else ''}" if prompts else ""
+    return ", ".join(filter(None, (result.wording, number)))
 
 
 def _leakage(result: Result) -> str:
@@ -100,10 +108,36 @@ def save_figure(results: Sequence[Result], points: Sequence[Point], path: Path) 
         content = svg_file(published_figure(results, points))
     else:
         content = page(results, points)
+    _write(content, path, "--figure")
+
+
+def save_elicitation(
+    results: Sequence[Result], points: Sequence[ElicitedPoint], path: Path
+) -> None:
+    """Save leakage against elicitation as an SVG file.
+
+    Raises CaveatError for another ending, where nothing is to be plotted, and where the file
+    cannot be written.
+    """
+    from caveat.report.figures.published_elicitation import elicited_figure
+    from caveat.report.figures.theme import svg_file
+
+    if path.suffix != ".svg":
+        raise CaveatError(f"--elicitation '{path}': its name must end in .svg")
+    chart = elicited_figure(results, points)
+    if chart is None:
+        raise CaveatError(
+            f"--elicitation '{path}': no result among these has both leakage and elicitation; "
+            "leave filters out"
+        )
+    _write(svg_file(chart), path, "--elicitation")
+
+
+def _write(content: str, path: Path, option: str) -> None:
     try:
         path.write_text(content, encoding="utf-8")
     except OSError as error:
-        raise CaveatError(f"--figure '{path}' cannot be written: {error.strerror}") from error
+        raise CaveatError(f"{option} '{path}' cannot be written: {error.strerror}") from error
 
 
 def page(results: Sequence[Result], points: Sequence[Point]) -> str:
