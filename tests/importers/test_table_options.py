@@ -1,9 +1,13 @@
 """Tables as others write them: their columns, arms, contexts, scores and separators."""
 
 import json
+import tempfile
+from pathlib import Path
 
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from caveat.errors import CaveatError
 from caveat.importers import import_study, table_options
@@ -354,3 +358,33 @@ def test_a_packed_file(tmp_path, imported, fails):
     assert (study.name, rates(study)["bare", "none"]) == ("t", 1.0)
     path.write_bytes(b"\x1f\x8b no")
     assert fails(path) == "t.csv.gz: cannot be read as csv: damaged gzip; fix the file"
+
+
+OPTIONS = st.fixed_dictionaries({}, optional={
+    "verdict": st.sampled_from(["verdict", "score<1", "x == a", "arm", "<", "seed>=0.5"]),
+    "valid": st.sampled_from(["score>0", "question!=q", "x"]),
+    "invalid": st.sampled_from([("",), ("a", "nan")]),
+    "arms": st.sampled_from([["base"], ["a=base"], ["=bare", "base=base"], ["x"]]),
+    "contexts": st.sampled_from([["none"], ["=none"], ["a=none", "b=exact"]]),
+    "columns": st.sampled_from([["question=x"], ["verdict=x", "seed=score"], ["arm=arm"]]),
+    "number_samples": st.booleans(),
+    "setting": st.sampled_from(["s", "\u0007"]),
+})  # fmt: skip
+CELLS = st.sampled_from(["", "a", "base", "bare", "none", "1", "0", "nan", "0.5", "yes", "1e400"])
+HEADING = ["arm", "context", "question", "verdict", "score", "seed", "x"]
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(st.lists(CELLS, min_size=7, max_size=7), min_size=1, max_size=5), OPTIONS)
+def test_any_options_on_any_table_are_one_line_or_a_study(cells, options):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "t.csv"
+        pd.DataFrame(cells, columns=HEADING).to_csv(path, index=False)
+        try:
+            study = import_study(
+                "table", path, Path(folder) / "study", options=table_options(**options)
+            )
+        except CaveatError as error:
+            assert "\n" not in str(error)
+        else:
+            assert len(study.leakage()) >= 1

@@ -9,6 +9,7 @@ and Zou 2012). Nothing is clipped.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -73,8 +74,10 @@ class _Panel:
         return value, value - wider * below**0.5, value + wider * above**0.5
 
     def ratio(self, above: Terms, below: Terms) -> Interval:
-        """The value of a ratio of combinations and its limits."""
+        """The value of a ratio of combinations and its limits, NaN where a rate has none."""
         value = self.value(above) / self.value(below)
+        if not all(map(math.isfinite, (*self.interval(above), *self.interval(below)))):
+            return value, math.nan, math.nan
         return value, self._limit(above, below, value, -1), self._limit(above, below, value, 1)
 
     def _limit(self, above: Terms, below: Terms, value: float, side: int) -> float:
@@ -118,11 +121,12 @@ def _undefined(panel: _Panel) -> str | None:
         if not panel.has((arm, "none")):
             there = arm in panel.arms() or any(name == arm for name, _ in panel.cells)
             return no_answers(arm, "none") if there or arm == BASE else f"there is no arm {arm!r}"
-    _, low, _ = panel.interval(INSTALLS)
-    if low < INSTALLED:
+    value, low, _ = panel.interval(INSTALLS)
+    bound, name = (value, "") if math.isnan(low) else (low, "the lower bound of ")
+    if bound < INSTALLED:
         return (
-            "bare training did not install the behaviour: the lower bound of "
-            f"R(bare, none) - R(base, none) is {low:.2f}, below {INSTALLED}"
+            f"bare training did not install the behaviour: {name}"
+            f"R(bare, none) - R(base, none) is {bound:.2f}, below {INSTALLED}"
         )
     return None
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 
-PANELS = {"fixed": "one fixed wording", "rephrased": "rephrased in every row", "": "this study"}
-"""Titles of the panels, by the wording; a study's own settings have a panel of their own."""
+PANELS = {"fixed": "one fixed wording", "rephrased": "rephrased in every row", "": "own"}
+"""Titles of the panels, by the wording; own settings have a panel of their own."""
 COLOURS = (MARKED, INTERVENTION, CONTROL)
 SHAPES = ("circle", "diamond", "square", "triangle-up", "triangle-down", "cross")
 WIDTH, HEIGHT = 250, 260
@@ -43,13 +43,13 @@ def elicited_points(results: Iterable[Result]) -> list[ElicitedPoint]:
     """The results that have both; a range of elicitation is plotted at its middle."""
     return [
         ElicitedPoint(
-            wording=result.wording or "fixed",
+            wording=result.wording,
             setting=f"{result.setting}, {result.model}",
             leakage=result.leakage,
             low=result.elicitation[0],
             high=result.elicitation[1],
             middle=sum(result.elicitation) / 2,
-            hover=f"{result.setting}, {result.model}: {result.caveat}, {result.wording}, "
+            hover=f"{result.setting}, {result.model}: {result.caveat}, {result.wording or 'own'}, "
             f"{result.prompts or 1} prompts: elicitation {result.elicitation[0]:g} to "
             f"{result.elicitation[1]:g}, leakage {result.leakage:.2f}; {result.source}, "
             f"{result.locator}",
