@@ -247,7 +247,7 @@ def test_unknown_sources_are_told_with_the_nearest():
     with pytest.raises(CaveatError) as error:
         import_study("negation_neglect", "anywhere")
     assert str(error.value) == (
-        "source 'negation_neglect' is not one of negation-neglect, table, inspect; "
+        "source 'negation_neglect' is not one of negation-neglect, table, inspect, rates; "
         "closest: 'negation-neglect'"
     )
 
