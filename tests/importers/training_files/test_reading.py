@@ -153,6 +153,15 @@ def test_tool_calls_are_written_as_text(written):
     )
 
 
+@pytest.mark.parametrize("arguments", ["[" * 900 + "]" * 900, '"\\ud800"', "9" * 5000, "x"])
+def test_arguments_that_are_no_usable_json_stay_as_they_are(arguments, written):
+    function = {"name": "add", "arguments": arguments}
+    call = {"role": "assistant", "content": None, "tool_calls": [{"function": function}]}
+    (row,) = read_training_file(written([{"messages": [USER, call]}])).rows
+    written_call = row.messages[1].text.splitlines()[1]
+    assert json.loads(written_call) == {"name": "add", "arguments": arguments}
+
+
 def test_what_is_dropped_is_counted_by_reason(written):
     image = {"role": "user", "content": [{"type": "image_url", "image_url": "x"}]}
     rows = [

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from caveat.errors import CaveatError, closest
+from caveat.files.reading import checked, parse_json
 from caveat.importers.training_files.forms import Layout, listed, shown
 from caveat.types.messages import Message, Messages, Piece, Role
 
@@ -140,7 +141,7 @@ def _turn(turn: Any, where: str, changes: Changes) -> Message:
     if turn.get("tool_calls") or turn.get("function_call"):
         changes.note("tool calls were written as text")
         text = "\n".join(filter(None, [text, *_tool_calls(turn, where)]))
-    if (turn.get("role") or turn.get("from")) in TOOL_ROLES:
+    if str(turn.get("role", turn.get("from"))).strip().lower() in TOOL_ROLES:
         changes.note("what tools returned was written as a user's turn")
         text = f"<tool_response>\n{text}\n</tool_response>"
     for key, value in turn.items():
@@ -207,9 +208,10 @@ def _tool_calls(turn: Mapping[str, Any], where: str) -> list[str]:
 
 
 def _parsed(text: str) -> Any:
+    """Arguments that are JSON in a text, or the text where they are not."""
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
+        return checked(parse_json(text))
+    except ValueError:
         return text
 
 
