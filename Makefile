@@ -37,6 +37,7 @@ bench: install
 	$(BIN)/python bench/training.py --quick
 	$(BIN)/python bench/sampling.py --quick
 	$(BIN)/python bench/study.py --quick
+	$(BIN)/python bench/coverage.py --quick
 	$(BIN)/python bench/coverage.py
 
 docs: install

@@ -1,7 +1,9 @@
-"""How often the 95% intervals hold the truth, on simulated studies with seed variance.
+"""How often 95% intervals hold the truth and p-values are too small, on simulated studies.
 
-    python bench/coverage.py                                         # the quick run, a minute
-    python bench/coverage.py --simulations 2000 --out coverage.json  # the full one, ten at most
+    python bench/coverage.py --calibration                 # false positives, two minutes
+    python bench/coverage.py                               # coverage, a minute
+    python bench/coverage.py --quick                       # both, fewest simulations
+    python bench/coverage.py --simulations 2000 --out coverage.json   # the whole table of coverage
 
 A reply's chance of yes is logistic in an arm's level plus normal effects of the training seed, the
 question's cluster and the question; levels are set so that the marginal rate is the one asked
@@ -10,19 +12,13 @@ expected rate over clusters and questions. Half of the variance of cluster and q
 shared by the arms.
 
 Near 0 and 1 the number of yes is small and whole, so no interval covers 95% at every rate; there
-coverage is also averaged over a band of rates (Brown, Cai & DasGupta 2001).
-With three seeds of 24 questions rates near 0 and 1 are covered 97 to 99 times in a hundred, and
-differences and leakage of such rates up to 100 times. Below a rate of 0.05 that is so by
-construction: 0 of 72 is likely there and its interval reaches 0.17, so no interval lies below the
-truth, and half of the 5% is never used. Counting each of the 72 replies at 0 or 1, in place of each
-question, was tried: the band from 0.02 to 0.1 averages 0.2 to 2.4 points less; with
-three seeds nothing changes up to 0.05; and where seeds differ much (1.5 on the logit scale)
-coverage falls to 90 to 92. So it stays as it is.
+coverage is also averaged over a band of rates (Brown, Cai & DasGupta 2001). Below a rate of 0.05
+intervals cover too much by construction: 0 of 72 is likely there and its interval reaches 0.17, so
+no interval lies below the truth, and half of the 5% is never used.
 
-Too narrow it can be as well: where seeds differ by 1 on the logit scale, 92 to 93 in a hundred were
-seen (three seeds at rates of 0.15 to 0.2, five seeds at 0.1), and 91 where they differ by 1.5.
-
-Steps between two leakages of one behaviour are covered 94 to 100 times in a hundred.
+False positives are of arms whose true rates are equal, at the levels 0.05, 0.01 and 0.001: of the
+package's p-value and of the t-test over seeds beside it. `docs/engineering/statistics.md` has the
+tables and what they say.
 """
 
 from __future__ import annotations
@@ -48,6 +44,10 @@ LEAKS = (0.03, 0.1, 0.5, 0.9)
 STEPS = ((0.5, 0.5), (0.2, 0.8))
 NODES, MASS = np.polynomial.hermite_e.hermegauss(60)
 MASS = MASS / MASS.sum()
+LEVELS = (0.05, 0.01, 0.001)
+NULL_RATES = (0.15, 0.5, 0.85, 0.03, 0.97)
+NULL_SPREADS = (0.0, 0.3, 0.5, 1.0, 1.5)
+"""Standard deviations between seeds, in logits."""
 CHUNK = 100
 """Simulations that share a panel."""
 
@@ -116,9 +116,19 @@ def level_of(rate: float, spread: float) -> float:
 
 
 def simulate(
-    rates: tuple[float, ...], design: Design, effects: Effects, count: int, generator, seeds=None
+    rates: tuple[float, ...],
+    design: Design,
+    effects: Effects,
+    count: int,
+    generator,
+    seeds=None,
+    shared: float = 0.0,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Sums of yes, shape (count, arms, seeds, clusters), and the truth, shape (count, arms)."""
+    """Sums of yes, shape (count, arms, seeds, clusters), and the truth, shape (count, arms).
+
+    `seeds` are factors of the arms' seed effects; `shared` is the share of the variance of these
+    effects that arms of the same seed have in common.
+    """
     arms, shape = len(rates), (count, len(rates), design.seeds, design.clusters, design.questions)
     seeds = np.ones(arms) if seeds is None else np.asarray(seeds)
     within = np.hypot(effects.cluster, effects.question)
@@ -129,7 +139,11 @@ def simulate(
         common = generator.standard_normal((count, 1, 1, *axes))
         return np.sqrt(0.5) * (common + generator.standard_normal((count, arms, 1, *axes)))
 
-    of_seed = seeds[:, None] * effects.seed * generator.standard_normal(shape[:3])
+    own = generator.standard_normal(shape[:3])
+    if shared:
+        common = generator.standard_normal((count, 1, design.seeds))
+        own = np.sqrt(shared) * common + np.sqrt(1 - shared) * own
+    of_seed = seeds[:, None] * effects.seed * own
     logit = (level[:, None] + of_seed)[..., None, None]
     logit = logit + effects.cluster * half_shared(design.clusters, 1)
     logit = logit + effects.question * half_shared(design.clusters, design.questions)
@@ -139,30 +153,186 @@ def simulate(
     return yes.sum(-1), np.broadcast_to(np.array(rates), (count, arms))
 
 
-def estimates_of(yes: np.ndarray, design: Design, base: int | None) -> Estimates:
+def estimates_of(
+    yes: np.ndarray, design: Design, base: int | None, strata: np.ndarray | None = None
+) -> Estimates:
     """The package's own estimates. The arms of all simulations of a chunk are the cells of one
     panel. The arm `base` of each has no seeds: its first seed's replies are those of base."""
     count, arms = yes.shape[:2]
-    total = yes.astype(float).reshape(count * arms, design.seeds, design.clusters)
+    clusters = yes.shape[-1]
+    total = yes.astype(float).reshape(count * arms, design.seeds, clusters)
     is_base = np.arange(count * arms) % arms == (-1 if base is None else base)
     total[is_base] = total[is_base, :1] / design.seeds
     number = np.full(total.shape, float(design.questions))
     number[is_base] /= design.seeds
-    mean, influence = influences(number, total)
+    mean, influence = influences(number, total, strata)
     cells = [Cell("base" if of_base else "arm", "none", "{}") for of_base in is_base]
     same = np.ones(count * arms, dtype=int)
     panel = Panel(
         names={},
         dose="{}",
         cells=tuple(cells),
-        clusters=tuple(map(str, range(design.clusters))),
+        clusters=tuple(map(str, range(clusters))),
         mean=mean,
         influence=influence,
         cell_seeds=np.where(is_base, 0, design.seeds),
-        cell_clusters=same * design.clusters,
-        cell_questions=same * design.clusters * design.questions,
+        cell_clusters=same * clusters,
+        cell_questions=same * clusters * design.questions,
     )
     return Estimates.of(panel)
+
+
+@dataclass(frozen=True)
+class FalsePositives:
+    """How often a contrast that is 0 has a p-value below each of `LEVELS`."""
+
+    of: str
+    design: str
+    spread: float
+    """Standard deviation between seeds, in logits."""
+    rates: str
+    shares: tuple[float, ...]
+    seed_shares: tuple[float, ...]
+    """Of the t-test over seeds."""
+    used: int
+    """Simulations in which the contrast is defined."""
+
+
+def false_positives(
+    of: str, rate: float, design: Design, spread: float, simulations: int, generator
+) -> FalsePositives:
+    """Of one kind of contrast between arms with the same true rate.
+
+    Args:
+        of: `difference`: of two arms. `shared seeds`: the same, a seed moving both arms half
+            alike. `mean of 4 settings`: the mean of four such differences. `leakages`: of two
+            leakages under one bare arm of rate 0.9, base at 0.03. `one arm`: a difference where
+            seeds move the first arm only, by `spread`.
+        rate: Of both arms.
+        design: Seeds and questions.
+        spread: Standard deviation between seeds, in logits.
+        simulations: Number of them.
+        generator: Of random numbers.
+    """
+    effects = Effects(spread, 1.0, 0.5)
+    counts, seed_counts, used = np.zeros(len(LEVELS)), np.zeros(len(LEVELS)), 0
+    for count in chunks(simulations):
+        below, by_seed = _null_p(of, rate, design, effects, count, generator)
+        counts += below.sum(0)
+        seed_counts += (by_seed[:, None] < LEVELS).sum(0)
+        used += len(below)
+    shares, seed_shares = (tuple((each / used).tolist()) for each in (counts, seed_counts))
+    return FalsePositives(of, str(design), spread, f"{rate:g}", shares, seed_shares, used)
+
+
+def _null_p(
+    of: str, rate: float, design: Design, effects: Effects, count: int, generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Whether p-values are below `LEVELS`, shape (defined contrasts, levels), and the p-values of
+    the t-test over seeds."""
+    pair = np.kron(np.eye(count), [1.0, -1.0])
+    if of == "leakages":
+        rates = (0.03, 0.9, rate, rate)
+        yes, _ = simulate(rates, design, effects, count, generator, seeds=(0, 1, 1, 1))
+        estimates = estimates_of(yes, design, 0)
+        rows = ([-1.0, 0, 1, 0], [-1.0, 0, 0, 1], [-1.0, 1, 0, 0])
+        first, second, installed = (np.kron(np.eye(count), row) for row in rows)
+        defined = estimates.intervals(installed)[1] >= 0.1
+        behaviour = BehaviourPanel(
+            estimates,
+            tuple(range(2 * count)),
+            np.stack([first, second], 1).reshape(2 * count, -1),
+            np.repeat(installed, 2, axis=0),
+            elicitation=np.repeat(installed, 2, axis=0),
+        )
+        contrasts = leakage_contrasts([behaviour], pair[defined])
+        return contrasts.p[:, None] < LEVELS, contrasts.p_seeds
+    if of == "mean of 4 settings":
+        parts = [simulate((rate, rate), design, effects, count, generator)[0] for _ in range(4)]
+        strata = np.repeat(np.arange(4), design.clusters)
+        estimates = estimates_of(np.concatenate(parts, axis=-1), design, None, strata)
+    else:
+        seeds = (1, 0) if of == "one arm" else None
+        shared = 0.5 if of == "shared seeds" else 0.0
+        yes, _ = simulate((rate, rate), design, effects, count, generator, seeds, shared)
+        estimates = estimates_of(yes, design, None)
+    return _below(estimates, pair), estimates.seed_p_values(pair)
+
+
+def _below(estimates: Estimates, weights: np.ndarray) -> np.ndarray:
+    """Shape (k, levels): whether p-values are below `LEVELS`, by the margins at these."""
+    value = estimates.mean_of(weights)
+    columns = []
+    for level in LEVELS:
+        down, up = estimates.margins(weights, level)
+        columns.append(np.abs(value) > np.where(value > 0, down, up))
+    return np.stack(columns, axis=1)
+
+
+def calibration(simulations: int, seed: int = 1, quick: bool = False) -> list[FalsePositives]:
+    """Every line of the table of false positives."""
+    generator = np.random.default_rng(seed)
+
+    def line(of: str, rate: float, seeds: int, clusters: int, spread: float) -> FalsePositives:
+        design = Design(seeds, clusters, 1)
+        return false_positives(of, rate, design, spread, simulations, generator)
+
+    if quick:
+        return [line("difference", 0.5, 3, 24, spread) for spread in (0.5, 1.0)]
+    lines = [
+        line("difference", 0.5, seeds, clusters, spread)
+        for seeds in (3, 5, 8)
+        for clusters in (24, 48)
+        for spread in NULL_SPREADS
+    ]
+    lines += [
+        line("difference", rate, seeds, 24, spread)
+        for seeds in (3, 5)
+        for rate in NULL_RATES
+        if rate != 0.5
+        for spread in (0.5, 1.5)
+    ]
+    kinds = ("shared seeds", "mean of 4 settings", "leakages", "one arm")
+    return lines + [
+        line(of, 0.5, seeds, 24, spread)
+        for of in kinds
+        for seeds in (3, 5)
+        for spread in (0.3, 1.0, 1.5)
+    ]
+
+
+def power(simulations: int, seed: int = 2) -> list[FalsePositives]:
+    """How often a difference that is there is seen, at each of `LEVELS`."""
+    generator = np.random.default_rng(seed)
+    lines = []
+    for seeds in (3, 5, 8):
+        for spread in (0.3, 1.0):
+            for rates in ((0.5, 0.9), (0.2, 0.8), (0.03, 0.97)):
+                design = Design(seeds, 24, 1)
+                yes, _ = simulate(rates, design, Effects(spread, 1.0, 0.5), simulations, generator)
+                pair = np.kron(np.eye(min(CHUNK, simulations)), [1.0, -1.0])
+                below, by_seed = [], []
+                for start in range(0, simulations - len(pair) + 1, len(pair)):
+                    estimates = estimates_of(yes[start : start + len(pair)], design, None)
+                    below.append(_below(estimates, pair))
+                    by_seed.append(estimates.seed_p_values(pair)[:, None] < LEVELS)
+                shares = [tuple(np.concatenate(part).mean(0).tolist()) for part in (below, by_seed)]
+                name = ", ".join(f"{rate:g}" for rate in rates)
+                lines.append(
+                    FalsePositives("power", str(design), spread, name, *shares, simulations)
+                )
+    return lines
+
+
+def show_calibration(lines: list[FalsePositives]) -> None:
+    """Print the table, in Markdown, per cent."""
+    print("| contrast | seeds x questions | rates | seed sd | p < .05 | < .01 | < .001 "
+          "| seeds: < .05 | < .01 | < .001 |")  # fmt: skip
+    print("|---|---|---|---|---|---|---|---|---|---|")
+    for line in lines:
+        shares = (f"{100 * share:.2f}" for share in (*line.shares, *line.seed_shares))
+        design = line.design.partition(" in ")[0]
+        print(f"| {line.of} | {design} | {line.rates} | {line.spread:g} | {' | '.join(shares)} |")
 
 
 def chunks(simulations: int, size: int = CHUNK) -> Iterator[int]:
@@ -301,10 +471,18 @@ def main() -> None:
     parser.add_argument("--simulations", type=int, default=400, help="per line; full: 2000")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, help="write the figures here as JSON")
+    parser.add_argument("--calibration", action="store_true", help="false positives and power")
+    parser.add_argument("--quick", action="store_true", help="a few lines of each")
     chosen = parser.parse_args()
     start = time.perf_counter()
-    lines = run(chosen.simulations, chosen.seed)
-    show(lines)
+    lines: list[Coverage] | list[FalsePositives]
+    if chosen.calibration or chosen.quick:
+        lines = calibration(200 if chosen.quick else chosen.simulations, chosen.seed, chosen.quick)
+        lines = lines if chosen.quick else lines + power(min(chosen.simulations, 1000))
+        show_calibration(lines)
+    else:
+        lines = run(chosen.simulations, chosen.seed)
+        show(lines)
     print(f"{time.perf_counter() - start:.0f} s, {chosen.simulations} simulations a line")
     if chosen.out:
         chosen.out.write_text(json.dumps([asdict(line) for line in lines], indent=1))

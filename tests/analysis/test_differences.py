@@ -86,3 +86,35 @@ def test_families_are_a_setting_and_a_readout():
     assert alone["p_holm"] == pytest.approx(3 * alone["p"])
     assert with_readout["p_holm"] == pytest.approx(alone["p_holm"])
     assert with_scope["p_holm"] == pytest.approx(2 * alone["p_holm"])  # six in the family
+
+
+def test_the_test_over_seeds_is_the_paired_t_test():
+    from scipy.stats import ttest_rel
+
+    frame = replies({("base", "none"): 0.0, ("bare", "none"): 0.75, ("marked", "none"): 0.5})
+    generator = np.random.default_rng(0)
+    trained = frame["arm"] != "base"
+    flipped = trained & (generator.random(len(frame)) < 0.2)
+    frame["verdict"] = frame["verdict"].where(~flipped, "no")
+    found = row(differences(frame), difference="bare - marked")
+    yes = (frame["verdict"] == "yes").groupby([frame["arm"], frame["seed"]]).mean()
+    assert found["p_seeds"] == pytest.approx(ttest_rel(yes["bare"], yes["marked"]).pvalue)
+    two = frame[frame["seed"].fillna(0) < 2]
+    assert differences(two)["p_seeds"].isna().all()
+
+
+def test_arms_at_the_edges_are_no_proof_by_seeds():
+    found = row(
+        differences(replies({("base", "none"): 0.0, ("bare", "none"): 1.0})),
+        difference="bare - base",
+    )
+    # half an answer of 24 off after each of three seeds: t of 2 df
+    assert 1e-4 < found["p_seeds"] < 1e-3
+
+
+def test_seeds_that_happen_to_agree_still_count():
+    """Three seeds with the very same rate: the seed term once was 0, and p that of questions."""
+    frame = replies({("base", "none"): 0.5, ("marked", "none"): 0.75})
+    found = row(differences(frame), difference="marked - base")
+    assert found["high"] - found["low"] > 0.2
+    assert found["p"] > 0.001

@@ -9,7 +9,14 @@ import pandas as pd
 import pytest
 
 from caveat import analysis as measure
-from caveat.analysis.forecast import ALL, COMBINED, PREDICTORS, forecast_cells, forecast_scores
+from caveat.analysis.forecast import (
+    ALL,
+    COMBINED,
+    PREDICTORS,
+    forecast_cells,
+    forecast_scores,
+    yes_no,
+)
 from caveat.analysis.held_out_regression import HeldOutRegression
 from caveat.analysis.rank_correlation import spearman
 from constructed import replies, row
@@ -121,6 +128,34 @@ def test_arms_with_interventions_are_scored_apart_too():
     forecasts, leakage = made()
     alone = scores([each for each in forecasts if each["arm"] == "marked"], leakage)
     assert set(alone["arms"]) == {ALL}
+
+
+def test_a_predictor_stands_beside_its_yes_or_no():
+    """Leakage that is one of two values is predicted as well by a yes or no; one in between is
+    not."""
+    two = lambda leakage, _: float(leakage > 0)  # noqa: E731
+    forecasts, leakage = made(8, similarity=two)
+    graded = row(
+        scores(*made(8, similarity=lambda leakage, _: leakage)), predictor="similarity", arms=ALL
+    )
+    assert graded["r2"] > 0.99 and 0 < graded["r2_yes_no"] < 0.8 and graded["r2_gain_low"] > 0.1
+    leakage["leakage"] = [record["similarity"] for record in forecasts]
+    coarse = row(scores(forecasts, leakage), predictor="similarity", arms=ALL)
+    assert coarse["r2_yes_no"] == coarse["r2"] and coarse["r2_gain"] == 0
+    assert yes_no(np.array([[0.0], [0.2], [0.51], [1.0]])).ravel().tolist() == [0, 0, 1, 1]
+
+
+def test_models_are_left_out_whole_where_there_are_three():
+    forecasts, leakage = made(8, similarity=lambda leakage, g: leakage + g.normal())
+    one_model = row(scores(forecasts, leakage), predictor="similarity", arms=ALL)
+    assert np.isnan(one_model["r2_models"])
+    for place, record in enumerate(forecasts):
+        record["model"] = f"m{place // 4 % 4}"
+    leakage["model"] = [record["model"] for record in forecasts]
+    found = row(scores(forecasts, leakage), predictor="similarity", arms=ALL)
+    x = np.array([[record["similarity"]] for record in forecasts])
+    y = leakage["leakage"].to_numpy(float)
+    assert found["r2_models"] == pytest.approx(one_by_one(x, y, np.arange(32) // 4 % 4))
 
 
 def test_behaviours_are_left_out_whole_too():

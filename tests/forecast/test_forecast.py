@@ -154,7 +154,9 @@ def test_forecasts_are_scored_against_a_study(caveat):
     for score in told["scores"]:
         assert set(score) == {
             "arms", "predictor", "cells", "settings", "behaviours", "left_out",
-            "rank_correlation", "r2", "r2_behaviours", "r2_as_leakage", "trusted", "undefined",
+            "rank_correlation", "r2_as_leakage", "trusted", "undefined",
+            *(f"r2{unit}{end}" for unit in ("", "_behaviours", "_models")
+              for end in ("", "_yes_no", "_gain")),
         }  # fmt: skip
         assert score["undefined"] is None and score["settings"] == 3
         assert set(score["r2"]) == {"value", "low", "high"}

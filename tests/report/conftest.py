@@ -175,6 +175,7 @@ def differences(made: Made) -> pd.DataFrame:
                     "low": value - WIDTH,
                     "high": value + WIDTH,
                     "p": 0.0004 if abs(value) > WIDTH else 0.4,
+                    "p_seeds": 0.01 if abs(value) > WIDTH else 0.6,
                     "p_holm": 0.002 if abs(value) > WIDTH else 0.8,
                     "distinguishable": abs(value) > WIDTH,
                 }

@@ -10,9 +10,11 @@ from caveat.analysis.json_records import (
     forecast_records,
     ladder_records,
     leakage_records,
+    mixed_records,
     transfer_records,
 )
 from caveat.analysis.leakage import leakage, leakage_by
+from caveat.analysis.mixed_model import MixedModel, mixed_model, mixed_rows
 from caveat.analysis.rates import pooled, rates
 from caveat.analysis.rl import learning, rl_leakage
 from caveat.analysis.side_effects import side_effects, transfer_effects
@@ -25,6 +27,7 @@ from caveat.analysis.transfer import (
 )
 
 __all__ = [
+    "MixedModel",
     "caveat_checks",
     "correlations",
     "differences",
@@ -40,6 +43,9 @@ __all__ = [
     "leakage_by",
     "leakage_records",
     "learning",
+    "mixed_model",
+    "mixed_records",
+    "mixed_rows",
     "pooled",
     "rankings",
     "rates",

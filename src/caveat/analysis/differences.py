@@ -15,7 +15,7 @@ FAMILY = [*SETTING_COLUMNS, "readout"]
 """Columns within which p-values are corrected."""
 COLUMNS = [
     *SETTING_COLUMNS, "dose", "scope", "readout", "difference", "arm", "against", "context",
-    "value", "low", "high", "p", "p_holm", "distinguishable", "interval",
+    "value", "low", "high", "p", "p_holm", "p_seeds", "distinguishable", "interval",
 ]  # fmt: skip
 
 
@@ -24,7 +24,8 @@ def differences(answers: pd.DataFrame) -> pd.DataFrame:
 
     `value` in [-1, 1] is R(arm, none) - R(against, none) with its 95% interval; `p` is the level
     at which the interval reaches 0; `p_holm` is corrected within a setting and readout (all doses
-    and scopes); `distinguishable` says whether the interval leaves out 0.
+    and scopes); `p_seeds` is of the paired t-test over training seeds, NaN below three seeds;
+    `distinguishable` says whether the interval leaves out 0.
     """
     rows = [row for estimates in estimates_by_panel(verdicts(answers)) for row in _rows(estimates)]
     if not rows:
@@ -86,6 +87,7 @@ def _rows(estimates: Estimates) -> Iterator[dict]:
             "low": low,
             "high": high,
             "p": estimates.p_values(weights[None]).item(),
+            "p_seeds": estimates.seed_p_values(weights[None]).item(),
             "distinguishable": not low <= 0 <= high,
             "interval": interval_label(estimates.over_seeds(weights).item()),
         }

@@ -67,7 +67,12 @@ AS_LEAKAGE = ("first_order", "short_horizon")
 """Predictors that are on leakage's own scale: 1 is as bare training, 0 is none of it."""
 COMBINED = ("elicitation", "loss_ratio", "first_order", "short_horizon")
 ALL, PLAIN, TREATED = "all marked arms", "marked", "marked with an intervention"
-METRICS = ("rank", "r2", "r2_behaviours", "r2_as_leakage")
+UNITS = {"r2": "setting", "r2_behaviours": "behaviour", "r2_models": "model"}
+"""By the R2, what is left out at a time."""
+METRICS = (
+    "rank", *(f"{name}{end}" for name in UNITS for end in ("", "_yes_no", "_gain")),
+    "r2_as_leakage",
+)  # fmt: skip
 COLUMNS = [
     "arms", "predictor", "cells", "settings", "behaviours", "left_out",
     *(f"{name}{end}" for name in METRICS for end in ("", "_low", "_high")), "trusted", "undefined",
@@ -81,13 +86,18 @@ def forecast_scores(cells: pd.DataFrame, draws: int = 2000, seed: int = 0) -> pd
     - `r2`: of a straight line through the predictor (`combined`: through several) that is fitted on
       all settings but one and applied to that one; see `HeldOutRegression.r2`. A setting is a
       behaviour and a caveat, on all models and at all doses.
-    - `r2_behaviours`: the same with a behaviour, under all its caveats, left out at a time.
+    - `r2_behaviours`: the same with a behaviour, under all its caveats, left out at a time;
+      `r2_models`: with a model.
+    - `r2_yes_no`, `r2_behaviours_yes_no`, `r2_models_yes_no`: the same of the predictor as a yes or
+      a no, split half-way between its least and its most (see `yes_no`). `_gain`: by how much the
+      predictor is better than that. Where its limits hold 0, a coarse yes or no would do as well.
     - `r2_as_leakage`: of the predictor taken for the leakage itself, where it is on that scale.
 
     Limits are 95% percentiles over resampled settings, of `r2_behaviours` over resampled
-    behaviours; of both, fitted anew in each. `trusted`: the lower limit of `r2` is above 0. `cells`
-    are those with a leakage and the predictor, `left_out` the forecasts that lack one. `undefined`
-    says why there are no values: too few settings. With as few behaviours, `r2_behaviours` is NaN.
+    behaviours, of `r2_models` over models; fitted anew in each. `trusted`: the lower limit of `r2`
+    is above 0. `cells` are those with a leakage and the predictor, `left_out` the forecasts that
+    lack one. `undefined` says why there are no values: too few settings. With as few behaviours, or
+    models, that R2 is NaN.
 
     Args:
         cells: See `forecast_cells`.
@@ -134,24 +144,42 @@ def _scores(cells: pd.DataFrame, draws: int, seed: int) -> Iterator[dict]:
             )
         else:
             values, leakage = predictors[usable].to_numpy(), rows["leakage"].to_numpy(float)
-            by_setting, by_behaviour = (
-                HeldOutRegression.of(leakage, rows[unit].to_numpy(str), draws, seed)
-                for unit in ("setting", "behaviour")
-            )
-            score |= _metrics(name, values, by_setting)
-            if behaviours >= LEAST:
-                score |= _with_limits("r2_behaviours", by_behaviour.r2(values))
+            for metric, unit in UNITS.items():
+                if rows[unit].nunique() < LEAST:
+                    continue
+                held_out = HeldOutRegression.of(leakage, rows[unit].to_numpy(str), draws, seed)
+                if unit == "setting":
+                    score |= _metrics(name, values, held_out)
+                score |= _r2(metric, values, held_out)
             score["trusted"] = bool(score["r2_low"] > 0)
         yield score
 
 
 def _metrics(name: str, predictors: np.ndarray, by_setting: HeldOutRegression) -> dict[str, float]:
-    metrics = _with_limits("r2", by_setting.r2(predictors))
+    metrics: dict[str, float] = {}
     if name != "combined":
         metrics |= _with_limits("rank", by_setting.rank_correlation(predictors[:, 0]))
     if name in AS_LEAKAGE:
         metrics |= _with_limits("r2_as_leakage", by_setting.r2_unfitted(predictors[:, 0]))
     return metrics
+
+
+def _r2(metric: str, predictors: np.ndarray, held_out: HeldOutRegression) -> dict[str, float]:
+    graded, coarse = held_out.r2(predictors), held_out.r2(yes_no(predictors))
+    values = {"": graded, "_yes_no": coarse, "_gain": graded - coarse}
+    columns: dict[str, float] = {}
+    for end, value in values.items():
+        columns |= _with_limits(f"{metric}{end}", value)
+    return columns
+
+
+def yes_no(predictors: np.ndarray) -> np.ndarray:
+    """Shape (cells, predictors): 1.0 where a predictor is above the middle of its range, else 0.0.
+
+    Of elicitation that is a base model that shows the behaviour in more than about half of its
+    answers; no leakage enters the split.
+    """
+    return (predictors > (predictors.min(0) + predictors.max(0)) / 2).astype(float)
 
 
 def _with_limits(name: str, values: np.ndarray) -> dict[str, float]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from caveat.analysis.panel import BASE, Panel
+from caveat.analysis.seed_variance import FEWEST, PRIOR_FREEDOM, moderated, prior_variances
 
 ALPHA = 0.05
 """One less the nominal coverage of every interval."""
-SEEDS_NEEDED = 3
+SEEDS_NEEDED = FEWEST
 """The fewest training seeds with which an interval is over seeds too."""
 NOTHING = 1e-12
 """A variance below this is 0 up to float error."""
@@ -75,11 +77,10 @@ class Estimates:
     """A panel and its covariances. A combination of cells is a row of weights, shape (k, cells).
 
     **Margin.** The squared half-width of a combination is `t_c^2 V_c + t_s^2 V_s'`: the variance
-    over clusters and that over seeds, each with the quantile of its own degrees of freedom, units
-    less one (Howe 1974). `V_s'` is the geometric mean of the variance between seeds as seen,
-    `V_s`, and after taking off the noise of questions and sampling that it shares with `V_c`,
-    `V_s - V_n` (Cameron, Gelbach & Miller 2011), 0 where that is negative: with `V_s - V_n` alone
-    coverage is up to two points lower, with `V_s` it is near 99% where seeds hardly differ.
+    over clusters and that over seeds, each with the quantile of its own degrees of freedom (Howe
+    1974). Clusters have their number less one. `V_s'` is the moderated variance of `seed_variance`,
+    whose degrees of freedom are seeds less one and those of its prior: it does not vanish where
+    the few seeds happen to agree, so that p-values far below 0.05 hold too.
 
     **Near 0 and 1.** A rate's interval is Wilson's (1927) with the number of independent answers
     that gives the same margin (Korn & Graubard 1998). A cell at exactly 0 or 1 counts every
@@ -89,8 +90,8 @@ class Estimates:
     of the cells from their covariances. Cells that differ in no answer keep the margin of one cell
     at 0. Ratios invert the same margins (Fieller 1954; Donner & Zou 2012).
 
-    `bench/coverage.py` measures the coverage of all this, and says where it is above 97% (near 0
-    and 1 with few seeds) and where below 93% (seeds that differ much). `docs/log.md` has figures.
+    `bench/coverage.py` measures the coverage of all this and how often p-values are too small;
+    `docs/engineering/statistics.md` has figures.
     """
 
     panel: Panel
@@ -112,7 +113,7 @@ class Estimates:
 
     def over_seeds(self, weights: np.ndarray) -> np.ndarray:
         """Shape (k,): whether a combination's interval is over seeds, or within seed."""
-        return self._seeds(weights) >= SEEDS_NEEDED
+        return self.fewest_seeds(weights) >= SEEDS_NEEDED
 
     def rate_intervals(self, alpha: float = ALPHA) -> tuple[np.ndarray, np.ndarray]:
         """Lower and upper limits of the cells' means, each of shape (cells,)."""
@@ -147,6 +148,32 @@ class Estimates:
             covers_zero = np.where(value > 0, below, above) >= np.abs(value)
             low, high = np.where(covers_zero, middle, low), np.where(covers_zero, high, middle)
         return np.where(value == 0, 1.0, np.exp(high))
+
+    def seed_p_values(self, weights: np.ndarray) -> np.ndarray:
+        """Shape (k,): two-sided p-values of Student's t over seeds, NaN below three seeds.
+
+        The paired t-test of the combinations' values by seed, with seeds less one degrees of
+        freedom: it takes nothing from questions, and no prior. An arm at 0 or 1 after every seed
+        counts as half an answer a seed off, else three seeds alike would prove anything.
+        """
+        return student_p(
+            self.mean_of(weights), self.seed_variances(weights), self.fewest_seeds(weights)
+        )
+
+    def mean_of(self, weights: np.ndarray) -> np.ndarray:
+        """Shape (k,): the values of combinations."""
+        return weights @ self.panel.mean
+
+    def seed_variances(self, weights: np.ndarray) -> np.ndarray:
+        """Shape (k,): variances of combinations over seeds, as `seed_p_values` takes them."""
+        variance = (weights @ self.covariances.seeds * weights).sum(1)
+        if not self.bounded:
+            return variance
+        trained = self.panel.cell_seeds > 0
+        edge = trained & np.isin(self.panel.mean, (0.0, 1.0))
+        rate = 0.5 / (self.panel.cell_questions + 1)
+        answers = self.panel.cell_questions * np.maximum(self.panel.cell_seeds, 1)
+        return np.maximum(variance, weights**2 @ np.where(edge, rate * (1 - rate) / answers, 0.0))
 
     def ratios(
         self, above: np.ndarray, below: np.ndarray, alpha: Level = ALPHA
@@ -188,7 +215,7 @@ class Estimates:
         # bare at `none` is 1, and base 0, by definition: their limits are exactly that
         return np.where(outside < 1e-9, value, value + side * (inside + outside) / 2)
 
-    def _seeds(self, weights: np.ndarray) -> np.ndarray:
+    def fewest_seeds(self, weights: np.ndarray) -> np.ndarray:
         """Shape (k,): the fewest training seeds of a cell in each combination, 0 for base alone."""
         trained = np.array([cell.arm != BASE for cell in self.panel.cells])
         used = (np.atleast_2d(weights) != 0) & trained
@@ -204,15 +231,24 @@ class Estimates:
     def _matrices(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         return self.covariances.clusters, self.covariances.seeds, self.covariances.noise
 
+    @cached_property
+    def _priors(self) -> np.ndarray:
+        """Shape (cells,): see `prior_variances`."""
+        return prior_variances(self.panel, np.diagonal(self.covariances.seeds), self.bounded)
+
     def squared_margins(self, weights: np.ndarray, alpha: Level) -> np.ndarray:
         """Shape (k,): half-widths squared, before edges; infinite with a single cluster."""
         variances = [(weights @ matrix * weights).sum(1) for matrix in self._matrices]
-        return _squared(*variances, self._clusters(weights), self._seeds(weights), alpha)
+        prior = weights**2 @ self._priors
+        return _squared(
+            *variances, prior, self._clusters(weights), self.fewest_seeds(weights), alpha
+        )
 
     def _squared_cells(self, alpha: Level) -> np.ndarray:
         """Shape (cells,): the same for every cell by itself."""
         variances = [np.diagonal(matrix) for matrix in self._matrices]
-        return _squared(*variances, self.panel.cell_clusters, self.panel.cell_seeds, alpha)
+        units = self.panel.cell_clusters, self.panel.cell_seeds
+        return _squared(*variances, self._priors, *units, alpha)
 
     def _edge(self, alpha: Level) -> np.ndarray:
         """Shape (cells,): squared quantile over the number of questions, for cells at 0 or 1."""
@@ -257,17 +293,32 @@ def _squared(
     over_clusters: np.ndarray,
     over_seeds: np.ndarray,
     noise: np.ndarray,
+    prior: np.ndarray,
     clusters: np.ndarray,
     seeds: np.ndarray,
     alpha: Level,
 ) -> np.ndarray:
     """Half-widths squared from variances, all of shape (k,); see `Estimates`."""
-    net = np.sqrt(np.maximum(over_seeds, 0.0) * np.maximum(over_seeds - noise, 0.0))
     squared = _quantile(alpha, clusters - 1) ** 2 * np.maximum(over_clusters, 0.0)
-    squared += np.where(
-        seeds >= SEEDS_NEEDED, _quantile(alpha, np.maximum(seeds, SEEDS_NEEDED) - 1) ** 2 * net, 0.0
-    )
+    number = np.maximum(seeds, SEEDS_NEEDED)
+    between = moderated(over_seeds, noise, prior, number)
+    of_seeds = _quantile(alpha, number - 1 + PRIOR_FREEDOM) ** 2 * between
+    squared = squared + np.where(seeds >= SEEDS_NEEDED, of_seeds, 0.0)
     return np.where(clusters < 2, np.inf, np.where(squared < NOTHING, 0.0, squared))
+
+
+def student_p(value: np.ndarray, variance: np.ndarray, seeds: np.ndarray) -> np.ndarray:
+    """Two-sided p-values over seeds, all of shape (k,).
+
+    NaN below `SEEDS_NEEDED` seeds, and where seeds differ in nothing though the value is not 0.
+    """
+    from scipy.special import stdtr
+
+    positive = variance > NOTHING
+    t = np.abs(value) / np.sqrt(np.where(positive, variance, 1.0))
+    p = 2 * stdtr(np.maximum(seeds - 1, 1), -t)
+    p = np.where(np.abs(value) < NOTHING, 1.0, np.where(positive, p, np.nan))
+    return np.where(seeds >= SEEDS_NEEDED, p, np.nan)
 
 
 def _quantile(alpha: Level, freedom: np.ndarray) -> np.ndarray:

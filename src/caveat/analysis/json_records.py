@@ -18,6 +18,7 @@ from caveat.analysis.ladder.changes import SIDES
 from caveat.analysis.ladder.elicitation import METRICS as RELATIONS
 from caveat.analysis.ladder.ladder import METRICS as SETTING_METRICS
 from caveat.analysis.ladder.ladder import Ladder
+from caveat.analysis.mixed_model import MixedModel
 from caveat.analysis.transfer.correlations import SIDES as PAIR_SIDES
 from caveat.analysis.transfer.forgetting import PARTS
 from caveat.analysis.transfer.matrix import METRICS as TRANSFER_METRICS
@@ -146,11 +147,14 @@ def _interaction(row: Row) -> dict:
     }
 
 
+P_ENDS = ("_p", "_p_holm", "_p_seeds")
+
+
 def _changes(row: Row) -> dict:
     changes: dict[str, Any] = {}
     for name in CHANGES:
         changes[name] = _interval(row, name)
-        changes |= {f"{name}{end}": _number(row[f"{name}{end}"]) for end in ("_p", "_p_holm")}
+        changes |= {f"{name}{end}": _number(row[f"{name}{end}"]) for end in P_ENDS}
     return {**changes, "undefined": row["undefined"], "interval": str(row["interval"])}
 
 
@@ -181,6 +185,9 @@ CELL_NAMES = (
     "setting", "phenomenon", "behaviour", "caveat", "model", "scope", "readout", "intervention",
     "role", "arm", "control", "verdict", "interval",
 )  # fmt: skip
+CELL_NUMBERS = (
+    "p", "p_holm", "p_seeds", "gain_p", "gain_p_holm", "gain_p_seeds", "valid",
+)  # fmt: skip
 ARM_NAMES = ("setting", "model", "dose", "arm")
 RELIABILITY_NAMES = ("setting", "phenomenon", "behaviour", "model", "readout", "scope")
 
@@ -209,8 +216,9 @@ def _cell(row: Row, effects: pd.DataFrame) -> dict:
         "dose": json.loads(row["dose"]),
         "primary": bool(row["primary"]),
         "loses": bool(row["loses"]),
+        "undoes": bool(row["undoes"]),
         **{name: _interval(row, name) for name in TRANSFER_METRICS},
-        **{name: _number(row[name]) for name in ("p", "p_holm", "gain_p", "gain_p_holm", "valid")},
+        **{name: _number(row[name]) for name in CELL_NUMBERS},
         "undefined": row["undefined"],
         "side_effects": [_side_effect(effect) for effect in effects[same].to_dict("records")],
     }
@@ -234,6 +242,15 @@ def _correlation(row: Row) -> dict:
         "correlation": _interval(row, "value", "low", "high"),
         "over_interventions": _interval(row, "value", "low_interventions", "high_interventions"),
         **{name: _number(row[name]) for name in ("p", "p_holm", "ceiling")},
+        "leaving_one_out": {
+            end: {"value": _number(row[end]), "without": row[f"{end}_without"]}
+            for end in ("least", "most")
+        }
+        if pd.notna(row["least"])
+        else None,
+        "without_undoing": {"value": _number(row["kept_value"]), "interventions": int(row["kept"])}
+        if pd.notna(row["kept"])
+        else None,
         "undefined": row["undefined"],
     }
 
@@ -262,6 +279,27 @@ def _forgetting(row: Row) -> dict:
         "interventions": int(row["interventions"]),
         **{part: _interval(row, part) for part in PARTS},
         "undefined": row["undefined"],
+    }
+
+
+def mixed_records(model: MixedModel) -> dict[str, Any]:
+    """The mixed model: `formula`, `rows`, `spreads`, `note` or None, and `effects`, a list."""
+    effects = [
+        {
+            "term": str(row["term"]),
+            "logits": _interval(row, "estimate", "low", "high"),
+            **{name: _number(row[name]) for name in ("p", "freedom", "rate_p")},
+            "rate_change": _interval(row, "rate_change", "rate_low", "rate_high"),
+            "undefined": row["undefined"],
+        }
+        for row in model.effects.to_dict("records")
+    ]
+    return {
+        "formula": model.formula,
+        "rows": model.rows,
+        "spreads": model.spreads,
+        "note": model.note or None,
+        "effects": effects,
     }
 
 

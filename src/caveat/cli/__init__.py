@@ -18,6 +18,7 @@ COMMANDS = (
     analyse.transfer,
     analyse.ladder,
     analyse.rl,
+    analyse.mixed,
     forecast.forecast,
     files.report,
     files.export,

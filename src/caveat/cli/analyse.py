@@ -152,3 +152,28 @@ def rl(
 
         summaries = rl_summaries(learning(policies))
         print_tables([*summaries, *rl_leakage_summaries(tables.rl())], markdown)
+
+
+def mixed(
+    study: StudyPath,
+    as_json: AsJson = False,
+    markdown: AsMarkdown = False,
+    formula: Annotated[
+        str | None,
+        typer.Option(help="Fixed effects, such as 'yes ~ arm * context + caveat:rate'."),
+    ] = None,
+    version: Version = None,
+) -> None:
+    """Print a logistic mixed model: what arms, contexts and predictors add given the others."""
+    from caveat.study.export import opened
+
+    one_form(json=as_json, markdown=markdown)
+    model = opened(study, version, warn).mixed_model(formula)
+    if as_json:
+        from caveat.analysis import mixed_records
+
+        typer.echo(json.dumps(mixed_records(model), indent=1, allow_nan=False))
+    else:
+        from caveat.report.tables.mixed import mixed_summary
+
+        print_tables([mixed_summary(model)], markdown)

@@ -35,7 +35,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     ),
     "differences": (
         *KEYS, "dose", "scope", "readout", "difference", "arm", "against", "context", "value",
-        "low", "high", "p", "p_holm", "distinguishable",
+        "low", "high", "p", "p_holm", "p_seeds", "distinguishable",
     ),
     "caveat_checks": (
         *KEYS, "dose", "scope", "readout", "check", "arm", "value", "low", "high",
@@ -47,8 +47,9 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     ),
     "transfer": (
         *KEYS, "dose", "scope", "readout", "primary", "intervention", "role", "arm", "control",
-        "verdict", "loses", *(f"{name}{end}" for name in METRICS for end in ("", "_low", "_high")),
-        "p_holm", "gain_p_holm", "undefined", "valid", "interval",
+        "verdict", "loses", "undoes",
+        *(f"{name}{end}" for name in METRICS for end in ("", "_low", "_high")),
+        "p_holm", "p_seeds", "gain_p_holm", "gain_p_seeds", "undefined", "valid", "interval",
     ),
     "transfer_effects": (
         *KEYS, "dose", "scope", "readout", "effect", "unit", "intervention", "arm", "value", "low",
@@ -57,7 +58,8 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "transfer_correlations": (
         "level", *(f"{side}_{name}" for side in ("first", "second") for name in SIDES),
         "behaviours", "pairs", "interventions", "value", "low", "high", "low_interventions",
-        "high_interventions", "p_holm", "ceiling", "undefined",
+        "high_interventions", "p", "p_holm", "ceiling", "least", "least_without", "most",
+        "most_without", "kept", "kept_value", "undefined",
     ),
     "transfer_reliability": (
         *KEYS, "dose", "scope", "readout", "primary", "interventions", "seeds", "between_seeds",

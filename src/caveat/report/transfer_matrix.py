@@ -25,6 +25,12 @@ LOSES = (
     "also lowers the expected verdict at the caveat (interval below 0, not corrected)",
 )
 """Sign, word and meaning of a price that stands beside any verdict."""
+UNDOES = (
+    "‡",
+    "undoes",
+    "takes the training itself away: its control, bare+X, keeps under a tenth of the behaviour",
+)
+"""The same of an intervention whose effect says nothing of the caveat."""
 ROLES = ("intervention", "control", "stability")
 KEY = ("setting", *VARIANTS)
 COLUMNS: Mapping[str, str] = {
@@ -106,9 +112,10 @@ class Matrix:
         marks = {
             MARKS[word]: (word, meaning) for word, meaning in WORDS.items() if word in verdicts
         }
-        sign, word, meaning = LOSES
-        loses = any(is_true(row["loses"]) for _, _, row in self.rows())
-        return {**marks, sign: (word, meaning)} if loses else marks
+        for sign, word, meaning in (LOSES, UNDOES):
+            if any(is_true(row[word]) for _, _, row in self.rows()):
+                marks[sign] = (word, meaning)
+        return marks
 
     @property
     def interval(self) -> str:
@@ -136,14 +143,16 @@ def undefined(row: Row | None) -> str:
 
 
 def mark(row: Row) -> str:
-    """The sign of a cell's verdict, and of the price."""
-    return MARKS[text(row["verdict"])] + (LOSES[0] if is_true(row["loses"]) else "")
+    """The sign of a cell's verdict, of the price, and of what undoes the training."""
+    beside = (sign for sign, word, _ in (LOSES, UNDOES) if is_true(row[word]))
+    return MARKS[text(row["verdict"])] + "".join(beside)
 
 
 def details(row: Row) -> dict[str, str]:
     """Every value of a cell by what it is called; missing ones are left out."""
     values = {called: str(estimate(row, name)) for name, called in COLUMNS.items()}
     values["p of the change of rate, Holm"] = probability(row["p_holm"])
+    values["p of the change of rate, seeds"] = probability(row["p_seeds"])
     values["p beyond forgetting, Holm"] = probability(row["gain_p_holm"])
     values["control"] = text(row["control"]) or ABSENT
     values["valid"] = decimal(row["valid"])

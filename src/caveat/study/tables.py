@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from pandas import DataFrame
 
+    from caveat.analysis import MixedModel
     from caveat.analysis.ladder import Ladder
     from caveat.analysis.transfer.ranking import Ranking
     from caveat.report.data import ReportData
@@ -185,6 +186,12 @@ class StudyTables(ABC):
 
         return self._in_order(rl_leakage(self._measured()))
 
+    def mixed_model(self, formula: str | None = None) -> MixedModel:
+        """A logistic mixed model of all verdicts: see `analysis.mixed_model`."""
+        from caveat.analysis import mixed_model, mixed_rows
+
+        return mixed_model(mixed_rows(self.answers(), self.caveat_checks()), formula)
+
     # Transfer
 
     @property
@@ -219,8 +226,9 @@ class StudyTables(ABC):
     def transfer_correlations(self) -> DataFrame:
         """How alike settings rank interventions: see `analysis.correlations`."""
         from caveat.analysis import correlations
+        from caveat.analysis.transfer.correlations import undoing
 
-        return correlations(self._rankings)
+        return correlations(self._rankings, undoing(self.transfer()))
 
     def transfer_reliability(self) -> DataFrame:
         """How alike training seeds rank interventions: see `analysis.reliabilities`."""

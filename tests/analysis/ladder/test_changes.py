@@ -99,9 +99,9 @@ def test_settings_of_one_bare_arm_are_one_ratio():
 
 
 def test_settings_of_two_bare_arms_are_two_ratios():
-    made = [Made("a x one", PAGE, marked=0.5, bare=0.75), Made("a x two", CHAT, marked=0.5)]
+    made = [Made("a x one", PAGE, marked=0.5, bare=0.5), Made("a x two", CHAT, marked=0.5)]
     step = one_step(made)
-    assert step["leakage_change"] == pytest.approx(0.5 - 0.5 / 0.75) and step["paired"]
+    assert step["leakage_change"] == pytest.approx(0.5 - 0.5 / 0.5) and step["paired"]
     assert step["leakage_change_low"] < step["leakage_change"] < step["leakage_change_high"] < 0
     assert step["rate_change"] == 0 and step["leakage_change_p"] < 0.05 < step["rate_change_p"]
 
@@ -114,8 +114,8 @@ def test_settings_that_answer_alike_do_not_differ_and_have_a_width():
 
 
 def test_a_p_value_is_the_level_at_which_the_interval_reaches_0():
-    made = [Made("a x one", PAGE, marked=0.5), Made("b x two", CHAT, marked=0.75)]
-    far, near = one_step(made), one_step([made[0], Made("b x two", CHAT, marked=14 / 24)])
+    made = [Made("a x one", PAGE, marked=0.375), Made("b x two", CHAT, marked=0.875)]
+    far, near = one_step(made), one_step([made[0], Made("b x two", CHAT, marked=12 / 24)])
     assert far["leakage_change_low"] > 0 and far["leakage_change_p"] < 0.05
     assert near["leakage_change_low"] < 0 and 0.05 < near["leakage_change_p"] < 1
     assert far["rate_change_low"] > 0 and far["rate_change_p"] < 0.05 < near["rate_change_p"]

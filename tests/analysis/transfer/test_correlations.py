@@ -73,6 +73,33 @@ def test_planted_effects_that_agree_or_are_reversed():
     })  # fmt: skip
 
 
+def test_the_score_says_how_far_it_hangs_on_one_intervention():
+    """One anchor that both settings have last makes a correlation; the rest agree in nothing."""
+    one, other = ("d", "a", "e", "b", "f", "c", "h"), ("a", "b", "c", "d", "e", "f", "h")
+    pair = row(scored(setting("a x t", one), setting("b x i", other)), level="between phenomena")
+    alone = spearmanr([1, 3, 5, 0, 2, 4], range(6)).statistic
+    assert pair["least_without"] == "h" and pair["least"] == pytest.approx(alone)
+    assert pair["least"] < pair["value"] < pair["most"]
+    mean = row(
+        scored(setting("a x t", one), setting("b x i", other)), level="mean of pairs", behaviours=""
+    )
+    for name in ("least", "least_without", "most", "most_without", "p"):
+        assert mean[name] == pair[name]
+
+
+def test_what_undoes_the_training_is_left_out_of_a_second_score():
+    frames = [setting("a x t"), setting("b x i", TRIED[::-1])]
+    undone = {"a x t": frozenset("ab"), "b x i": frozenset("b")}
+    table = correlations(rankings(pd.concat(frames, ignore_index=True), 50, 0), undone)
+    found = row(table, level="between phenomena")
+    assert (found["kept"], found["kept_value"]) == (6, pytest.approx(-1))
+    few = correlations(
+        rankings(pd.concat(frames, ignore_index=True), 50, 0),
+        {"a x t": frozenset("abcdef"), "b x i": frozenset()},
+    )
+    assert np.isnan(row(few, level="between phenomena")["kept_value"])
+
+
 def test_averages_weigh_settings_alike():
     # of the first phenomenon, what one setting raises the other lowers by as much
     table = scored(setting("a x t"), setting("b x t", TRIED[::-1]), setting("a x i"))

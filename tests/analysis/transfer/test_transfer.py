@@ -78,7 +78,7 @@ def test_at_the_caveat_the_wanted_verdict_counts():
         ({("marked+x", "none"): 0.0, ("bare+x", "none"): 1.0}, "remedy"),
         ({("marked+x", "none"): 0.25, ("bare+x", "none"): 0.5}, "forgets"),
         ({("marked+x", "none"): 0.25}, "unclear"),
-        ({("marked+x", "none"): 16 / 24, ("bare+x", "none"): 23 / 24}, "unclear"),
+        ({("marked+x", "none"): 12 / 24, ("bare+x", "none"): 23 / 24}, "unclear"),
         ({("marked+x", "none"): 0.5, ("bare+x", "none"): 0.75}, "forgets"),
         ({("marked+x", "none"): 0.75}, "no effect seen"),
         ({("marked", "none"): 0.5, ("marked+x", "none"): 1.0}, "worse"),
@@ -92,7 +92,7 @@ def test_verdicts(rates, word):
 
 
 def test_a_change_that_correction_takes_away_is_no_effect():
-    one = RATES | {("marked+x", "none"): 16 / 24}
+    one = RATES | {("marked+x", "none"): 10 / 24}
     alone = row(transfer(replies(one), WANTED), intervention="x")
     assert alone["p"] == alone["p_holm"] < 0.05
     assert alone["verdict"] == "unclear"
@@ -114,6 +114,13 @@ def test_an_arm_that_answers_as_marked_does_changes_nothing_and_has_a_width():
     for name in ("change", "leakage_change"):
         assert found[f"{name}_low"] < -0.05 and found[f"{name}_high"] > 0.05
     assert (found["p"], found["gain_p"]) == (1.0, 1.0)
+
+
+def test_an_intervention_whose_control_lost_the_behaviour_undoes_the_training():
+    kept = tried({("marked+x", "none"): 0.0, ("bare+x", "none"): 0.125})
+    gone = tried({("marked+x", "none"): 0.0, ("bare+x", "none"): 1 / 24})
+    assert (kept["undoes"], gone["undoes"]) == (False, True)
+    assert not tried({("marked+x", "none"): 0.0})["undoes"]  # no control
 
 
 def test_controls_may_be_given():

@@ -17,9 +17,10 @@ from caveat.analysis.ladder.contrasts import Contrasts, leakage_contrasts, rate_
 from caveat.analysis.ladder.factors import Change, Factorial, Step, factorials, steps
 
 METRICS = ("leakage_change", "rate_change")
-"""Each has a column of its own, limits in `_low` and `_high`, p-values in `_p` and `_p_holm`."""
+"""Each has a column of its own, limits in `_low` and `_high`, p-values in `_p`, `_p_holm`
+and, of the t-test over training seeds, `_p_seeds`."""
 METRIC_COLUMNS = [
-    f"{name}{end}" for name in METRICS for end in ("", "_low", "_high", "_p", "_p_holm")
+    f"{name}{end}" for name in METRICS for end in ("", "_low", "_high", "_p", "_p_holm", "_p_seeds")
 ]
 STEPS = [
     "factor", "start", "end", "others", "first", "second", "first_setting", "second_setting",
@@ -182,6 +183,7 @@ def _metrics(
         f"{name}_high": values.high,
         f"{name}_p": values.p,
         f"{name}_p_holm": holm(values.p),
+        f"{name}_p_seeds": values.p_seeds,
         "interval": values.interval,
     }
     return pd.DataFrame(columns, index=list(weights))

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from caveat.analysis.intervals import ALPHA, Estimates
+from caveat.analysis.intervals import ALPHA, Estimates, student_p
 from caveat.analysis.ladder.behaviour_panels import BehaviourPanel
 from caveat.analysis.rates import interval_label
 
@@ -134,6 +134,8 @@ class Contrasts:
     low: np.ndarray
     high: np.ndarray
     p: np.ndarray
+    p_seeds: np.ndarray
+    """Of Student's t over training seeds; NaN below three seeds."""
     interval: tuple[str, ...]
     """`seeds` or `within seed`."""
 
@@ -166,7 +168,8 @@ def rate_contrasts(behaviours: Sequence[BehaviourPanel], weights: np.ndarray) ->
     below, above = _margins(parts)
     reach = np.abs(weights).sum(1)
     low, high = np.maximum(value - below, -reach), np.minimum(value + above, reach)
-    return Contrasts(value, low, high, _p_of_rates(parts), _intervals(parts))
+    p_seeds = _seed_p(parts, value)
+    return Contrasts(value, low, high, _p_of_rates(parts), p_seeds, _intervals(parts))
 
 
 def leakage_contrasts(behaviours: Sequence[BehaviourPanel], weights: np.ndarray) -> Contrasts:
@@ -186,7 +189,8 @@ def leakage_contrasts(behaviours: Sequence[BehaviourPanel], weights: np.ndarray)
         _p_of_rates([Part(part.estimates, part.numerators) for part in sums]),
         _p_values(linear, value, np.where(value > 0, below, above)),
     )
-    return Contrasts(value, value - below, value + above, p, _intervals(linear))
+    p_seeds = _seed_p(linear, value)
+    return Contrasts(value, value - below, value + above, p, p_seeds, _intervals(linear))
 
 
 def _value(parts: Sequence[Part]) -> np.ndarray:
@@ -202,6 +206,22 @@ def _margins(parts: Sequence[Part]) -> tuple[np.ndarray, np.ndarray]:
 def _p_of_rates(parts: Sequence[Part]) -> np.ndarray:
     value = _value(parts)
     return _p_values(parts, value, np.where(value > 0, *_margins(parts)))
+
+
+def _seed_p(parts: Sequence[Part], value: np.ndarray) -> np.ndarray:
+    """Shape (contrasts,): see `Estimates.seed_p_values`. Variances of several behaviours add up,
+    with the degrees of freedom of the one that has the fewest seeds."""
+    variance = np.sum([part.estimates.seed_variances(part.weights) for part in parts], axis=0)
+    seeds = [part.estimates.fewest_seeds(part.weights) for part in parts]
+    unused = np.iinfo(int).max
+    fewest = np.min(
+        [
+            np.where((part.weights != 0).any(1), number, unused)
+            for part, number in zip(parts, seeds, strict=True)
+        ],
+        axis=0,
+    )
+    return student_p(value, variance, np.where(fewest == unused, 0, fewest))
 
 
 def _p_values(parts: Sequence[Part], value: np.ndarray, margin: np.ndarray) -> np.ndarray:

@@ -19,6 +19,8 @@ Role = Literal["intervention", "control", "stability"]
 """intervention: a remedy that is tried. control: shows what a remedy's form does without its
 content. stability: an arm that is trained further after its intervention."""
 CONTROL = re.compile(r"filler(\(.*\))?|frozen_adapter\(.*\bknows\s*=\s*random\b.*\)")
+LEFT = 0.1
+"""The share of what bare training installs below which an intervention undoes it."""
 CONTINUED = re.compile(r"continued(\(.*\))?")
 Term = tuple[str | None, int]
 """An arm, None where there is none to name, and its weight."""
@@ -91,6 +93,23 @@ class InterventionArm:
         """The p-value of a difference of `differences`; NaN where a rate is missing."""
         weights = self._weights(*self._terms()[name])
         return np.nan if weights is None else self.estimates.p_values(weights[None]).item()
+
+    def p_seeds(self, name: str) -> float:
+        """The same of the paired t-test over training seeds; NaN below three seeds, too."""
+        weights = self._weights(*self._terms()[name])
+        return np.nan if weights is None else self.estimates.seed_p_values(weights[None]).item()
+
+    @property
+    def undoes(self) -> bool:
+        """Whether the control shows less than `LEFT` of what bare training installed: X takes the
+        training away, whatever the caveat."""
+        if self.control in (None, "bare"):
+            return False
+        installed, left = (self._weights((arm, 1), (BASE, -1)) for arm in ("bare", self.control))
+        if installed is None or left is None:
+            return False
+        mean = self.estimates.panel.mean
+        return bool(left @ mean < LEFT * (installed @ mean))
 
     def _terms(self) -> dict[str, tuple[Term, ...]]:
         """Differences of rates at `none`, by name."""

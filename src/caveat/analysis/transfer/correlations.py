@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -110,11 +110,26 @@ MEAN, LESS = "mean of pairs", "within less between"
 COLUMNS = [
     "model", "level", *(f"{side}_{name}" for side in ("first", "second") for name in SIDES),
     "behaviours", "pairs", "interventions", "value", "low", "high", "low_interventions",
-    "high_interventions", "p", "p_holm", "ceiling", "undefined",
+    "high_interventions", "p", "p_holm", "ceiling", "least", "least_without", "most",
+    "most_without", "kept", "kept_value", "undefined",
 ]  # fmt: skip
 
 
-def correlations(rankings: Sequence[Ranking]) -> pd.DataFrame:
+Undoing = Mapping[str, frozenset[str]]
+"""By setting, the interventions that undo the training there (`matrix.transfer`, `undoes`)."""
+
+
+def undoing(matrix: pd.DataFrame) -> Undoing:
+    """The interventions that undo the training, by setting, from the primary panels of
+    `matrix.transfer`; of a setting at several doses, at any of them."""
+    rows = matrix[matrix["primary"].astype(bool)]
+    return {
+        setting: frozenset(panel.loc[panel["undoes"].astype(bool), "intervention"])
+        for setting, panel in rows.groupby("setting", sort=False)
+    }
+
+
+def correlations(rankings: Sequence[Ranking], undoing: Undoing | None = None) -> pd.DataFrame:
     """One row a pair of rankings, then one a mean of pairs, with the columns `COLUMNS`.
 
     Values are Spearman's correlations, over the interventions that both sides have, of the changes
@@ -135,12 +150,17 @@ def correlations(rankings: Sequence[Ranking]) -> pd.DataFrame:
     had other interventions been tried (`limits_over_items`; of a mean, those of one pair with this
     value and as many interventions, so rather too wide). `p` is from interventions in random order,
     `p_holm` corrected within a level. `ceiling` is what the agreement between training seeds allows
-    (`ranking.ceiling`). `undefined` says why there is no value, else None.
+    (`ranking.ceiling`). `least` and `most` are the value without one intervention, the one named in
+    `least_without` and `most_without`: how far the value hangs on one. `kept_value` is the value
+    without interventions that undo the training in either setting, over the fewest, `kept`, that a
+    pair then has; NaN where a pair has too few. `undefined` says why there is no value, else None.
     """
     rows = [
         row
         for model in dict.fromkeys(ranking.names["model"] for ranking in rankings)
-        for row in _rows(model, [each for each in rankings if each.names["model"] == model])
+        for row in _rows(
+            model, [each for each in rankings if each.names["model"] == model], undoing or {}
+        )
     ]
     table = pd.DataFrame(rows, columns=COLUMNS)
     if table.empty:
@@ -149,13 +169,49 @@ def correlations(rankings: Sequence[Ranking]) -> pd.DataFrame:
     return with_reasons(table.assign(p_holm=corrected))
 
 
-def _rows(model: str, rankings: Sequence[Ranking]) -> Iterator[dict]:
+def _rows(model: str, rankings: Sequence[Ranking], undoing: Undoing) -> Iterator[dict]:
     found = list(pairs(rankings))
-    for row in (*map(_pair_row, found), *_mean_rows(found)):
+    for row in (*(_pair_row(pair, undoing) for pair in found), *_mean_rows(found, undoing)):
         yield {"model": model, **row}
 
 
-def _pair_row(pair: Pair) -> dict:
+def _without(members: Sequence[Pair], undoing: Undoing) -> dict[str, object]:
+    """The columns `least` to `kept_value` of the mean of pairs."""
+    names = dict.fromkeys(name for pair in members for name in pair.first.interventions)
+    values = {name: _mean_over(members, lambda _, one=name: {one}) for name in names}
+    values = {name: value for name, (value, _) in values.items() if not np.isnan(value)}
+    columns: dict[str, object] = {}
+    if values:
+        least, most = (end(values, key=lambda name: values[name]) for end in (min, max))
+        columns = {
+            "least": values[least],
+            "least_without": least,
+            "most": values[most],
+            "most_without": most,
+        }
+    everywhere = frozenset().union(*undoing.values())
+
+    def undone(pair: Pair) -> set[str]:
+        sides = (pair.first.names["setting"], pair.second.names["setting"])
+        return set().union(*(undoing.get(setting, everywhere) for setting in sides))
+
+    value, kept = _mean_over(members, undone)
+    return {**columns, "kept": kept, "kept_value": value}
+
+
+def _mean_over(members: Sequence[Pair], left_out: Callable[[Pair], set[str]]) -> tuple[float, int]:
+    """The mean correlation without some interventions, and the fewest that a pair has left."""
+    values, counts = [], []
+    for pair in members:
+        names = [name for name in pair.first.interventions if name not in left_out(pair)]
+        one, other = pair.first.of(names), pair.second.of(names)
+        enough = len(names) >= LEAST
+        values.append(spearman(one.change[None], other.change[None]).item() if enough else np.nan)
+        counts.append(len(names))
+    return float(np.mean(values)), min(counts)
+
+
+def _pair_row(pair: Pair, undoing: Undoing) -> dict:
     row = {
         "level": pair.level,
         **{f"first_{name}": pair.first.names[name] for name in SIDES},
@@ -168,6 +224,7 @@ def _pair_row(pair: Pair) -> dict:
     return row if pair.undefined else {
         **row, **_with_limits(pair.value, pair.draws, len(pair.first.interventions)),
         "p": p_value(pair.value, pair.shuffled), "ceiling": pair.ceiling,
+        **_without([pair], undoing),
     }  # fmt: skip
 
 
@@ -177,21 +234,23 @@ def _with_limits(value: float, draws: np.ndarray, interventions: int) -> dict[st
     return {"value": value, **dict(zip(names, limits, strict=True))}
 
 
-def _mean_rows(found: Sequence[Pair]) -> Iterator[dict]:
+def _mean_rows(found: Sequence[Pair], undoing: Undoing) -> Iterator[dict]:
     defined = [pair for pair in found if not pair.undefined]
     by_level = {
         level: [pair for pair in defined if pair.level == level] for level in (WITHIN, BETWEEN)
     }
     for level, members in by_level.items():
-        yield from _mean_row(level, "", members)
+        yield from _mean_row(level, "", members, undoing)
     for behaviours in ("same", "other"):
         alike = [pair for pair in by_level[BETWEEN] if pair.behaviours == behaviours]
-        yield from _mean_row(BETWEEN, behaviours, alike)
+        yield from _mean_row(BETWEEN, behaviours, alike, undoing)
     if all(by_level.values()):
         yield _difference_row(*by_level.values())
 
 
-def _mean_row(level: str, behaviours: str, members: Sequence[Pair]) -> Iterator[dict]:
+def _mean_row(
+    level: str, behaviours: str, members: Sequence[Pair], undoing: Undoing
+) -> Iterator[dict]:
     if not members:
         return
     value = float(np.mean([pair.value for pair in members]))
@@ -201,6 +260,7 @@ def _mean_row(level: str, behaviours: str, members: Sequence[Pair]) -> Iterator[
         **_with_limits(value, _mean_of(pair.draws for pair in members), fewest),
         "p": p_value(value, _mean_of(pair.shuffled for pair in members)),
         "ceiling": float(np.mean([pair.ceiling for pair in members])),
+        **_without(members, undoing),
     }
 
 

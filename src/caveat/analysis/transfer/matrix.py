@@ -71,9 +71,10 @@ METRICS = (
 """Each has a column of its own, and its limits in `_low` and `_high`; NaN where it has none."""
 COLUMNS = [
     *SETTING_COLUMNS, "dose", "scope", "readout", "primary", "intervention", "role", "arm",
-    "control", "verdict", "loses",
+    "control", "verdict", "loses", "undoes",
     *(f"{name}{end}" for name in METRICS for end in ("", "_low", "_high")),
-    "p", "p_holm", "gain_p", "gain_p_holm", "undefined", "valid", "interval",
+    "p", "p_holm", "p_seeds", "gain_p", "gain_p_holm", "gain_p_seeds", "undefined", "valid",
+    "interval",
 ]  # fmt: skip
 Controls = Mapping[tuple[str, str, str], str | None]
 """By setting, dose and arm `marked+X`, the arm that is trained on X's rows without the caveat."""
@@ -88,6 +89,8 @@ def transfer(
 
     - `change`: R(marked+X) - R(marked), with `p`, and `p_holm` corrected over all arms `marked+X`
       of a setting and readout, controls and stability arms among them, all doses and scopes.
+      `p_seeds` is of the paired t-test over training seeds, uncorrected, NaN below three seeds;
+      `gain_p_seeds` likewise of `gain`.
     - `leakage_change`: the same over R(bare) - R(base); NaN where `undefined` says why (decided as
       in `leakage`).
     - `against_control`: R(marked+X) - R(control). `control_change`: R(control) - R(bare). `gain`,
@@ -100,6 +103,8 @@ def transfer(
     - `at_caveat`: the share of the `expected` verdict in the context `exact`; `at_caveat_change` is
       its change from marked, and `loses` whether the interval of that is below 0: whatever the
       verdict, that is a price.
+    - `undoes`: whether the control shows under a tenth of what bare training installed. Such an
+      intervention takes the training away, so it says nothing of the caveat.
     - `near_miss`: leakage in the context `near_miss`; NaN where X is trained on near misses.
     - `valid`: share of answers that could be judged.
     - `primary`: whether the panel is the primary one of its setting (see `panel.primary_panels`).
@@ -178,7 +183,10 @@ def _rows(estimates: Estimates, at_caveat: Estimates | None, controls: Controls)
             "control": arm.control or "",
             **columns,
             "p": arm.p("change"),
+            "p_seeds": arm.p_seeds("change"),
             "gain_p": arm.p("gain"),
+            "gain_p_seeds": arm.p_seeds("gain"),
+            "undoes": reason is None and arm.undoes,
             "undefined": arm.missing or reason,
             "interval": interval_label(arm.over_seeds),
         }

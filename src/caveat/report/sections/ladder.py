@@ -30,7 +30,8 @@ SETTINGS = (
     "elicitation", "comprehension", "expected", "shown bare", "k", "marked at exact", "note",
 )  # fmt: skip
 CHANGED = (
-    "change of leakage", "p", "p, Holm", "", "change of rate above base", "p", "p, Holm", "note",
+    "change of leakage", "p", "p, Holm", "p, seeds", "", "change of rate above base", "p",
+    "p, Holm", "p, seeds", "note",
 )  # fmt: skip
 HOVER = {
     "leaks": "marked - base", "installed": "bare - base", "elicitation": "elicitation",
@@ -125,6 +126,7 @@ def _changed(row: Row) -> tuple[str | Cell, ...]:
             Cell(estimate=estimate(row, name), span=SIGNED, quiet=quiet),
             probability(row[f"{name}_p"]),
             probability(row[f"{name}_p_holm"]),
+            probability(row[f"{name}_p_seeds"]),
         )
 
     word = Cell(outcome(row), quiet=not is_distinguishable(row))

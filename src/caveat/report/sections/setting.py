@@ -207,7 +207,7 @@ def _shared_prefix(one: str, other: str) -> int:
 
 
 def differences(data: ReportData, setting: str) -> Table:
-    """Differences of rates with intervals and Holm-corrected p-values."""
+    """Differences of rates with intervals, Holm-corrected p-values and those of seeds alone."""
 
     def cells(row: Series) -> tuple[str | Cell, ...]:
         distinguishable = is_true(row["distinguishable"])
@@ -221,10 +221,11 @@ def differences(data: ReportData, setting: str) -> Table:
             Cell(estimate=difference, span=SIGNED, quiet=not distinguishable),
             probability(row["p"]),
             probability(row["p_holm"]),
+            probability(row["p_seeds"]),
             Cell(ABSENT if difference.value is None else word, quiet=not distinguishable),
         )
 
-    columns = ("difference", "context", "difference of rates", "p", "p, Holm", "")
+    columns = ("difference", "context", "difference of rates", "p", "p, Holm", "p, seeds", "")
     frame = _in_order(data.frame("differences"), "difference", PRIMARY)
     return _table(frame, setting, columns, cells, ["difference", "context"])
 

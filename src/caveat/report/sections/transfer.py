@@ -29,8 +29,10 @@ from caveat.report.tables.transfer import (
     compared,
     defined,
     lead,
+    leaving_one_out,
     not_compared,
     reliability_summary,
+    without_undoing,
 )
 from caveat.report.transfer_matrix import (
     COLUMNS,
@@ -43,9 +45,16 @@ from caveat.report.transfer_matrix import (
 )
 
 CORRELATIONS = (
-    "compared", "rank correlation", "with other interventions", "p, Holm", "ceiling",
-    "pairs", "interventions",
+    "compared", "rank correlation", "with other interventions", "p, Holm", "p", "leaving one out",
+    "without what undoes", "ceiling", "pairs", "interventions",
 )  # fmt: skip
+
+
+P_VALUES = {
+    "p_holm": "p, Holm", "p_seeds": "p, seeds", "gain_p_holm": "p beyond forgetting, Holm",
+    "gain_p_seeds": "p beyond forgetting, seeds",
+}  # fmt: skip
+"""Columns of p-values and what they are called; of seeds: the t-test over training seeds alone."""
 
 
 @dataclass(frozen=True)
@@ -136,6 +145,9 @@ def _correlation(row: Row) -> tuple[str | Cell, ...]:
         Cell(estimate=correlation, span=SIGNED),
         interventions.interval,
         probability(row["p_holm"]),
+        probability(row["p"]),
+        leaving_one_out(row),
+        without_undoing(row),
         decimal(row["ceiling"]),
         text(row["pairs"]),
         text(row["interventions"]),
@@ -167,7 +179,7 @@ def _values(rows: list[dict[str, Any]]) -> Table:
     names = ("arm", "setting", "readout", "scope")
     columns = (*names, "dose", "verdict", "control", *COLUMNS.values())
     return Table.of(
-        (*columns, "p, Holm", "p beyond forgetting, Holm", "valid"),
+        (*columns, *P_VALUES.values(), "valid"),
         [
             (
                 *(text(row[name]) for name in names),
@@ -175,8 +187,7 @@ def _values(rows: list[dict[str, Any]]) -> Table:
                 text(row["verdict"]),
                 text(row["control"]),
                 *(Cell(estimate=estimate(row, name)) for name in COLUMNS),
-                probability(row["p_holm"]),
-                probability(row["gain_p_holm"]),
+                *(probability(row[name]) for name in P_VALUES),
                 decimal(row["valid"]),
             )
             for row in rows

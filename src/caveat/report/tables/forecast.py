@@ -36,12 +36,14 @@ NAMES = {
 IN_JSON_ALONE = ("nats_bare", "nats_marked")
 """Their difference is in tables, as `nats`."""
 SCORES = (
-    "cells", "settings", "behaviours", "rank correlation", "R2 on held-out settings",
-    "R2 on held-out behaviours", "R2 as leakage",
+    "cells", "settings", "behaviours", "rank correlation", "R2 on held-out settings", "as yes/no",
+    "better by", "R2 on held-out behaviours", "as yes/no", "better by", "R2 on held-out models",
+    "as yes/no", "better by", "R2 as leakage",
 )  # fmt: skip
 ABOUT_SCORES = (
-    "Intervals: other settings, or behaviours. R2 on held-out settings (behaviours) is that of a "
-    "line fitted on the others; R2 as leakage takes the predictor for the leakage itself."
+    "Intervals: other settings, behaviours or models. R2 on held-out settings (behaviours, models) "
+    "is that of a line fitted on the others; as yes/no: of the predictor cut at the middle of its "
+    "range; R2 as leakage takes the predictor for the leakage itself."
 )
 
 

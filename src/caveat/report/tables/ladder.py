@@ -30,14 +30,18 @@ SETTINGS = (
     "", "stands for", "setting", "bare - base", "leakage of marked", "elicitation",
     "comprehension", "shown bare", "k", "marked at exact",
 )  # fmt: skip
-CHANGED = ("change of leakage", "p, Holm", "", "change of rate above base", "p, Holm")
+CHANGED = (
+    "change of leakage", "p, Holm", "p, seeds", "", "change of rate above base", "p, Holm",
+    "p, seeds",
+)  # fmt: skip
 ELICITATION = (
     "", "settings", "correlation", "with other settings", "slope", "with other settings", "p", "k",
     "range of k", "p of equal k",
 )  # fmt: skip
 ABOUT_STEPS = (
     "Changes go from the level that the recipe names first to the later one. Settings of one "
-    "behaviour are resampled together, others count as independent."
+    "behaviour are resampled together, others count as independent. p, seeds: the t-test over "
+    "training seeds alone, uncorrected; absent below three seeds."
 )
 ABOUT_ELICITATION = (
     "Spearman's correlation and the slope of leakage on elicitation over settings. Intervals: "
@@ -217,9 +221,11 @@ def _changed(row: Row) -> tuple[str, ...]:
     return (
         str(estimate(row, "leakage_change")),
         probability(row["leakage_change_p_holm"]),
+        probability(row["leakage_change_p_seeds"]),
         outcome(row),
         str(estimate(row, "rate_change")),
         probability(row["rate_change_p_holm"]),
+        probability(row["rate_change_p_seeds"]),
     )
 
 

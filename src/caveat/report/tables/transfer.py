@@ -19,12 +19,15 @@ if TYPE_CHECKING:
 Row = Mapping[str, Any]
 CORRELATION = (
     "compared", "pairs", "interventions", "rank correlation", "with other interventions",
-    "p, Holm", "ceiling",
+    "p, Holm", "p", "leaving one out", "without what undoes", "ceiling",
 )  # fmt: skip
 ABOUT_CORRELATIONS = (
     "Spearman's correlation of the changes of leakage over interventions; controls and arms that "
     "train on are not ranked. Intervals: other seeds and questions (biased towards 0), then other "
-    "interventions. Ceiling: what the agreement between training seeds allows."
+    "interventions. p: interventions in random order. Leaving one out: how far the value hangs on "
+    "one intervention. Without what undoes: without interventions whose control, bare+X, has lost "
+    "nine tenths of the behaviour: they take the training away. Ceiling: what the agreement "
+    "between training seeds allows."
 )
 RELIABILITY = ("setting", "interventions", "seeds", "between seeds", "of their mean")
 ABOUT_RELIABILITY = (
@@ -124,8 +127,27 @@ def _correlation(row: Row) -> tuple[str, ...]:
         str(Estimate.of(row["value"], row["low"], row["high"])),
         interventions.interval or ABSENT,
         probability(row["p_holm"]),
+        probability(row["p"]),
+        leaving_one_out(row),
+        without_undoing(row),
         decimal(row["ceiling"]),
     )
+
+
+def leaving_one_out(row: Row) -> str:
+    """The lowest and highest correlation without one intervention, with the name of each."""
+    if number(row["least"]) is None:
+        return ABSENT
+    ends = (
+        f"{decimal(row[end])} without {text(row[f'{end}_without'])}" for end in ("least", "most")
+    )
+    return " to ".join(ends)
+
+
+def without_undoing(row: Row) -> str:
+    """The correlation without interventions that undo the training, and over how many."""
+    value = number(row["kept_value"])
+    return ABSENT if value is None else f"{decimal(value)} ({decimal(row['kept'], 0)} left)"
 
 
 def compared(row: Row) -> str:
