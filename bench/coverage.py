@@ -26,7 +26,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -269,7 +269,7 @@ def _below(estimates: Estimates, weights: np.ndarray) -> np.ndarray:
     return np.stack(columns, axis=1)
 
 
-def calibration(simulations: int, seed: int = 1, quick: bool = False) -> list[FalsePositives]:
+def calibration(simulations: int, seed: int = 1, quick: bool = False) -> Iterator[FalsePositives]:
     """Every line of the table of false positives."""
     generator = np.random.default_rng(seed)
 
@@ -278,61 +278,54 @@ def calibration(simulations: int, seed: int = 1, quick: bool = False) -> list[Fa
         return false_positives(of, rate, design, spread, simulations, generator)
 
     if quick:
-        return [line("difference", 0.5, 3, 24, spread) for spread in (0.5, 1.0)]
-    lines = [
-        line("difference", 0.5, seeds, clusters, spread)
-        for seeds in (3, 5, 8)
-        for clusters in (24, 48)
-        for spread in NULL_SPREADS
-    ]
-    lines += [
-        line("difference", rate, seeds, 24, spread)
-        for seeds in (3, 5)
-        for rate in NULL_RATES
-        if rate != 0.5
-        for spread in (0.5, 1.5)
-    ]
-    kinds = ("shared seeds", "mean of 4 settings", "leakages", "one arm")
-    return lines + [
-        line(of, 0.5, seeds, 24, spread)
-        for of in kinds
-        for seeds in (3, 5)
-        for spread in (0.3, 1.0, 1.5)
-    ]
+        yield from (line("difference", 0.5, 3, 24, spread) for spread in (0.5, 1.0))
+        return
+    for seeds in (3, 5, 8):
+        for spread in NULL_SPREADS:
+            yield line("difference", 0.5, seeds, 24, spread)
+    for rate in NULL_RATES:
+        for seeds in (3, 5):
+            yield line("difference", rate, seeds, 48 if rate == 0.5 else 24, 1.0)
+    for of in ("shared seeds", "one arm", "mean of 4 settings", "leakages"):
+        for seeds in (3, 5):
+            for spread in (0.5, 1.5):
+                yield line(of, 0.5, seeds, 24, spread)
 
 
-def power(simulations: int, seed: int = 2) -> list[FalsePositives]:
+def power(simulations: int, seed: int = 2) -> Iterator[FalsePositives]:
     """How often a difference that is there is seen, at each of `LEVELS`."""
     generator = np.random.default_rng(seed)
-    lines = []
     for seeds in (3, 5, 8):
         for spread in (0.3, 1.0):
             for rates in ((0.5, 0.9), (0.2, 0.8), (0.03, 0.97)):
-                design = Design(seeds, 24, 1)
-                yes, _ = simulate(rates, design, Effects(spread, 1.0, 0.5), simulations, generator)
-                pair = np.kron(np.eye(min(CHUNK, simulations)), [1.0, -1.0])
-                below, by_seed = [], []
-                for start in range(0, simulations - len(pair) + 1, len(pair)):
-                    estimates = estimates_of(yes[start : start + len(pair)], design, None)
-                    below.append(_below(estimates, pair))
-                    by_seed.append(estimates.seed_p_values(pair)[:, None] < LEVELS)
-                shares = [tuple(np.concatenate(part).mean(0).tolist()) for part in (below, by_seed)]
-                name = ", ".join(f"{rate:g}" for rate in rates)
-                lines.append(
-                    FalsePositives("power", str(design), spread, name, *shares, simulations)
-                )
-    return lines
+                yield _power(rates, Design(seeds, 24, 1), spread, simulations, generator)
 
 
-def show_calibration(lines: list[FalsePositives]) -> None:
-    """Print the table, in Markdown, per cent."""
+def _power(rates, design: Design, spread: float, simulations: int, generator) -> FalsePositives:
+    below, by_seed = [], []
+    for count in chunks(simulations):
+        yes, _ = simulate(rates, design, Effects(spread, 1.0, 0.5), count, generator)
+        estimates = estimates_of(yes, design, None)
+        pair = np.kron(np.eye(count), [1.0, -1.0])
+        below.append(_below(estimates, pair))
+        by_seed.append(estimates.seed_p_values(pair)[:, None] < LEVELS)
+    shares = [tuple(np.concatenate(part).mean(0).tolist()) for part in (below, by_seed)]
+    name = ", ".join(f"{rate:g}" for rate in rates)
+    return FalsePositives("power", str(design), spread, name, *shares, simulations)
+
+
+def show_calibration(lines: Iterable[FalsePositives]) -> list[FalsePositives]:
+    """Print the table in Markdown, in per cent, line by line as they are there."""
     print("| contrast | seeds x questions | rates | seed sd | p < .05 | < .01 | < .001 "
           "| seeds: < .05 | < .01 | < .001 |")  # fmt: skip
     print("|---|---|---|---|---|---|---|---|---|---|")
+    shown = []
     for line in lines:
         shares = (f"{100 * share:.2f}" for share in (*line.shares, *line.seed_shares))
-        design = line.design.partition(" in ")[0]
-        print(f"| {line.of} | {design} | {line.rates} | {line.spread:g} | {' | '.join(shares)} |")
+        cells = (line.of, line.design.partition(" in ")[0], line.rates, f"{line.spread:g}", *shares)
+        print(f"| {' | '.join(cells)} |", flush=True)
+        shown.append(line)
+    return shown
 
 
 def chunks(simulations: int, size: int = CHUNK) -> Iterator[int]:
@@ -477,9 +470,10 @@ def main() -> None:
     start = time.perf_counter()
     lines: list[Coverage] | list[FalsePositives]
     if chosen.calibration or chosen.quick:
-        lines = calibration(200 if chosen.quick else chosen.simulations, chosen.seed, chosen.quick)
-        lines = lines if chosen.quick else lines + power(min(chosen.simulations, 1000))
-        show_calibration(lines)
+        number = 200 if chosen.quick else chosen.simulations
+        lines = show_calibration(calibration(number, chosen.seed, chosen.quick))
+        if not chosen.quick:
+            lines += show_calibration(power(min(number, 1000)))
     else:
         lines = run(chosen.simulations, chosen.seed)
         show(lines)

@@ -1,14 +1,18 @@
 """The mixed model finds effects that were put in, and says where it cannot."""
 
+import json
 import sys
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from caveat.analysis import mixed_records
 from caveat.analysis.mixed_model import mixed_model, mixed_rows
 from caveat.errors import CaveatError
+from caveat.report.tables.mixed import mixed_summary
 from constructed import NAMES, replies
+from paths import DOCS
 
 NATS, RATE, CAVEAT, EXACT = -1.2, 0.0, -0.5, 0.8
 """Effects in logits: of predictors by standard deviation, of marked, and of marked at exact."""
@@ -154,3 +158,23 @@ def test_rows_are_the_answers_of_trained_arms_with_predictors_by_setting():
     other = rows[rows["setting"] == "other"]
     assert set(other["rate"]) == {0.9} and set(other["nats"]) == {4.0}
     assert "nats" not in mixed_rows(answers, checks[checks["check"] == "elicitation"])
+
+
+def test_records_and_table_hold_what_was_fitted(fitted):
+    records = json.loads(json.dumps(mixed_records(fitted), allow_nan=False))
+    assert set(records) == {"formula", "rows", "spreads", "note", "effects"}
+    nats = next(effect for effect in records["effects"] if effect["term"] == "caveat : nats")
+    assert nats["logits"]["high"] < 0 and nats["undefined"] is None and nats["freedom"] == 5
+    summary = mixed_summary(fitted)
+    assert [line[0] for line in summary.rows] == list(fitted.effects["term"])
+    assert summary.note.startswith(
+        "yes ~ arm * context + caveat:nats + caveat:rate; 960 answers.\n"
+    )
+
+
+def test_the_command_refuses_a_formula_in_one_line(command):
+    path = DOCS / "data" / "dose.parquet"
+    status, out, error = command("mixed", str(path), "--formula", "yes ~ nats")
+    assert (status, out) == (1, "")
+    assert error.strip().startswith("caveat: formula 'yes ~ nats': Error evaluating factor: NameError: ")
+    assert error.count("\n") == 1
