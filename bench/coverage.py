@@ -216,7 +216,8 @@ def false_positives(
     """
     effects = Effects(spread, 1.0, 0.5)
     counts, seed_counts, used = np.zeros(len(LEVELS)), np.zeros(len(LEVELS)), 0
-    for count in chunks(simulations):
+    # the matrices of a chunk grow with the square of its arms, and leakages take many steps
+    for count in chunks(simulations, CHUNK // 5 if of == "leakages" else CHUNK):
         below, by_seed = _null_p(of, rate, design, effects, count, generator)
         counts += below.sum(0)
         seed_counts += (by_seed[:, None] < LEVELS).sum(0)
