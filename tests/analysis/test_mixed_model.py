@@ -176,5 +176,7 @@ def test_the_command_refuses_a_formula_in_one_line(command):
     path = DOCS / "data" / "dose.parquet"
     status, out, error = command("mixed", str(path), "--formula", "yes ~ nats")
     assert (status, out) == (1, "")
-    assert error.strip().startswith("caveat: formula 'yes ~ nats': Error evaluating factor: NameError: ")
+    assert error.strip().startswith(
+        "caveat: formula 'yes ~ nats': Error evaluating factor: NameError: "
+    )
     assert error.count("\n") == 1
