@@ -5,7 +5,7 @@ Exit status: 0 done; 1 a user's error, in one line; 2 some cells failed and are 
 
 from __future__ import annotations
 
-from caveat.cli import analyse, check, files, forecast, imports, published, run, show
+from caveat.cli import analyse, check, files, forecast, imports, published, run, show, tune
 from caveat.cli.app import app
 
 COMMANDS = (
@@ -13,6 +13,7 @@ COMMANDS = (
     run.demo,
     run.run,
     run.plan,
+    tune.tune,
     run.status,
     analyse.leakage,
     analyse.transfer,
