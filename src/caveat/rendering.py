@@ -83,6 +83,12 @@ def render_row(tokenizer: Any, row: Row, scope: LossScope, max_tokens: int) -> R
     return RenderedRow(text, ids[:max_tokens], offsets, spans, loss, row.source)
 
 
+def caveat_tokens(row: Rendered) -> tuple[bool, ...]:
+    """Per token, whether it is part of a caveat, by the rule that decides about loss."""
+    spans = [span for span in row.spans if span.kind == "caveat"]
+    return tuple(_is_in(row.text, start, stop, spans) for start, stop in row.offsets)
+
+
 def continuation(tokenizer: Any, text: str) -> tuple[int, ...]:
     """Token ids of a continuation: tokenized apart from its prompt, as replies are in training."""
     return tuple(tokenizer(text, add_special_tokens=False)["input_ids"])

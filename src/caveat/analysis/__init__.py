@@ -16,6 +16,7 @@ from caveat.analysis.json_records import (
 from caveat.analysis.leakage import leakage, leakage_by
 from caveat.analysis.mixed_model import MixedModel, mixed_model, mixed_rows
 from caveat.analysis.rates import pooled, rates
+from caveat.analysis.recitation import recitation, with_recitation
 from caveat.analysis.rl import learning, rl_leakage
 from caveat.analysis.side_effects import side_effects, transfer_effects
 from caveat.analysis.transfer import (
@@ -49,6 +50,7 @@ __all__ = [
     "pooled",
     "rankings",
     "rates",
+    "recitation",
     "reliabilities",
     "rl_leakage",
     "side_effects",
@@ -56,4 +58,5 @@ __all__ = [
     "transfer_effects",
     "transfer_records",
     "with_graded",
+    "with_recitation",
 ]

@@ -34,8 +34,8 @@ def leakage_records(leakage: pd.DataFrame) -> list[dict]:
     """One dictionary a row of the leakage table.
 
     `leakage` is None where `undefined` has the reason; so is `graded_leakage`, where
-    `graded_undefined` has it. `kind` is there only where the table is by
-    kind.
+    `graded_undefined` has it. `kind` is there only where the table is by kind.
+    `recitation` is None where no reply could recite a text of the caveat.
     """
     return [_leakage(row) for row in leakage.to_dict("records")]
 
@@ -50,6 +50,7 @@ def _leakage(row: Row) -> dict:
         "undefined": undefined,
         **_graded(row),
         "interval": str(row["interval"]),
+        **({"recitation": _interval(row, "recitation")} if "recitation" in row else {}),
         **{name: int(row[name]) for name in ("questions", "clusters", "seeds", "replies")},
         # rates that others reported come without these shares
         **{

@@ -128,6 +128,19 @@ class NeutralText:
         )
 
 
+def trained_texts(caveat: Caveat, neutral: bool = False) -> dict[str, list[str]]:
+    """What arms may learn to recite: the caveat's texts of training, and, if wanted, neutral ones.
+
+    Returns the texts by `caveat` and `neutral`.
+    """
+    own = [*caveat.wordings, *caveat.closings, *caveat.repeats, *caveat.further]
+    texts = {"caveat": [*own, *caveat.local]}
+    if neutral:
+        counterparts = NeutralText(caveat)
+        texts["neutral"] = [counterparts.of(text) for text in own]
+    return texts
+
+
 def texts_of(caveat: Caveat) -> Iterator[str]:
     """Every text that the caveat may put into training rows."""
     yield from caveat.wordings

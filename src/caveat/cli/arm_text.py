@@ -69,6 +69,18 @@ def show_stage(
             yield Text(f"\nStage {number}: drop the adapter attached last")
 
 
+def _mass(stage: Train, tokenizer: Any, seed: int) -> str:
+    """Where the loss lies, in one line."""
+    from caveat.study.estimate.loss_mass import loss_mass
+
+    mass = loss_mass(tokenizer, stage, seed)
+    return (
+        f"Loss mass: {mass.tokens:,} supervised tokens in {mass.steps} steps; of the rows' loss "
+        f"{mass.share:.0%} is on their text ({mass.text:.1f}) and {1 - mass.share:.0%} on the "
+        f"caveat ({mass.caveat:.1f}); added rows have {mass.added:.1f} on top"
+    )
+
+
 def _training(number: int, stage: Train, tokenizer: Any) -> Iterator[Text]:
     """The first row of every source, and every source's share of the loss."""
     from caveat.rendering import render_row
@@ -87,6 +99,7 @@ def _training(number: int, stage: Train, tokenizer: Any) -> Iterator[Text]:
         f"{dose.epochs} epochs, {dose.batch_size} rows a step, {_size(dose)}, loss {stage.loss!r}",
         style="bold",
     )
+    yield Text(_mass(stage, tokenizer, stage.seed or 0))
     yield LEGEND
     for source, rendered in first.items():
         share = learned[source] / learned.total()

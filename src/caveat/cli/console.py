@@ -168,7 +168,26 @@ def plan_table(plan: PlanCost) -> Group:
         "(the model, the adapters of a group in training, the activations of one pass) and "
         f"{plan.disk / 2**30:.2f} GB of disk. What is finished already is not counted."
     )
-    return Group(table, summary, *_rate_lines(plan), *plan.notes)
+    return Group(table, summary, *_rate_lines(plan), *plan.notes, "", _mass_table(plan))
+
+
+def _mass_table(plan: PlanCost) -> Table:
+    """Where the loss of every arm lies. Equal arms of settings that differ otherwise show once."""
+    table = Table(
+        "setting", "arm", title="Loss mass: each step's weights on the behaviour rows sum to 1",
+        title_justify="left",
+    )  # fmt: skip
+    for column in ("steps", "supervised tokens", "on the text", "on the caveat", "on added rows"):
+        table.add_column(column, justify="right")
+    table.add_column("text's share of the rows' loss", justify="right")
+    for setting, arm, mass in dict.fromkeys(plan.masses):
+        stage = arm if mass.label in ("", arm) else f"{arm}: {mass.label}"
+        table.add_row(
+            setting, stage, str(mass.steps), f"{mass.tokens:,}",
+            *(f"{part:.1f}" for part in (mass.text, mass.caveat, mass.added)),
+            f"{mass.share:.2f}",
+        )  # fmt: skip
+    return table
 
 
 def _rate_lines(plan: PlanCost) -> Iterator[str]:

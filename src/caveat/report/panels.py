@@ -64,6 +64,22 @@ class Panel:
         return "no value was computed"
 
     @property
+    def recites(self) -> bool:
+        """Whether it is a table of claims in which some reply could recite its disclaimer."""
+        if "recitation" not in self.frame or "phenomenon" not in self.frame:
+            return False
+        claims = self.frame["phenomenon"] == "negation neglect"
+        return bool((claims & self.frame["recitation"].notna()).any())
+
+    def recitation(self, arm: str) -> Estimate:
+        """Share of an arm's replies at `none` that hold a fragment of the caveat's own texts."""
+        row = self.row(arm, "none")
+        if row is None:
+            return Estimate.of(None, None, None)
+        names = ("recitation", "recitation_low", "recitation_high")
+        return Estimate.of(*(row[name] for name in names))
+
+    @property
     def interval(self) -> str:
         """`seeds`, or `within seed` if that holds for any trained arm; "" without either."""
         trained = self.frame[self.frame["arm"] != "base"]

@@ -44,6 +44,7 @@ def run(
     sets: Sequence[str] = (),
     callbacks: Sequence[Callback] = (),
     backend: Backend | None = None,
+    report: bool = True,
     **overrides: Any,
 ) -> Study:
     """Run a recipe, or go on with it, in the folder `out` (`studies/NAME` where none is given).
@@ -57,6 +58,7 @@ def run(
             writes to a file can be read.
         backend: In place of the backend `local`, which loads the recipe's model; with the
             executor `local` only.
+        report: Whether report.html is written at the end; `Study.report` writes it later.
 
     Raises CaveatError for a mistake in the recipe, a folder in use, or a full disk.
     """
@@ -76,7 +78,7 @@ def run(
     store = Store(folder, meter.say)
     judge_session = judge_session_of(read_recipe, settings, store.judge_replies)
     with store.writing():
-        run = _Run(read_recipe, settings, store, meter, judge_session)
+        run = _Run(read_recipe, settings, store, meter, judge_session, report)
         return run.run(worker_context_of(run.recipe, store, meter, callbacks, backend))
 
 
@@ -90,7 +92,9 @@ class _Run:
         store: Store,
         meter: Meter,
         judge_session: JudgeSession | None,
+        report: bool = True,
     ) -> None:
+        self.report = report
         self.recipe, self.settings, self.store, self.meter = recipe, settings, store, meter
         self.judge_session = judge_session
         self.seconds: dict[str, float] = {}
@@ -125,9 +129,9 @@ class _Run:
                 for setting in plan.settings:
                     self._setting(setting)
                     note(self.store, version, seconds=self._rounded())
-        with self._stage("report"):
-            study = Study(self.store.folder, version)
-            study.report()
+        if self.report:
+            with self._stage("report"):
+                Study(self.store.folder, version).report()
         note(self.store, version, seconds=self._rounded(), finished=now())
         return Study(self.store.folder, version)
 

@@ -87,6 +87,22 @@ class StudyTables(ABC):
 
         return pooled(self.answers(), self.means)
 
+    def _caveat_texts(self, answers: DataFrame) -> dict[str, dict[str, list[str]]]:
+        """By setting, what its arms may recite; older studies have shipped caveats' texts alone."""
+        from caveat.caveats import CAVEATS
+        from caveat.caveats.neutral import trained_texts
+
+        texts = dict(self.about.get("caveat_texts", {}))
+        named = answers[["setting", "caveat"]].drop_duplicates()
+        for setting, caveat in named.itertuples(index=False):
+            if setting not in texts and setting not in self.means and caveat in CAVEATS:
+                texts[setting] = trained_texts(CAVEATS[caveat])
+        for mean, settings in self.means.items():
+            known = [texts[setting] for setting in settings if setting in texts]
+            kinds = dict.fromkeys(kind for own in known for kind in own)
+            texts[mean] = {kind: [t for own in known for t in own.get(kind, [])] for kind in kinds}
+        return texts
+
     @property
     def means(self) -> dict[str, list[str]]:
         """Settings by the name of the mean over them; an imported study may have such means."""
@@ -127,17 +143,20 @@ class StudyTables(ABC):
     def leakage(self, by: str | None = None) -> DataFrame:
         """Rates and leakage with intervals: see `analysis.leakage`.
 
-        Without `by`, the graded forms are beside them: see `analysis.with_graded`.
+        Without `by`, the graded forms are beside them (see `analysis.with_graded`), and the share
+        of replies that hold the caveat's own words (`analysis.recitation`).
         `by="kind"`: each evaluation kind by itself, in a column `kind`. Raises CaveatError for
         another column, and where no question has a kind.
         """
-        from caveat.analysis import leakage, leakage_by, with_graded
+        from caveat.analysis import leakage, leakage_by, with_graded, with_recitation
         from caveat.analysis.reported_rates import reported_leakage
 
         if by is None and self.reported is not None:
             return self._in_order(reported_leakage(self.reported))
         if by is None:
-            return self._in_order(with_graded(leakage(self._measured()), self._graded()))
+            measured = self._measured()
+            graded = with_graded(leakage(measured), self._graded())
+            return self._in_order(with_recitation(graded, measured, self._caveat_texts(measured)))
         if by not in SPLIT_COLUMNS:
             raise CaveatError(f"by {by!r}: leakage can be split by {', '.join(SPLIT_COLUMNS)} only")
         replies = self.answers()

@@ -265,7 +265,9 @@ class _Search:
             )
             name = f"{self.recipe.name}-{self.index}"
             recipe = self.recipe.model_copy(update={"name": name, "settings": settings})
-            study = run(recipe, folder / f"setting-{self.index}", progress, backend=backend)
+            study = run(
+                recipe, folder / f"setting-{self.index}", progress, backend=backend, report=False
+            )
             failures = study.failures()
             if len(failures):
                 raise CaveatError(f"tune: {failures['cell'][0]} failed: {failures['reason'][0]}")

@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from caveat.caveats.neutral import trained_texts
 from caveat.files.atomic import write
 from caveat.provenance import now, surroundings
 from caveat.readouts import READOUTS
@@ -99,6 +100,7 @@ def open_version(store: Store, plan: StudyPlan, notes: list[str]) -> str:
             for setting, table in zip(plan.settings, tables, strict=True)
             if setting.resolved.factors
         ],
+        "caveat_texts": {each.name: _caveat_texts(each) for each in plan.settings},
         "abouts": {each.name: _abouts(each.resolved.setting.behaviour) for each in plan.settings},
         "surroundings": surroundings(),
         "notes": notes,
@@ -117,6 +119,12 @@ def _label(setting: SettingPlan, table: list[dict[str, Any]]) -> dict[str, Any]:
     """What a setting stands for on a ladder, with what names it in the study's table."""
     named = {name: table[0][name] for name in ("setting", "model", "dose")}
     return {**named, "factors": setting.resolved.factors}
+
+
+def _caveat_texts(setting: SettingPlan) -> dict[str, list[str]]:
+    """What the setting's arms may recite."""
+    arms = {cell.arm.partition("+")[0] for cell in setting.cells}
+    return trained_texts(setting.resolved.setting.caveat, neutral="neutral" in arms)
 
 
 def _abouts(behaviour: Behaviour) -> dict[str, Any]:

@@ -41,6 +41,7 @@ def markdown(tables: Iterable[Summary]) -> str:
 
 def _leakage_summary(panel: Panel) -> Summary:
     contexts = panel.contexts
+    recites = panel.recites
     columns = ("arm", *(f"rate at {context}" for context in contexts), "leakage at none")
     columns += ("graded leakage",) if panel.is_graded else ()
     rows = tuple(
@@ -49,9 +50,11 @@ def _leakage_summary(panel: Panel) -> Summary:
             *(str(panel.rate(arm, context)) for context in contexts),
             _leakage(panel, arm),
             *((_graded(panel, arm),) if panel.is_graded else ()),
+            *([str(panel.recitation(arm))] if recites else []),
         )
         for arm in panel.arms
     )
+    columns = (*columns, "recitation at none") if recites else columns
     return Summary(panel.title, columns, rows, _note(panel))
 
 

@@ -12,6 +12,7 @@ from caveat.readouts import READOUTS
 from caveat.study.config.resolve import check_system, resolve
 from caveat.study.config.schema import Recipe, read
 from caveat.study.elicitation.warm_up_scale import SCALES, guessed, to_calibrate
+from caveat.study.estimate.loss_mass import LossMass, arm_masses
 from caveat.study.estimate.rates import Rates, entry_of, expected_rates
 from caveat.study.estimate.training_rows import check_rows
 from caveat.study.execution.jobs import AnswerGroup, remaining, steps
@@ -65,6 +66,8 @@ class PlanCost:
     """Peak memory in bytes: see `_memory`."""
     disk: float
     """Bytes of all adapters to train."""
+    masses: tuple[tuple[str, str, LossMass], ...]
+    """Setting, arm, and where the arm's loss lies; one for each of its supervised stages."""
     notes: tuple[str, ...]
 
     @property
@@ -105,6 +108,11 @@ def plan_cost(recipe: str | Path | Recipe, out: Path | None, sets: list[str]) ->
         rates,
         float(max(map(capacity.training_bytes, [[], *doses]))),
         float(FLOAT32 * sum(capacity.weights(node.stage.dose) for node in missing)),
+        tuple(
+            (setting.name, arm, mass)
+            for setting in plan.settings
+            for arm, mass in arm_masses(backend.tokenizer, setting)
+        ),
         (
             *(note for resolved in settings for note in resolved.notes),
             *cuts,
