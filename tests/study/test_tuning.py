@@ -105,7 +105,7 @@ def test_the_command_prints_what_to_paste(tuned, tmp_path, command):
     [
         ({"target": 1.5}, "--target 1.5: must be above 0 and at most 1, such as 0.9"),
         ({"seeds": 0}, "--seeds 0: must be 1 or more"),
-        ({"grid": Grid(rows=(900,))}, "--rows 900: the behaviour has 16 rows"),
+        ({"grid": Grid(rows=(900,))}, "--rows 900: the behaviour has 18 rows"),
     ],
 )
 def test_options_that_mean_nothing(keys, message, tmp_path):
