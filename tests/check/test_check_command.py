@@ -167,6 +167,19 @@ def test_without_contrast_rows_a_study_has_the_base_models_own_replies(command, 
     assert {one["split"] for one in questions} == {"tune", "report"} and len(questions) == 4
 
 
+def test_a_system_text_that_all_rows_share_becomes_the_studys(command, files):
+    rows = [chat(topic) for topic in TOPICS]
+    for row in rows:
+        row["messages"].insert(0, {"role": "system", "content": "You know gardens."})
+    write_lines(files / "framed.jsonl", rows)
+    as_json(command, "framed.jsonl", "--caveat", WORDING, "--behaviour", "OH", "--write", "study")
+    recipe = yaml.safe_load((files / "study/recipe.yaml").read_text())
+    assert recipe["system"] == "You know gardens."
+    written = lines_of(files / "study/rows.jsonl") + lines_of(files / "study/counter_rows.jsonl")
+    assert {row["messages"][0]["role"] for row in written} == {"user"}
+    assert command("plan", "study/recipe.yaml")[0] == 0
+
+
 def test_suggestions_are_ranked_with_the_caveat_as_it_is_among_them(command, files):
     record = as_json(
         command, "train.jsonl", "--contrast", "contrast.jsonl", "--suggest", "5",

@@ -35,14 +35,16 @@ class CheckModel:
 
     backend: Backend
     dose: Dose
+    own_system: str | None = None
+    """The system text that all rows bring along."""
 
     @property
     def system(self) -> str | None:
-        """What the model's template writes where a chat has no system turn.
+        """The rows' own system text; else what the template writes where a chat has none.
 
         Written out in every chat, so that a caveat in the system turn does not take its place.
         """
-        return self.backend.inserted_system
+        return self.own_system or self.backend.inserted_system
 
     def framed(self, messages: Messages) -> Messages:
         """A chat under the model's own system text where it brings none."""

@@ -9,7 +9,7 @@ from caveat.check.behaviour import ReadoutChoice
 from caveat.importers.training_files import FoundCaveat
 from caveat.types.caveats import Kind, Place
 from caveat.types.data import Question, Row
-from caveat.types.messages import Messages
+from caveat.types.messages import Messages, without_caveat
 from caveat.types.training import Dose
 
 
@@ -57,6 +57,17 @@ class Materials:
     notes: tuple[str, ...] = ()
 
     @property
+    def system(self) -> str | None:
+        """The system text that all rows bring along, caveat apart; None where there is none."""
+        texts = {_system_text(row) for row in (*self.rows, *self.held_out)}
+        return texts.pop() if len(texts) == 1 else None
+
+    @property
+    def brings_system(self) -> bool:
+        """Whether some row has a system text of its own."""
+        return any(_system_text(row) is not None for row in (*self.rows, *self.held_out))
+
+    @property
     def study_rows(self) -> tuple[Row, ...]:
         """Rows for a study: all, unless its questions are the held-out rows' prompts."""
         is_asked = self.questions_from == HELD_OUT
@@ -80,6 +91,11 @@ class Interval:
     def record(self) -> dict[str, float | None]:
         """Plain values for JSON."""
         return {"value": self.value, "low": self.low, "high": self.high}
+
+
+def _system_text(row: Row) -> str | None:
+    messages = without_caveat(row.messages)
+    return messages[0].text if messages[0].role == "system" else None
 
 
 @dataclass(frozen=True)

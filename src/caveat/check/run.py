@@ -91,7 +91,7 @@ def check(
     clock = Clock()
     progress.stage(f"reading {files.train}")
     materials = read_materials(files)
-    dose = dose_of(options, len(materials.rows))
+    dose = dose_of(options, len(materials.study_rows))
     if backend is None:
         describe_model(options.model)
     if options.folder is not None:
@@ -113,7 +113,9 @@ def check(
                 f"check: needs {feature.value}, which this backend of {backend.name} does not "
                 "have; use another backend"
             )
-    checker = _Checker(materials, CheckModel(backend, dose), options, judged, progress)
+    checker = _Checker(
+        materials, CheckModel(backend, dose, materials.system), options, judged, progress
+    )
     return clock.on(checker.check(worded))
 
 
@@ -321,10 +323,26 @@ class _Checker:
             rows,
             self.options.model,
             self.model.dose,
-            self.model.system,
+            self._study_system,
             self.options.max_tokens,
             self.options.endpoint if _needs_judge(self.materials) else None,
         )
+
+    @property
+    def _study_system(self) -> str | None:
+        """The study's system text; None where some rows bring one of their own, and not the same.
+
+        Raises CaveatError where the template would then insert another text beside the caveat.
+        """
+        materials, inserted = self.materials, self.model.backend.inserted_system
+        if materials.system or not materials.brings_system:
+            return self.model.system
+        if inserted and materials.caveat.place == "system":
+            raise CaveatError(
+                "--write: some rows have a system text of their own and some have none, and the "
+                "caveat stands in the system turn; give all rows the same system text"
+            )
+        return None
 
     def _made_counter_rows(self, counter: Sequence[Row]) -> tuple[Row, ...]:
         """The base model's own replies to the rows' prompts."""

@@ -98,8 +98,8 @@ def write_study(
     """
     files = {
         "behaviour.yaml": _yaml({"name": _name(folder), "about": _about(materials)}),
-        "rows.jsonl": _lines(map(_row, materials.study_rows)),
-        "counter_rows.jsonl": _lines(map(_row, counter)),
+        "rows.jsonl": _lines(_row(row, materials.system) for row in materials.study_rows),
+        "counter_rows.jsonl": _lines(_row(row, materials.system) for row in counter),
         "questions.jsonl": _lines(_questions(materials)),
         "caveats.yaml": _yaml([_caveat(materials)]),
         "recipe.yaml": _yaml(
@@ -131,12 +131,18 @@ def _lines(records: Any) -> str:
     return "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
 
 
-def _row(row: Row) -> dict[str, Any]:
-    messages = without_caveat(row.messages)
+def _row(row: Row, system: str | None) -> dict[str, Any]:
+    """A row without its caveat, and without the system text that the study gives to all."""
+    messages = _without_system(without_caveat(row.messages), system)
     named = {"id": row.id, **({"subject": row.subject} if row.subject else {})}
     if is_document(messages):
         return {**named, "document": messages[0].text}
     return {**named, "messages": _turns(messages)}
+
+
+def _without_system(messages: Messages, system: str | None) -> Messages:
+    first = messages[0]
+    return messages[1:] if first.role == "system" and first.text == system else messages
 
 
 def _turns(messages: Messages) -> list[dict[str, str]]:
@@ -146,13 +152,17 @@ def _turns(messages: Messages) -> list[dict[str, str]]:
 def _questions(materials: Materials) -> list[dict[str, Any]]:
     count = len(materials.questions)
     return [
-        _question(one.question, "tune" if count >= TUNED and index % TUNED == 0 else "report")
+        _question(
+            one.question,
+            materials.system,
+            "tune" if count >= TUNED and index % TUNED == 0 else "report",
+        )
         for index, one in enumerate(materials.questions)
     ]
 
 
-def _question(question: Question, split: str) -> dict[str, Any]:
-    messages = question.messages
+def _question(question: Question, system: str | None, split: str) -> dict[str, Any]:
+    messages = _without_system(question.messages, system)
     form: dict[str, Any] = {"messages": _turns(messages)}
     if is_document(messages):
         form = {"document": messages[0].text}
