@@ -38,6 +38,7 @@ from caveat.check.records import (
 )
 from caveat.check.short_training import ROWS, SEEDS, short_forecasts
 from caveat.errors import CaveatError
+from caveat.forecast.held_out import spread
 from caveat.progress import Progress
 from caveat.types.answers import Judge, Sampling
 from caveat.types.data import Row
@@ -48,6 +49,8 @@ STEPS = 24
 """Steps that the default dose makes of a file, or one epoch where that is more."""
 BATCH, RATE = 4, 1e-3
 NEEDED = (Feature.TOKEN_LIKELIHOOD, Feature.LIKELIHOOD)
+POOL = 1024
+"""Rows, spread over the file, of which the short trainings take theirs."""
 MOST_COUNTER_ROWS = 256
 """Replies of the base model that a written study has as contrast rows."""
 
@@ -290,13 +293,14 @@ class _Checker:
     ) -> dict[suggest.Candidate, ShortForecast]:
         """The forecast of the caveat as it is, and of every candidate."""
         model, materials = self.model, self.materials
+        rows = spread(materials.rows, POOL)
         others = f", and with {len(options) - 1} others" if len(options) > 1 else ""
         self.progress.stage(f"training for a few steps without the caveat, with it{others}")
         return short_forecasts(
             model,
             preference(model, materials.held_out, counter),
-            model.bare_rows(materials.rows),
-            suggest.ways(model, materials, options),
+            model.bare_rows(rows),
+            suggest.ways(model, rows, options),
             self.options.rows,
             self.options.seeds,
         )

@@ -113,13 +113,12 @@ def _templates(materials: Materials) -> Iterator[str]:
 
 
 def ways(
-    model: CheckModel, materials: Materials, options: Sequence[Candidate]
+    model: CheckModel, rows: Sequence[Row], options: Sequence[Candidate]
 ) -> dict[Candidate, Sequence[Row]]:
     """By candidate, the rows to train on under it; under the caveat as it is, those of the file."""
-    bare = model.bare_rows(materials.rows)
+    bare = model.bare_rows(rows)
     return {
-        one: model.framed_rows(materials.rows) if one.origin == NOW else _marked(bare, one)
-        for one in options
+        one: model.framed_rows(rows) if one.origin == NOW else _marked(bare, one) for one in options
     }
 
 
@@ -133,7 +132,8 @@ def scored(
 ) -> tuple[Suggestion, ...]:
     """The candidates with their predictors, those that should leak least first."""
     options = list(forecasts)
-    bare, held_out = model.bare_rows(materials.rows), model.bare_rows(materials.held_out)
+    bare = model.bare_rows(spread(materials.rows, LOSS_ROWS))
+    held_out = model.bare_rows(materials.held_out)
     names = [str(index) for index in range(len(options))]
     pairs = list(zip(names, options, strict=True))
     shifts = graded(model, materials.held_out, counter,
