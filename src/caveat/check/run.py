@@ -38,8 +38,8 @@ from caveat.check.records import (
 )
 from caveat.check.short_training import ROWS, SEEDS, short_forecasts
 from caveat.errors import CaveatError
-from caveat.forecast.held_out import spread
 from caveat.progress import Progress
+from caveat.study.planning.held_out import spread
 from caveat.types.answers import Judge, Sampling
 from caveat.types.data import Row
 from caveat.types.messages import is_document
