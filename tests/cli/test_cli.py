@@ -126,7 +126,7 @@ def test_plan_says_what_is_ahead_and_makes_nothing(caveat, place):
 
 def test_status_of_a_finished_study(caveat):
     status, out, _ = caveat("status", "study")
-    assert status == 0 and "toy: 3 of 3 cells finished, 90 of 90 answers" in out
+    assert status == 0 and "toy: 3 of 3 cells finished, 258 of 258 answers" in out
 
 
 def test_leakage_as_a_table_and_as_json(caveat):
