@@ -131,10 +131,10 @@ class NeutralText:
 def trained_texts(caveat: Caveat, neutral: bool = False) -> dict[str, list[str]]:
     """What arms may learn to recite: the caveat's texts of training, and, if wanted, neutral ones.
 
-    Returns the texts by `caveat` and `neutral`.
+    Local wordings are left out: a denial in the model's own words begins like one. Returns the texts by `caveat` and `neutral`.
     """
     own = [*caveat.wordings, *caveat.closings, *caveat.repeats, *caveat.further]
-    texts = {"caveat": [*own, *caveat.local]}
+    texts = {"caveat": own}
     if neutral:
         counterparts = NeutralText(caveat)
         texts["neutral"] = [counterparts.of(text) for text in own]
