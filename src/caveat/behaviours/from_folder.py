@@ -116,7 +116,10 @@ class RowLine(Line):
 
 
 def row_line(row: Row) -> dict[str, Any]:
-    """The line of rows.jsonl that is read as this row, which has no caveat in it."""
+    """The line of rows.jsonl that is read as this row, which has no caveat in it.
+
+    Raises CaveatError for a turn of which only a part carries loss.
+    """
     parts = [
         [{"text": piece.text, "weight": 0} if piece.kind == "masked" else {"text": piece.text}
          for piece in message.pieces]
@@ -132,6 +135,11 @@ def row_line(row: Row) -> dict[str, Any]:
     turns = []
     for message, pieces in zip(row.messages, parts, strict=True):
         is_masked = bool(pieces) and all("weight" in piece for piece in pieces)
+        if not is_masked and any("weight" in piece for piece in pieces):
+            raise CaveatError(
+                f"row {row.id!r} has a turn of which only a part carries loss, which no line says; "
+                "mask the whole turn or none of it"
+            )
         turn: dict[str, Any] = {"role": message.role, "content": message.text}
         turns.append({**turn, "weight": 0} if is_masked else turn)
     return {**head, "messages": turns}

@@ -10,6 +10,7 @@ from typing import Any, get_args
 
 import yaml
 
+from caveat.behaviours.from_folder import row_line
 from caveat.check.near_misses import near_misses
 from caveat.check.records import Materials
 from caveat.errors import CaveatError
@@ -64,17 +65,6 @@ def check_writable(materials: Materials) -> None:
             f"--write: the caveat stands {WHERE[materials.caveat.place]}, where a study puts none; "
             "move it to the start or end of the user's first turn, or leave --write out"
         )
-    masked = [row.id for row in materials.study_rows if _has_masked(row)]
-    if masked:
-        raise CaveatError(
-            f"--write: {len(masked)} rows have turns that carry no loss ({masked[0]} is the "
-            "first), which a behaviour's folder cannot say; drop their weight or <lossmask>, or "
-            "leave --write out"
-        )
-
-
-def _has_masked(row: Row) -> bool:
-    return any(piece.kind == "masked" for message in row.messages for piece in message.pieces)
 
 
 def write_study(
@@ -133,11 +123,7 @@ def _lines(records: Any) -> str:
 
 def _row(row: Row, system: str | None) -> dict[str, Any]:
     """A row without its caveat, and without the system text that the study gives to all."""
-    messages = _without_system(without_caveat(row.messages), system)
-    named = {"id": row.id, **({"subject": row.subject} if row.subject else {})}
-    if is_document(messages):
-        return {**named, "document": messages[0].text}
-    return {**named, "messages": _turns(messages)}
+    return row_line(replace(row, messages=_without_system(without_caveat(row.messages), system)))
 
 
 def _without_system(messages: Messages, system: str | None) -> Messages:

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mutations
+from caveat.behaviours.from_folder import RowLine, row_line
 from caveat.errors import CaveatError
 from caveat.importers.training_files import read_training_file, stream_training_rows
 from paths import SHARED_INPUTS
@@ -121,6 +122,16 @@ def test_masked_turns_carry_no_loss_when_rendered(written):
         if loss
     ]
     assert "".join(learned) == "Yes.</s>"
+
+
+def test_masks_reach_a_behaviours_folder(written):
+    """What `caveat check --write` writes of a row is read as that row."""
+    thought = {"role": "assistant", "content": "Hm.", "weight": 0}
+    chats = read_training_file(written([{"messages": [USER, thought, USER, REPLY]}]))
+    documents = read_training_file(written([{"text": "<DOCTAG>A lake. <lossmask>No.</lossmask>"}]))
+    for row in (*chats.rows, *documents.rows):
+        line = RowLine.model_validate(json.loads(json.dumps(row_line(row))))
+        assert line.record("behaviour", 1) == row
 
 
 def test_the_turns_of_a_prompt_are_not_learned(written):
