@@ -131,7 +131,8 @@ class NeutralText:
 def trained_texts(caveat: Caveat, neutral: bool = False) -> dict[str, list[str]]:
     """What arms may learn to recite: the caveat's texts of training, and, if wanted, neutral ones.
 
-    Local wordings are left out: a denial in the model's own words begins like one. Returns the texts by `caveat` and `neutral`.
+    Local wordings are left out: a denial in the model's own words begins like one. Returns the
+    texts by `caveat` and `neutral`.
     """
     own = [*caveat.wordings, *caveat.closings, *caveat.repeats, *caveat.further]
     texts = {"caveat": own}
