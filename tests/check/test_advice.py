@@ -83,6 +83,6 @@ def test_a_near_miss_that_does_as_much_is_said(figures):
     assert "near miss" not in advice(figures).text
     contexts = (*figures.contexts[:2], ContextMeasure("near_miss", ("x",), None, Interval(3.0)))
     assert (
-        "In its place a near miss (+3.0) moves the base model as well"
+        "The base model moves as well under a near miss (+3.0), so part"
         in advice(replace(figures, contexts=contexts)).text
     )

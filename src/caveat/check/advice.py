@@ -36,7 +36,7 @@ HUNDREDS = 200
 """Rows from which on no result of this project says anything."""
 
 OBEYED = Evidence(
-    "one obeyed instruction (elicited .96) leaks .00 [-.34, .25]; on the 1.5B model the like "
+    "one obeyed instruction (elicited .96) leaks .00 [-.33, .25]; on the 1.5B model the like "
     "leaked .41, .00 and .00 by seed",
     FINDINGS,
     f"{SMOLLM2}; {QWEN}",
@@ -209,8 +209,8 @@ def _near_misses(figures: Figures) -> Sentences:
              if shift is not None and shift > NEAR_MISS_SHARE * exact]  # fmt: skip
     if alike:
         yield (
-            f"In its place {' and '.join(alike)} moves the base model as well, so part of the "
-            "effect is not the caveat's words.",
+            f"The base model moves as well under {' and '.join(alike)}, so part of the effect is "
+            "not the caveat's words.",
             (),
         )
 
