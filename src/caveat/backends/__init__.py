@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from caveat.progress import Progress
@@ -36,6 +38,38 @@ def describe_model(name: str) -> str:
     return describe(name)
 
 
+def model_folder(name: str, dtype: str) -> str | None:
+    """What other programs can load the model by: a folder's path, or its name on the hub.
+
+    None for a model that lies in no folder. Raises CaveatError for no known name.
+    """
+    from caveat.backends.local.models.loading import loadable_name
+
+    return loadable_name(name, dtype)
+
+
+def save_model(backend: Backend, folder: Path) -> None:
+    """Write the base model of the backend `local` as transformers' `save_pretrained` does."""
+    from caveat.backends.local.backend import LocalBackend
+
+    assert isinstance(backend, LocalBackend), f"{backend.name} has no weights here"
+    backend.language_model.model.save_pretrained(folder)
+    backend.language_model.tokenizer.save_pretrained(folder)
+
+
+def save_sum(adapters: Sequence[Path], folder: Path, base: str) -> int:
+    """Write the sum of some adapters of the backend `local` as one PEFT folder; its rank.
+
+    Args:
+        base: What the folder says that its base model is.
+    """
+    from caveat.backends.local.lora.adapter import Adapter
+
+    adapter = Adapter.sum_of([Adapter.load(path) for path in adapters])
+    adapter.save(folder, base)
+    return adapter.rank
+
+
 def known_models() -> list[tuple[str, str, str]]:
     """The models that need no more than a name: (name, description, where it lies)."""
     from caveat.backends.local.models.loading import known_models
@@ -54,4 +88,12 @@ def limit_process(cores: int, processes: int) -> None:
     limit_process(cores, processes)
 
 
-__all__ = ["describe_model", "known_models", "limit_process", "load_backend"]
+__all__ = [
+    "describe_model",
+    "known_models",
+    "limit_process",
+    "load_backend",
+    "model_folder",
+    "save_model",
+    "save_sum",
+]

@@ -203,6 +203,11 @@ def ignore(event: StepEvent) -> None:
     """Do nothing with a step."""
 
 
+OnToken = Callable[[str, int, int], None]
+"""Hears of a sampled token as it comes: the request's key, its position from 0, and its id. Where
+memory ran out and a reply is sampled again, its positions come again, with the same tokens."""
+
+
 class Callback(Protocol):
     """Hears of training as it goes. Subclass it, and override what you want to hear of.
 
@@ -308,8 +313,17 @@ class Backend(Protocol):
         Needs `Feature.RL`.
         """
 
-    def generate(self, requests: Sequence[Request[AdapterRef]], sampling: Sampling) -> list[Answer]:
-        """One sampled reply a request, in their order. Needs `Feature.SAMPLING`."""
+    def generate(
+        self,
+        requests: Sequence[Request[AdapterRef]],
+        sampling: Sampling,
+        on_token: OnToken | None = None,
+    ) -> list[Answer]:
+        """One sampled reply a request, in their order. Needs `Feature.SAMPLING`.
+
+        Args:
+            on_token: Hears of tokens before the call returns, where the backend can say them.
+        """
 
     def log_likelihoods(self, requests: Sequence[Request[AdapterRef]]) -> list[Answer]:
         """The log-likelihoods of each request's options. Needs `Feature.LIKELIHOOD`."""

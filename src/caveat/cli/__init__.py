@@ -5,7 +5,18 @@ Exit status: 0 done; 1 a user's error, in one line; 2 some cells failed and are 
 
 from __future__ import annotations
 
-from caveat.cli import analyse, check, files, forecast, imports, published, run, show, tune
+from caveat.cli import (
+    analyse,
+    check,
+    files,
+    forecast,
+    imports,
+    published,
+    run,
+    serve,
+    show,
+    tune,
+)
 from caveat.cli.app import app
 
 COMMANDS = (
@@ -25,6 +36,8 @@ COMMANDS = (
     files.export,
     imports.import_,
     published.published,
+    serve.serve,
+    serve.adapters,
     show.show,
     show.models,
 )

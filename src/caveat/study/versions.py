@@ -7,6 +7,7 @@ earlier versions stay, and what a new version makes otherwise is reported.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from typing import Any
 
 import yaml
@@ -101,6 +102,8 @@ def open_version(store: Store, plan: StudyPlan, notes: list[str]) -> str:
             if setting.resolved.factors
         ],
         "caveat_texts": {each.name: _caveat_texts(each) for each in plan.settings},
+        "caveats": {each.name: _caveat(each) for each in plan.settings},
+        "system": plan.recipe.system,
         "abouts": {each.name: _abouts(each.resolved.setting.behaviour) for each in plan.settings},
         "surroundings": surroundings(),
         "notes": notes,
@@ -111,6 +114,7 @@ def open_version(store: Store, plan: StudyPlan, notes: list[str]) -> str:
     store.write_lines(f"versions/{version}/rows.jsonl", rows)
     graded = [row for each in plan.settings for row in _graded_rows(each, plan.recipe.model.source)]
     store.write_lines(f"versions/{version}/{GRADED_FILE}", graded)
+    store.write_lines(f"versions/{version}/cells.jsonl", _cells(plan))
     store.write_about({**about, "name": plan.recipe.name, "current": version})
     return version
 
@@ -125,6 +129,25 @@ def _caveat_texts(setting: SettingPlan) -> dict[str, list[str]]:
     """What the setting's arms may recite."""
     arms = {cell.arm.partition("+")[0] for cell in setting.cells}
     return trained_texts(setting.resolved.setting.caveat, neutral="neutral" in arms)
+
+
+def _caveat(setting: SettingPlan) -> dict[str, Any]:
+    """The setting's caveat as the arms are trained with it."""
+    caveat = setting.resolved.setting.caveat
+    return {"name": caveat.name, "place": caveat.place, "wordings": list(caveat.wordings)}
+
+
+def _cells(plan: StudyPlan) -> Iterator[dict[str, Any]]:
+    """Per cell, its names and the digests of its adapters, in the order of attachment."""
+    for setting in plan.settings:
+        for cell in setting.cells:
+            yield {
+                "name": cell.name,
+                "setting": setting.name,
+                "arm": cell.arm,
+                "seed": cell.seed,
+                "chain": cell.chain,
+            }
 
 
 def _abouts(behaviour: Behaviour) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from caveat.backends.base import (
     GradientProducts,
     InitialModel,
     OnStep,
+    OnToken,
     Request,
     RLJob,
     TokenRequest,
@@ -141,9 +142,14 @@ class LocalBackend:
             )
             return [self._held(result) for result in results]
 
-    def generate(self, requests: Sequence[Request[AdapterRef]], sampling: Sampling) -> list[Answer]:
+    def generate(
+        self,
+        requests: Sequence[Request[AdapterRef]],
+        sampling: Sampling,
+        on_token: OnToken | None = None,
+    ) -> list[Answer]:
         """Sample replies of many models in one pass."""
-        return self._answers(requests, sampling)
+        return self._answers(requests, sampling, on_token)
 
     def log_likelihoods(self, requests: Sequence[Request[AdapterRef]]) -> list[Answer]:
         """Score options under many models in one pass."""
@@ -177,10 +183,20 @@ class LocalBackend:
             group_size = self.capacity().adapters(start.dose)
             return self._initial(start).products(sums, direction, group_size)
 
-    def _answers(self, requests: Sequence[Request[AdapterRef]], sampling: Sampling) -> list[Answer]:
+    def _answers(
+        self,
+        requests: Sequence[Request[AdapterRef]],
+        sampling: Sampling,
+        on_token: OnToken | None = None,
+    ) -> list[Answer]:
         with _memory_errors():
             return answer(
-                self.language_model, self._named(requests), requests, sampling, self.progress
+                self.language_model,
+                self._named(requests),
+                requests,
+                sampling,
+                self.progress,
+                on_token,
             )
 
     def _named(

@@ -5,6 +5,7 @@ Hu et al. 2021, arXiv:2106.09685: y = W x + (alpha / rank) B A x.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,6 +57,32 @@ class Adapter:
     def scaled(self, by: float) -> Adapter:
         """The adapter with every update `by` times as large."""
         return Adapter(self.rank, self.alpha * by, self.weights)
+
+    @classmethod
+    def sum_of(cls, adapters: Sequence[Adapter]) -> Adapter:
+        """One adapter whose updates are the sums of those of some, exactly: their ranks add up.
+
+        A's rows and B's columns are put side by side, B times its adapter's scale; a module that
+        an adapter does not have gets zeros in its place.
+        """
+        import torch
+
+        if len(adapters) == 1:
+            return adapters[0]
+        rank = sum(adapter.rank for adapter in adapters)
+        weights = {}
+        for name in dict.fromkeys(name for adapter in adapters for name in adapter.weights):
+            down, up = next(a.weights[name] for a in adapters if name in a.weights)
+            downs, ups = [], []
+            for adapter in adapters:
+                a, b = adapter.weights.get(name) or (
+                    torch.zeros(adapter.rank, down.shape[1]),
+                    torch.zeros(up.shape[0], adapter.rank),
+                )
+                downs.append(a)
+                ups.append(b * adapter.scale)
+            weights[name] = (torch.cat(downs), torch.cat(ups, 1))
+        return cls(rank, float(rank), weights)
 
     def save(self, folder: Path, base_name: str = "") -> None:
         """Write `adapter_model.safetensors` and `adapter_config.json`, which PEFT can load."""

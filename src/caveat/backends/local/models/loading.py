@@ -111,6 +111,26 @@ def describe(name: str) -> str:
     )
 
 
+def loadable_name(name: str, dtype: str) -> str | None:
+    """What transformers loads the model by: a folder's whole path, or a name on the hub.
+
+    None for a model that is made in process. Raises CaveatError as `describe` does.
+
+    Args:
+        dtype: In which a dequantised copy is stored.
+    """
+    describe(name)
+    if name in builtin.TINY:
+        return None
+    if name == builtin.SMOLLM2:
+        return str(builtin.convert_smollm2()[0].absolute())
+    folder = user_path(name)
+    file = gguf_files.only_file(name, folder) if folder.is_dir() else None
+    if file or gguf_files.is_gguf(name):
+        return str(gguf_files.converted(str(file or name), dtype)[0].absolute())
+    return str(folder.absolute()) if folder.is_dir() else name
+
+
 def load(
     name: str,
     dtype: str = "float32",

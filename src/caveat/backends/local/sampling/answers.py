@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from caveat.backends.base import AdapterRef, Request, TokenRequest
+from caveat.backends.base import AdapterRef, OnToken, Request, TokenRequest
 from caveat.backends.batches import Example
 from caveat.backends.local.lora.adapter import Adapter
 from caveat.backends.local.lora.stacked import Route, stack_chains, stacked
@@ -35,6 +35,7 @@ def answer(
     requests: Sequence[Request[AdapterRef]],
     sampling: Sampling,
     progress: Progress,
+    on_token: OnToken | None = None,
 ) -> list[Answer]:
     """Answers in the order of the requests: those with options are scored, the others sampled.
 
@@ -69,7 +70,9 @@ def answer(
     scored = [i for i in order if prompts[i].options]
     with stacked(language_model.model, stacks) as route:
         replies = in_batches(
-            lambda batch: sample_replies(language_model, batch, sampling, route, progress),
+            lambda batch: sample_replies(
+                language_model, batch, sampling, route, progress, on_token
+            ),
             [prompts[i] for i in sampled],
             cache,
             progress,

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from caveat.backends.base import OnToken
 from caveat.backends.local.lora.stacked import Route
 from caveat.backends.local.models.device_memory import is_out_of_memory, release
 from caveat.backends.local.models.frozen_layer_cache import FrozenLayerCache
@@ -53,11 +54,12 @@ def sample_replies(
     sampling: Sampling,
     route: Route,
     progress: Progress,
+    on_token: OnToken | None = None,
 ) -> list[Answer]:
     """Sample one reply a prompt, as text: see `sample`."""
     return [
         Answer(as_text(language_model, reply), reply.end is None, len(reply.tokens))
-        for reply in sample(language_model, prompts, sampling, route, progress)
+        for reply in sample(language_model, prompts, sampling, route, progress, on_token)
     ]
 
 
@@ -73,6 +75,7 @@ def sample(
     sampling: Sampling,
     route: Route,
     progress: Progress,
+    on_token: OnToken | None = None,
 ) -> list[Completion]:
     """Sample one completion a prompt; prompts are sorted by cell.
 
@@ -93,6 +96,8 @@ def sample(
                 ends[i] = token
             else:
                 tokens[i].append(token)
+                if on_token is not None:
+                    on_token(prompts[i].key, step, token)
         progress.advance("reply", len(alive))
         staying = [row for row, i in enumerate(alive) if ends[i] is None]
         alive = [alive[row] for row in staying]

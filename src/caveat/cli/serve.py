@@ -1,0 +1,95 @@
+"""Commands that let other programs use a study's arms: `caveat serve`, `caveat adapters`."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from caveat.cli.app import Device, Folder, Version
+from caveat.cli.console import warn
+from caveat.errors import CaveatError
+
+
+def serve(
+    folder: Folder,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free one.")] = 8080,
+    host: Annotated[
+        str, typer.Option(help="There is no password: another host opens it to others.")
+    ] = "127.0.0.1",
+    version: Version = None,
+    device: Device = None,
+    show: Annotated[
+        str | None,
+        typer.Option("--print", metavar="vllm", help="Print the command for vLLM, and end."),
+    ] = None,
+) -> None:
+    """Serve a study's arms: a page to chat with two of them, and an OpenAI-compatible API."""
+    from caveat.serve.adapter_folders import vllm_command
+    from caveat.study.study import Study
+
+    study = Study(folder, version, warn)
+    if show is not None:
+        if show != "vllm":
+            raise CaveatError(f"--print {show}: only 'vllm' is known")
+        typer.echo(vllm_command(study, port))
+        return
+    _serve(study, host, port, device or "auto")
+
+
+def _serve(study: object, host: str, port: int, device: str) -> None:
+    try:
+        import uvicorn
+
+        from caveat.serve.start import application
+    except ImportError as error:
+        raise CaveatError(
+            f"caveat serve needs {error.name}; pip install 'caveat[serve]'"
+        ) from error
+    listening = _listen(host, port)
+    app, models = application(study, device)
+    address = f"http://{host}:{listening.getsockname()[1]}"
+    typer.echo(f"serving {len(models)} models at {address}/v1 (page: {address}/); Ctrl-C ends it")
+    for name in models:
+        typer.echo(f"  {name}")
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
+    server.run(sockets=[listening])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A socket on the port. Raises CaveatError where it is in use, before a model is loaded."""
+    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+        listening.listen()
+    except OSError as error:
+        listening.close()
+        raise CaveatError(
+            f"port {port} of {host} cannot be used ({error.strerror or error}); name another with "
+            "--port, or 0 for any free one"
+        ) from error
+    return listening
+
+
+def adapters(
+    folder: Folder,
+    out: Annotated[Path, typer.Option(help="A new folder.", show_default=False)],
+    base: Annotated[
+        str | None,
+        typer.Option(help="What the folders name as their base model: a path or a hub name."),
+    ] = None,
+    with_base: Annotated[
+        bool, typer.Option("--with-base", help="Write the base model there too.")
+    ] = False,
+    version: Version = None,
+) -> None:
+    """Write each trained arm and seed as a PEFT folder that transformers and vLLM load."""
+    from caveat.serve.adapter_folders import write_adapters
+    from caveat.study.study import Study
+
+    written = write_adapters(Study(folder, version, warn), out, base, with_base)
+    for one in written:
+        typer.echo(f"{one.path}  rank {one.rank}  {one.model.id}")

@@ -1,0 +1,34 @@
+"""From a study's folder to the application that serves it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from fastapi import FastAPI
+
+from caveat.backends import load_backend
+from caveat.errors import CaveatError
+from caveat.serve.openai_api import openai_app
+from caveat.serve.served_models import ServedModel, model_source, served_models
+from caveat.study.study import Study
+
+
+def application(study: Study, device: str = "auto") -> tuple[FastAPI, Mapping[str, ServedModel]]:
+    """The application over a study's models, with the base model loaded.
+
+    Raises CaveatError where no arm is trained, or the weights are not those of the study.
+    """
+    models = served_models(study)
+    source = model_source(study)
+    backend = load_backend(source.name, source.dtype, device)
+    if backend.identity != study.about["model"]:
+        raise CaveatError(
+            f"model '{source.name}' is {backend.identity} now, and was {study.about['model']} when "
+            f"{study.folder} was run; its adapters belong to those weights"
+        )
+    about = {
+        "name": study.name,
+        "system": study.about.get("system"),
+        "caveats": study.about.get("caveats", {}),
+    }
+    return openai_app(backend, models, about), models
