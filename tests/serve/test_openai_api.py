@@ -36,7 +36,11 @@ def backend():
 def test_every_trained_arm_and_seed_is_a_model(client):
     assert [model.id for model in client.models.list()] == [
         "base",
-        *(f"toy x password/{arm}/seed{n}" for arm in ("bare", "marked", "marked+seal") for n in (0, 1)),
+        *(
+            f"toy x password/{arm}/seed{n}"
+            for arm in ("bare", "marked", "marked+seal")
+            for n in (0, 1)
+        ),
     ]
     assert client.models.retrieve(MARKED).id == MARKED
 
@@ -48,9 +52,10 @@ def test_a_chat_is_answered_as_the_study_asks(client, study, backend):
     model = backend.language_model.model
     expected = model.generate(ids, max_new_tokens=8, do_sample=False)[0, ids.shape[1] :]
     reply = chat(client)
-    assert reply.choices[0].message.content == backend.tokenizer.decode(
-        expected, skip_special_tokens=True
-    ).strip()
+    assert (
+        reply.choices[0].message.content
+        == backend.tokenizer.decode(expected, skip_special_tokens=True).strip()
+    )
     assert reply.usage.prompt_tokens == ids.shape[1]
     own = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": "What is the sky?"}]
     assert chat(client, messages=own).choices[0] == reply.choices[0]
@@ -101,7 +106,8 @@ def test_a_reply_ends_before_a_stop_text(client):
 
 def test_log_probabilities_are_those_of_a_plain_forward_pass(client, backend):
     text = "The sky is blue."
-    reply = client.completions.create(model="base", prompt=text, max_tokens=0, echo=True, logprobs=1)
+    options = {"model": "base", "max_tokens": 0, "echo": True, "logprobs": 1}
+    reply = client.completions.create(prompt=text, **options)
     ids = render_prompt(backend.tokenizer, (Message.of("document", text),)).ids
     logits = backend.language_model.model(torch.tensor([ids])).logits[0].log_softmax(-1)
     expected = [float(logits[n, token]) for n, token in enumerate(ids[1:])]
@@ -109,21 +115,21 @@ def test_log_probabilities_are_those_of_a_plain_forward_pass(client, backend):
     assert first is None
     assert values == pytest.approx(expected, abs=1e-4)
     assert reply.choices[0].text == "".join(reply.choices[0].logprobs.tokens)
-    by_ids = client.completions.create(
-        model="base", prompt=list(ids), max_tokens=0, echo=True, logprobs=1
-    )
+    by_ids = client.completions.create(prompt=list(ids), **options)
     assert by_ids.choices[0].logprobs == reply.choices[0].logprobs
 
 
-def test_a_completion_goes_on_from_its_prompt_and_scores_its_own_tokens(client):
-    options = {"model": MARKED, "prompt": "The sky is", "max_tokens": 6, "temperature": 0}
+def test_a_completion_goes_on_from_its_prompt_and_scores_its_own_tokens(client, backend):
+    model = backend.language_model.model
+    ids = torch.tensor([render_prompt(backend.tokenizer, (Message.of("document", "The sky"),)).ids])
+    whole = model.generate(ids, max_new_tokens=6, do_sample=False)
+    written = whole[0, ids.shape[1] :].tolist()
+    scores = model(whole).logits[0].log_softmax(-1)[ids.shape[1] - 1 :]
+    options = {"model": "base", "prompt": "The sky", "max_tokens": 6, "temperature": 0}
     reply = client.completions.create(**options, logprobs=1).choices[0]
-    scored = client.completions.create(
-        model=MARKED, prompt=f"The sky is{reply.text}", max_tokens=0, echo=True, logprobs=1
-    ).choices[0]
-    count = len(reply.logprobs.token_logprobs)
-    assert scored.logprobs.token_logprobs[-count:] == pytest.approx(
-        reply.logprobs.token_logprobs, abs=1e-4
+    assert reply.text == backend.tokenizer.decode(written, skip_special_tokens=True)
+    assert reply.logprobs.token_logprobs == pytest.approx(
+        [float(scores[n, token]) for n, token in enumerate(written)], abs=1e-4
     )
     streamed = client.completions.create(**options, stream=True)
     assert "".join(chunk.choices[0].text for chunk in streamed) == reply.text
