@@ -39,6 +39,7 @@ COMMANDS = (
     serve.serve,
     serve.adapters,
     show.show,
+    show.rows,
     show.models,
 )
 """In the order in which the help lists them."""

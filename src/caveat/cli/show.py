@@ -1,7 +1,8 @@
-"""Commands that show what studies are made of: `caveat show`, `caveat models`."""
+"""Commands that show what studies are made of: `caveat show`, `caveat rows`, `caveat models`."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -21,6 +22,37 @@ def show(
 
     for line in show_arm(recipe, setting, arm, sets or []):
         console().print(line, soft_wrap=True)
+
+
+def rows(
+    recipe: RecipeFile,
+    out: Annotated[Path, typer.Option(help="A new folder.", show_default=False)],
+    format_name: Annotated[
+        str, typer.Option("--format", help="openai, trl, or tinker (tokens with weights).")
+    ] = "openai",
+    sets: Sets = None,
+) -> None:
+    """Write each arm's training file, with a manifest, to train elsewhere. Nothing is trained."""
+    from caveat.backends import load_backend
+    from caveat.study.config.resolve import resolve
+    from caveat.study.config.schema import read
+    from caveat.study.training_files import MANIFEST, checked_format, write_training_files
+
+    checked = checked_format(format_name)
+    read_recipe = read(recipe, tuple(sets or []))
+    model = read_recipe.model
+    written = write_training_files(
+        read_recipe,
+        resolve(read_recipe),
+        checked,
+        out,
+        lambda: load_backend(model.name, model.dtype, "cpu").tokenizer,
+    )
+    for file in written.files:
+        typer.echo(str(out / file))
+    for arm, reason in written.left_out:
+        typer.echo(f"left out: {arm}: {reason}", err=True)
+    typer.echo(f"manifest: {out / MANIFEST}")
 
 
 def models() -> None:
