@@ -46,7 +46,7 @@ def rows(
         resolve(read_recipe),
         checked,
         out,
-        lambda: load_backend(model.name, model.dtype, "cpu").tokenizer,
+        lambda: load_backend(model.source, model.dtype, "cpu").tokenizer,
     )
     for file in written.files:
         typer.echo(str(out / file))

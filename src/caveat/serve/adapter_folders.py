@@ -50,7 +50,7 @@ def write_adapters(
     if out.exists() and any(out.iterdir()):
         raise CaveatError(f"{out}: is not empty; name a new folder with --out")
     source = model_source(study)
-    found = base or (None if with_base else model_folder(source.name))
+    found = base or (None if with_base else model_folder(source.name, source.dtype))
     with write_errors(out):
         out.mkdir(parents=True, exist_ok=True)
         if found is None:
@@ -96,7 +96,8 @@ def vllm_command(study: Study, port: int) -> str:
     Needs the folders of `caveat adapters`, which it names by their place under `adapters/`.
     """
     models = [model for model in served_models(study).values() if model.adapters]
-    base = model_folder(model_source(study).name) or f"adapters/{BASE_FOLDER}"
+    source = model_source(study)
+    base = model_folder(source.name, source.dtype) or f"adapters/{BASE_FOLDER}"
     modules = [f"{folder_name(one.id)}=adapters/{folder_name(one.id)}" for one in models]
     lines = [
         f"caveat adapters {shlex.quote(str(study.folder))} --out adapters",

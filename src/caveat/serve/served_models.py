@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from caveat.errors import CaveatError, closest
+from caveat.study.config.schema import ModelRecipe
 from caveat.study.study import Study
 
 BASE = "base"
@@ -74,9 +75,8 @@ class ModelSource:
     """The base model that a study was run on, as its recipe names it."""
 
     name: str
+    """By which a backend loads it."""
     dtype: str
-    fields: Mapping[str, Any]
-    """All that the recipe says of the model."""
 
 
 def model_source(study: Study) -> ModelSource:
@@ -84,5 +84,5 @@ def model_source(study: Study) -> ModelSource:
     text = study.recipe_text()
     if not text:
         raise CaveatError(f"{study.folder}: an import has no weights; only run studies are served")
-    fields = yaml.safe_load(text)["model"]
-    return ModelSource(fields["name"], fields["dtype"], fields)
+    model = ModelRecipe(**yaml.safe_load(text)["model"])
+    return ModelSource(model.source, study.about["model"].rpartition("/")[2])

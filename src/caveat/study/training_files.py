@@ -98,7 +98,7 @@ def write_training_files(
     manifest = {
         "recipe": recipe.name,
         "format": format_name,
-        "model": recipe.model.name,
+        "model": recipe.model.source,
         "system": recipe.system,
         "arms": arms,
         "left_out": [{"arm": name, "reason": reason} for name, reason in left_out.items()],
