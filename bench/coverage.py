@@ -1,8 +1,8 @@
 """How often 95% intervals hold the truth and p-values are too small, on simulated studies.
 
-    python bench/coverage.py --calibration                 # false positives, two minutes
+    python bench/coverage.py --calibration                 # false positives and power, minutes
     python bench/coverage.py                               # coverage, a minute
-    python bench/coverage.py --quick                       # both, fewest simulations
+    python bench/coverage.py --quick                       # two lines of false positives
     python bench/coverage.py --simulations 2000 --out coverage.json   # the whole table of coverage
 
 A reply's chance of yes is logistic in an arm's level plus normal effects of the training seed, the
@@ -466,19 +466,19 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, help="write the figures here as JSON")
     parser.add_argument("--calibration", action="store_true", help="false positives and power")
-    parser.add_argument("--quick", action="store_true", help="a few lines of each")
+    parser.add_argument("--quick", action="store_true", help="two lines of false positives")
     chosen = parser.parse_args()
     start = time.perf_counter()
     lines: list[Coverage] | list[FalsePositives]
+    number = 200 if chosen.quick else chosen.simulations
     if chosen.calibration or chosen.quick:
-        number = 200 if chosen.quick else chosen.simulations
         lines = show_calibration(calibration(number, chosen.seed, chosen.quick))
         if not chosen.quick:
             lines += show_calibration(power(min(number, 1000)))
     else:
         lines = run(chosen.simulations, chosen.seed)
         show(lines)
-    print(f"{time.perf_counter() - start:.0f} s, {chosen.simulations} simulations a line")
+    print(f"{time.perf_counter() - start:.0f} s, {number} simulations a line")
     if chosen.out:
         chosen.out.write_text(json.dumps([asdict(line) for line in lines], indent=1))
 
