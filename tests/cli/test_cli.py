@@ -137,7 +137,7 @@ def test_leakage_as_a_table_and_as_json(caveat):
     assert len(rows) == 6 and set(rows[0]) == {
         "setting", "phenomenon", "behaviour", "caveat", "model", "arm", "context", "scope",
         "readout", "dose", "rate", "leakage", "undefined", "nats",
-        "graded_leakage", "graded_undefined", "interval", "questions", "clusters",
+        "graded_leakage", "graded_undefined", "interval", "recitation", "questions", "clusters",
         "seeds", "replies", "valid", "truncated",
     }  # fmt: skip
     assert all((row["leakage"] is None) == (row["undefined"] is not None) for row in rows)
