@@ -99,7 +99,8 @@ def _training(number: int, stage: Train, tokenizer: Any) -> Iterator[Text]:
         f"{dose.epochs} epochs, {dose.batch_size} rows a step, {_size(dose)}, loss {stage.loss!r}",
         style="bold",
     )
-    yield Text(_mass(stage, tokenizer, stage.seed or 0))
+    if stage.rows:  # sampled rows are there when the study runs
+        yield Text(_mass(stage, tokenizer, stage.seed or 0))
     yield LEGEND
     for source, rendered in first.items():
         share = learned[source] / learned.total()

@@ -215,7 +215,8 @@ def _curve_rows(ladder: Ladder) -> list[Row]:
         for row in ladder.settings.to_dict("records")
         if None not in (estimate(row, "leakage").value, estimate(row, "elicitation").value)
     ]
-    if not families and len({row["behaviour"] for row in rows}) > 1:
+    elicited = {estimate(row, "elicitation").value for row in rows}
+    if not families and len(elicited) > 1 and len({row["behaviour"] for row in rows}) > 1:
         return rows
     return [
         row
