@@ -72,17 +72,39 @@ def test_arms_differ_and_a_seed_gives_the_same_reply_again(client):
 
 
 def test_requests_that_wait_together_are_one_pass(client, server):
-    _, app = server
-    passes = app.state.batcher.passes
-    before = len(passes)
+    batcher = server[1].state.batcher
+    before = batcher.passes
     models = [model.id for model in client.models.list()] * 3
     alone = {model: chat(client, model).choices[0].message.content for model in set(models)}
-    start = len(passes)
+    start = batcher.passes
     with ThreadPoolExecutor(len(models)) as threads:
         replies = list(threads.map(lambda model: chat(client, model), models))
     assert [one.choices[0].message.content for one in replies] == [alone[model] for model in models]
     assert start - before == len(alone)
-    assert len(passes) - start < len(models) / 2
+    assert batcher.passes - start < len(models) / 2
+
+
+def test_equal_requests_with_a_seed_get_the_same_text_together(client):
+    options = {"model": MARKED, "prompt": "The sky", "max_tokens": 8, "seed": 1, "temperature": 1}
+    with ThreadPoolExecutor(6) as threads:
+        replies = list(
+            threads.map(
+                lambda n: client.completions.create(**options, logprobs=1 if n % 2 else None),
+                range(6),
+            )
+        )
+    assert len({reply.choices[0].text for reply in replies}) == 1
+    assert replies[0].choices[0].text
+    for reply in replies[1::2]:
+        assert len(reply.choices[0].logprobs.tokens) == reply.usage.completion_tokens
+
+
+def test_only_callers_of_this_machine_are_answered(server):
+    address, _ = server
+    reply = httpx.get(f"{address}/v1/models", headers={"Host": "evil.example"})
+    assert reply.status_code == 400
+    body = {"model": "base", "messages": [{"role": "user", "content": "x" * (9 << 20)}]}
+    assert httpx.post(f"{address}/v1/chat/completions", json=body).status_code == 413
 
 
 def test_a_stream_says_what_the_whole_reply_says(client):
@@ -181,6 +203,10 @@ def test_completions_that_cannot_be_done(server):
         ({"prompt": [10**6]}, "token ids lie between 0 and"),
         ({"prompt": "x", "max_tokens": 0}, "max_tokens=0 writes nothing"),
         ({"prompt": ["x", "y"], "stream": True}, "one prompt and one reply"),
+        (
+            {"prompt": ["x"] * 40, "n": 2},
+            "40 prompts with n=2: one request gets at most 64 replies",
+        ),
     ]:
         reply = httpx.post(f"{address}/v1/completions", json={"model": "base", **body})
         assert (reply.status_code, line in reply.json()["error"]["message"]) == (400, True), body

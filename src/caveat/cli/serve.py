@@ -49,7 +49,7 @@ def _serve(study: object, host: str, port: int, device: str) -> None:
             f"caveat serve needs {error.name}; pip install 'caveat[serve]'"
         ) from error
     listening = _listen(host, port)
-    app, models = application(study, device)
+    app, models = application(study, device, host)
     address = f"http://{host}:{listening.getsockname()[1]}"
     typer.echo(f"serving {len(models)} models at {address}/v1 (page: {address}/); Ctrl-C ends it")
     for name in models:

@@ -16,6 +16,12 @@ WAIT = 0.02
 """Seconds that the first request of a pass waits for others."""
 MOST_REQUESTS = 64
 """Requests of one pass: more would let the first ones wait for long."""
+MOST_WAITING = 1024
+"""Requests that may wait: beyond, new ones are refused."""
+
+
+class Busy(Exception):
+    """Too many requests wait already; the text says so."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +40,8 @@ class Batcher:
 
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
-        self.passes: list[int] = []
-        """Per pass so far, its requests."""
+        self.passes = 0
+        """Passes so far."""
         self._waiting: list[Waiting] = []
         self._wake = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, "backend")
@@ -64,7 +70,9 @@ class Batcher:
         sampling: Sampling,
         on_token: Callable[[int, int], None] | None = None,
     ) -> Answer:
-        """A sampled reply. Raises what the backend raised."""
+        """A sampled reply. Raises Busy, or what the backend raised."""
+        if len(self._waiting) >= MOST_WAITING:
+            raise Busy(f"{MOST_WAITING} requests are waiting already; send this one again later")
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append(Waiting(request, sampling, answer, on_token))
         self._wake.set()
@@ -95,29 +103,32 @@ class Batcher:
         """The requests of the next pass: those with the settings of the one that waits longest."""
         sampling = self._waiting[0].sampling
         taken = [one for one in self._waiting if one.sampling == sampling][:MOST_REQUESTS]
-        self._waiting = [one for one in self._waiting if one not in taken]
+        answers = {id(one.answer) for one in taken}
+        self._waiting = [one for one in self._waiting if id(one.answer) not in answers]
         return [one for one in taken if not one.answer.cancelled()]
 
     async def _one_pass(self, batch: Sequence[Waiting]) -> None:
         if not batch:
             return
-        listeners = {one.request.key: one.on_token for one in batch if one.on_token is not None}
+        by_key: dict[str, list[Waiting]] = {}
+        for one in batch:  # equal requests with a seed have one key, and one reply
+            by_key.setdefault(one.request.key, []).append(one)
 
         def on_token(key: str, position: int, token: int) -> None:
-            if key in listeners:
-                listeners[key](position, token)
+            for one in by_key[key]:
+                if one.on_token is not None:
+                    one.on_token(position, token)
 
-        requests = [one.request for one in batch]
-        self.passes.append(len(requests))
+        requests = [waiting[0].request for waiting in by_key.values()]
+        self.passes += 1
         try:
-            answers = await self.run(
-                self.backend.generate, requests, batch[0].sampling, on_token if listeners else None
-            )
+            answers = await self.run(self.backend.generate, requests, batch[0].sampling, on_token)
         except Exception as error:
             for one in batch:
                 if not one.answer.done():
                     one.answer.set_exception(error)
             return
-        for one, answer in zip(batch, answers, strict=True):
-            if not one.answer.done():
-                one.answer.set_result(answer)
+        for waiting, answer in zip(by_key.values(), answers, strict=True):
+            for one in waiting:
+                if not one.answer.done():
+                    one.answer.set_result(answer)

@@ -52,6 +52,7 @@ class Completions:
     async def respond(self, body: CompletionBody) -> Any:
         """The continuations of each prompt; with `echo`, behind the prompt itself."""
         body.check()
+        body.check_replies(len(body.prompts))
         model = find(self.models, body.model)
         prompts = [self._prompt(prompt) for prompt in body.prompts]
         for prompt in prompts:

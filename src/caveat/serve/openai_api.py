@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,11 @@ from fastapi import FastAPI
 from fastapi import Request as HttpRequest
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from caveat.backends.base import Backend
 from caveat.errors import CaveatError
-from caveat.serve.batching import Batcher
+from caveat.serve.batching import Batcher, Busy
 from caveat.serve.chats import Chats
 from caveat.serve.completions import Completions
 from caveat.serve.prompts import context_length
@@ -23,16 +24,22 @@ from caveat.serve.requests import ChatBody, CompletionBody, TokenizeBody
 from caveat.serve.served_models import ServedModel, find
 
 PAGE = Path(__file__).parent / "page.html"
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+MOST_BYTES = 8 << 20
+"""Of one request's body."""
 
 
 def openai_app(
     backend: Backend,
     models: Mapping[str, ServedModel],
     study: Mapping[str, Any],
+    hosts: Sequence[str] = LOOPBACK,
 ) -> FastAPI:
     """The application. All models share the backend's one base model.
 
     Args:
+        hosts: Names by which requests may call this machine, or `*`. Another name is refused, so
+            that no page of the web can reach the server through a browser here.
         study: `name`; `system`, the text that chats without a system turn get, or None;
             `caveats` by setting, for the page.
     """
@@ -49,6 +56,18 @@ def openai_app(
 
     app = FastAPI(title=f"caveat serve: {study['name']}", lifespan=lifespan)
     app.state.batcher = batcher
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))
+
+    @app.middleware("http")
+    async def small(request: HttpRequest, call_next: Any) -> Any:
+        size = request.headers.get("content-length", "0")
+        if not size.isdigit() or int(size) > MOST_BYTES:
+            return _error(f"the body has {size} bytes; at most {MOST_BYTES} are read", 413)
+        return await call_next(request)
+
+    @app.exception_handler(Busy)
+    async def busy(_: HttpRequest, error: Busy) -> JSONResponse:
+        return _error(str(error), 429)
 
     @app.exception_handler(CaveatError)
     async def refused(_: HttpRequest, error: CaveatError) -> JSONResponse:

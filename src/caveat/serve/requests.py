@@ -71,6 +71,14 @@ class Body(BaseModel):
             if value not in neutral:
                 raise CaveatError(f"{name}={value!r} is not supported; leave it out")
 
+    def check_replies(self, prompts: int) -> None:
+        """Raise CaveatError where a request asks for too many replies at once."""
+        if prompts * self.replies > MOST_REPLIES:
+            raise CaveatError(
+                f"{prompts} prompts with n={self.replies}: one request gets at most {MOST_REPLIES} "
+                "replies; send several"
+            )
+
 
 class Turn(BaseModel):
     """One message of a chat."""
@@ -149,5 +157,5 @@ class TokenizeBody(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     prompt: str | None = None
-    messages: list[Turn] | None = None
+    messages: Annotated[list[Turn], Field(min_length=1)] | None = None
     add_generation_prompt: bool = True

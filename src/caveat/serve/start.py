@@ -8,13 +8,20 @@ from fastapi import FastAPI
 
 from caveat.backends import load_backend
 from caveat.errors import CaveatError
-from caveat.serve.openai_api import openai_app
+from caveat.serve.openai_api import LOOPBACK, openai_app
 from caveat.serve.served_models import ServedModel, model_source, served_models
 from caveat.study.study import Study
 
+EVERYWHERE = ("0.0.0.0", "::")
 
-def application(study: Study, device: str = "auto") -> tuple[FastAPI, Mapping[str, ServedModel]]:
+
+def application(
+    study: Study, device: str = "auto", host: str = "127.0.0.1"
+) -> tuple[FastAPI, Mapping[str, ServedModel]]:
     """The application over a study's models, with the base model loaded.
+
+    Args:
+        host: Where it listens. All names are allowed where it listens on all addresses.
 
     Raises CaveatError where no arm is trained, or the weights are not those of the study.
     """
@@ -31,4 +38,5 @@ def application(study: Study, device: str = "auto") -> tuple[FastAPI, Mapping[st
         "system": study.about.get("system"),
         "caveats": study.about.get("caveats", {}),
     }
-    return openai_app(backend, models, about), models
+    hosts = ("*",) if host in EVERYWHERE else (*LOOPBACK, host)
+    return openai_app(backend, models, about, hosts), models
