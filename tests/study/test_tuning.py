@@ -10,7 +10,7 @@ import yaml
 from caveat.errors import CaveatError
 from caveat.study.tuning import Grid, size, steps, tune
 from caveat.types.training import Dose
-from toy_study import DOSE, marks, recipe, rl_recipe
+from toy_study import DOSE, marks, recipe, rl_recipe, small
 
 GRID = Grid(rows=(4, 16), epochs=(1, 5), learning_rates=(2e-3, 2e-2))
 
@@ -121,3 +121,8 @@ def test_rl_has_another_dose(tmp_path, command):
     status, _, err = command("tune", "demo", "--epochs", "1,x")
     assert status == 1
     assert err == "caveat: --epochs 1,x: give numbers above 0, such as 1,2,4\n"
+
+
+def test_seeds_of_results_do_not_choose_the_dose():
+    with pytest.raises(CaveatError, match="tune: seed 101 is one of the recipe's seeds"):
+        tune(small(seeds=[3, 101]), seeds=2)

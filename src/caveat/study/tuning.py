@@ -219,13 +219,22 @@ def _tuning_recipe(recipe: Recipe, seeds: int) -> Recipe:
                 f"tune: {setting.behaviour} x {setting.caveat} trains with RL, whose dose is "
                 "rl.max_steps; try values of it with caveat run --set split=tune"
             )
+    tuning_seeds = tuple(range(FIRST_SEED, FIRST_SEED + seeds))
+    shared = sorted({*recipe.seeds} & {*tuning_seeds})
+    if shared:
+        raise CaveatError(
+            f"tune: seed {shared[0]} is one of the recipe's seeds, and would choose the dose of "
+            f"its own results; tuning takes {FIRST_SEED} to {tuning_seeds[-1]}, so give the recipe "
+            "others"
+        )
     plain = {"arms": None, "contexts": None}
     settings = tuple(setting.model_copy(update=plain) for setting in recipe.settings)
     return recipe.model_copy(
         update={
             "name": f"{recipe.name}-tune",
             "split": "tune",
-            "seeds": tuple(range(FIRST_SEED, FIRST_SEED + seeds)),
+            "seeds": tuning_seeds,
+            "decision_tokens": False,
             "arms": ("base", "bare"),
             "contexts": ("none",),
             "contexts_by_arm": {},

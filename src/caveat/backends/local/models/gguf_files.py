@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from caveat.errors import CaveatError
-from caveat.files.hashing import cache_folder, remembered_sha256, sha256_of
+from caveat.files.hashing import MODEL_FILES, cache_folder, remembered_sha256, sha256_of
 from caveat.files.reading import parse_json, user_path
 
 SUFFIX = ".gguf"
@@ -113,7 +113,10 @@ def unwritable(target: Path, error: OSError) -> CaveatError:
 
 
 def check_converted(target: Path) -> None:
-    """Raise CaveatError where the weights of a converted folder are not those written at first."""
+    """Raise CaveatError where a file of a converted folder is not what was written at first.
+
+    Weights, configuration and tokenizer are checked; folders of earlier versions list weights only.
+    """
     try:
         digests = dict(parse_json((target / MARKER).read_text("utf-8")))
     except (OSError, ValueError, TypeError):
@@ -148,7 +151,8 @@ def convert(path: Path, target: Path, dtype: str, name: str | None = None) -> No
                 "file that holds its tokenizer"
             ) from error
         tokenizer.save_pretrained(scratch)
-        digests = {file.name: sha256_of(file) for file in scratch.glob("*.safetensors")}
+        files = sorted({file for pattern in MODEL_FILES for file in scratch.glob(pattern)})
+        digests = {file.name: sha256_of(file) for file in files}
         (scratch / MARKER).write_text(json.dumps(digests), "utf-8")
         if not target.exists():
             os.replace(scratch, target)
