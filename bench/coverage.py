@@ -175,6 +175,7 @@ def estimates_of(
         clusters=tuple(map(str, range(clusters))),
         mean=mean,
         influence=influence,
+        answered=number > 0,
         cell_seeds=np.where(is_base, 0, design.seeds),
         cell_clusters=same * clusters,
         cell_questions=same * clusters * design.questions,

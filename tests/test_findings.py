@@ -108,6 +108,39 @@ def test_the_figure_shows_the_matrix(study):
     assert drawings == [{}, {}]
 
 
+def test_what_repeat_does_is_what_the_library_computes():
+    table = Exported(DOCS / "data" / "transfer-further.parquet").differences()
+    named = (table["difference"] == "marked+repeat - marked") & (table["caveat"] == "instruction")
+    (repeat,) = table[named].to_dict("records")
+    low, value, high = (f"{-repeat[name]:.2f}" for name in ("high", "value", "low"))
+    sentences = " ".join((DOCS / "results" / "findings.md").read_text("utf-8").split())
+    assert (
+        f"lowers the rate at none by {value} [{low}, {high}], for one prompt and one model. p is "
+        f"{repeat['p']:.4f}, and {repeat['p_holm']:.3f} after Holm's correction over all "
+        "differences of the setting. The t-test over its three seeds alone has p "
+        f"{repeat['p_seeds']:.4f}, uncorrected."
+    ).replace(" 0.", " .").replace("[0.", "[.") in sentences
+
+
+def test_the_page_on_statistics_says_what_its_table_says():
+    """The greatest share of false positives by how much seeds differ, at .05, .01 and .001."""
+    page = (DOCS / "engineering" / "statistics.md").read_text("utf-8")
+    _, _, table = page.partition("## Calibration")
+    lines = re.findall(r"^\| \w.* x .*\|$", table.partition("Read it so")[0], re.M)
+    rows = [[float(cell) for cell in line.split(" | ")[3:7]] for line in lines[1:]]
+    assert len(rows) == 40
+
+    def most(of_spreads) -> str:
+        first, second, third = (
+            f"{max(row[level] for row in rows if of_spreads(row[0])):.2f}" for level in (1, 2, 3)
+        )
+        return f"at most {first}, {second} and {third}%"
+
+    sentences = " ".join(page.split())
+    assert f"below the level: {most(lambda spread: spread <= 0.5)} at .05" in sentences
+    assert f"**Seed sd 1.** They are at the level: {most(lambda spread: spread == 1)}." in sentences
+
+
 NO_STUDIES = ("decision-tokens",)
 """Tables of docs/data that are no exported studies."""
 STUDIES = sorted(p for p in (DOCS / "data").glob("*.parquet") if p.stem not in NO_STUDIES)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from caveat.analysis.intervals import Covariances, covariances
+from caveat.analysis.intervals import Covariances, Estimates, covariances
 from caveat.analysis.panel import Panel, panels
 from caveat.analysis.rank_correlation import resampled
 from constructed import replies
@@ -103,6 +103,61 @@ def test_base_does_not_vary_over_seeds():
     found, base = covariances(panel), panel.find("base", "none")
     assert np.abs(found.seeds[base]).max() < 1e-15 and np.abs(found.noise[base]).max() < 1e-15
     assert found.seeds.diagonal().max() > 1e-4
+
+
+def without(frame: pd.DataFrame, arm: str, kept: set[int], column: str = "seed") -> pd.DataFrame:
+    """The replies, of one arm only those of the seeds, or clusters, that are kept."""
+    return frame[(frame["arm"] != arm) | frame[column].isin(kept)]
+
+
+@pytest.mark.parametrize(
+    ("column", "units"), [("seed", {0, 1, 2}), ("cluster", {"c0", "c1", "c2"})]
+)
+def test_a_cell_that_lacks_units_has_the_variance_of_its_own(column, units):
+    """Three seeds beside ten, and three clusters beside ten, are as they are by themselves."""
+    frame = without(simulated(10, 10), "marked", units, column)
+    alone = panel_of(frame[frame["arm"] == "marked"])
+    panel, expected = panel_of(frame), covariances(alone)
+    found = covariances(panel)
+    for context in ("none", "exact"):
+        index, own = panel.find("marked", context), alone.find("marked", context)
+        for name in TOLERANCE:
+            matrix, other = getattr(found, name), getattr(expected, name)
+            assert matrix[index, index] == pytest.approx(other[own, own]), name
+
+
+def by_seed(frame: pd.DataFrame) -> pd.DataFrame:
+    """Rates at `none`, one row a seed and one column an arm."""
+    rows = frame[(frame["context"] == "none") & (frame["arm"] != "base")]
+    return (rows["verdict"] == "yes").groupby([rows["seed"], rows["arm"]]).mean().unstack()
+
+
+def test_the_covariance_of_two_cells_is_that_of_the_seeds_in_common():
+    frame = without(simulated(10, 12), "marked", {0, 1, 2, 3})
+    frame = without(frame, "bare", set(range(2, 10)))
+    panel, rates = panel_of(frame), by_seed(frame)
+    bare, marked = panel.find("bare", "none"), panel.find("marked", "none")
+    common = rates.dropna()
+    assert len(common) == 2
+    expected = common.cov().loc["bare", "marked"] * 2 / (8 * 4)
+    assert covariances(panel).seeds[bare, marked] == pytest.approx(expected)
+
+
+def test_the_t_test_over_seeds_takes_the_seeds_in_common():
+    from scipy.stats import ttest_rel
+
+    frame = simulated(10, 12)
+    for marked in ({0, 1, 2, 3}, {6, 7, 8, 9}):
+        some = without(without(frame, "bare", set(range(8))), "marked", marked)
+        estimates = Estimates.of(panel_of(some))
+        bare, other = (estimates.panel.find(arm, "none") for arm in ("bare", "marked"))
+        weights = estimates.weights((1, bare), (-1, other))[None]
+        common = by_seed(some).dropna()
+        found = estimates.seed_p_values(weights).item()
+        if len(common) < 3:
+            assert np.isnan(found)
+        else:
+            assert found == pytest.approx(ttest_rel(common["bare"], common["marked"]).pvalue)
 
 
 @pytest.mark.parametrize("over_seeds", [False, True])

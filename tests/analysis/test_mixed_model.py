@@ -11,7 +11,7 @@ from caveat.analysis import mixed_records
 from caveat.analysis.mixed_model import mixed_model, mixed_rows
 from caveat.errors import CaveatError
 from caveat.report.tables.mixed import mixed_summary
-from constructed import NAMES, replies
+from constructed import DOSE, NAMES, replies
 from paths import DOCS
 
 NATS, RATE, CAVEAT, EXACT = -1.2, 0.0, -0.5, 0.8
@@ -141,13 +141,70 @@ def test_a_formula_that_names_no_column_is_refused(rows):
     )
 
 
+OF_CHECKS = {"scope": "trained", "dose": DOSE}
+
+
+def on_two_models(rates: dict[str, float]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Answers of one setting on two models, and the elicitation of each."""
+    cells = {("bare", "none"): 1.0, ("marked", "none"): 0.5, ("marked", "exact"): 1.0}
+    answers = pd.concat([replies(cells, model=model) for model in rates], ignore_index=True)
+    check = NAMES | OF_CHECKS | {"check": "elicitation"}
+    rows = [check | {"model": model, "value": value} for model, value in rates.items()]
+    broad = {"scope": "broad", "value": 0.7}
+    return answers, pd.DataFrame([*(row | broad for row in rows), *rows])
+
+
+def test_a_setting_on_another_model_has_the_elicitation_of_that_model():
+    """Warm-ups make models of one setting that differ in elicitation."""
+    rows = mixed_rows(*on_two_models({"tiny": 0.0, "tiny + warm-up": 0.9}))
+    by_model = rows.groupby("model")["rate"].unique()
+    assert by_model["tiny"].tolist() == [0.0] and by_model["tiny + warm-up"].tolist() == [0.9]
+    fitted = mixed_model(rows)
+    assert fitted.formula == "yes ~ arm * context + caveat:rate"
+    assert fitted.left_out == ("nats is left out: not every setting has one on every model",)
+
+
+def test_nats_are_those_of_the_dose():
+    answers, checks = on_two_models({"tiny": 0.0})
+    doses = {DOSE: 1.0, '{"epochs": 2}': 3.0}
+    answers = pd.concat([answers.assign(dose=dose) for dose in doses], ignore_index=True)
+    graded = [
+        NAMES | OF_CHECKS | {"check": "graded elicitation", "dose": dose, "value": value}
+        for dose, value in doses.items()
+    ]
+    rows = mixed_rows(answers, pd.concat([checks, pd.DataFrame(graded)]))
+    assert {dose: set(group["nats"]) for dose, group in rows.groupby("dose")} == {
+        dose: {value} for dose, value in doses.items()
+    }
+
+
+def test_a_predictor_that_does_not_vary_is_left_out_in_one_line():
+    rows = mixed_rows(*on_two_models({"tiny": 0.25, "tiny + warm-up": 0.25}))
+    fitted = mixed_model(rows)
+    assert fitted.formula == "yes ~ arm * context"
+    line = "rate is left out: it is 0.25 throughout, and does not vary"
+    assert fitted.left_out == (
+        "nats is left out: not every setting has one on every model", line
+    )  # fmt: skip
+    assert f"\n{line}." in mixed_summary(fitted).note
+    assert mixed_records(fitted)["left_out"] == list(fitted.left_out)
+    assert mixed_model(rows, "yes ~ arm + caveat:rate").left_out == (line,)
+
+
+def test_predictors_are_scaled_and_trainings_clustered_by_setting_and_model(rows):
+    """Prompts of one setting on eight models count as prompts of eight settings do."""
+    models = rows.assign(model=rows["setting"], setting="s")
+    expected, fitted = mixed_model(rows), mixed_model(models)
+    pd.testing.assert_frame_equal(fitted.effects, expected.effects)
+
+
 def test_rows_are_the_answers_of_trained_arms_with_predictors_by_setting():
     rates = {("base", "none"): 0.0, ("bare", "none"): 1.0, ("marked", "none"): 0.5,
              ("marked", "near_miss"): 0.5}  # fmt: skip
     answers = pd.concat([replies(rates), replies(rates, setting="other")])
     checks = pd.DataFrame(
         [
-            NAMES | {"setting": setting, "check": check, "value": value}
+            NAMES | OF_CHECKS | {"setting": setting, "check": check, "value": value}
             for setting, rate, nats in ((NAMES["setting"], 0.2, 1.5), ("other", 0.9, 4.0))
             for check, value in (("elicitation", rate), ("graded elicitation", nats))
         ]
@@ -162,7 +219,7 @@ def test_rows_are_the_answers_of_trained_arms_with_predictors_by_setting():
 
 def test_records_and_table_hold_what_was_fitted(fitted):
     records = json.loads(json.dumps(mixed_records(fitted), allow_nan=False))
-    assert set(records) == {"formula", "rows", "spreads", "note", "effects"}
+    assert set(records) == {"formula", "rows", "spreads", "note", "left_out", "effects"}
     nats = next(effect for effect in records["effects"] if effect["term"] == "caveat : nats")
     assert nats["logits"]["high"] < 0 and nats["undefined"] is None and nats["freedom"] == 5
     summary = mixed_summary(fitted)

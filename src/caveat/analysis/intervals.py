@@ -50,26 +50,47 @@ def covariances(panel: Panel) -> Covariances:
     influences f, so the limit is the sum over clusters of f_c f_c', over seeds of f_s f_s', and for
     the noise the sum of g g', where g are the influences centred over seeds and over clusters.
     Sums over n units are multiplied by n / (n - 1), since a resample of n varies by (n - 1) / n
-    only. With one cluster, or one seed, that part is unknown and is 0 here; `Estimates` says what
-    then holds.
+    only. Of two cells, n are the units that both have answers in, and influences are centred over
+    these (of the noise, over each cell's own): an arm of three seeds beside one of ten has three. A
+    variance that is put together from several such pairs may come out below 0; it then counts as 0.
+    With one cluster, or one seed, in common that part is unknown and is 0 here; `Estimates` says
+    what then holds.
     """
-    cells, seeds, clusters = panel.influence.shape
-    centred = panel.influence - panel.influence.mean(1, keepdims=True)
-    centred = centred - centred.mean(2, keepdims=True)
+    by_seed, by_cluster = panel.answered.any(2), panel.answered.any(1)
+    centred = _centred(panel.influence, panel.answered, 1)
+    centred = _centred(centred, panel.answered, 2).reshape(len(panel.cells), -1)
     return Covariances(
-        clusters=_outer(panel.influence.sum(1)) * _correction(clusters),
-        seeds=_outer(panel.influence.sum(2)) * _correction(seeds),
-        noise=_outer(centred.reshape(cells, -1)) * _correction(clusters) * _correction(seeds),
+        clusters=_paired(panel.influence.sum(1), by_cluster),
+        seeds=_paired(panel.influence.sum(2), by_seed),
+        noise=centred @ centred.T * _correction(by_cluster) * _correction(by_seed),
     )
 
 
-def _outer(influence: np.ndarray) -> np.ndarray:
-    """Shape (cells, cells), from influences of units of shape (cells, units)."""
-    return influence @ influence.T
+def _centred(influence: np.ndarray, answered: np.ndarray, axis: int) -> np.ndarray:
+    """Influences less their mean over the units of an axis that have answers, 0 in all others."""
+    mean = influence.sum(axis, keepdims=True) / np.maximum(answered.sum(axis, keepdims=True), 1)
+    return np.where(answered, influence - mean, 0.0)
 
 
-def _correction(units: int) -> float:
-    return units / (units - 1) if units > 1 else 0.0
+def _paired(influence: np.ndarray, answered: np.ndarray) -> np.ndarray:
+    """Shape (cells, cells), from influences of units, of shape (cells, units), and which units a
+    cell has answers in."""
+    common, own = _common(answered), answered.sum(1)
+    sums = influence @ answered.T  # of the first cell over the units of the second
+    product = influence @ influence.T
+    # a cell's influences sum to 0 over its own units, not over fewer
+    centred = product - sums * sums.T / np.maximum(common, 1)
+    return np.where(common < np.minimum.outer(own, own), centred, product) * _correction(answered)
+
+
+def _common(answered: np.ndarray) -> np.ndarray:
+    """Shape (cells, cells): number of units in which both cells have answers."""
+    return answered.astype(int) @ answered.T.astype(int)
+
+
+def _correction(answered: np.ndarray) -> np.ndarray:
+    common = _common(answered)
+    return np.where(common > 1, common / np.maximum(common - 1, 1), 0.0)
 
 
 @dataclass(frozen=True)
@@ -154,26 +175,46 @@ class Estimates:
 
         The paired t-test of the combinations' values by seed, with seeds less one degrees of
         freedom: it takes nothing from questions, and no prior. An arm at 0 or 1 after every seed
-        counts as half an answer a seed off, else three seeds alike would prove anything.
+        counts as half an answer a seed off, else three seeds alike would prove anything. Seeds that
+        not every arm of a combination has are left out, of its value too.
         """
-        return student_p(
-            self.mean_of(weights), self.seed_variances(weights), self.fewest_seeds(weights)
-        )
+        shift, variance, seeds = self.seed_test(weights)
+        return student_p(self.mean_of(weights) + shift, variance, seeds)
 
     def mean_of(self, weights: np.ndarray) -> np.ndarray:
         """Shape (k,): the values of combinations."""
         return weights @ self.panel.mean
 
-    def seed_variances(self, weights: np.ndarray) -> np.ndarray:
-        """Shape (k,): variances of combinations over seeds, as `seed_p_values` takes them."""
-        variance = (weights @ self.covariances.seeds * weights).sum(1)
-        if not self.bounded:
-            return variance
+    def seed_test(self, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """What `seed_p_values` takes of the seeds that all arms of a combination have: by how much
+        the value moves if the others are left out, its variance over seeds, and their number; each
+        of shape (k,)."""
+        answered = self.panel.answered.any(2)
         trained = self.panel.cell_seeds > 0
-        edge = trained & np.isin(self.panel.mean, (0.0, 1.0))
-        rate = 0.5 / (self.panel.cell_questions + 1)
-        answers = self.panel.cell_questions * np.maximum(self.panel.cell_seeds, 1)
-        return np.maximum(variance, weights**2 @ np.where(edge, rate * (1 - rate) / answers, 0.0))
+        used = ((weights != 0) & trained).astype(int)
+        common = used @ ~answered == 0  # shape (k, seeds)
+        number = np.where(used.any(1), common.sum(1), 0)
+        lacking = (used * (answered.sum(1) - number[:, None])).any(1)
+        # by seed, shape (cells, seeds): a mean over n seeds is that of n such values
+        values = answered.sum(1)[:, None] * self.panel.influence.sum(2) + self.panel.mean[:, None]
+        divisor = np.maximum(common.sum(1), 1)
+        by_seed = weights @ values
+        mean = (by_seed * common).sum(1) / divisor
+        squares = ((by_seed - mean[:, None]) ** 2 * common).sum(1)
+        variance = np.where(
+            lacking,
+            squares / divisor / np.maximum(divisor - 1, 1),
+            (weights @ self.covariances.seeds * weights).sum(1),
+        )
+        shift = np.where(lacking, mean - self.mean_of(weights), 0.0)
+        if self.bounded:
+            rates = np.round(common @ values.T / divisor[:, None], 12)
+            edge = trained & np.isin(rates, (0.0, 1.0))
+            rate = 0.5 / (self.panel.cell_questions + 1)
+            answers = self.panel.cell_questions * divisor[:, None]
+            least = (weights**2 * np.where(edge, rate * (1 - rate) / answers, 0.0)).sum(1)
+            variance = np.maximum(variance, least)
+        return shift, variance, number
 
     def ratios(
         self, above: np.ndarray, below: np.ndarray, alpha: Level = ALPHA

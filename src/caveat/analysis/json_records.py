@@ -284,7 +284,8 @@ def _forgetting(row: Row) -> dict:
 
 
 def mixed_records(model: MixedModel) -> dict[str, Any]:
-    """The mixed model: `formula`, `rows`, `spreads`, `note` or None, and `effects`, a list."""
+    """The mixed model: `formula`, `rows`, `spreads`, `note` or None, and two lists, `left_out` and
+    `effects`."""
     effects = [
         {
             "term": str(row["term"]),
@@ -300,6 +301,7 @@ def mixed_records(model: MixedModel) -> dict[str, Any]:
         "rows": model.rows,
         "spreads": model.spreads,
         "note": model.note or None,
+        "left_out": list(model.left_out),
         "effects": effects,
     }
 

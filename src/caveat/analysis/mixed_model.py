@@ -5,13 +5,14 @@ the others.
 
 `caveat` is 1 for `marked` and `marked+X`: bare models never saw the caveat, so a predictor of the
 caveat's effect says nothing of them. `rate` and `nats` are elicitation and its graded form, one
-value a setting, in standard deviations. A training is a setting, arm, dose and seed: what the seed
-does to the arm. A prompt is a setting's, trained with the caveat or without: what else than the
-predictors makes settings differ. The variances of the three are those of the variational fit
-of statsmodels' `BinomialBayesMixedGLM`. Its standard errors are too small where a predictor is
-constant within a group, since it takes effects as independent; so standard errors here are those of
-the penalised likelihood at these variances (Breslow & Clayton 1993), with Student's t on the number
-of groups within which a term is constant less the number of such terms.
+value a setting on a model (and of `nats` a dose), in standard deviations. A training is a setting,
+model, arm, dose and seed: what the seed does to the arm. A prompt is a setting's on a model,
+trained with the caveat or without: what else than the predictors makes settings differ. The
+variances of the three are those of the variational fit of statsmodels' `BinomialBayesMixedGLM`. Its
+standard errors are too small where a predictor is constant within a group, since it takes effects
+as independent; so standard errors here are those of the penalised likelihood at these variances
+(Breslow & Clayton 1993), with Student's t on the number of groups within which a term is constant
+less the number of such terms.
 
 Arms that answer all yes or all no are separated: the likelihood has no maximum there. Effects have
 the prior N(0, 3^2) in logits, which keeps them finite, but then it is the prior that says how
@@ -22,6 +23,7 @@ rates of trainings.
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -35,7 +37,9 @@ from caveat.analysis.rates import verdicts
 from caveat.errors import CaveatError
 
 PREDICTORS = ("nats", "rate")
-"""Columns of `mixed_rows` with one value a setting, where they are known."""
+"""Columns of `mixed_rows` with one value a setting on a model at a dose, where they are known."""
+SUBJECT = ("setting", "model", "dose")
+"""Columns that say what a predictor is one value of, as far as rows have them."""
 GROUPS = ("question", "prompt", "training")
 """Random intercepts."""
 PRIOR_SPREAD = 3.0
@@ -71,13 +75,15 @@ class MixedModel:
     rows: int
     note: str
     """In one line, why the mixed model is not reported; "" where it is."""
+    left_out: tuple[str, ...] = ()
+    """One line a predictor that is no term of the model, with the reason."""
 
 
 def mixed_rows(answers: pd.DataFrame, checks: pd.DataFrame) -> pd.DataFrame:
     """One row an answer of a trained arm in the contexts `none` and `exact`.
 
-    Columns: yes (0 or 1), arm, context, setting, question, prompt, training, caveat (0 or 1) and,
-    where every setting has one, `rate` and `nats`.
+    Columns: yes (0 or 1), arm, context, setting, model, dose, question, prompt, training, caveat
+    (0 or 1) and, where every setting has one on every model, `rate` and `nats`.
 
     Args:
         answers: As `Study.answers()`.
@@ -90,29 +96,49 @@ def mixed_rows(answers: pd.DataFrame, checks: pd.DataFrame) -> pd.DataFrame:
     table = pd.DataFrame(
         {
             "yes": (rows["verdict"] == "yes").astype(float),
-            **{name: rows[name].astype(str) for name in ("arm", "context", "setting")},
+            **{name: rows[name].astype(str) for name in ("arm", "context", *SUBJECT)},
             "question": rows["behaviour"] + "\0" + rows["question"],
             "prompt": prompt + "\0" + rows["arm"].str.startswith("marked").astype(str),
             "training": prompt + "\0" + rows["arm"] + rows["dose"] + rows["seed"].astype(str),
             "caveat": rows["arm"].str.startswith("marked").astype(float),
         }
     )
-    for name, check in (("rate", "elicitation"), ("nats", "graded elicitation")):
+    # base answers the same at every dose, but its nats are those of the rows that a dose scores
+    for name, check, key in (
+        ("rate", "elicitation", SETTING_COLUMNS),
+        ("nats", "graded elicitation", [*SETTING_COLUMNS, "dose"]),
+    ):
         values = checks[(checks["check"] == check) & checks["value"].notna()]
-        by_setting = values.drop_duplicates(SETTING_COLUMNS).set_index("setting")["value"]
-        known = table["setting"].map(by_setting[~by_setting.index.duplicated()]).astype(float)
-        if len(table) and known.notna().all() and known.nunique() > 1:
-            table[name] = known
+        values = values[values["scope"] == "trained"].drop_duplicates(key)
+        known = rows[key].merge(values[[*key, "value"]], on=key, how="left")["value"]
+        if len(table) and known.notna().all():
+            table[name] = known.to_numpy(float)
     return table.reset_index(drop=True)
 
 
 def default_formula(rows: pd.DataFrame) -> str:
-    """Arms by contexts, and for arms with the caveat the predictors that are there."""
+    """Arms by contexts, and for arms with the caveat the predictors that are there and vary."""
     terms = [
         " * ".join(name for name in ("arm", "context") if rows[name].nunique() > 1) or "1",
-        *(f"caveat:{name}" for name in PREDICTORS if name in rows),
+        *(f"caveat:{name}" for name in PREDICTORS if _varies(rows, name)),
     ]
     return "yes ~ " + " + ".join(terms)
+
+
+def _varies(rows: pd.DataFrame, name: str) -> bool:
+    return name in rows and rows[name].nunique() > 1
+
+
+def _left_out(rows: pd.DataFrame, formula: str | None) -> tuple[str, ...]:
+    """Of the default formula, or of the predictors that a formula names."""
+    names = [n for n in PREDICTORS if formula is None or re.search(rf"\b{n}\b", formula)]
+    return tuple(
+        f"{name} is left out: it is {rows[name].iloc[0]:.2f} throughout, and does not vary"
+        if name in rows
+        else f"{name} is left out: not every setting has one on every model"
+        for name in names
+        if not _varies(rows, name)
+    )
 
 
 def mixed_model(rows: pd.DataFrame, formula: str | None = None) -> MixedModel:
@@ -126,6 +152,7 @@ def mixed_model(rows: pd.DataFrame, formula: str | None = None) -> MixedModel:
     """
     if rows.empty:
         raise CaveatError("mixed model: no answers of trained arms in the contexts none and exact")
+    left_out = _left_out(rows, formula)
     formula = formula or default_formula(rows)
     design = _design(rows, formula)
     yes = rows["yes"].to_numpy(float)
@@ -153,18 +180,20 @@ def mixed_model(rows: pd.DataFrame, formula: str | None = None) -> MixedModel:
     effects.loc[hidden, ["estimate", "low", "high", "p"]] = np.nan
     reasons = effects["undefined"].astype(object)
     effects["undefined"] = reasons.where(reasons.notna(), None)
-    return MixedModel(effects, spreads, formula, len(rows), note)
+    return MixedModel(effects, spreads, formula, len(rows), note, left_out)
 
 
 def _design(rows: pd.DataFrame, formula: str) -> pd.DataFrame:
-    """Columns of the fixed effects; numeric predictors in standard deviations over settings."""
+    """Columns of the fixed effects; numeric predictors in standard deviations over subjects."""
     import patsy
 
     scaled = rows.copy()
     for name in PREDICTORS:
-        if name in rows:
-            values = rows.drop_duplicates("setting")[name]
-            scaled[name] = (rows[name] - values.mean()) / (values.std() or 1.0)
+        if _varies(rows, name):
+            values = rows.drop_duplicates(_columns(rows, SUBJECT))[name]
+            scaled[name] = (rows[name] - values.mean()) / values.std()
+        elif name in rows:
+            scaled[name] = 0.0
     for name in ("arm", "context"):
         if name in rows:
             first = "bare" if name == "arm" else "none"
@@ -178,6 +207,10 @@ def _design(rows: pd.DataFrame, formula: str) -> pd.DataFrame:
         raise CaveatError(f"formula {formula!r}: {reason}; columns are {columns}") from error
     kept = _independent(design.to_numpy(float))
     return design.iloc[:, kept].rename(columns=_plain)
+
+
+def _columns(rows: pd.DataFrame, names: Sequence[str]) -> list[str]:
+    return [name for name in names if name in rows]
 
 
 def _plain(term: str) -> str:
@@ -330,14 +363,16 @@ def _freedom(design: pd.DataFrame, rows: pd.DataFrame, groups: Sequence[str]) ->
 def _by_training(rows: pd.DataFrame, design: pd.DataFrame) -> dict[str, np.ndarray]:
     """Least squares on the rate of each training in each context.
 
-    Standard errors are robust to what trainings of a setting share or, where settings are too few,
-    to what the contexts of a training share.
+    Standard errors are robust to what trainings of a setting on a model share or, where these are
+    too few, to what the contexts of a training share.
     """
     import statsmodels.api as sm
 
     keys = [rows["training"], rows["context"]] if "context" in rows else [rows["training"]]
     means = design.assign(yes=rows["yes"]).groupby([key.to_numpy() for key in keys]).mean()
-    first = rows.groupby([key.to_numpy() for key in keys])[["setting", "training"]].first()
+    settings = rows.groupby(_columns(rows, SUBJECT[:2]), sort=False).ngroup()
+    table = pd.DataFrame({"setting": settings, "training": rows["training"]})
+    first = table.groupby([key.to_numpy() for key in keys]).first()
     over = "setting" if first["setting"].nunique() > max(3, design.shape[1]) else "training"
     nothing = np.full(design.shape[1], np.nan)
     groups = pd.factorize(first[over])[0]

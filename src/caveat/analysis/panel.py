@@ -47,6 +47,9 @@ class Panel:
     influence: np.ndarray
     """Shape (cells, seeds, clusters), summing to 0 in each cell: what a seed's answers on a cluster
     add to the cell's mean (sum of score - mean, over the cell's number of answers)."""
+    answered: np.ndarray
+    """Shape (cells, seeds, clusters): whether the cell has answers after a seed on a cluster; those
+    of `base` count for every seed."""
     cell_seeds: np.ndarray
     """Shape (cells,): training seeds of the cell, 0 for `base`."""
     cell_clusters: np.ndarray
@@ -119,6 +122,7 @@ def _panel(names: dict[str, str], dose: str, rows: pd.DataFrame) -> Panel:
         clusters=tuple(clusters),
         mean=mean,
         influence=influence,
+        answered=count > 0,
         cell_seeds=np.array(
             [
                 0

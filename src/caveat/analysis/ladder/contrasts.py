@@ -211,8 +211,10 @@ def _p_of_rates(parts: Sequence[Part]) -> np.ndarray:
 def _seed_p(parts: Sequence[Part], value: np.ndarray) -> np.ndarray:
     """Shape (contrasts,): see `Estimates.seed_p_values`. Variances of several behaviours add up,
     with the degrees of freedom of the one that has the fewest seeds."""
-    variance = np.sum([part.estimates.seed_variances(part.weights) for part in parts], axis=0)
-    seeds = [part.estimates.fewest_seeds(part.weights) for part in parts]
+    shifts, variances, seeds = zip(
+        *(part.estimates.seed_test(part.weights) for part in parts), strict=True
+    )
+    value, variance = value + np.sum(shifts, axis=0), np.sum(variances, axis=0)
     unused = np.iinfo(int).max
     fewest = np.min(
         [

@@ -40,6 +40,7 @@ def mixed_summary(model: MixedModel) -> Summary:
     ]
     spreads = ", ".join(f"{name} {decimal(spread)}" for name, spread in model.spreads.items())
     notes = [f"{model.formula}; {model.rows} answers.", ABOUT, *reasons]
+    notes += [f"{line}." for line in model.left_out]
     if spreads:
         notes.append(f"Standard deviations between groups, in logits: {spreads}.")
     if model.note:
