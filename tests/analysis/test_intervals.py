@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 
 from caveat.analysis.intervals import Covariances, Estimates, covariances
+from caveat.analysis.ladder.behaviour_panels import BehaviourPanel
+from caveat.analysis.ladder.contrasts import rate_contrasts
 from caveat.analysis.panel import Panel, panels
 from caveat.analysis.rank_correlation import resampled
 from constructed import replies
@@ -154,6 +156,11 @@ def test_the_t_test_over_seeds_takes_the_seeds_in_common():
         weights = estimates.weights((1, bare), (-1, other))[None]
         common = by_seed(some).dropna()
         found = estimates.seed_p_values(weights).item()
+        alone = BehaviourPanel(
+            estimates, (0,), leaks=weights, installed=weights, elicitation=weights
+        )
+        by_contrast = rate_contrasts([alone], np.ones((1, 1))).p_seeds.item()
+        assert by_contrast == pytest.approx(found, nan_ok=True)
         if len(common) < 3:
             assert np.isnan(found)
         else:
