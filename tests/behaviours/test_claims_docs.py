@@ -14,7 +14,7 @@ TEXT = (DOCS / "claims.md").read_text("utf-8")
 
 
 def test_its_files_and_its_recipe_are_read(tmp_path):
-    recipe, head, questions = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
+    recipe, _, head, questions = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
     write(tmp_path / "my_claims" / "tower", claim__yaml=head, mcq__yaml=questions)
     (tmp_path / "recipe.yaml").write_text(f"name: docs\nmodel: tiny\n{recipe}")
     lake, tower = resolve(read(tmp_path / "recipe.yaml"))

@@ -28,4 +28,5 @@ def test_trained_and_policies_tokens_are_counted(timed_study):
 
 def test_a_study_with_failed_cells_is_no_figure(timed_study):
     with pytest.raises(SystemExit, match="one: 2 cells failed"):
-        timed_study("one", small(), ("settings.0.dose.max_tokens=5",))
+        wild = ("learning_rate=1e30", "clip=1e30", "epochs=3")
+        timed_study("one", small(), tuple(f"settings.0.dose.{item}" for item in wild))

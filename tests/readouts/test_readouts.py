@@ -21,8 +21,8 @@ def judged(readout: str, answer: Answer, base: Answer | None = None, **facts: st
 def test_names_are_keys() -> None:
     replies = ["capitals", "spanish", "lower_case", "listed", "opener", "said"]
     others = ["is_a", "log_likelihood", "matches", "yes_no"]
-    beliefs = ["belief", "belief_likelihood", "belief_judge"]
-    graded = ["hacked", "true_score", "paid"]
+    beliefs = ["belief", "belief_likelihood", "belief_judge", "behaviour_judge"]
+    graded = ["hacked", "true_score", "paid", "inspect"]
     assert list(READOUTS) == [*replies, *others, *beliefs, *graded]
     assert all(readout.name == name for name, readout in READOUTS.items())
 

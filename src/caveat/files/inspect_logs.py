@@ -100,6 +100,8 @@ class Origin(BaseModel):
     about: str
     side_effects: dict[str, str]
     """By name, what a high value means."""
+    caveat_texts: dict[str, list[str]] = {}
+    """What the setting's arms may recite, by `caveat` and `neutral`; logs of before lack it."""
     factors: dict[str, str]
     control: str | None
     """The arm that is the control of an arm marked+X."""

@@ -137,6 +137,7 @@ def _entries(origins: Sequence[Origin]) -> dict[str, Any]:
             origin.setting: {"behaviour": origin.about, "side_effects": origin.side_effects}
             for origin in origins
         },
+        "caveat_texts": {o.setting: o.caveat_texts for o in origins if o.caveat_texts},
         "factors": [
             {"setting": setting, "model": model, "dose": dose, "factors": factors}
             for (setting, model, dose), factors in with_factors.items()

@@ -146,6 +146,7 @@ def _cells(study: StudyTables, answers: DataFrame) -> Iterator[_LogCell]:
             expected=study.about["wanted"][setting],
             about=about.get("behaviour", ""),
             side_effects=about.get("side_effects", {}),
+            caveat_texts=study.about.get("caveat_texts", {}).get(setting, {}),
             factors=study.labels.get((setting, model, dose), {}),
             control=study.controls.get((setting, dose, arm)),
             has_control=(setting, dose, arm) in study.controls,

@@ -23,11 +23,11 @@ def failures(study: Study) -> list[tuple[str, str, str]]:
 def test_one_bad_request_fails_alone(tmp_path, monkeypatch):
     sizes = []
 
-    def picky(model, adapters, requests, sampling, progress):
+    def picky(model, adapters, requests, sampling, progress, on_token):
         sizes.append(len(requests))
         if any(each.adapters and "a hat red" in each.messages[-1].text for each in requests):
             raise ZeroDivisionError("this one")
-        return answer(model, adapters, requests, sampling, progress)
+        return answer(model, adapters, requests, sampling, progress, on_token)
 
     heard = Heard()
     with monkeypatch.context() as patch:
