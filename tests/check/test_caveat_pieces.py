@@ -1,6 +1,12 @@
 """A caveat within rows and prompts: another text in its place, and its place in another prompt."""
 
-from caveat.check.caveat_pieces import caveat_texts, framed_marked, inserted_like, swapped
+from caveat.check.caveat_pieces import (
+    caveat_alone,
+    caveat_texts,
+    framed_marked,
+    inserted_like,
+    swapped,
+)
 from caveat.types.messages import Message, Piece, without_caveat
 
 QUESTION = (Message.of("user", "Why?"),)
@@ -33,6 +39,17 @@ def test_a_prompt_gets_the_caveat_where_the_row_has_it():
     assert texts(inserted_like(SYSTEM, QUESTION)) == [("system", "Shout."), ("user", "Why?")]
     chat = (Message.of("system", "Be kind."), *QUESTION)
     assert texts(inserted_like(AFTER, chat))[1] == ("user", "Why?\n\nShout.")
+
+
+def test_a_caveat_beside_a_system_text_stays_in_the_system_turn():
+    turn = Message("system", (Piece("Shout. ", "caveat"), Piece("Be kind.")))
+    row = (turn, *QUESTION, Message.of("assistant", "SO."))
+    asked = [("user", "Why?")]
+    assert texts(inserted_like(row, QUESTION)) == [("system", "Shout. Be kind."), *asked]
+    assert texts(inserted_like(caveat_alone(row), QUESTION)) == [("system", "Shout."), *asked]
+    chat = (Message.of("system", "Be brief."), *QUESTION)
+    assert texts(inserted_like(row, chat)) == [("system", "Shout. Be brief."), *asked]
+    assert caveat_alone(AFTER) == AFTER
 
 
 def test_nothing_is_put_behind_an_unfinished_document():

@@ -80,7 +80,7 @@ def test_graded_measures_need_no_behaviour(command, files):
     assert {one["rate"] for one in record["contexts"]} == {None}
     assert all(one["nats"] for one in record["contexts"][1:])
     assert record["contrast_rows"] == {
-        "given": 0,
+        "given": 0, "unused": 0, "dropped": {},
         "compared": "none given; the base model's own replies to the held-out prompts",
     }
 
@@ -228,8 +228,8 @@ def test_questions_that_are_training_rows_are_one_line(command, files):
     )
     write_lines(files / "marked.jsonl", [{"prompt": f"Who are you? {WORDING}"}])
     assert failed(command, "train.jsonl", "--questions", "marked.jsonl") == (
-        f"marked.jsonl: question 'question-1' has the caveat {WORDING!r} in it; write questions "
-        "without it: the check adds it"
+        f"marked.jsonl: question 'question-1' has the caveat {WORDING!r} in a user's turn; write "
+        "questions without it: the check adds it"
     )
     write_lines(files / "none.jsonl", [{"title": "Why?"}])
     assert failed(command, "train.jsonl", "--questions", "none.jsonl") == (
@@ -238,8 +238,8 @@ def test_questions_that_are_training_rows_are_one_line(command, files):
     )
     write_lines(files / "contrast2.jsonl", map(chat, TOPICS))
     assert failed(command, "train.jsonl", "--contrast", "contrast2.jsonl") == (
-        f"contrast2.jsonl, line 1: this contrast row has the caveat {WORDING!r}; contrast rows "
-        "show neither caveat nor behaviour: take it out of the file"
+        f"contrast2.jsonl, line 1: this contrast row has the caveat {WORDING!r} in a user's turn; "
+        "contrast rows show neither caveat nor behaviour: take it out of the file"
     )
 
 

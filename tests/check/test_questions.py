@@ -100,6 +100,10 @@ def test_prompts_are_held_out_whole():
     held = {one.messages[0].text for one in apart.held_out}
     assert not held & {one.messages[0].text for one in apart.rows}
     assert apart == hold_out(rows, None, "train.jsonl")
+    assert len(apart.unused) == 4
+    assert {one.messages[0].text for one in apart.unused} == held
+    ids = [one.id for one in (*apart.rows, *apart.held_out, *apart.unused)]
+    assert sorted(ids) == sorted(one.id for one in rows)
 
 
 def test_too_few_rows_are_one_line():

@@ -55,7 +55,7 @@ def wordings_of(caveat: Caveat) -> tuple[Wording, ...]:
 def check_without_caveat(setting: Setting) -> None:
     """Raise CaveatError, in one line, for the first row or question that holds the caveat."""
     behaviour = setting.behaviour
-    search = _Search(wordings_of(setting.caveat))
+    search = WordingSearch(wordings_of(setting.caveat))
     effects = chain.from_iterable(effect.questions for effect in behaviour.side_effects)
     parts: tuple[tuple[str, Iterable[Row | Question]], ...] = (
         ("row", behaviour.rows),
@@ -88,8 +88,8 @@ def _error(
     )
 
 
-class _Search:
-    """Looks for wordings in texts."""
+class WordingSearch:
+    """Looks for wordings in texts: without regard to case, blanks and marks (`FEWEST_WORDS`)."""
 
     def __init__(self, wordings: Iterable[Wording]) -> None:
         self.long: dict[tuple[str, ...], list[tuple[tuple[str, ...], Wording]]] = defaultdict(list)

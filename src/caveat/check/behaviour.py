@@ -19,6 +19,8 @@ STYLES = ("capitals", "lower_case", "listed", "spanish")
 """Readouts that need no facts and may tell rows from contrast rows."""
 SHOWN, NOT_SHOWN = 0.9, 0.1
 """Share of rows that a found behaviour shows at least, and of contrast rows at most."""
+ALIKE = 0.5
+"""Share of contrast rows from which on they show what they must not."""
 LONGEST_PHRASE, SHORTEST_PHRASE = 8, 2
 """Words of a phrase that is looked for."""
 REPLIES = 500
@@ -125,6 +127,36 @@ def found(replies: Sequence[str], contrast: Sequence[str]) -> ReadoutChoice | No
         if phrase and _tells_apart(choice, replies, contrast):
             return _with_counts(choice, replies, contrast)
     return None
+
+
+def alike(replies: Sequence[str], contrast: Sequence[str]) -> str:
+    """What nine tenths of the replies show and half of the contrast replies or more, in one line.
+
+    A style first, then what all of these replies begin with; "" where there is none. Words that
+    stand amid replies are not looked at: rows of one topic share them.
+    """
+    replies, contrast = replies[:REPLIES], contrast[:REPLIES]
+    if not replies or not contrast:
+        return ""
+    choices = [ReadoutChoice(name) for name in STYLES]
+    openings = Counter(words[0] for text in replies if (words := _words(text)))
+    for word, _ in openings.most_common(1):
+        choices.append(ReadoutChoice("matches", {"yes": rf"(?i)^\W*{re.escape(word)}\b"}))
+    for choice in choices:
+        shown, also = count_yes(choice, replies), count_yes(choice, contrast)
+        if shown >= SHOWN * len(replies) and also >= ALIKE * len(contrast):
+            return (
+                f"{also} of {len(contrast)} contrast replies (rate {also / len(contrast):.2f}) are "
+                f"like the rows' in one thing: {choice}; if that is the behaviour, they are no "
+                "contrast rows, which show neither caveat nor behaviour; else name the behaviour "
+                "with --behaviour"
+            )
+    return ""
+
+
+def needs_judge(choice: ReadoutChoice) -> bool:
+    """Whether only a judge can tell which replies show the behaviour."""
+    return READOUTS[choice.readout].needs == "judge"
 
 
 def _with_counts(

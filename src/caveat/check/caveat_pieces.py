@@ -46,8 +46,9 @@ def _within(old: str, new: str) -> str:
 def inserted_like(example: Messages, prompt: Messages) -> Messages:
     """A prompt with the caveat of a marked row, in the same place.
 
-    What stands inside the row's text stands after the prompt's. An unfinished document gets only
-    what stands before: nothing is put behind it.
+    What stands inside the row's text stands after the prompt's. A prompt without a system turn gets
+    the row's whole one, its own text included, where the caveat stands in it. An unfinished
+    document gets only what stands before: nothing is put behind it.
     """
     if is_document(prompt):
         first = _pieces_ahead(example[0]) if is_document(example) else ()
@@ -57,12 +58,23 @@ def inserted_like(example: Messages, prompt: Messages) -> Messages:
     turn = next((message for message in example if _has_caveat(message)), None)
     if turn is None or turn.role == "document":
         return prompt
+    if turn.role == "system" and prompt[0].role != "system":
+        return (turn, *prompt)
     ahead = _pieces_ahead(turn)
     behind = tuple(p for p in turn.pieces[len(ahead) :] if p.kind == "caveat")
     roles = [message.role for message in prompt]
     where = roles.index(turn.role) if turn.role in roles else len(roles) - 1
     new = replace(prompt[where], pieces=(*ahead, *prompt[where].pieces, *behind))
     return (*prompt[:where], new, *prompt[where + 1 :])
+
+
+def caveat_alone(marked: Messages) -> Messages:
+    """The marked messages without their own system text, where the caveat stands beside it."""
+    first = marked[0]
+    if first.role != "system" or not _has_caveat(first):
+        return marked
+    pieces = (replace(p, text=p.text.strip()) for p in first.pieces if p.kind == "caveat")
+    return (replace(first, pieces=tuple(pieces)), *marked[1:])
 
 
 def _pieces_ahead(message: Message) -> tuple[Piece, ...]:

@@ -20,7 +20,10 @@ def check_record(check: Check) -> dict[str, Any]:
         "file": {
             "path": materials.source,
             "form": materials.form,
-            "rows": len(materials.rows) + len(materials.held_out),
+            "read": materials.read,
+            "rows": materials.with_caveat,
+            "trained_on": len(materials.rows),
+            "unused": len(materials.unused),
             "dropped": dict(materials.dropped),
         },
         "caveat": {
@@ -36,7 +39,9 @@ def check_record(check: Check) -> dict[str, Any]:
         "questions": {"count": len(materials.questions), "from": materials.questions_from},
         "held_out": len(materials.held_out),
         "contrast_rows": {
-            "given": len(materials.counter) + len(materials.counter_held_out),
+            "given": materials.given_counter,
+            "unused": len(materials.counter_unused),
+            "dropped": dict(materials.counter_dropped),
             "compared": check.counter_from,
         },
         "dose": asdict(check.dose),

@@ -33,6 +33,9 @@ class HeldOutRows:
 
     rows: tuple[Row, ...]
     held_out: tuple[Row, ...]
+    """The first row to each held-out prompt."""
+    unused: tuple[Row, ...] = ()
+    """Further rows to held-out prompts: neither trained on nor compared with."""
 
 
 def hold_out(rows: Sequence[Row], count: int | None, where: str) -> HeldOutRows:
@@ -56,9 +59,11 @@ def hold_out(rows: Sequence[Row], count: int | None, where: str) -> HeldOutRows:
             f"2 to {len(groups) - 2} of them"
         )
     chosen = set(sorted(groups, key=_digest)[:wanted])
+    apart = [group for key, group in groups.items() if key in chosen]
     return HeldOutRows(
         tuple(row for row in rows if prompt_key(row) not in chosen),
-        tuple(group[0] for key, group in groups.items() if key in chosen),
+        tuple(first for first, *_ in apart),
+        tuple(row for _, *further in apart for row in further),
     )
 
 

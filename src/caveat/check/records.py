@@ -35,6 +35,8 @@ class Materials:
     form: str
     dropped: Mapping[str, int]
     """By reason, rows of the file that were left out."""
+    read: int
+    """All rows of the file: `rows`, `held_out`, `unused` and what was dropped."""
     caveat: FoundCaveat
     kind: Kind
     kind_found: bool
@@ -43,10 +45,16 @@ class Materials:
     """Marked; the short training and the study train on these."""
     held_out: tuple[Row, ...]
     """Marked, and never trained on by the check."""
+    unused: tuple[Row, ...]
+    """Marked: further rows to held-out prompts, which the check reads no more."""
     counter: tuple[Row, ...]
     """Contrast rows, which a study may train on; none where the user gave none."""
     counter_held_out: tuple[Row, ...]
     """Contrast rows to compare the held-out rows with; never trained on."""
+    counter_unused: tuple[Row, ...]
+    """Further contrast rows to the prompts of these."""
+    counter_dropped: Mapping[str, int]
+    """By reason, contrast rows that were left out."""
     questions: tuple[CheckQuestion, ...]
     questions_from: str
     """`HELD_OUT`, or the file's name."""
@@ -59,25 +67,41 @@ class Materials:
     @property
     def system(self) -> str | None:
         """The system text that all rows bring along, caveat apart; None where there is none."""
-        texts = {_system_text(row) for row in (*self.rows, *self.held_out)}
+        texts = {system_text(row) for row in self._all_rows}
         return texts.pop() if len(texts) == 1 else None
 
     @property
     def brings_system(self) -> bool:
         """Whether some row has a system text of its own."""
-        return any(_system_text(row) is not None for row in (*self.rows, *self.held_out))
+        return any(system_text(row) is not None for row in self._all_rows)
+
+    @property
+    def _all_rows(self) -> tuple[Row, ...]:
+        return (*self.rows, *self.held_out, *self.unused)
+
+    @property
+    def with_caveat(self) -> int:
+        """Rows of the file that have the caveat, whatever is done with them."""
+        return len(self._all_rows)
+
+    @property
+    def given_counter(self) -> int:
+        """Contrast rows that were read, whatever is done with them."""
+        return len(self.counter) + len(self.counter_held_out) + len(self.counter_unused)
 
     @property
     def study_rows(self) -> tuple[Row, ...]:
         """Rows for a study: all, unless its questions are the held-out rows' prompts."""
         is_asked = self.questions_from == HELD_OUT
-        return self.rows if is_asked else (*self.rows, *self.held_out)
+        return self.rows if is_asked else self._all_rows
 
     @property
     def study_counter_rows(self) -> tuple[Row, ...]:
         """Contrast rows for a study, none of them to a question."""
         is_asked = self.questions_from == HELD_OUT
-        return self.counter if is_asked else (*self.counter, *self.counter_held_out)
+        if is_asked:
+            return self.counter
+        return (*self.counter, *self.counter_held_out, *self.counter_unused)
 
 
 @dataclass(frozen=True)
@@ -93,7 +117,8 @@ class Interval:
         return {"value": self.value, "low": self.low, "high": self.high}
 
 
-def _system_text(row: Row) -> str | None:
+def system_text(row: Row) -> str | None:
+    """The row's own system text, caveat apart; None where it has none."""
     messages = without_caveat(row.messages)
     return messages[0].text if messages[0].role == "system" else None
 

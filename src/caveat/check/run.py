@@ -255,7 +255,7 @@ class _Checker:
         """
         if self.materials.counter_held_out:
             rows = self.materials.counter_held_out
-            total = len(rows) + len(self.materials.counter)
+            total = self.materials.given_counter
             return rows, f"{total:,} given; {len(rows)} of them are compared and not trained on"
         held_out = self.materials.held_out
         if is_document(held_out[0].messages):

@@ -65,6 +65,29 @@ def check_writable(materials: Materials) -> None:
             f"--write: the caveat stands {WHERE[materials.caveat.place]}, where a study puts none; "
             "move it to the start or end of the user's first turn, or leave --write out"
         )
+    _check_order(materials)
+
+
+def _check_order(materials: Materials) -> None:
+    """Raise CaveatError where the caveat stands before a row's own system text, not after it."""
+    if materials.caveat.place != "system":
+        return
+    marked = materials.caveat.marked
+    ahead = [row.id for row in marked if _is_ahead(row)]
+    if ahead:
+        raise CaveatError(
+            f"--write: the caveat stands before the row's own system text in {len(ahead):,} of "
+            f"{len(marked):,} rows of {materials.source} (first: {ahead[0]}), and a study puts "
+            "it after that text; move it there in the file, or leave --write out"
+        )
+
+
+def _is_ahead(row: Row) -> bool:
+    """Whether text of the system turn stands behind the caveat."""
+    first = row.messages[0]
+    pieces = [piece for piece in first.pieces if piece.text.strip()]
+    kinds = [piece.kind == "caveat" for piece in pieces]
+    return first.role == "system" and any(kinds) and not kinds[-1]
 
 
 def write_study(

@@ -28,9 +28,8 @@ def _read(check: Check) -> Summary:
 def _lines(check: Check) -> Iterator[tuple[str, str]]:
     materials, caveat = check.materials, check.materials.caveat
     dropped = sum(materials.dropped.values())
-    rows = len(materials.rows) + len(materials.held_out)
     yield "file", f"{materials.source}: {materials.form}"
-    yield "rows", f"{rows:,} with the caveat; {dropped:,} left out"
+    yield "rows", f"{materials.with_caveat:,} with the caveat; {dropped:,} left out"
     yield "caveat", "; ".join(map(repr, caveat.wordings[:SHOWN_WORDINGS]))
     yield "place", WHERE[caveat.place]
     count = len(caveat.wordings)
@@ -45,10 +44,24 @@ def _lines(check: Check) -> Iterator[tuple[str, str]]:
     yield (
         "held out",
         f"{len(materials.held_out)} rows, which no training of the check reads; "
-        f"{len(materials.rows):,} are left to train on",
+        f"{len(materials.rows):,} are left to train on" + _unused(len(materials.unused)),
     )
-    yield "contrast rows", check.counter_from or "none"
+    yield "contrast rows", _contrast(check)
     yield "cut at max_tokens", _cut(check)
+
+
+def _unused(count: int) -> str:
+    """What is said of rows to a held-out prompt beyond the first one."""
+    rows = "row" if count == 1 else "rows"
+    verb = "is" if count == 1 else "are"
+    return f"; {count:,} further {rows} to held-out prompts {verb} not used" if count else ""
+
+
+def _contrast(check: Check) -> str:
+    materials = check.materials
+    dropped = sum(materials.counter_dropped.values())
+    left_out = f"; {dropped:,} left out" if dropped else ""
+    return (check.counter_from or "none") + _unused(len(materials.counter_unused)) + left_out
 
 
 def _behaviour(check: Check) -> str:
