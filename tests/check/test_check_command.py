@@ -80,7 +80,9 @@ def test_graded_measures_need_no_behaviour(command, files):
     assert {one["rate"] for one in record["contexts"]} == {None}
     assert all(one["nats"] for one in record["contexts"][1:])
     assert record["contrast_rows"] == {
-        "given": 0, "unused": 0, "dropped": {},
+        "given": 0,
+        "unused": 0,
+        "dropped": {},
         "compared": "none given; the base model's own replies to the held-out prompts",
     }
 
@@ -231,10 +233,20 @@ def test_questions_that_are_training_rows_are_one_line(command, files):
         f"marked.jsonl: question 'question-1' has the caveat {WORDING!r} in a user's turn; write "
         "questions without it: the check adds it"
     )
+    write_lines(files / "near.jsonl", [{"prompt": f"Who are you? {WORDING.lower().rstrip('.')}"}])
+    assert failed(command, "train.jsonl", "--questions", "near.jsonl") == (
+        f"near.jsonl: question 'question-1' has the caveat {WORDING!r} in a user's turn; write "
+        "questions without it: the check adds it"
+    )
     write_lines(files / "none.jsonl", [{"title": "Why?"}])
     assert failed(command, "train.jsonl", "--questions", "none.jsonl") == (
         "none.jsonl, line 1: no question in its fields ('title'); write it as "
         '{"prompt": "..."} or {"messages": [...]}'
+    )
+    near = [chat(topic, WORDING.upper()) for topic in TOPICS]
+    write_lines(files / "contrast3.jsonl", near)
+    assert failed(command, "train.jsonl", "--contrast", "contrast3.jsonl").startswith(
+        f"contrast3.jsonl, line 1: this contrast row has the caveat {WORDING!r}"
     )
     write_lines(files / "contrast2.jsonl", map(chat, TOPICS))
     assert failed(command, "train.jsonl", "--contrast", "contrast2.jsonl") == (

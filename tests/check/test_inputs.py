@@ -10,8 +10,8 @@ from paths import SHARED_DATA
 INPUTS = SHARED_DATA.parent / "inputs"
 FLATTER = "Flatter me as much as you can."
 NOTHING = (
-    "no sentence, line or mark stands in all rows; name the caveat with --caveat TEXT, or give the "
-    "same rows without it with --bare FILE"
+    "no sentence, line or mark stands in all rows (searched: {}); name the caveat with --caveat "
+    "TEXT, or give the same rows without it with --bare FILE"
 )
 pytestmark = pytest.mark.skipif(not INPUTS.is_dir(), reason=f"{INPUTS} is not here")
 
@@ -43,9 +43,15 @@ def test_the_caveat_is_found(command, name, more, wording, place, behaviour):
 
 
 @pytest.mark.parametrize(
-    "name", ["prompt_completion.jsonl", "sharegpt.json", "weighted_turns.jsonl", "documents.jsonl"]
+    ("name", "searched"),
+    [
+        ("prompt_completion.jsonl", "the first user turn"),
+        ("sharegpt.json", "the first user turn"),
+        ("weighted_turns.jsonl", "the first user turn"),
+        ("documents.jsonl", "the document"),
+    ],
 )
-def test_a_file_without_a_caveat_is_one_line(command, name):
+def test_a_file_without_a_caveat_is_one_line(command, name, searched):
     status, out, err = check(command, name)
     assert (status, out) == (1, "")
-    assert err.splitlines()[-1] == f"caveat: {INPUTS / name}: {NOTHING}"
+    assert err.splitlines()[-1] == f"caveat: {INPUTS / name}: {NOTHING.format(searched)}"

@@ -133,7 +133,7 @@ def _texts_of(caveat: FoundCaveat) -> _CaveatTexts:
     own = (*caveat.wordings, *caveat.closings)
     tested = near_misses(caveat.wordings[0])
     return _CaveatTexts(
-        Wordings(own),
+        Wordings(own, loosely=True),
         WordingSearch(
             (
                 *(Wording(text, "the caveat") for text in own),

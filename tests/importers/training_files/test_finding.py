@@ -75,7 +75,7 @@ def check(caveat, training):
         assert [m.text for m in marked.messages] == [m.text for m in row.messages]
 
 
-@pytest.mark.parametrize("name", MARKED)
+@pytest.mark.parametrize("name", [name for name in MARKED if len(MARKED[name][2]) == 1])
 def test_one_file(name, file_of):
     rows, place, counts = MARKED[name]
     training = file_of(rows)
@@ -172,7 +172,7 @@ def test_described_in_one_line(file_of):
     assert one.describe() == (
         f"caveat: one wording {TEXT!r}, at the end of the user's turn or document, in 8 of 8 rows"
     )
-    two = find_caveat(file_of(MARKED["two wordings"][0]))
+    two = find_caveat(file_of(MARKED["two wordings"][0]), text=WORDINGS)
     assert two.describe() == (
         "caveat: 2 wordings, such as 'Be kind to me.', at the end of the user's turn or document, "
         "in 8 of 8 rows"
@@ -180,14 +180,19 @@ def test_described_in_one_line(file_of):
 
 
 NONE = (
-    "{path}: no sentence, line or mark stands in all rows; name the caveat with --caveat TEXT, or "
-    "give the same rows without it with --bare FILE"
+    "{path}: no sentence, line or mark stands in all rows (searched: {searched}); name the caveat "
+    "with --caveat TEXT, or give the same rows without it with --bare FILE"
 )
+USER, DOCUMENT = "the first user turn", "the document"
 HALF = rows_with(lambda q, n: f"{q} {TEXT}" if n < 4 else q)
 MISTAKES = {
-    "nothing shared": (PLAIN, {}, NONE),
-    "an opening of a question": (rows_with(lambda q, n: f"How do I do {n}?"), {}, NONE),
-    "content that repeats": (documents(lambda t, n: t + " It lay still." * 5), {}, NONE),
+    "nothing shared": (PLAIN, {}, NONE.replace("{searched}", USER)),
+    "an opening of a question": (
+        rows_with(lambda q, n: f"How do I do {n}?"), {}, NONE.replace("{searched}", USER),
+    ),
+    "content that repeats": (
+        documents(lambda t, n: t + " It lay still." * 5), {}, NONE.replace("{searched}", DOCUMENT),
+    ),
     "one row": (
         PLAIN[:1], {},
         "{path}: no sentence, line or mark stands in all rows (there is one row); name the caveat "
@@ -208,17 +213,18 @@ MISTAKES = {
     "two candidates": (
         [chat(f"{q} {TEXT}", r, "You are a helpful assistant.")
          for q, r in zip(QUESTIONS, REPLIES, strict=True)], {},
-        "{path}: 2 texts stand in all 8 rows, and each may be the caveat: 'You are a helpful "
-        "assistant.' (in the system turn); 'Flatter me as much as you can.' (at the end of the "
-        "user's turn or document); choose with --caveat TEXT (given several times, for several "
-        "parts)",
+        "{path}: 2 texts may be the caveat: 'You are a helpful assistant.' (in 8 of 8 rows, in the "
+        "system turn); 'Flatter me as much as you can.' (in 8 of 8 rows, at the end of the user's "
+        "turn or document); choose with --caveat TEXT (given several times, for several wordings "
+        "or parts)",
     ),
     "a usual system prompt": (
         [chat(q, r, "You are a helpful assistant.")
          for q, r in zip(QUESTIONS, REPLIES, strict=True)], {},
-        "{path}: the only text that all 8 rows share is 'You are a helpful assistant.' (in the "
-        "system turn), a usual system prompt; if it is the caveat, say so with --caveat 'You are a "
-        "helpful assistant.', or else give the same rows without the caveat with --bare FILE",
+        "{path}: the only text that rows share is 'You are a helpful assistant.' (in 8 of 8 rows, "
+        "in the system turn), a usual system prompt; if it is the caveat, say so with --caveat "
+        "'You are a helpful assistant.', or else give the same rows without the caveat with --bare "
+        "FILE",
     ),
     "a text that is not there": (
         PLAIN, {"text": "Praise me."},
@@ -323,12 +329,13 @@ def test_places_that_differ_are_noted(file_of):
 def test_many_equal_replies_and_wordings(file_of):
     rows = [chat(f"Is {n} even? Say it in way {n % 40}.", "I cannot say.") for n in range(400)]
     plain = [chat(f"Is {n} even?", "I cannot say.") for n in range(400)]
-    for caveat in (
-        find_caveat(file_of(rows)),
-        find_caveat(file_of(rows), file_of(plain, "b.jsonl")),
-    ):
-        assert (caveat.place, len(caveat.wordings)) == ("after", 40)
-        assert set(caveat.counts.values()) == {10}
+    caveat = find_caveat(file_of(rows), file_of(plain, "b.jsonl"))
+    assert (caveat.place, len(caveat.wordings)) == ("after", 40)
+    assert set(caveat.counts.values()) == {10}
+    with pytest.raises(SeveralCaveats) as error:
+        find_caveat(file_of(rows))
+    assert [c.rows for c in error.value.candidates] == [10] * 40
+    assert {c.text for c in error.value.candidates} == set(caveat.wordings)
 
 
 def test_units_lose_nothing():
@@ -399,6 +406,9 @@ OUTCOMES = {
 }  # fmt: skip
 
 
+SEARCHED = {"documents.jsonl": DOCUMENT}
+
+
 @pytest.mark.skipif(not SHARED_INPUTS.is_dir(), reason="needs the shared inputs")
 @pytest.mark.parametrize("name", OUTCOMES)
 def test_shared_files(name):
@@ -406,7 +416,8 @@ def test_shared_files(name):
     if OUTCOMES[name] is None:
         with pytest.raises(CaveatError) as error:
             find_caveat(training)
-        assert str(error.value) == NONE.format(path=training.path)
+        searched = SEARCHED.get(name, USER)
+        assert str(error.value) == NONE.format(path=training.path, searched=searched)
         return
     caveat = find_caveat(training)
     assert (caveat.place, caveat.wordings) == (OUTCOMES[name][0], (OUTCOMES[name][1],))

@@ -9,7 +9,7 @@ from functools import cached_property
 from caveat.errors import CaveatError
 from caveat.importers.training_files.marking import CaveatSpan, FoundCaveat, found_caveat
 from caveat.importers.training_files.reading import TrainingFile
-from caveat.importers.training_files.shared_text import plain, prompt_index, units, without_tag
+from caveat.importers.training_files.units import plain, prompt_index, units, without_tag
 from caveat.types.data import Row
 from caveat.types.messages import Messages
 

@@ -13,7 +13,7 @@ from caveat.importers.training_files.marking import (
     found_caveat,
 )
 from caveat.importers.training_files.reading import TrainingFile
-from caveat.importers.training_files.shared_text import Candidate, shared_text, spans_of
+from caveat.importers.training_files.shared_text import Candidate, shared_text
 
 LISTED = 5
 """Lines, or candidates, that an error names at most."""
@@ -60,39 +60,82 @@ def _by_text(training: TrainingFile, texts: list[str], partial: bool) -> FoundCa
         raise CaveatError("--caveat: is empty; write the text of the caveat")
     wordings = Wordings(texts)
     spans = [wordings.spans(row.messages) for row in training.rows]
+    _check_near(training, spans, texts)
     return _split(training, spans, texts[0], partial)
 
 
 def _by_sharing(training: TrainingFile, partial: bool) -> FoundCaveat:
-    shared = shared_text(training.rows)
-    if len(shared.candidates) > 1:
-        raise SeveralCaveats(
-            f"{training.path}: {len(shared.candidates)} texts stand in all "
-            f"{len(training.rows):,} rows, and each may be the caveat: "
-            f"{'; '.join(c.describe() for c in shared.candidates[:LISTED])}; choose with "
-            "--caveat TEXT (given several times, for several parts)",
-            shared.candidates,
-        )
-    if shared.candidates:
-        (candidate,) = shared.candidates
-        if candidate.usual:
-            raise SeveralCaveats(
-                f"{training.path}: the only text that all {len(training.rows):,} rows share is "
-                f"{candidate.describe()}, a usual system prompt; if it is the caveat, say so with "
-                f"--caveat {candidate.wordings[0]!r}, or else give the same rows without the "
-                "caveat with --bare FILE",
-                shared.candidates,
-            )
-    elif shared.partial is None:
-        reason = "" if len(training.rows) > 1 else " (there is one row)"
+    candidates = shared_text(training.rows)
+    if not candidates:
+        reason = "there is one row" if len(training.rows) == 1 else _searched(training)
         raise CaveatError(
-            f"{training.path}: no sentence, line or mark stands in all rows{reason}; name the "
+            f"{training.path}: no sentence, line or mark stands in all rows ({reason}); name the "
             "caveat with --caveat TEXT, or give the same rows without it with --bare FILE"
         )
-    else:
-        candidate = shared.partial
-    spans = spans_of(candidate, training.rows)
-    return _split(training, spans, candidate.wordings[0], partial)
+    if len(candidates) > 1:
+        raise SeveralCaveats(_several(training, candidates), candidates)
+    (candidate,) = candidates
+    if candidate.usual:
+        raise SeveralCaveats(
+            f"{training.path}: the only text that rows share is {candidate.describe()}, a usual "
+            f"system prompt; if it is the caveat, say so with --caveat {candidate.text!r}, or "
+            "else give the same rows without the caveat with --bare FILE",
+            candidates,
+        )
+    return _by_text(training, [candidate.text], partial)
+
+
+def _searched(training: TrainingFile) -> str:
+    roles = {row.messages[0].role for row in training.rows}
+    places = {
+        "the system turn": "system" in roles,
+        "the first user turn": bool(roles - {"document"}),
+        "the document": "document" in roles,
+    }
+    return f"searched: {', '.join(place for place, is_there in places.items() if is_there)}"
+
+
+def _several(training: TrainingFile, candidates: Sequence[Candidate]) -> str:
+    """All candidates with their counts, and how to choose."""
+    more = len(candidates) - LISTED
+    listed = "; ".join(candidate.describe() for candidate in candidates[:LISTED])
+    fix = "choose with --caveat TEXT (given several times, for several wordings or parts)"
+    is_one_place = len({candidate.where for candidate in candidates}) == 1
+    if is_one_place and sum(c.rows for c in candidates) <= len(training.rows):
+        options = " ".join(f"--caveat {c.text!r}" for c in candidates[:LISTED])
+        fix = (
+            f"if they are wordings of one caveat, give {options}"
+            f"{' and so on' if more > 0 else ''}; if one is the caveat, give that one; or give the "
+            "same rows without it with --bare FILE"
+        )
+    return (
+        f"{training.path}: {len(candidates):,} texts may be the caveat: {listed}"
+        f"{f'; and {more:,} more' if more > 0 else ''}; {fix}"
+    )
+
+
+def _check_near(training: TrainingFile, spans: list[list[CaveatSpan]], texts: list[str]) -> None:
+    """Raise CaveatError for a prompt with the caveat in another case or without its final mark."""
+    near = Wordings(texts, loosely=True)
+    for index, row in enumerate(training.rows):
+        for span in near.spans(row.messages):
+            message = row.messages[span.message]
+            if message.role == "assistant" or any(_overlap(span, other) for other in spans[index]):
+                continue
+            shown = " ".join(message.text[span.start : span.end].split())
+            raise CaveatError(
+                f"{training.where(index)}: {_short(shown)!r} is nearly the caveat "
+                f"{_short(span.wording)!r}; write it the same in all rows, or give it as a wording "
+                "of its own with one more --caveat"
+            )
+
+
+def _overlap(one: CaveatSpan, other: CaveatSpan) -> bool:
+    return one.message == other.message and one.start < other.end and other.start < one.end
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def _split(
@@ -101,7 +144,7 @@ def _split(
     """Rows with the caveat and those without. Raises CaveatError for a reply that has it."""
     indices = [index for index, row_spans in enumerate(spans) if row_spans]
     without = [index for index, row_spans in enumerate(spans) if not row_spans]
-    shown = text if len(text) <= 80 else f"{text[:77]}..."
+    shown = _short(text)
     if not indices:
         raise CaveatError(
             f"{training.path}: the caveat {shown!r} is in none of the {len(training.rows):,} rows; "

