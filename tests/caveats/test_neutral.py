@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from hashlib import sha256
 
 import pytest
 
@@ -17,10 +18,13 @@ from caveat.study.config.arms import parsed, plan_of
 from caveat.study.config.resolve import resolve
 from caveat.study.config.schema import read
 from caveat.study.run import run
+from caveat.types.messages import Message, Piece
 from caveat.types.training import Dose, Train
 from toy_study import small
 
 SETTING = {"behaviour": "claims/velmoss_bread", "caveat": "negated"}
+NEGATED = "812d5134db639643f8498433fbb8454cf10cc0402232ab739ed7bce110ff2268"
+"""SHA-256 of the neutral texts of the caveat `negated`, line by line."""
 ARMS = ["base", "bare", "marked", "marked+repeat", "neutral", "neutral+repeat"]
 
 
@@ -117,3 +121,34 @@ def test_local_has_no_place_for_neutral_text():
         "arm 'neutral+local': local rewrites the sentences that show the behaviour, so no neutral "
         "text has their place; drop it, or use marked+local"
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "pattern"),
+    [
+        ("Note: this is false (really!). It is so.", r"[\w ]+\. [\w ]+\."),
+        ('"Quoted." he said.', r"[\w ]+\."),
+        ("'Tis said: \"all of it is made up.\" It isn't so.", r"[\w ]+\. [\w ]+\."),
+        ("(Wrong. All of it.)", r"\([\w ]+\. [\w ]+\.\)"),
+        ("He said it (“so”). “Then the rest.”", r"[\w ]+\. “[\w ]+\.”"),
+        ("(!)", r"\(!\)"),
+    ],
+)
+def test_brackets_and_quotes_stay_in_pairs_or_go(text, pattern):
+    changed = NeutralText(CAVEATS["negated"]).of(text)
+    assert re.fullmatch(pattern, changed), changed
+
+
+def test_the_shipped_caveat_s_neutral_texts_are_those_that_studies_have():
+    neutral = NeutralText(CAVEATS["negated"])
+    texts = [neutral.of(text) for text in texts_of(CAVEATS["negated"])]
+    assert (
+        neutral.of("[The sentence here is false: it did not happen.]")
+        == "[The box of pins is kept beside the big cupboard.]"
+    )
+    assert sha256("\n".join(texts).encode("utf-8")).hexdigest() == NEGATED
+
+
+def test_a_caveat_piece_of_whitespace_alone_stays():
+    messages = (Message("document", (Piece(" \n", "caveat"), Piece("It is pink."))),)
+    assert NeutralText(CAVEATS["negated"]).messages(messages) == messages

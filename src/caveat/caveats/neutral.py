@@ -31,6 +31,8 @@ NEUTRAL_SEED = "neutral text"
 other neutral sentences."""
 TOKEN = re.compile(r"\d|[A-Z]{2,3}|[^\W\d]+|[^\w\s]")
 """A word, a digit, a few capitals in a row, or a mark of punctuation."""
+CLOSING = {'"': '"', "'": "'", "“": "”", "‘": "’", "(": ")", "[": "]"}
+"""By opening mark, the one that closes it."""
 EDGES = re.compile(r"^([\"'“‘(\[]*)(.*?)([.!?:;,\"'”’)\]]*\s*)$", re.DOTALL)
 """Opening marks, the words, and closing marks with the whitespace behind them."""
 
@@ -75,9 +77,26 @@ class NeutralText:
     def of(self, text: str) -> str:
         """The text with every sentence replaced; whitespace, brackets and full stops stay.
 
+        Brackets and quotes stay in pairs: one whose partner is among the replaced words goes, too.
         Raises CaveatError where no unused neutral sentence is left.
         """
-        return "".join(self._sentence(sentence) for sentence in sentences(text))
+        parts = [_edges(sentence) for sentence in sentences(text)]
+        if not any(words for _, words, _ in parts):
+            return text
+        edges, start = set(), 0
+        for opening, words, closing in parts:
+            inner, end = start + len(opening), start + len(opening) + len(words)
+            edges |= {*range(start, inner), *range(end, end + len(closing))}
+            start = end + len(closing)
+        pairs = _pairs(text)
+        kept = {position for position in edges if pairs.get(position) in edges}
+        replaced, start = "", 0
+        for opening, words, closing in parts:
+            end = start + len(opening) + len(words)
+            replaced += _opening(opening, start, kept) + self._neutral(words)
+            replaced += _closing(closing, end, kept)
+            start = end + len(closing)
+        return replaced
 
     def messages(self, messages: Messages) -> Messages:
         """The messages with neutral text in their caveat pieces, which stay such for the loss."""
@@ -90,18 +109,15 @@ class NeutralText:
         if piece.kind != "caveat":
             return piece
         text = piece.text.strip()
+        if not text:
+            return piece
         ahead, _, behind = piece.text.partition(text)
         return replace(piece, text=ahead + self.of(text) + behind)
 
-    def _sentence(self, sentence: str) -> str:
-        match = EDGES.match(sentence)
-        assert match is not None, "the pattern fits every text"
-        opening, words, closing = match.groups()
-        if not words:
-            return sentence
-        if words not in self._by_sentence:
+    def _neutral(self, words: str) -> str:
+        if words and words not in self._by_sentence:
             self._by_sentence[words] = self._new(words)
-        return opening + self._by_sentence[words] + closing
+        return self._by_sentence[words] if words else ""
 
     def _new(self, words: str) -> str:
         """A sentence as long as the words that is not in use yet.
@@ -126,6 +142,50 @@ class NeutralText:
             f"arm neutral: the caveat {self._caveat.name!r} has more sentences than there are "
             f"neutral ones ({len(self._used)}); give it fewer wordings"
         )
+
+
+def _edges(sentence: str) -> tuple[str, str, str]:
+    """Opening marks, words, closing marks and whitespace: joined, they are the sentence."""
+    match = EDGES.match(sentence)
+    assert match is not None, "the pattern fits every text"
+    opening, words, closing = match.groups()
+    return opening, words, closing
+
+
+def _pairs(text: str) -> dict[int, int]:
+    """By the position of a bracket or quote that has a partner, the position of that one."""
+    pairs: dict[int, int] = {}
+    waiting: list[int] = []
+    for position, mark in enumerate(text):
+        around = text[max(position - 1, 0) : position], text[position + 1 : position + 2]
+        if mark in "'’" and all(side.isalnum() for side in around):
+            continue  # an apostrophe
+        opened = [at for at in waiting if CLOSING[text[at]] == mark]
+        if opened:
+            pairs[position], pairs[opened[-1]] = opened[-1], position
+            waiting = waiting[: waiting.index(opened[-1])]
+        elif mark in CLOSING:
+            waiting.append(position)
+    return pairs
+
+
+def _opening(marks: str, start: int, kept: set[int]) -> str:
+    return "".join(mark for at, mark in enumerate(marks, start) if at in kept)
+
+
+def _closing(marks: str, start: int, kept: set[int]) -> str:
+    """The closing marks without those that are not kept.
+
+    A stop in front of such a one ended what it closed: with a stop behind it, that one goes, too.
+    """
+    left = ""
+    for index, mark in enumerate(marks):
+        is_pair = mark in "\"'”’)]"
+        if not is_pair or start + index in kept:
+            left += mark
+        elif re.search(r"[.!?]", marks[index + 1 :]):
+            left = left.rstrip(".!?:;,")
+    return left
 
 
 def trained_texts(caveat: Caveat, neutral: bool = False) -> dict[str, list[str]]:
