@@ -86,3 +86,14 @@ def test_where_there_is_nothing_to_recite_it_is_missing():
     assert {record["recitation"] for record in leakage_records(table)} == {None}
     assert leakage_summaries(table)[0].columns[-1] == "leakage at none"
     assert len(recitation(answers(), {})) == 0
+
+
+def test_base_counts_both_texts_so_that_neutral_can_be_compared_with_it():
+    frame = answers()
+    text = NeutralText(CAVEATS["disclaimer"]).of(CAVEATS["disclaimer"].wordings[0])
+    frame.loc[frame["arm"].isin(["base", "bare"]), "reply"] = text
+    table = recitation(frame, TEXTS)
+    assert row(table, arm="base")["recitation"] == 1.0
+    assert row(table, arm="bare")["recitation"] == 0.0
+    without = {"people x disclaimer": {"caveat": TEXTS["people x disclaimer"]["caveat"]}}
+    assert row(recitation(frame, without), arm="base")["recitation"] == 0.0

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from itertools import chain
 
 import numpy as np
 import pandas as pd
 
 from caveat.analysis.intervals import Estimates
-from caveat.analysis.panel import panels
+from caveat.analysis.panel import BASE, panels
 from caveat.analysis.rates import RATE_KEY, verdicts
 
 FRAGMENT = 3
@@ -49,7 +50,9 @@ def recitation(answers: pd.DataFrame, texts: Texts) -> pd.DataFrame:
     """One row a rate of `analysis.rates` that is of replies, with its columns and `METRIC`.
 
     `recitation` in [0, 1] is the share of replies with a fragment of the setting's texts, with its
-    95% interval. Settings without texts, and answers by likelihood, have no row.
+    95% interval. The texts are the neutral ones for the arm `neutral`, both for base, which all
+    arms are compared with, and the caveat's for all others. Settings without texts, and answers
+    by likelihood, have no row.
     """
     measured = verdicts(answers)
     measured = measured[measured["reply"].astype(bool) & measured["setting"].isin([*texts])]
@@ -72,12 +75,14 @@ def with_recitation(table: pd.DataFrame, answers: pd.DataFrame, texts: Texts) ->
 def _scores(measured: pd.DataFrame, texts: Texts) -> pd.Series:
     known: dict[tuple[str, str], frozenset[tuple[str, ...]]] = {}
     scores = []
+    kinds = {BASE: ("caveat", NEUTRAL), NEUTRAL: (NEUTRAL,)}
     columns = (measured[name] for name in ("setting", "arm", "reply"))
     for setting, arm, reply in zip(*columns, strict=True):
-        kind = NEUTRAL if arm.partition("+")[0] == NEUTRAL else "caveat"
-        if (setting, kind) not in known:
-            known[setting, kind] = fragments(texts[setting].get(kind, ()))
-        scores.append(recites(reply, known[setting, kind]))
+        first = arm.partition("+")[0]
+        if (setting, first) not in known:
+            own = [texts[setting].get(kind, ()) for kind in kinds.get(first, ("caveat",))]
+            known[setting, first] = fragments(chain(*own))
+        scores.append(recites(reply, known[setting, first]))
     return pd.Series(scores, index=measured.index)
 
 
