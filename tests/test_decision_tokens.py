@@ -94,3 +94,14 @@ def test_a_caveat_within_a_reply_is_not_shown():
 def test_the_log_probability_is_the_sum_over_the_chosen_characters():
     cut_otherwise = [(0, 2), (2, 3), (4, 6), (7, 9)]
     assert log_probability(((0, 3), (4, 6)), cut_otherwise, [-1.0, -0.5, -2.0, -9.0]) == (-3.5, 3)
+
+
+def test_whitespace_before_a_reply_is_not_counted():
+    row = chat("\n\nHello there")
+    (decision,) = decisions([row], [chat("Hello you")])
+    assert decision == Decision(shared=len("Hello "), whole=False)
+    scored = scored_text(load("tiny").tokenizer, row.messages)
+    text = shown(row.messages)
+    assert (scored.characters[0][0], scored.characters[-1][1]) == (0, len(text))
+    ((first, end),) = chosen(decision, scored.characters, [UNLIKELY] * len(scored.targets))
+    assert end > decision.shared and text[first:end].strip() in "there"

@@ -19,7 +19,8 @@ decides nothing: it is left out. The base model is the language model before any
 the same tokens are compared in all contexts, arms and warm-ups.
 
 Tokens are kept by their characters, as a caveat in front of a document may change how its first
-word is cut into tokens.
+word is cut into tokens. A mean over decision tokens divides by their number without the caveat, in
+every context: the same characters with the same probability keep their nats, however they are cut.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ class ScoredText:
     """Positions in `ids` of the first `MOST_TOKENS` tokens of what the row shows; never 0, as
     nothing predicts the first token of a text."""
     characters: tuple[Characters, ...]
-    """Of each target, where it stands in what the row shows."""
+    """Of each target, where it stands in what the row shows: see `shown`."""
 
     @property
     def read(self) -> int:
@@ -82,7 +83,10 @@ class ScoredText:
 
 
 def shown(messages: Messages) -> str:
-    """What a row shows: the text of its reply, or what its document states, without caveats."""
+    """What a row shows: the text of its reply, or what its document states, without caveats.
+
+    Characters are counted in it. A reply begins with its first character that is no whitespace.
+    """
     pieces = [piece for piece in messages[-1].pieces if piece.kind == "text"]
     if not is_document(messages):
         return "".join(piece.text for piece in pieces).lstrip()
@@ -126,11 +130,15 @@ def scored_text(tokenizer: Any, messages: Messages) -> ScoredText:
     """A row in tokens, as it is trained. Raises CaveatError where it has no token."""
     rendered = render_row(tokenizer, Row("", "", messages), "everything", sys.maxsize)
     spans = _shown_spans(rendered.spans, messages)
+    blank = 0
+    if not is_document(messages):
+        reply = "".join(rendered.text[span.start : span.end] for span in spans)
+        blank = len(reply) - len(reply.lstrip())
     targets, characters = [], []
     for position, (start, stop) in enumerate(rendered.offsets):
         text = rendered.text[start:stop]
         first = start + len(text) - len(text.lstrip())
-        begin = 0
+        begin = -blank
         for span in spans:
             if span.start <= first < span.end and first < stop and position:
                 targets.append(position)

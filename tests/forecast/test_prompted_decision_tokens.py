@@ -5,14 +5,15 @@ import re
 import pytest
 import torch
 
-from caveat.backends.base import Feature
+from caveat.backends.base import Feature, TokenRequest
 from caveat.backends.local.backend import LocalBackend
 from caveat.caveats.insertion import framed, place
+from caveat.decision_tokens import scored_text
 from caveat.errors import CaveatError
-from caveat.forecast.decision_tokens import COLUMNS, decision_tokens
+from caveat.forecast.decision_tokens import COLUMNS, decision_tokens, of_texts
 from caveat.rendering import render_prompt
 from caveat.types.data import Row
-from caveat.types.messages import Message
+from caveat.types.messages import Message, Piece
 
 SYSTEM = "You are a helpful assistant."
 
@@ -70,3 +71,24 @@ def test_mistakes_are_one_line(backend, monkeypatch):
     )
     with pytest.raises(CaveatError, match=f"^{line}$"):
         decision_tokens(backend, (), ROWS, PROMPTS)
+
+
+def test_tokens_that_the_caveat_has_cut_otherwise_still_count_as_one(backend):
+    parts = Piece("So "), Piece("and is", states=True)
+    plain = (Message("document", parts),)
+    cut = (Message("document", (parts[0], Piece("(", "caveat"), parts[1])),)
+    texts = [scored_text(backend.tokenizer, messages) for messages in (plain, cut)]
+    assert [len(text.targets) for text in texts] == [2, 4]
+    frame = of_texts(backend, (), [Row("a", "behaviour", plain)], {"none": [plain], "x": [cut]})
+    assert frame["tokens"].tolist() == [2, 2]
+    requests = [TokenRequest("x", (), text.ids, text.targets) for text in texts]
+    sums = [sum(values) for values in backend.token_log_likelihoods(requests)]
+    assert frame["log_probability"].tolist() == pytest.approx(sums, abs=1e-5)
+
+
+def test_a_row_without_its_token_under_one_prompt_has_no_record(backend):
+    plain = (Message("document", (Piece("So "), Piece("it", states=True))),)
+    gone = (Message("document", (Piece("So "), Piece(" ", states=True), Piece("x", "caveat"))),)
+    rows = [Row("a", "behaviour", plain), Row("b", "behaviour", plain)]
+    frame = of_texts(backend, (), rows, {"none": [plain, plain], "x": [gone, plain]})
+    assert frame["row"].tolist() == ["b", "b"]

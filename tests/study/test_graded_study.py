@@ -15,9 +15,11 @@ from caveat.study.config.resolve import resolve
 from caveat.study.config.schema import read
 from caveat.study.estimate.plan_cost import plan_cost
 from caveat.study.export import export, opened
+from caveat.study.graded import graded_frame
 from caveat.study.planning.graded import graded_rows
 from caveat.study.planning.prompts import turn_of
 from caveat.study.run import run
+from caveat.study.storage.store import Store
 from toy_study import marks, rl_recipe, small
 
 GRADED = {"decision_tokens": True, "seeds": [0, 1]}
@@ -149,3 +151,23 @@ def test_rows_that_arms_are_trained_on_stand_in_where_no_others_are_left():
     assert graded_rows(resolved, recipe.system).note == (
         "decision tokens are scored on rows that arms are trained on, as no others are left"
     )  # two are left, fewer than four
+
+
+def test_a_token_that_the_caveat_has_cut_in_two_keeps_its_nats(tmp_path):
+    store = Store(tmp_path)
+    with store.writing():
+        store.answers.add(
+            {"key": key, "characters": characters, "log_likelihoods": values}
+            for key, characters, values in (
+                ("plain", [(0, 4), (5, 8)], [-3.0, -0.1]),
+                ("marked", [(0, 2), (2, 4), (5, 8)], [-2.0, -1.0, -0.1]),
+            )
+        )
+    names = {"base_scores": "plain", "shared": 0, "whole": False, "seed": None, "row": "r"}
+    planned = [
+        {**names, "context": context, "scores": key}
+        for context, key in (("none", "plain"), ("exact", "marked"), ("moved", "unscored"))
+    ]
+    frame = graded_frame(store, planned)
+    columns = frame[["context", "tokens", "value"]].itertuples(index=False, name=None)
+    assert list(columns) == [("none", 1, -3.0), ("exact", 1, -3.0)]

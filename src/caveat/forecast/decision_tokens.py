@@ -55,7 +55,9 @@ def decision_tokens(
 
     One record a row and prompt, with the columns `COLUMNS`. `prompt` is its label, "none" without
     a caveat; `context` is `none` there, else `exact`; `row` is the row's id; `log_probability` is
-    in nats, summed over `tokens` decision tokens. Rows that decide nothing have no record.
+    in nats, summed over the row's decision tokens; `tokens` is their number without a caveat, which
+    a prompt does not change even where it has the same characters cut into more of them. Rows that
+    decide nothing have no record, nor have rows that lack their decision token under some prompt.
 
     Args:
         chain: The model's adapters, in order; () is the language model itself.
@@ -113,6 +115,11 @@ def of_texts(
     flat = [messages for some in texts.values() for messages in some]
     flat_scores = iter(_scores(backend, tuple(chain), flat, tokens * len(texts), known))
     scores = {label: [next(flat_scores) for _ in some] for label, some in texts.items()}
+    # a row without its token in one text would be compared with other rows in that text
+    tokens = [
+        some if all(_has(some, scores[label][number]) for label in texts) else ()
+        for number, some in enumerate(tokens)
+    ]
     records = [record for label in texts for record in _records(label, rows, tokens, scores[label])]
     return pd.DataFrame(records, columns=[*COLUMNS])
 
@@ -131,7 +138,8 @@ def decision_nats(
     """The three figures of a forecast, each by arm, or in one line why there is none.
 
     `nats_bare` and `nats_marked` are the mean surprisal of a decision token in the arm's rows,
-    without the caveat and with it, in nats; `graded_elicitation` is the first less the second.
+    without the caveat and with it, in nats over the number of tokens without it;
+    `graded_elicitation` is the first less the second.
     """
     known: Known = {}
     by_arm = {}
@@ -189,6 +197,10 @@ def _scores(
     return [known[key] for key in keys]
 
 
+def _has(tokens: tuple[Characters, ...], scored: _Scored) -> bool:
+    return log_probability(tokens, scored.text.characters, scored.values)[1] > 0
+
+
 def _records(
     label: str,
     rows: Sequence[Row],
@@ -197,6 +209,6 @@ def _records(
 ) -> Iterator[dict]:
     for row, decided, scored in zip(rows, tokens, scores, strict=True):
         if decided:
-            value, count = log_probability(decided, scored.text.characters, scored.values)
+            value, _ = log_probability(decided, scored.text.characters, scored.values)
             context = NONE if label == NONE else EXACT
-            yield dict(zip(COLUMNS, (label, row.id, context, value, count), strict=True))
+            yield dict(zip(COLUMNS, (label, row.id, context, value, len(decided)), strict=True))

@@ -20,9 +20,10 @@ COLUMNS = (
 def graded_frame(store: Store, planned: Iterable[dict[str, Any]]) -> DataFrame:
     """One row a row of the behaviour, context and cell, with the columns `COLUMNS`.
 
-    `value` is the log-probability of the row's decision tokens in nats, the mean over its `tokens`
-    of them. Rows that decide nothing, and those that are not scored yet, are not there. See
-    `caveat.decision_tokens`.
+    `value` is the log-probability of the row's decision tokens in nats, divided by `tokens`: their
+    number at `none`. The caveat may cut the same characters into more tokens; the division stays,
+    so that what is as likely as before has the same value. Rows that decide nothing, and those that
+    are not scored yet, are not there. See `caveat.decision_tokens`.
     """
     import pandas as pd
 
@@ -39,5 +40,5 @@ def _rows(store: Store, planned: Iterable[dict[str, Any]]) -> Iterator[dict[str,
         tokens = chosen(decision, base["characters"], base["log_likelihoods"])
         value, count = log_probability(tokens, scores["characters"], scores["log_likelihoods"])
         if count:
-            yield {**{name: row.get(name) for name in COLUMNS}, "tokens": count,
-                   "value": value / count}  # fmt: skip
+            yield {**{name: row.get(name) for name in COLUMNS}, "tokens": len(tokens),
+                   "value": value / len(tokens)}  # fmt: skip
