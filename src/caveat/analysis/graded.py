@@ -7,6 +7,7 @@ stays at 0 until the behaviour is likely; this moves before.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -14,9 +15,11 @@ import pandas as pd
 from caveat.analysis.caveat_checks import COLUMNS as CHECK_COLUMNS
 from caveat.analysis.intervals import UNKNOWN, Estimates, interval_columns
 from caveat.analysis.leakage import no_answers, ratios_by_cell
-from caveat.analysis.panel import BASE, SETTING_COLUMNS, panels
+from caveat.analysis.panel import BASE, SETTING_COLUMNS, panels, with_strata
 from caveat.analysis.rates import pooled
 
+FEWEST = 4
+"""Rows that every arm, seed and context must have, or all rows where there are fewer."""
 INSTALLED_NATS = 0.1
 """The least, in nats a token, that bare training must add at `none`, by the lower limit."""
 READOUT = "decision tokens"
@@ -33,6 +36,9 @@ def graded_leakage(
 ) -> pd.DataFrame:
     """One row a cell and context: `KEY` and `GRADED_METRIC`.
 
+    Only rows count that every arm, seed and context of a setting and dose has. Where fewer than
+    `FEWEST` are left, all values are NaN and `graded_undefined` says how many are scored.
+
     `nats` is `L(arm, c)` with its 95% interval. `graded_leakage` is
     `(L(arm, c) - L(base, c)) / (L(bare, none) - L(base, none))`, never clipped; 0 for base. Where
     the lower limit of the denominator is below `INSTALLED_NATS`, it is NaN and `graded_undefined`
@@ -43,7 +49,7 @@ def graded_leakage(
             training seeds where there are three.
         means: By name, settings whose mean is there too.
     """
-    rows = [row for estimates in _estimates(graded, means or {}) for row in _rows(estimates)]
+    rows = [row for matched in _matched(graded, means or {}) for row in _rows(matched)]
     table = pd.DataFrame(rows, columns=[*KEY, *GRADED_METRIC])
     return table.drop_duplicates(KEY).reset_index(drop=True)  # base is beside every dose
 
@@ -51,14 +57,18 @@ def graded_leakage(
 def graded_elicitation(
     graded: pd.DataFrame, means: Mapping[str, Sequence[str]] | None = None
 ) -> pd.DataFrame:
-    """`L(base, exact) - L(base, none)` in nats a token, as rows of `caveat_checks`."""
+    """`L(base, exact) - L(base, none)` in nats a token, as rows of `caveat_checks`.
+
+    NaN, with the reason as `note`, where too few rows are scored: see `graded_leakage`.
+    """
     rows = []
-    for estimates in _estimates(graded, means or {}):
-        panel = estimates.panel
+    for matched in _matched(graded, means or {}):
+        estimates, panel = matched.estimates, matched.estimates.panel
         plain, caveated = panel.find(BASE, "none"), panel.find(BASE, "exact")
         if plain is None or caveated is None:
             continue
-        interval = estimates.interval(estimates.weights((1, caveated), (-1, plain)))
+        weights = estimates.weights((1, caveated), (-1, plain))
+        interval = UNKNOWN if matched.too_few else estimates.interval(weights)
         rows.append(
             {
                 **panel.names,
@@ -66,7 +76,7 @@ def graded_elicitation(
                 "arm": BASE,
                 "dose": panel.cells[plain].dose,
                 "expected": "",
-                "note": "nats a token",
+                "note": matched.too_few or "nats a token",
                 **dict(zip(("value", "low", "high"), interval, strict=True)),
             }
         )
@@ -77,30 +87,36 @@ def graded_elicitation(
 def with_graded(leakage: pd.DataFrame, graded: pd.DataFrame) -> pd.DataFrame:
     """The leakage table with `GRADED_METRIC` in the rows of scope `trained`; NaN in all others.
 
+    Doses may be scored on different rows. Base has the nats of the dose that its row names.
+
     Args:
         leakage: Rows of `leakage`.
         graded: Rows of `graded_leakage`.
     """
     if graded.empty:
         return leakage.assign(**dict.fromkeys(GRADED_METRIC[:-1], np.nan), graded_undefined=None)
-    base = graded["arm"] == BASE
-    names = [name for name in KEY if name != "dose"]
-    # base has no dose of its own: its rows are found by their other names
-    own = leakage.merge(graded[~base], on=KEY, how="left")[GRADED_METRIC]
-    shared = leakage.merge(graded[base].drop_duplicates(names).drop(columns="dose"), on=names,
-                           how="left")[GRADED_METRIC]  # fmt: skip
-    is_base, trained = leakage["arm"].eq(BASE), leakage["scope"].eq("trained")
-    columns = {
-        name: np.where(trained, np.where(is_base, shared[name], own[name]), np.nan)
-        for name in GRADED_METRIC[:-1]
-    }
-    reasons = np.where(is_base, shared["graded_undefined"], own["graded_undefined"])
+    own = leakage.merge(graded, on=KEY, how="left", validate="m:1").set_index(leakage.index)
+    trained = leakage["scope"].eq("trained")
+    columns = {name: np.where(trained, own[name], np.nan) for name in GRADED_METRIC[:-1]}
+    doses = set(zip(graded["setting"], graded["dose"], strict=True))
+    here = [pair in doses for pair in zip(own["setting"], own["dose"], strict=True)]
+    lacks = own["arm"].eq(BASE) & own["setting"].isin(graded["setting"]) & ~np.array(here, bool)
+    reasons = np.where(lacks, "no arm of this dose is scored", own["graded_undefined"])
     stated = trained.to_numpy() & np.array([isinstance(reason, str) for reason in reasons])
     columns["graded_undefined"] = np.where(stated, reasons, None)
     return leakage.assign(**columns)
 
 
-def _estimates(graded: pd.DataFrame, means: Mapping[str, Sequence[str]]) -> Iterator[Estimates]:
+@dataclass(frozen=True)
+class _Matched:
+    """A panel whose cells are scored on the same rows."""
+
+    estimates: Estimates
+    too_few: str | None
+    """Why nothing can be compared; then cells are on the rows that they have."""
+
+
+def _matched(graded: pd.DataFrame, means: Mapping[str, Sequence[str]]) -> Iterator[_Matched]:
     """Panel by panel. Base counts on the rows that the other arms of a dose are scored on."""
     if graded.empty:
         return
@@ -118,15 +134,48 @@ def _estimates(graded: pd.DataFrame, means: Mapping[str, Sequence[str]]) -> Iter
             if dose is not None:
                 base = base[base["question"].isin(trained["question"])].assign(dose=dose)
             rows = pd.concat([base, trained], ignore_index=True)
-            rows = rows.drop_duplicates(["arm", "seed", "context", "question"])
+            rows = with_strata(rows.drop_duplicates(["arm", "seed", "context", "question"]))
+            complete = _complete(rows)
+            too_few = _too_few(rows, complete)
+            rows = rows if too_few else rows[complete].reset_index(drop=True)
             for panel in panels(rows, rows["value"]):
-                yield Estimates.of(panel, bounded=False)
+                yield _Matched(Estimates.of(panel, bounded=False), too_few)
 
 
-def _rows(estimates: Estimates) -> Iterator[dict]:
-    panel = estimates.panel
+def _complete(rows: pd.DataFrame) -> pd.Series:
+    """Whether the question of a row has a row in every cell: arm, seed and context.
+
+    `moved` is left out of documents: a question that no arm has there needs none.
+    """
+    seeds = rows["seed"].astype("Int64").fillna(-1).astype(str)  # base has none
+    cells = rows.assign(cell=rows["arm"] + "\0" + seeds + "\0" + rows["context"])
+    is_moved = cells["context"] == "moved"
+    complete = pd.Series(True, index=rows.index)
+    for _, stratum in cells.groupby("stratum"):
+        moved = is_moved[stratum.index]
+        number = stratum.loc[~moved, "cell"].nunique()
+        number_moved = stratum.loc[moved, "cell"].nunique()
+        own = (~moved).groupby(stratum["question"]).transform("sum")
+        own_moved = moved.groupby(stratum["question"]).transform("sum")
+        complete[stratum.index] = (own == number) & own_moved.isin([0, number_moved])
+    return complete
+
+
+def _too_few(rows: pd.DataFrame, complete: pd.Series) -> str | None:
+    """Why the complete rows do not do; None where they do in each setting of a mean."""
+    for _, stratum in rows.groupby("stratum"):
+        number = stratum["question"].nunique()
+        left = stratum.loc[complete[stratum.index], "question"].nunique()
+        if left < min(FEWEST, number):
+            return f"{left} of {number} rows are scored in every arm, seed and context"
+    return None
+
+
+def _rows(matched: _Matched) -> Iterator[dict]:
+    estimates, panel = matched.estimates, matched.estimates.panel
     low, high = estimates.rate_intervals()
     reason, denominator = _denominator(estimates)
+    reason = matched.too_few or reason
     ratios = {} if reason else ratios_by_cell(estimates, denominator)
     for index, cell in enumerate(panel.cells):
         undefined = reason
@@ -137,7 +186,10 @@ def _rows(estimates: Estimates) -> Iterator[dict]:
             "dose": panel.dose,
             "arm": cell.arm,
             "context": cell.context,
-            **interval_columns("nats", (panel.mean[index], low[index], high[index])),
+            **interval_columns(
+                "nats",
+                UNKNOWN if matched.too_few else (panel.mean[index], low[index], high[index]),
+            ),
             **interval_columns("graded_leakage", ratios.get(index, UNKNOWN)),
             "graded_undefined": undefined,
         }

@@ -113,8 +113,13 @@ class Panel:
 
     @property
     def is_graded(self) -> bool:
-        """Whether decision tokens were scored."""
-        return any(Estimate.of(value).value is not None for value in self.frame["nats"])
+        """Whether decision tokens were scored, be it too few of them to compare."""
+        return any(
+            Estimate.of(value).value is not None or text(reason)
+            for value, reason in zip(
+                self.frame["nats"], self.frame["graded_undefined"], strict=True
+            )
+        )
 
     def _estimate(self, arm: str, context: str, name: str) -> Estimate:
         row = self.row(arm, context)
