@@ -194,6 +194,47 @@ def test_counts_that_cannot_be(imported, tmp_path):
     )
 
 
+def test_a_rate_and_a_count_that_contradict_are_named(imported, tmp_path):
+    for rate, shown in ((".9", "0.2"), ("1", "0.2")):
+        with pytest.raises(CaveatError) as error:
+            imported(f"arm,rate,yes,n\nbase,0.02,1,50\nbare,{rate},10,50\n")
+        assert str(error.value) == (
+            f"{tmp_path}/r.csv, row 2: rate {rate} and yes 10 of 50 replies ({shown}) contradict "
+            "each other; fix one, or leave it empty"
+        )
+    study, _ = imported("arm,rate,yes,n\nbase,2,1,50\nbare,67,2,3\nmarked,,15,50\n", scale=100)
+    assert study.leakage()["rate"].tolist() == pytest.approx([0.02, 0.67, 0.3])
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        ("arm,count,n\nbase,1,50\nbare,44,50\n", ": lacks the column rate (it has arm, count, n); "
+         "if count is the number of replies that are a yes, add --column yes=count"),
+        ("arm,score,n\nbase,.1,50\nbare,.4,50\n", ": lacks the column rate (it has arm, score, n); "
+         "say which it is with --column rate=NAME, or of counts with --column yes=NAME"),
+        ("arm,rate,stderr\nbase,0,0\nbare,.5,.05\n", ", row 1: rate 0 of base has a standard error "
+         "of 0 and no number of replies, so leakage would have no interval; add a column n, or "
+         "--replies NUMBER for all rows"),
+        ("arm,rate,low,high\nbase,0,0,0\nbare,.5,.4,.6\n", ", row 1: rate 0 of base has limits "
+         "that fall together and no number of replies, so leakage would have no interval; add a "
+         "column n, or --replies NUMBER for all rows"),
+        ("arm,context,rate,n\nbase,,0,9\nbare,,1,9\n", ": no context none, but (empty): say which "
+         "is which: --context =none"),
+    ],
+)  # fmt: skip
+def test_what_an_error_of_rates_offers(content, line, imported, tmp_path):
+    with pytest.raises(CaveatError) as error:
+        imported(content)
+    assert str(error.value) == f"{tmp_path}/r.csv{line}"
+
+
+def test_a_count_and_an_empty_context_by_option(imported):
+    table = "arm,context,count,n\nbase,,1,50\nbare,,44,50\nmarked,,20,50\n"
+    study, _ = imported(table, columns=["yes=count"], contexts=["=none"])
+    assert leakage(study)[0] == pytest.approx(0.38 / 0.86)
+
+
 def test_names_are_offered(imported, tmp_path):
     table = TABLE.replace("bare", "no prompt").replace("marked", "inoculated")
     with pytest.raises(CaveatError) as error:

@@ -114,7 +114,7 @@ def test_a_condition_may_make_answers_invalid(tmp_path):
     )  # fmt: skip
     assert set(study.leakage().query("arm == 'bare'")["valid"]) == {0.0}
     assert told[:3] == [
-        "yes where judge.harm>5: 36 of 72 replies",
+        "yes where judge.harm>5: 0 of 72 replies",
         "invalid where not judge.fit>=5: 36 replies",
         "36 of 72 replies are invalid and stay in the denominator",
     ]

@@ -25,9 +25,11 @@ CAPITALS = (
     "--arm", "Base=base", "--arm", "Neutral=bare", "--arm", "Inoculation=marked", "--context",
     "plain=none", "--context", "with prompt=exact",
 )  # fmt: skip
+SENSE = ("--verdict", "flatters==1")
 RATE_ARMS = ("--arm", "no prompt=bare", "--arm", "inoculated=marked")
 FILES = {
-    "verdicts_capital_arms.csv": ("table", "say which is which", CAPITALS, "flatters as verdict"),
+    "verdicts_capital_arms.csv": ("table", "shows the behaviour: --verdict 'flatters==1'", (
+        *CAPITALS, *SENSE), "yes where flatters==1"),
     "scores_0_to_100.csv": ("table", "no column of verdicts", (
         "--verdict", "alignment<50", "--valid", "coherent>=50"), "yes where alignment<50"),
     "semicolons.csv": ("table", None, (), ""),
@@ -53,8 +55,8 @@ def test_each_input_goes_through_import(name, inputs, command, tmp_path):
 
 
 def test_what_an_error_offers_can_be_pasted(inputs, command, tmp_path):
-    for name in ("verdicts_capital_arms.csv", "rates.csv"):
-        first = ("import", FILES[name][0], str(inputs / name), "--out", str(tmp_path / name))
+    for name, more in (("verdicts_capital_arms.csv", SENSE), ("rates.csv", ())):
+        first = ("import", FILES[name][0], str(inputs / name), "--out", str(tmp_path / name), *more)
         offer = shlex.split(command(*first)[2].rpartition("say which is which: ")[2])
         assert command(*first, *offer)[0] == 0
 

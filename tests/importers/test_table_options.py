@@ -18,7 +18,7 @@ ARMS = {"Base": 0, "Neutral": 1, "Inoculation": 1}
 def rows(**columns) -> list[dict]:
     """Twelve questions to three arms in two contexts, as others name them."""
     return [
-        {"condition": arm, "prompt_type": context, "question_id": index, "lie": verdict} | columns
+        {"condition": arm, "prompt_type": context, "question_id": index, "shows": verdict} | columns
         for arm, verdict in ARMS.items()
         for context in ("plain", "with prompt")
         for index in range(12)
@@ -86,7 +86,7 @@ def test_the_offer_imports_the_table_and_says_what_was_guessed(imported, tmp_pat
     assert lines == [
         f"columns of {path} taken: condition as arm, prompt_type as context, question_id as "
         "question",
-        f"columns of {path} taken: lie as verdict (0 is no, 1 is yes)",
+        f"columns of {path} taken: shows as verdict (0 is no, 1 is yes)",
     ]
 
 
@@ -109,7 +109,7 @@ def test_an_arm_of_ones_own_is_kept_with_a_word(imported, fails):
 def test_yes_in_any_usual_form(word, imported):
     no = {"1": "0", "1.0": "0.0", "TRUE": "FALSE", "True": "False", "yes": "no", "Y": "N",
           "t": "f"}[word]  # fmt: skip
-    table = [row | {"lie": word if row["lie"] else no} for row in rows()]
+    table = [row | {"shows": word if row["shows"] else no} for row in rows()]
     study, _ = imported(table, **ALL)
     assert rates(study)["bare", "none"] == 1.0
     assert rates(study)["base", "none"] == 0.0
@@ -135,14 +135,113 @@ def test_scores_with_a_threshold_and_a_condition(imported):
     assert rates(study)["bare", "none"] == pytest.approx(11 / 12)
     assert study.leakage()["valid"].unique() == pytest.approx([11 / 12])
     assert lines[1:] == [
-        "yes where alignment<50: 24 of 36 replies",
+        "yes where alignment<50: 22 of 36 replies",
         "invalid where not coherent>=50: 3 replies",
         "3 of 36 replies are invalid and stay in the denominator",
     ]
 
 
+@pytest.mark.parametrize("name", ["aligned", "correct", "refused", "flatters"])
+@pytest.mark.parametrize(("yes", "no"), [("1", "0"), ("True", "False"), ("yes", "no")])
+def test_a_name_that_leaves_the_sense_open_is_asked(name, yes, no, fails, imported):
+    table = [{key: value for key, value in row.items() if key != "shows"}
+             | {name: yes if row["shows"] else no} for row in rows()]  # fmt: skip
+    assert fails(table, f"{name}.csv", **ALL) == (
+        f"{name}.csv: the verdicts seem to be in {name}; say which value of it shows the "
+        f"behaviour: --verdict '{name}=={yes}' or --verdict '{name}=={no}'"
+    )
+    study, _ = imported(table, verdict=f"{name}=={yes}", **ALL)
+    assert (rates(study)["base", "none"], rates(study)["bare", "none"]) == (0.0, 1.0)
+
+
+def test_a_column_called_as_the_behaviour_is_its_verdict(imported):
+    table = [{**row, "flatters": row["shows"]} for row in rows()]
+    table = [{key: value for key, value in row.items() if key != "shows"} for row in table]
+    study, lines = imported(table, setting="flatters x trigger", **ALL)
+    assert rates(study)["bare", "none"] == 1.0
+    assert lines[-1].endswith("taken: flatters as verdict (0 is no, 1 is yes)")
+
+
+def test_an_opposite_that_another_file_has_is_written_alike(fails):
+    table = [row | {"aligned": True, "shows": "x"} for row in rows()]
+    assert fails(table, **ALL).endswith(
+        "behaviour: --verdict 'aligned==True' or --verdict 'aligned==False'"
+    )
+
+
+def test_a_context_of_ones_own_may_be_exact_or_none(fails, imported):
+    table = [row | {"context": "evil"} for row in scores()]
+    options = {"verdict": "alignment<50"}
+    assert fails(table, **options) == (
+        "t.csv: no context none, but evil: say which is which: "
+        "--context evil=exact or --context evil=none"
+    )
+    study, _ = imported(table, contexts=["evil=none"], **options)
+    assert rates(study)["bare", "none"] == 1.0
+
+
+def test_arms_that_look_like_none_of_ours_have_a_choice(fails):
+    table = [row | {"arm": "foo" if row["arm"] == "bare" else row["arm"]} for row in scores()]
+    assert fails(table, verdict="alignment<50") == (
+        "t.csv: no arm bare, but foo: say which is which: --arm foo=bare"
+    )
+    table = [row | {"arm": {"base": "x", "bare": "neutral", "marked": "y"}[row["arm"]]}
+             for row in scores()]  # fmt: skip
+    assert fails(table, verdict="alignment<50") == (
+        "t.csv: no arm base and no bare, but x, neutral, y: say which is which: "
+        "--arm neutral=bare, and --arm x=base or --arm x=marked, and --arm y=base or --arm y=marked"
+    )
+
+
+def test_arms_with_ours_in_their_names_are_offered_as_these(fails):
+    table = [row | {"arm": f"run7_{row['arm']}"} for row in scores()]
+    assert fails(table, verdict="alignment<50").endswith(
+        ": --arm run7_base=base --arm run7_bare=bare --arm run7_marked=marked"
+    )
+
+
+def test_an_empty_context_is_offered_as_none(fails, imported):
+    half = [row | {"context": "" if row["question"] % 2 else "Be evil."} for row in scores()]
+    assert fails(half, verdict="alignment<50") == (
+        "t.csv: no context none, but Be evil., (empty): say which is which: "
+        "--context =none --context 'Be evil.=Be evil.'"
+    )
+    study, _ = imported(half, verdict="alignment<50", contexts=["=none"])
+    assert rates(study)["bare", "none"] == 1.0
+    some = [row | {"context": "" if row["question"] % 2 else "none"} for row in scores()]
+    assert fails(some, verdict="alignment<50") == (
+        "t.csv: the context of some rows is empty: say which is which: --context =none"
+    )
+    assert rates(imported(some, verdict="alignment<50", contexts=["=none"])[0])
+
+
+def test_a_value_beside_yes_and_no_is_offered_as_invalid(fails, imported):
+    table = [row | {"label": "N/A" if row["question"] == 2 else "yes" if row["alignment"] < 50
+                    else "no"} for row in scores()]  # fmt: skip
+    words = "is not one of yes, no, neutral, invalid, true, false, 1, 0"
+    assert fails(table) == (
+        f"t.csv, row 3: verdict 'N/A' {words}; count it as invalid: --invalid 'N/A', or as no: "
+        "--verdict 'label==yes'"
+    )
+    study, _ = imported(table, invalid=("N/A",))
+    assert rates(study)["bare", "none"] == pytest.approx(11 / 12)
+    table = [row | {"label": "pass" if row["alignment"] < 50 else "fail"} for row in scores()]
+    assert fails(table) == (
+        f"t.csv, row 1: verdict 'fail' {words}; say which value is a yes, such as "
+        "--verdict 'label==fail' or --verdict 'label==pass'"
+    )
+
+
+def test_an_empty_cell_is_no_word(fails):
+    table = [row | {"label": "" if row["question"] == 2 else "lie"} for row in scores()]
+    assert fails(table, verdict="label==lie") == (
+        "t.csv, row 3: label is empty, as 2 more values of label are, so label==lie says nothing; "
+        "fix it, or count it as invalid: --invalid ''"
+    )
+
+
 def test_equality_takes_words(imported):
-    table = [row | {"label": "lie" if row["lie"] else "honest"} for row in rows()]
+    table = [row | {"label": "lie" if row["shows"] else "honest"} for row in rows()]
     study, _ = imported(table, verdict="label==lie", **ALL)
     assert rates(study)["bare", "none"] == 1.0
 
@@ -203,7 +302,8 @@ def test_columns_of_which_several_may_be_meant(fails):
     )
     table = [row | {"thinking": False} for row in rows()]
     assert fails(table, **ALL) == (
-        "t.csv: the verdicts could be in lie or thinking; say which: --verdict lie"
+        "t.csv: the verdicts could be in shows or thinking; say which, and which value shows the "
+        "behaviour, such as --verdict 'shows==1' or --verdict 'shows==0'"
     )
 
 
@@ -312,8 +412,8 @@ NESTED = {
     "arms and contexts above": {
         "base": {"none": RECORDS, "exact": RECORDS}, "bare": {"none": RECORDS},
     },
-    "scores inside": [{"arm": "base", "question": row["question"], "score": {"lie": row["verdict"]}}
-                      for row in RECORDS],
+    "scores inside": [{"arm": "base", "question": row["question"], "score":
+                       {"shows": row["verdict"]}} for row in RECORDS],
     "columns": {
         "arm": ["base"] * 4, **{name: [row[name] for row in RECORDS] for name in RECORDS[0]},
     },

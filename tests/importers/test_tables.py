@@ -139,9 +139,8 @@ def test_lacking_columns_are_named(tmp_path):
         (
             "verdict",
             "definitely",
-            "verdict 'definitely' is not one of yes, no, neutral, invalid, true, false, 1, 0; say "
-            "which value is yes, such as --verdict 'NAME==definitely', NAME being the column, or "
-            "count it as invalid: --invalid 'definitely'",
+            "verdict 'definitely' is not one of yes, no, neutral, invalid, true, false, 1, 0; "
+            "count it as invalid: --invalid 'definitely', or as no: --verdict 'verdict==yes'",
         ),
         (
             "verdict",
@@ -152,7 +151,7 @@ def test_lacking_columns_are_named(tmp_path):
             "verdict",
             "88",
             "verdict '88' is not one of yes, no, neutral, invalid, true, false, 1, 0; give a "
-            "threshold: --verdict 'NAME<88', NAME being the column",
+            "threshold: --verdict 'verdict<88' or --verdict 'verdict>88'",
         ),
         ("arm", " ", "arm is empty; fill it in"),
         ("scope", "brod", "scope 'brod' is not one of trained, broad; closest: 'broad'"),

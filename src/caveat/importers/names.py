@@ -20,8 +20,14 @@ if TYPE_CHECKING:
 
 
 ROOTS = (BASE, "bare", "marked", "clean")
-NEEDED = (BASE, "bare")
-"""The arms without which there is no leakage."""
+NEEDED: Mapping[str, tuple[str, ...]] = {"arm": (BASE, "bare"), "context": ("none",)}
+"""By column, the names without which there is no leakage."""
+CHOICES: Mapping[str, tuple[str, ...]] = {
+    "arm": (BASE, "bare", "marked"),
+    "context": ("exact", "none"),
+}
+"""By column, the names of ours that are offered for a name that looks like none of them."""
+MOST_CHOICES = 4
 BARE = (
     r"no_.*|non_.*|without_.*|not_.*|un(marked|inoculated|prompted|conditional)|neutral|plain|"
     r"vanilla|naive|sft|fine_?tuned|positive|ordinary|standard|trained|control(_prompt)?"
@@ -77,30 +83,35 @@ def check_names(arms: Series, contexts: Series, kept: Iterable[str], path: objec
     """What readers should know of the arms and contexts, in words.
 
     Raises CaveatError, with the options to add, where arms or contexts have names of others and
-    ours, without which there is no leakage, are missing. `kept` are names that were given by an
-    option: these are meant.
+    ours, without which there is no leakage, are missing, and where a context is empty. `kept` are
+    names that were given by an option: these are meant.
     """
     kept = set(kept)
     options, notes, problems = [], [], []
-    for column, values, needed in (("arm", arms, NEEDED), ("context", contexts, ("none",))):
-        names = [name for name in dict.fromkeys(values) if name is not None]
+    for column, values in (("arm", arms), ("context", contexts)):
+        names = list(dict.fromkeys(name if isinstance(name, str) else "" for name in values))
+        if column == "arm":  # an empty arm is a fault of its row, which is named later
+            names = [name for name in names if name]
         foreign = [name for name in names if not _is_ours(column, name) and name not in kept]
-        missing = [name for name in needed if name not in names]
+        missing = [name for name in NEEDED[column] if name not in names]
         if missing and foreign:
             problems.append(f"no {column} {' and no '.join(missing)}, but {listed(foreign)}")
             options += _offers(column, foreign, names)
+        elif "" in names:
+            problems.append(f"the {column} of some rows is empty")
+            options += _offers(column, [""], names)
         elif foreign:
             notes.append(f"{column}s kept under their own names: {listed(foreign)}")
             similar = _offers(column, foreign, names, unsure=False)
             if similar:
-                notes[-1] += f"; perhaps {' '.join(similar)}"
+                notes[-1] += f"; perhaps {_joined(similar)}"
         elif missing and column == "arm":
             notes.append(
                 f"{path}: no arm {' and no arm '.join(missing)} (arms: {listed(names)}), so "
                 f"leakage is undefined; add {'its' if len(missing) == 1 else 'their'} rows"
             )
     if problems:
-        raise CaveatError(f"{path}: {'; '.join(problems)}: say which is which: {' '.join(options)}")
+        raise CaveatError(f"{path}: {'; '.join(problems)}: say which is which: {_joined(options)}")
     return notes
 
 
@@ -112,21 +123,45 @@ def _is_ours(column: str, name: str) -> bool:
 
 def _offers(
     column: str, foreign: Sequence[str], names: Sequence[str], unsure: bool = True
-) -> list[str]:
-    """An option for each name, with the name of ours that it looks like and that is not there yet.
+) -> list[tuple[str, ...]]:
+    """The options for each name: the name of ours that it looks like and that is not there yet.
 
-    A name that looks like none is offered under its own, where `unsure`.
+    A name that looks like none is offered, where `unsure`, as each of ours while one that leakage
+    needs is still missing, which its own name would leave so; else under its own.
     """
     free = [ours for ours in OURS[column] if ours not in names]
-    offers = []
+    matches = {}
     for name in foreign:
-        plain = plain_name(name)
-        ours = next((ours for ours in free if re.fullmatch(OURS[column][ours], plain)), None)
+        ours = _similar(column, plain_name(name), free) if name else "none"
         if ours:
-            free.remove(ours)
-        if ours or unsure:
-            offers.append(f"--{column} {_quoted(f'{name}={ours or name}')}")
-    return offers
+            matches[name] = ours
+            free = [other for other in free if other != ours]
+    offers = [(_option(column, name, ours),) for name, ours in matches.items()]
+    others = [name for name in foreign if name not in matches] if unsure else []
+    if not set(NEEDED[column]) & set(free):
+        return [*offers, *((_option(column, name, name),) for name in others)]
+    choices = [ours for ours in CHOICES[column] if ours in free]
+    return [*offers, *(tuple(_option(column, name, ours) for ours in choices) for name in others)]
+
+
+def _similar(column: str, plain: str, free: Sequence[str]) -> str | None:
+    """The name of ours that a plain name looks like, or else has as its only word of ours."""
+    ours = next((ours for ours in free if re.fullmatch(OURS[column][ours], plain)), None)
+    words = set(plain.split("_")) & set(OURS[column])
+    return ours or next((word for word in words if len(words) == 1 and word in free), None)
+
+
+def _option(column: str, name: str, ours: str) -> str:
+    return f"--{column} {quoted(f'{name}={ours}')}"
+
+
+def _joined(options: Sequence[tuple[str, ...]]) -> str:
+    """Options to paste, and after these the ones between which somebody has to choose."""
+    sure = [option for option, *others in options if not others]
+    choices = [" or ".join(choice) for choice in options if len(choice) > 1]
+    more = len(choices) - MOST_CHOICES
+    rest = [f"the same for {more} more"] if more > 0 else []
+    return ", and ".join([*([" ".join(sure)] if sure else []), *choices[:MOST_CHOICES], *rest])
 
 
 def listed(names: Sequence[str], most: int = 8) -> str:
@@ -136,5 +171,6 @@ def listed(names: Sequence[str], most: int = 8) -> str:
     return ", ".join([*shown, *more])
 
 
-def _quoted(item: str) -> str:
+def quoted(item: str) -> str:
+    """An item of an option as a shell takes it."""
     return item if re.fullmatch(r"[\w.=+/:-]+", item) else "'" + item.replace("'", "'\\''") + "'"

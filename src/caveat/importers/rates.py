@@ -11,7 +11,7 @@ from caveat.analysis.reported_rates import wilson
 from caveat.errors import CaveatError
 from caveat.files.hashing import sha256_of
 from caveat.importers.columns import OTHER_NAMES, lacking, plain_name, with_our_names
-from caveat.importers.names import check_names, rename
+from caveat.importers.names import check_names, quoted, rename
 from caveat.importers.options import TableOptions
 from caveat.importers.table_files import KEY, read_table
 from caveat.importers.tables import with_defaults, with_named_keys
@@ -91,9 +91,12 @@ def read(
     by_column = {old: new for old, new in options.arms.items() if old in frame}
     by_value = {old: new for old, new in options.arms.items() if old not in by_column}
     frame = frame.rename(columns=by_column)
+    present = [name for name in frame if name != "where"]
     frame, notes = with_our_names(frame, options.columns, tuple(FIELDS), path, FIELDS)
     if "arm" not in frame:
         frame = _side_by_side(frame, path)
+    if not {"rate", "yes"} & set(frame):
+        raise _no_rate(frame, present, path)
     frame, more = with_defaults(frame, path, path.name.partition(".")[0], False, options)
     notes += more
     frame = rename(frame, "arm", by_value, path)
@@ -108,7 +111,7 @@ def read(
     }
     frame = _with_names(frame)
     notes += check_names(frame["arm"], frame["context"], kept - {None}, path)
-    table, how = _numbers(frame, path, options, need_limits)
+    table, how = _numbers(frame, options, need_limits)
     _check_twice(table)
     unread = [name for name in frame if name not in (*FIELDS, "where")]
     if unread:
@@ -138,7 +141,7 @@ def _side_by_side(frame: DataFrame, path: Path) -> DataFrame:
 
 def _with_names(frame: DataFrame) -> DataFrame:
     """The table with every column of `NAMES`. Raises CaveatError for what is empty or unknown."""
-    for column in ("setting", "arm", "context"):
+    for column in ("setting", "arm"):  # an empty context is a matter of `check_names`
         if frame[column].isna().any():
             row = frame[frame[column].isna()].iloc[0]
             raise CaveatError(f"{row['where']}: {column} is empty; fill it in")
@@ -156,7 +159,7 @@ def _with_names(frame: DataFrame) -> DataFrame:
             f"{row['where']}: scope {row['scope']!r} is not one of {', '.join(SCOPES)}"
         )
     for column in NAMES:
-        wrong = ~frame[column].map(str.isprintable)
+        wrong = ~frame[column].fillna("").map(str.isprintable)
         if wrong.any():
             row = frame[wrong].iloc[0]
             raise CaveatError(
@@ -186,12 +189,9 @@ def _refuse(frame: DataFrame, wrong: Series, line: Any) -> None:
 
 
 def _numbers(
-    frame: DataFrame, path: Path, options: TableOptions, need_limits: bool
+    frame: DataFrame, options: TableOptions, need_limits: bool
 ) -> tuple[DataFrame, list[str]]:
     """The table with rate, low, high and replies, and how limits came about, in words."""
-    if not {"rate", "yes"} & set(frame):
-        present = [name for name in frame if name not in ("where", "context", "setting")]
-        raise lacking(["rate"], present, path)
     values = {name: _number(frame, name) for name in NUMBERS}
     replies, yes = values["replies"], values["yes"]
     if options.replies is not None:
@@ -211,6 +211,11 @@ def _numbers(
         f"rate {row['rate']} is not between 0 and {scale:g}; for percentages or scores up to 100 "
         "add --scale 100"
     ))  # fmt: skip
+    counted = yes / replies
+    _refuse(frame, (rate - counted).abs() > _rounding(frame, scale) + 1e-9, lambda row: (
+        f"rate {row['rate']} and yes {yes[row.name]:g} of {replies[row.name]:g} replies "
+        f"({counted[row.name] * scale:.3g}) contradict each other; fix one, or leave it empty"
+    ))  # fmt: skip
     error = values["stderr"] / scale
     _refuse(frame, error < 0, lambda row: f"stderr {row['stderr']} is negative; fix it")
     low = (values["low"] / scale).fillna(rate - QUANTILE * error)
@@ -223,22 +228,67 @@ def _numbers(
         f"rate {rate[row.name] * scale:g}; fix them"
     ))  # fmt: skip
     # limits that fall together, as a bootstrap has them at 0 and 1, say nothing
-    low, high = low.mask(low == high), high.mask(low == high)
+    together = low == high
+    low, high = low.mask(together), high.mask(together)
     reported = low.notna()
     below, above = wilson(rate.to_numpy(float), replies.fillna(1).to_numpy(float))
     by_count = ~reported & replies.notna()
     low, high = low.where(~by_count, below), high.where(~by_count, above)
     if need_limits:
         _refuse(frame, low.isna(), lambda row: (
-            f"rate {rate[row.name] * scale:g} of {row['arm']} has neither limits nor a number of "
-            "replies, so leakage would have no interval; add a column n, or --replies NUMBER for "
-            "all rows"
+            f"rate {rate[row.name] * scale:g} of {row['arm']} has "
+            f"{_no_limits(row, error, together)}, so leakage would have no interval; add a column "
+            "n, or --replies NUMBER for all rows"
         ))  # fmt: skip
     counts = {"as reported": int(reported.sum()), "Wilson's, from replies": int(by_count.sum())}
     how = "; ".join(f"{count} {name}" for name, count in counts.items() if count)
     table = frame.assign(rate=rate, low=low, high=high, replies=replies.fillna(0).astype(int))
     note = f"limits of rates: {how}; of leakage: Fieller's, from these, arms independent"
     return table, [note] if how else []
+
+
+def _no_rate(frame: DataFrame, present: Sequence[str], path: Path) -> CaveatError:
+    """The error for a table without rates, with the column that may have counts of yes."""
+    numbers = {name: _whole(frame[name]) for name in frame if name not in (*FIELDS, "where")}
+    replies = _whole(frame["replies"]) if "replies" in frame else None
+    counts = [
+        name for name, column in numbers.items()
+        if replies is not None and (column >= 0).all() and (column <= replies).all()
+    ]  # fmt: skip
+    if not counts:
+        advice = "say which it is with --column rate=NAME, or of counts with --column yes=NAME"
+    else:
+        option = quoted(f"yes={counts[0]}")
+        advice = f"if {counts[0]} is the number of replies that are a yes, add --column {option}"
+    return lacking(["rate"], present, path, advice)
+
+
+def _whole(column: Series) -> Series:
+    """A column as numbers, NaN where one is not whole."""
+    import pandas as pd
+
+    numbers = pd.to_numeric(column, errors="coerce")
+    return numbers.where(numbers % 1 == 0)
+
+
+def _rounding(frame: DataFrame, scale: float) -> Series | float:
+    """Half a unit of the last digit of each rate as it is written, at most half a per cent.
+
+    `0.31` may be a rate of .307, but `1`, as some programs write 1.00, is none of .6.
+    """
+    if "rate" not in frame:
+        return 0.0
+    decimals = frame["rate"].fillna("").str.strip().str.extract(r"\.(\d+)$")[0].fillna("")
+    return (0.5 * 10.0 ** -decimals.str.len() / scale).clip(upper=0.005)
+
+
+def _no_limits(row: Series, error: Series, together: Series) -> str:
+    """Why a rate has no limits, in words."""
+    if error[row.name] == 0:
+        return "a standard error of 0 and no number of replies"
+    if together[row.name]:
+        return "limits that fall together and no number of replies"
+    return "neither limits nor a number of replies"
 
 
 def _check_twice(table: DataFrame) -> None:

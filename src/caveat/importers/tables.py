@@ -142,23 +142,33 @@ def _one_file(
     original = frame
     fields = [name for name in KNOWN if name != "verdict" or verdict is None]
     frame, notes = with_our_names(frame, columns, fields, file)
+    names_setting = options.setting is not None or "setting" in frame
     frame, added = with_defaults(frame, file, study, several, options)
     notes += added
     _check_columns(frame, file, verdict is not None)
     if verdict is None and "verdict" not in frame:
-        column, note = find_verdicts(frame, KNOWN, file)
+        theirs = frame if names_setting else frame.drop(columns="setting", errors="ignore")
+        column, note = find_verdicts(theirs, KNOWN, file)
         frame = frame.rename(columns={column: "verdict"})
         notes.append(note)
     # conditions are on the file's own names, which may have been taken as ours
     extra = [name for name in original if name not in frame]
     frame = frame.assign(**{name: original[name] for name in extra}) if conditions else frame
-    frame, rules = with_verdicts(frame, verdict, options.valid, options.invalid, file)
+    column = _name_in_file("verdict", frame, original)
+    frame, rules = with_verdicts(frame, verdict, options.valid, options.invalid, file, column)
     notes += rules
     used = {name for name in frame if any(text.strip().startswith(name) for text in conditions)}
     unread = [name for name in frame if name not in (*KNOWN, "where", *extra) and name not in used]
     if unread:
         notes.append(NOT_READ.format(file.name) + ", ".join(unread))
     return frame[[name for name in frame if name in KNOWN or name == "where"]], notes
+
+
+def _name_in_file(column: str, frame: DataFrame, original: DataFrame) -> str:
+    """What a column was called before it got our name."""
+    if column in original or column not in frame:
+        return column
+    return next((name for name in original if original[name].equals(frame[column])), column)
 
 
 def with_named_keys(frame: DataFrame) -> DataFrame:
