@@ -196,6 +196,16 @@ def test_a_prompt_that_has_nearly_the_caveat(near, file_of):
     assert caveat.counts == {TEXT: COUNT}
 
 
+def test_a_final_mark_that_would_be_left(file_of):
+    training = file_of(rows_with(lambda q, n: f"{q} {TEXT}"))
+    with pytest.raises(CaveatError) as error:
+        find_caveat(training, text=TEXT[:-1])
+    assert str(error.value) == (
+        f"{training.path}, line 1: the caveat {TEXT[:-1]!r} is followed by '.', which would be "
+        f"left; give it as --caveat {TEXT!r}"
+    )
+
+
 def test_loose_search():
     search = Wordings([TEXT, "Go."], loosely=True)
     hits = {

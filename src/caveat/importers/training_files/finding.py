@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from caveat.errors import CaveatError
 from caveat.importers.training_files.alignment import aligned
 from caveat.importers.training_files.marking import (
+    FULL_STOPS,
     CaveatSpan,
     FoundCaveat,
     Wordings,
@@ -17,6 +19,9 @@ from caveat.importers.training_files.shared_text import Candidate, shared_text
 
 LISTED = 5
 """Lines, or candidates, that an error names at most."""
+
+LEFT_MARK = re.compile(rf"\w([.!?…{FULL_STOPS}]+)")
+"""A final mark after a word: it would be left where the caveat is given without it."""
 
 
 class SeveralCaveats(CaveatError):
@@ -61,6 +66,7 @@ def _by_text(training: TrainingFile, texts: list[str], partial: bool) -> FoundCa
     wordings = Wordings(texts)
     spans = [wordings.spans(row.messages) for row in training.rows]
     _check_near(training, spans, texts)
+    _check_final_marks(training, spans)
     return _split(training, spans, texts[0], partial)
 
 
@@ -128,6 +134,19 @@ def _check_near(training: TrainingFile, spans: list[list[CaveatSpan]], texts: li
                 f"{_short(span.wording)!r}; write it the same in all rows, or give it as a wording "
                 "of its own with one more --caveat"
             )
+
+
+def _check_final_marks(training: TrainingFile, spans: list[list[CaveatSpan]]) -> None:
+    """Raise CaveatError where a row's caveat ends in a mark that its text is given without."""
+    for index, row in enumerate(training.rows):
+        for span in spans[index]:
+            rest = row.messages[span.message].text[span.end - 1 :]
+            if mark := LEFT_MARK.match(rest):
+                raise CaveatError(
+                    f"{training.where(index)}: the caveat {_short(span.wording)!r} is followed by "
+                    f"{mark[1]!r}, which would be left; give it as --caveat "
+                    f"{_short(span.wording) + mark[1]!r}"
+                )
 
 
 def _overlap(one: CaveatSpan, other: CaveatSpan) -> bool:
