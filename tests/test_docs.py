@@ -47,7 +47,14 @@ def elsewhere(tmp_path_factory):
 
 @pytest.mark.parametrize("command", README)
 def test_readme_commands_run(command, elsewhere):
-    words = [sys.executable, "-m", "caveat", *shlex.split(command)[1:]]
+    words = [sys.executable, "-u", "-m", "caveat", *shlex.split(command)[1:]]
+    if words[4] == "serve":  # it serves until it is stopped
+        words += ["--port", "0"]
+        with subprocess.Popen(words, cwd=elsewhere, stdout=subprocess.PIPE, text=True) as server:
+            first = server.stdout.readline()
+            server.terminate()
+        assert first.startswith("serving ")
+        return
     done = subprocess.run(words, cwd=elsewhere, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip()
