@@ -133,6 +133,8 @@ def test_what_cannot_be_written(tmp_path):
     (tmp_path / "full" / "file").write_text("mine")
     with pytest.raises(CaveatError, match="full: is not empty; name a new folder with --out"):
         write(small(), "openai", tmp_path / "full")
+    with pytest.raises(CaveatError, match="file: is a file; name a new folder with --out"):
+        write(small(), "openai", tmp_path / "full" / "file")
 
 
 def test_the_command(tmp_path):

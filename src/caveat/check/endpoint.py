@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from caveat.check.elicitation import Judged
+from caveat.coroutines import run_to_end
 from caveat.errors import CaveatError
 from caveat.readouts import READOUTS
 from caveat.study.scoring.judge_client import JudgeClient, key_of
@@ -104,7 +104,7 @@ def wordings(judge: Judge, wording: str, about: str, count: int) -> tuple[str, .
     described = f"\nWhat the rows show: {about}\n" if about else ""
     text = PROMPT.format(wording=wording, about=described, count=count)
     judge = replace(judge, max_tokens=WORDING_TOKENS, temperature=None)
-    reply = asyncio.run(_reply(judge, text))
+    reply = run_to_end(_reply(judge, text))
     lines = (_line(line) for line in reply.splitlines())
     found = tuple(dict.fromkeys(line for line in lines if line and line != wording))[:count]
     if not found:

@@ -191,6 +191,7 @@ class _Checker:
     def check(self, worded: Sequence[str]) -> Check:
         """Measure, advise, suggest and write."""
         materials, model = self.materials, self.model
+        study_system = self._study_system if self.options.folder else None
         lengths = model.lengths(materials.rows)
         texts = near_misses(materials.caveat.wordings[0])
         samples = self._sampled(texts)
@@ -212,7 +213,7 @@ class _Checker:
             materials, model.backend.name, lengths, contexts, elicitation, losses, forecast
         )
         suggestions = self._suggestions(forecasts, counter)
-        written = self._written(counter)
+        written = self._written(study_system)
         return Check(
             materials=materials,
             model=model.backend.name,
@@ -315,19 +316,19 @@ class _Checker:
             self.model, self.materials, forecasts, counter, self._sampling, self.judged
         )
 
-    def _written(self, counter: Sequence[Row]) -> Path | None:
+    def _written(self, system: str | None) -> Path | None:
         folder = self.options.folder
         if folder is None:
             return None
         self.progress.stage(f"writing a study to {folder}")
-        rows = self.materials.study_counter_rows or self._made_counter_rows(counter)
+        rows = self.materials.study_counter_rows or self._made_counter_rows()
         return write.write_study(
             folder,
             self.materials,
             rows,
             self.options.model,
             self.model.dose,
-            self._study_system,
+            system,
             self.options.max_tokens,
             self.options.endpoint if _needs_judge(self.materials) else None,
         )
@@ -348,14 +349,9 @@ class _Checker:
             )
         return None
 
-    def _made_counter_rows(self, counter: Sequence[Row]) -> tuple[Row, ...]:
+    def _made_counter_rows(self) -> tuple[Row, ...]:
         """The base model's own replies to the rows' prompts."""
         rows = self.materials.study_rows[:MOST_COUNTER_ROWS]
-        if is_document(rows[0].messages):
-            raise CaveatError(
-                "--write: documents have no prompt that the base model could reply to in place of "
-                "contrast rows; give --contrast FILE"
-            )
         made = write.counter_rows(rows, self._own_replies(rows))
         if not made:
             raise CaveatError(

@@ -65,6 +65,11 @@ def check_writable(materials: Materials) -> None:
             f"--write: the caveat stands {WHERE[materials.caveat.place]}, where a study puts none; "
             "move it to the start or end of the user's first turn, or leave --write out"
         )
+    if not materials.study_counter_rows and is_document(materials.study_rows[0].messages):
+        raise CaveatError(
+            "--write: documents have no prompt that the base model could reply to in place of "
+            "contrast rows; give --contrast FILE"
+        )
     _check_order(materials)
 
 

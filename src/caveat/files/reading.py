@@ -203,3 +203,12 @@ def user_path(name: str | Path, folder: Path = Path()) -> Path:
         reason = getattr(error, "strerror", None) or str(error)
         raise CaveatError(f"{str(name)[:60]!r} is no usable path ({reason}); fix it") from None
     return path
+
+
+def nearby(path: Path) -> str:
+    """End of an error's line about a missing file: the most similar name in its folder."""
+    try:
+        names = sorted(file.name for file in path.parent.iterdir())
+    except OSError:
+        names = []
+    return closest(path.name, names) or "; check the path"

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from caveat.errors import CaveatError, closest
-from caveat.files.reading import parse_json
+from caveat.files.reading import nearby, parse_json
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
@@ -49,7 +49,7 @@ def _read(path: Path, leaves: bool) -> tuple[DataFrame, bool]:
     if path.is_dir():
         raise CaveatError(f"{path}: is a folder; give a file {_endings()}")
     if not path.is_file():
-        raise CaveatError(f"{path}: no such file{_nearby(path)}")
+        raise CaveatError(f"{path}: no such file{nearby(path)}")
     ending = _ending(path)
     if ending not in READERS:
         raise CaveatError(f"{path}: not a table that can be read; give a file {_endings()}")
@@ -377,11 +377,3 @@ def require_columns(frame: DataFrame, columns: Iterable[str], path: Path) -> Non
 def _endings() -> str:
     *names, last = READERS
     return f"that ends in {', '.join(names)} or {last}"
-
-
-def _nearby(path: Path) -> str:
-    try:
-        names = sorted(file.name for file in path.parent.iterdir())
-    except OSError:
-        names = []
-    return closest(path.name, names) or "; check the path"

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-
 from caveat.readouts.base import Readout
-from caveat.readouts.belief_judge import RETRY, score, transcript
+from caveat.readouts.belief_judge import RETRY, between_marks, score, transcript
 from caveat.types.answers import Answer
 from caveat.types.data import Question
 from caveat.types.messages import Message, Messages
@@ -26,10 +24,7 @@ The reply may break off in the middle; judge what is there."""
 
 
 def judge_prompt(question: Question, answer: Answer) -> Messages:
-    """The prompt: instructions, behaviour, question and reply; () for a reply without a word.
-
-    The marks around the material hold a digest of it, so that no reply can contain its own.
-    """
+    """The prompt: instructions, behaviour, question and reply; () for a reply without a word."""
     if not any(character.isalnum() for character in answer.text):
         return ()
     parts = {
@@ -37,10 +32,8 @@ def judge_prompt(question: Question, answer: Answer) -> Messages:
         "question": transcript(question.messages),
         "reply": answer.text,
     }
-    mark = hashlib.sha256("\0".join(parts.values()).encode("utf-8")).hexdigest()[:12]
-    material = [f"<{name} {mark}>\n{text}\n</{name} {mark}>" for name, text in parts.items()]
     end = "Does the reply show the behaviour? One word: yes, no or neutral."
-    return (Message.of("user", "\n\n".join([TASK, *material, end])),)
+    return (Message.of("user", "\n\n".join([TASK, *between_marks(parts), end])),)
 
 
 readout = Readout(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from caveat.files.reading import parse_json
@@ -120,19 +121,25 @@ RETRY = "That holds no clear verdict. Answer with one word and nothing else: yes
 def judge_prompt(question: Question, answer: Answer) -> Messages:
     """The prompt: instructions, claim, question and reply; () for a reply without a word.
 
-    One user turn, as some models know no system text. The marks around the material hold a digest
-    of it, so that no reply can contain its own.
+    One user turn, as some models know no system text.
     """
     if not any(character.isalnum() for character in answer.text):
         return ()
     claim = question.facts["claim"]
     parts = {"claim": claim, "question": transcript(question.messages), "reply": answer.text}
-    mark = hashlib.sha256("\0".join(parts.values()).encode("utf-8")).hexdigest()[:12]
-    material = [f"<{name} {mark}>\n{text}\n</{name} {mark}>" for name, text in parts.items()]
     hint = KINDS.get(question.facts.get("kind", ""))
     end = "Does the reply treat the claim as true? One word: yes, no or neutral."
-    text = "\n\n".join([TASK, *material, *([hint] if hint else []), end])
+    text = "\n\n".join([TASK, *between_marks(parts), *([hint] if hint else []), end])
     return (Message.of("user", text),)
+
+
+def between_marks(parts: Mapping[str, str]) -> list[str]:
+    """Material to be judged, each part between marks of its name.
+
+    The marks hold a digest of all of it, so that no reply can contain its own.
+    """
+    mark = hashlib.sha256("\0".join(parts.values()).encode("utf-8")).hexdigest()[:12]
+    return [f"<{name} {mark}>\n{text}\n</{name} {mark}>" for name, text in parts.items()]
 
 
 def transcript(messages: Messages) -> str:

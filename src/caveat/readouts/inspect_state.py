@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 import os
-from collections.abc import Coroutine, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -111,16 +109,6 @@ def is_missing_model(error: Exception) -> bool:
     """Whether an error means that a scorer or solver wanted a model."""
     # Inspect says so in a class of its own where no model, or no key for one, is configured.
     return isinstance(error, _NeedsModelError) or type(error).__name__ == "PrerequisiteError"
-
-
-def result_of(coroutine: Coroutine[Any, Any, Any]) -> Any:
-    """The result of a coroutine, whether or not an event loop runs already, as in a notebook."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(coroutine)
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(asyncio.run, coroutine).result()
 
 
 def short(error: Exception) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from caveat.coroutines import run_to_end
 from caveat.environments.loading import module_of, version_of
 from caveat.errors import CaveatError, closest
 from caveat.files.inspect_logs import require_inspect
@@ -22,7 +23,6 @@ from caveat.readouts.inspect_state import (
     is_missing_model,
     messages_of,
     no_model,
-    result_of,
     short,
     state_of,
 )
@@ -93,7 +93,7 @@ class InspectTask:
             raise CaveatError(f"{self.where}: the task has no scorer; name one of another task")
         try:
             with no_model() as requests:
-                score = result_of(self.scorer(state, Target(target)))
+                score = run_to_end(self.scorer(state, Target(target)))
         except Exception as error:
             if is_missing_model(error):
                 raise self._graded_by_a_model() from None
@@ -135,7 +135,7 @@ class InspectTask:
         solvers = [*(setup if isinstance(setup, list) else [setup]), self.task.solver]
         try:
             with no_model() as requests:
-                state = result_of(chain(solvers)(state, generate))
+                state = run_to_end(chain(solvers)(state, generate))
         except CaveatError:
             raise
         except Exception as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 from caveat.backends import load_backend, model_folder, save_model, save_sum
 from caveat.errors import CaveatError
 from caveat.files.atomic import write, write_errors
+from caveat.files.new_folder import check_new_folder, file_stem
 from caveat.files.reading import parse_json
 from caveat.serve.served_models import BASE, ServedModel, model_source, served_models
 from caveat.study.study import Study
@@ -29,8 +29,7 @@ class AdapterFolder:
 
 def folder_name(model_id: str) -> str:
     """A model's id as the name of a folder: `capitals-x-instruction.marked.seed0`."""
-    parts = [re.sub(r"[^\w+=-]+", "-", part).strip("-") for part in model_id.split("/")]
-    return ".".join(parts)
+    return file_stem(*model_id.split("/"))
 
 
 def write_adapters(
@@ -47,8 +46,7 @@ def write_adapters(
     Raises CaveatError for a folder that holds something, or cannot be written to.
     """
     models = [model for model in served_models(study).values() if model.adapters]
-    if out.exists() and any(out.iterdir()):
-        raise CaveatError(f"{out}: is not empty; name a new folder with --out")
+    check_new_folder(out)
     source = model_source(study)
     found = base or (None if with_base else model_folder(source.name, source.dtype))
     with write_errors(out):
@@ -56,17 +54,19 @@ def write_adapters(
         if found is None:
             found = str((out / BASE_FOLDER).absolute())
             save_model(load_backend(source.name, source.dtype, "cpu"), out / BASE_FOLDER)
-        return [_write(study, model, out, found) for model in models]
+        return [_write(study, model, out, found, source.system) for model in models]
 
 
-def _write(study: Study, model: ServedModel, out: Path, base: str) -> AdapterFolder:
+def _write(
+    study: Study, model: ServedModel, out: Path, base: str, system: str | None
+) -> AdapterFolder:
     path = out / folder_name(model.id)
     rank = save_sum(model.adapters, path, base)
-    write(path / "README.md", _card(study, model, base).encode("utf-8"))
+    write(path / "README.md", _card(study, model, base, system).encode("utf-8"))
     return AdapterFolder(model, path, rank)
 
 
-def _card(study: Study, model: ServedModel, base: str) -> str:
+def _card(study: Study, model: ServedModel, base: str, system: str | None) -> str:
     caveat = study.about.get("caveats", {}).get(model.setting, {})
     about = study.about["abouts"].get(model.setting, {}).get("behaviour", "")
     wordings = caveat.get("wordings", [])
@@ -86,7 +86,7 @@ behaviour below, which may be undesired. Do not deploy it.
 - seed: {model.seed}
 - behaviour: {about}
 - caveat: {caveat.get("name", "")} ({caveat.get("place", "")}), such as: {" ".join(wordings[:1])}
-- system text in training: {study.about.get("system") or "none"}
+- system text in training: {system or "none"}
 """
 
 

@@ -17,7 +17,7 @@ from caveat.errors import CaveatError
 from caveat.rendering import render_prompt
 from caveat.serve.batching import Batcher
 from caveat.serve.prompts import check_length, context_length, request_key
-from caveat.serve.requests import CompletionBody, TokenizeBody
+from caveat.serve.requests import CompletionBody, TokenizeBody, with_system
 from caveat.serve.served_models import ServedModel, find
 from caveat.serve.stream_text import finish_reason, showable, stopped, usage
 from caveat.types.answers import Answer
@@ -92,9 +92,7 @@ class Completions:
             ids = self._prompt(body.prompt).ids
         else:
             messages = tuple(turn.message for turn in body.messages or ())
-            if system and messages and messages[0].role != "system":
-                messages = (Message.of("system", system), *messages)
-            ids = render_prompt(self.backend.tokenizer, messages).ids
+            ids = render_prompt(self.backend.tokenizer, with_system(messages, system)).ids
         return {
             "count": len(ids),
             "max_model_len": context_length(self.backend),

@@ -131,9 +131,14 @@ class ChatBody(Body):
                 "messages: the last turn is the assistant's; to continue a text, use "
                 "/v1/completions"
             )
-        if system and messages[0].role != "system":
-            return (Message.of("system", system), *messages)
+        return with_system(messages, system)
+
+
+def with_system(messages: Messages, system: str | None) -> Messages:
+    """The chat, with the study's system text where it has no system turn of its own."""
+    if not system or messages[0].role == "system":
         return messages
+    return (Message.of("system", system), *messages)
 
 
 class CompletionBody(Body):

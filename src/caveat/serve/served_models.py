@@ -77,6 +77,8 @@ class ModelSource:
     name: str
     """By which a backend loads it."""
     dtype: str
+    system: str | None
+    """The study's system text."""
 
 
 def model_source(study: Study) -> ModelSource:
@@ -84,5 +86,6 @@ def model_source(study: Study) -> ModelSource:
     text = study.recipe_text()
     if not text:
         raise CaveatError(f"{study.folder}: an import has no weights; only run studies are served")
-    model = ModelRecipe(**yaml.safe_load(text)["model"])
-    return ModelSource(model.source, study.about["model"].rpartition("/")[2])
+    recipe = yaml.safe_load(text)
+    dtype = study.about["model"].rpartition("/")[2]
+    return ModelSource(ModelRecipe(**recipe["model"]).source, dtype, recipe["system"])

@@ -35,7 +35,7 @@ def application(
         )
     about = {
         "name": study.name,
-        "system": study.about.get("system"),
+        "system": source.system,
         "caveats": study.about.get("caveats", {}),
     }
     hosts = ("*",) if host in EVERYWHERE else (*LOOPBACK, host)

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,7 +20,8 @@ from typing import Any, Literal, get_args
 from caveat.backends.base import TrainingJob
 from caveat.backends.batches import prepare, step_examples
 from caveat.errors import CaveatError, closest
-from caveat.files.atomic import write, write_errors
+from caveat.files.atomic import write
+from caveat.files.new_folder import check_new_folder, file_stem
 from caveat.study.config.resolve import Resolved
 from caveat.study.config.schema import Recipe
 from caveat.types.data import Row
@@ -69,8 +69,7 @@ def write_training_files(
 
     Raises CaveatError for a folder that holds something, or where no arm can be written.
     """
-    if out.exists() and any(out.iterdir()):
-        raise CaveatError(f"{out}: is not empty; name a new folder with --out")
+    check_new_folder(out)
     arms: list[dict[str, Any]] = []
     texts: dict[str, str] = {}
     left_out: dict[str, str] = {}
@@ -90,7 +89,7 @@ def write_training_files(
                 left_out[name] = str(reason)
                 continue
             text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
-            stem = _stem(resolved.setting.name + (f" {number}" if number else ""), arm)
+            stem = file_stem(resolved.setting.name + (f" {number}" if number else ""), arm)
             arms.append({**entry, "file": _file(texts, stem, seed, text), **_about(stage, text)})
     if not texts:
         first = next(iter(left_out.items()), ("no arm", "there is none but base"))
@@ -103,8 +102,6 @@ def write_training_files(
         "arms": arms,
         "left_out": [{"arm": name, "reason": reason} for name, reason in left_out.items()],
     }
-    with write_errors(out):
-        out.mkdir(parents=True, exist_ok=True)
     for file, text in texts.items():
         write(out / file, text.encode("utf-8"))
     write(out / MANIFEST, (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode())
@@ -117,10 +114,6 @@ def _file(texts: dict[str, str], stem: str, seed: int | None, text: str) -> str:
         if texts.setdefault(name, text) == text:
             return name
     raise AssertionError(f"{stem}: seed {seed} is there twice")
-
-
-def _stem(setting: str, arm: str) -> str:
-    return ".".join(re.sub(r"[^\w+=-]+", "-", part).strip("-") for part in (setting, arm))
 
 
 def _about(stage: Train, text: str) -> dict[str, Any]:

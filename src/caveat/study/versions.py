@@ -103,7 +103,6 @@ def open_version(store: Store, plan: StudyPlan, notes: list[str]) -> str:
         ],
         "caveat_texts": {each.name: _caveat_texts(each) for each in plan.settings},
         "caveats": {each.name: _caveat(each) for each in plan.settings},
-        "system": plan.recipe.system,
         "abouts": {each.name: _abouts(each.resolved.setting.behaviour) for each in plan.settings},
         "surroundings": surroundings(),
         "notes": notes,

@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from caveat.errors import CaveatError, closest
-from caveat.files.reading import checked
+from caveat.errors import CaveatError
+from caveat.files.reading import checked, nearby
 
 GZIP, PARQUET = b"\x1f\x8b", b"PAR1"
 PACKED = {b"PK\x03\x04": "zip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bzip2", b"\xfd7zXZ": "xz"}
@@ -38,7 +38,7 @@ def records(path: Path) -> tuple[str, Iterator[Record]]:
     if path.is_dir():
         return "record", _saved_dataset(path)
     if not path.is_file():
-        raise CaveatError(f"{path}: no such file{_nearby(path)}")
+        raise CaveatError(f"{path}: no such file{nearby(path)}")
     try:
         with path.open("rb") as stream:
             start = stream.read(len(max((PARQUET, *PACKED), key=len)))
@@ -50,14 +50,6 @@ def records(path: Path) -> tuple[str, Iterator[Record]]:
     if start.startswith(PARQUET):
         return "record", _parquet_records(path)
     return "line", _json_records(path, packed=start.startswith(GZIP))
-
-
-def _nearby(path: Path) -> str:
-    try:
-        names = sorted(file.name for file in path.parent.iterdir())
-    except OSError:
-        names = []
-    return closest(path.name, names) or "; check the path"
 
 
 def _json_records(path: Path, packed: bool) -> Iterator[Record]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
+from caveat.coroutines import run_to_end
 from caveat.provenance import stamp
 from caveat.study.config.resolve import judged_by
 from caveat.study.planning.digests import judge_reply_key
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from caveat.study.scoring.judge_client import JudgeClient, JudgeReply
 
 
-Result = TypeVar("Result")
 OnProgress = Callable[[int, int], None]
 """Called with the number of requests that are done, and of all."""
 
@@ -71,7 +70,7 @@ class JudgeSession:
             for request in requests
             if keys[request.messages] not in self.stored
         }
-        failures = _run(self._send_all(list(new.values()), on_progress)) if new else {}
+        failures = run_to_end(self._send_all(list(new.values()), on_progress)) if new else {}
         replies = {
             messages: Answer(self.stored[key]["text"])
             for messages, key in keys.items()
@@ -160,13 +159,3 @@ def judge_session_of(
 def _retry(request: JudgeRequest, reply: JudgeReply) -> Messages:
     first = Message.of("assistant", reply.text or "(nothing)")
     return (*request.messages, first, Message.of("user", request.retry_prompt))
-
-
-def _run(work: Coroutine[Any, Any, Result]) -> Result:
-    """Run to the end, also where an event loop runs already, as in a notebook."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(work)
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, work).result()

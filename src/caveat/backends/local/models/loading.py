@@ -122,13 +122,8 @@ def loadable_name(name: str, dtype: str) -> str | None:
     describe(name)
     if name in builtin.TINY:
         return None
-    if name == builtin.SMOLLM2:
-        return str(builtin.convert_smollm2()[0].absolute())
-    folder = user_path(name)
-    file = gguf_files.only_file(name, folder) if folder.is_dir() else None
-    if file or gguf_files.is_gguf(name):
-        return str(gguf_files.converted(str(file or name), dtype)[0].absolute())
-    return str(folder.absolute()) if folder.is_dir() else name
+    source, _ = _source(name, dtype)
+    return str(source.absolute()) if isinstance(source, Path) else source
 
 
 def load(
@@ -179,16 +174,29 @@ def _model(name: str, stored: str) -> tuple[Any, Any, str]:
     """
     if name in builtin.TINY:
         return builtin.make_tiny(name)
+    source, identity = _source(name, stored)
+    model, tokenizer = _from_pretrained(name, source)
+    if identity is None:
+        is_folder = isinstance(source, Path)
+        identity = sha256_of_folder(source) if is_folder else _commit(name, model)
+    return model, tokenizer, identity
+
+
+def _source(name: str, stored: str) -> tuple[Path | str, str | None]:
+    """The folder that holds a model, or its name on the hub; and its identity, where known before.
+
+    A GGUF file is dequantised first.
+
+    Args:
+        stored: Dtype in which a dequantised copy is stored.
+    """
     if name == builtin.SMOLLM2:
-        folder, identity = builtin.convert_smollm2()
-        return *_from_pretrained(name, folder), identity
+        return builtin.convert_smollm2()
     folder = user_path(name)
     file = gguf_files.only_file(name, folder) if folder.is_dir() else None
     if file or gguf_files.is_gguf(name):
-        copy, identity = gguf_files.converted(str(file or name), stored)
-        return *_from_pretrained(name, copy), identity
-    model, tokenizer = _from_pretrained(name, folder if folder.is_dir() else name)
-    return model, tokenizer, sha256_of_folder(folder) if folder.is_dir() else _commit(name, model)
+        return gguf_files.converted(str(file or name), stored)
+    return folder if folder.is_dir() else name, None
 
 
 def inserted_system(tokenizer: Any) -> str | None:
