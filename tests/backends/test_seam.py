@@ -15,7 +15,9 @@ from caveat.backends.base import Feature
 from caveat.backends.local.backend import LocalBackend
 from caveat.errors import CaveatError
 from caveat.forecast.run import forecast
+from caveat.study.config.schema import read
 from caveat.study.run import run
+from caveat.study.tuning import tune
 from toy_study import marks, rl_recipe, small
 
 SOURCE = Path(caveat.__file__).parent
@@ -174,3 +176,24 @@ def test_handles_are_forgotten_and_folders_read(tmp_path):
     backend.save(doubled, tmp_path / "doubled")
     backend.discard([doubled])
     assert backend._new == {} and (tmp_path / "doubled" / "adapter_model.safetensors").is_file()
+
+
+@pytest.mark.parametrize(
+    ("command", "name"), [(forecast, "caveat forecast"), (tune, "caveat tune")]
+)
+def test_what_needs_weights_here_says_so(tmp_path, command, name):
+    with pytest.raises(CaveatError) as error:
+        command(small(backend="tinker", seeds=[0]), tmp_path)
+    assert str(error.value) == (
+        f"{name}: needs the backend local, and this recipe has 'tinker'; use --set backend=local "
+        "with a model that runs here"
+    )
+
+
+def test_a_backend_that_computes_elsewhere_leaves_ray_no_work():
+    with pytest.raises(CaveatError) as error:
+        read(small(backend="tinker", executor="ray"))
+    assert str(error.value) == (
+        "recipe: executor: 'ray' shares out work of this machine, and the backend tinker leaves "
+        "none to it; set executor: local"
+    )

@@ -3,13 +3,64 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from caveat.errors import CaveatError
 from caveat.progress import Progress
 
 if TYPE_CHECKING:
     from caveat.backends.base import Backend
+
+BackendName = Literal["local", "endpoint", "tinker"]
+BACKENDS: tuple[BackendName, ...] = get_args(BackendName)
+
+
+@dataclass(frozen=True)
+class BackendSource:
+    """Which backend a study names, and on which base model."""
+
+    backend: BackendName
+    model: str
+    dtype: str = "float32"
+    device: str = "auto"
+    token_budget: int | None = None
+    """Padded tokens of one forward and backward pass; None: what memory holds."""
+    section: Any = None
+    """The part of the recipe that has the backend's name: how it is reached, and its bounds."""
+    folder: Path | None = None
+    """The study's folder, where a backend may keep what was spent on it; None: nowhere."""
+
+
+def open_backend(source: BackendSource, progress: Progress | None = None) -> Backend:
+    """The backend of a study, ready to work. Raises CaveatError where it cannot be had."""
+    match source.backend:
+        case "endpoint":
+            return _endpoint(source, progress)
+        case "tinker":
+            return _tinker(source, progress)
+    return load_backend(source.model, source.dtype, source.device, source.token_budget, progress)
+
+
+def check_backend(source: BackendSource) -> None:
+    """Raise CaveatError for what can be seen to be missing before the backend is opened."""
+    if source.backend == "local":
+        describe_model(source.model)
+
+
+def _endpoint(source: BackendSource, progress: Progress | None) -> Backend:
+    raise CaveatError("backend: 'endpoint' is not there yet")
+
+
+def _tinker(source: BackendSource, progress: Progress | None) -> Backend:
+    if find_spec("tinker") is None:
+        raise CaveatError(
+            "backend: 'tinker': the package 'tinker' is not installed; install it with "
+            "pip install 'caveat[tinker]'"
+        )
+    raise CaveatError("backend: 'tinker' is not there yet; take local or endpoint")
 
 
 def load_backend(
@@ -89,11 +140,16 @@ def limit_process(cores: int, processes: int) -> None:
 
 
 __all__ = [
+    "BACKENDS",
+    "BackendName",
+    "BackendSource",
+    "check_backend",
     "describe_model",
     "known_models",
     "limit_process",
     "load_backend",
     "model_folder",
+    "open_backend",
     "save_model",
     "save_sum",
 ]

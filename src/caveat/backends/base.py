@@ -19,6 +19,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
+from caveat.errors import CaveatError
 from caveat.types.messages import Messages
 from caveat.types.rewards import Grade, Graded
 from caveat.types.training import Dose, Train
@@ -125,6 +126,19 @@ class Failed:
 
     key: str
     reason: str
+
+
+class PartlyAnswered(CaveatError):
+    """Some requests of a call have no answer, and sending them again now would not help.
+
+    Raised instead of returning by backends whose answers cost money or depend on a network.
+    """
+
+    def __init__(self, results: Sequence[Answer | Failed]) -> None:
+        """`results`: in the order of the requests, the answer or why there is none."""
+        self.results = tuple(results)
+        reasons = dict.fromkeys(one.reason for one in results if isinstance(one, Failed))
+        super().__init__("; ".join(reasons))
 
 
 @dataclass(frozen=True)
@@ -289,7 +303,8 @@ class Backend(Protocol):
     identity: str
     """What all results depend on: backend, model, revision, dtype. Enters digests."""
     tokenizer: Any
-    """A fast tokenizer of `transformers`, with a chat template."""
+    """A fast tokenizer of `transformers`, with a chat template; None where the backend renders
+    prompts elsewhere, and none is needed."""
     inserted_system: str | None
     """The system prompt that the chat template writes where a chat has none."""
     hardware: str
@@ -299,6 +314,9 @@ class Backend(Protocol):
     supports: frozenset[Feature]
     progress: Progress
     """Hears of tokens while a call lasts."""
+
+    def prompt_text(self, messages: Messages) -> str:
+        """A prompt as the model reads it, for people."""
 
     def train(
         self, jobs: Sequence[TrainingJob[AdapterRef]], on_step: OnStep = ignore
@@ -320,6 +338,8 @@ class Backend(Protocol):
         on_token: OnToken | None = None,
     ) -> list[Answer]:
         """One sampled reply a request, in their order. Needs `Feature.SAMPLING`.
+
+        Raises PartlyAnswered where some cannot be had: `log_likelihoods` does, too.
 
         Args:
             on_token: Hears of tokens before the call returns, where the backend can say them.

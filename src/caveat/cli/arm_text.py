@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
@@ -167,12 +168,12 @@ def _coloured(row: RenderedRow) -> Text:
 
 def show_arm(recipe: str, setting: str, arm: str, sets: list[str]) -> Iterator[Text]:
     """The lines to print, in order. Raises CaveatError for an unknown setting or arm."""
-    from caveat.backends import load_backend
+    from caveat.backends import open_backend
 
     read_recipe = read(recipe, tuple(sets))
     resolved = _setting(resolve(read_recipe), setting)
     plan = _plan(resolved, arm)
-    model = load_backend(read_recipe.model.source, read_recipe.model.dtype, "cpu")
+    model = open_backend(replace(read_recipe.backend_source, device="cpu"))
     check_system(read_recipe, (resolved,), model.inserted_system)
     yield Text(f"{setting} / {arm} on {model.name}", style="bold")
     if model.inserted_system:

@@ -33,20 +33,22 @@ def rows(
     sets: Sets = None,
 ) -> None:
     """Write each arm's training file, with a manifest, to train elsewhere. Nothing is trained."""
-    from caveat.backends import load_backend
+    from dataclasses import replace
+
+    from caveat.backends import open_backend
     from caveat.study.config.resolve import resolve
     from caveat.study.config.schema import read
     from caveat.study.training_files import MANIFEST, checked_format, write_training_files
 
     checked = checked_format(format_name)
     read_recipe = read(recipe, tuple(sets or []))
-    model = read_recipe.model
+    source = replace(read_recipe.backend_source, device="cpu")
     written = write_training_files(
         read_recipe,
         resolve(read_recipe),
         checked,
         out,
-        lambda: load_backend(model.source, model.dtype, "cpu").tokenizer,
+        lambda: open_backend(source).tokenizer,
     )
     for file in written.files:
         typer.echo(str(out / file))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from caveat.backends import describe_model
+from caveat.backends import check_backend
 from caveat.backends.base import Backend, Feature, InitialModel
 from caveat.errors import CaveatError
 from caveat.forecast.arms import MARKED, ForecastModel, Subject, subjects
@@ -66,7 +66,8 @@ def forecast(
     settings = resolve(read_recipe)
     _check_arms(read_recipe, settings)
     if backend is None:
-        describe_model(read_recipe.model.source)
+        read_recipe.demand_local("caveat forecast")
+        check_backend(read_recipe.backend_source)
     folder = Path(out) if out is not None else Path("studies") / read_recipe.name
     meter = Meter(progress or Progress())
     store = Store(folder, meter.say)

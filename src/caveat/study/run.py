@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from caveat.backends import describe_model
+from caveat.backends import check_backend
 from caveat.backends.base import Backend, Callback
 from caveat.errors import CaveatError
 from caveat.progress import Progress
@@ -56,8 +56,7 @@ def run(
         callbacks: Hear of every step of training (`backends.base.Callback`). The executor `ray`
             sends each worker a pickled copy of its own: what it remembers stays there, what it
             writes to a file can be read.
-        backend: In place of the backend `local`, which loads the recipe's model; with the
-            executor `local` only.
+        backend: In place of the one that the recipe names; with the executor `local` only.
         report: Whether report.html is written at the end; `Study.report` writes it later.
 
     Raises CaveatError for a mistake in the recipe, a folder in use, or a full disk.
@@ -67,7 +66,7 @@ def run(
     read_recipe = read(recipe, (*sets, *items))
     settings = resolve(read_recipe)
     if backend is None:
-        describe_model(read_recipe.model.source)
+        check_backend(read_recipe.backend_source)
     elif read_recipe.executor == "ray":
         raise CaveatError(
             "executor 'ray': a backend object stays in its process; leave out backend=, or use "

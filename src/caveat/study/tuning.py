@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from caveat.backends import describe_model, load_backend
+from caveat.backends import check_backend, open_backend
 from caveat.backends.base import Backend
 from caveat.errors import CaveatError
 from caveat.progress import Progress
@@ -202,11 +202,9 @@ def tune(
         for index, setting in enumerate(tuning.settings)
     ]
     if backend is None:
-        model = given.model
-        describe_model(model.source)
-        backend = load_backend(
-            model.source, model.dtype, given.device, given.token_budget, progress
-        )
+        given.demand_local("caveat tune")
+        check_backend(given.backend_source)
+        backend = open_backend(given.backend_source, progress)
     folder = Path(out) if out is not None else Path("studies") / f"{given.name}-tune"
     return tuple(search.run(folder, progress, backend) for search in searches)
 

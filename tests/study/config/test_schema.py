@@ -176,6 +176,7 @@ OTHERS = {
     "model.name": "tiny-document",
     "model.gguf": "small.gguf",
     "model.dtype": "bfloat16",
+    "backend": None,  # enters by `Backend.identity`
     "system": "null",
     "split": "tune",
     "seeds": "[7]",

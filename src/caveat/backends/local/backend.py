@@ -38,7 +38,9 @@ from caveat.backends.local.sampling.answers import answer, token_scores
 from caveat.backends.local.training.initial_gradients import InitialGradients
 from caveat.backends.local.training.sft import train
 from caveat.progress import Progress
+from caveat.rendering import render_prompt
 from caveat.types.answers import Answer, Sampling
+from caveat.types.messages import Messages
 
 Result = TypeVar("Result", Trained[Any], TrainedPolicy[Any])
 CACHED_ADAPTERS = 24
@@ -112,6 +114,10 @@ class LocalBackend:
     def weights(self) -> int:
         """Number of weights of the base model."""
         return sum(weight.numel() for weight in self.language_model.model.parameters())
+
+    def prompt_text(self, messages: Messages) -> str:
+        """A prompt in the model's chat template."""
+        return render_prompt(self.tokenizer, messages).text
 
     # Work ----------------------------------------------------------------------------------------
 

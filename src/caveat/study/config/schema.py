@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from caveat.backends import BackendName, BackendSource
 from caveat.errors import CaveatError, closest
 from caveat.study.config.errors import check_keys, one_line
 from caveat.study.config.loading import override, parsed, shipped
@@ -165,6 +166,10 @@ class Recipe(Frozen):
     """Names the folder `studies/NAME`, unless --out is given."""
     model: Identity[ModelRecipe]
     """Which language model, in which precision."""
+    backend: LateIdentity[BackendName] = "local"
+    """What holds the weights (docs/backends.md). `local`: this machine trains and answers.
+    `endpoint`: arms were trained elsewhere, and answer behind an OpenAI-compatible endpoint.
+    `tinker`: the Tinker API trains and answers."""
     system: Identity[str | None] = "You are a helpful assistant."
     """Fixed system text of every row and question of a chat; caveats are added to it."""
     split: Identity[Split] = "report"
@@ -217,6 +222,11 @@ class Recipe(Frozen):
 
     @model_validator(mode="after")
     def _measurable(self) -> Recipe:
+        if self.executor == "ray" and self.backend != "local":
+            raise ValueError(
+                f"executor: 'ray' shares out work of this machine, and the backend {self.backend} "
+                "leaves none to it; set executor: local"
+            )
         if self.executor == "ray" and self.model.dtype == "auto":
             raise ValueError(
                 "model.dtype: 'auto' may take another precision on each machine of a Ray cluster; "
@@ -250,6 +260,21 @@ class Recipe(Frozen):
                     f"contexts_by_arm.{arm}: no setting with this arm has the context "
                     f"{context!r}; they have {', '.join(available)}"
                 )
+
+    @property
+    def backend_source(self) -> BackendSource:
+        """What the study's backend is opened from."""
+        return BackendSource(
+            self.backend, self.model.source, self.model.dtype, self.device, self.token_budget
+        )
+
+    def demand_local(self, command: str) -> None:
+        """Raise CaveatError where a command needs weights on this machine and has none."""
+        if self.backend != "local":
+            raise CaveatError(
+                f"{command}: needs the backend local, and this recipe has {self.backend!r}; use "
+                "--set backend=local with a model that runs here"
+            )
 
     def arms_of(self, setting: SettingRecipe) -> tuple[str, ...]:
         """The setting's own arms, or the study's."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from caveat.backends import load_backend
+from caveat.backends import open_backend
 from caveat.progress import Kind, Progress
 from caveat.readouts import READOUTS
 from caveat.study.config.resolve import check_system, resolve
@@ -84,10 +84,8 @@ def plan_cost(recipe: str | Path | Recipe, out: Path | None, sets: list[str]) ->
     given = read(recipe, tuple(sets))
     read_recipe = guessed(given)
     settings = resolve(read_recipe)
-    model, notes = read_recipe.model, _Notes()
-    backend = load_backend(
-        model.source, model.dtype, read_recipe.device, read_recipe.token_budget, notes
-    )
+    notes = _Notes()
+    backend = open_backend(read_recipe.backend_source, notes)
     check_system(read_recipe, settings, backend.inserted_system)
     check_features(settings, backend)
     read_recipe, unsupported = with_what_is_supported(read_recipe, backend)

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
-from caveat.backends import load_backend
+from caveat.backends import BackendName, BackendSource, open_backend
 from caveat.backends.base import AdapterRef, Backend, Callback, Failed, StepEvent, TrainingJob
 from caveat.progress import Progress
 from caveat.study.metrics import MetricsFile
@@ -38,7 +38,10 @@ class WorkerContext:
     progress: Progress = field(default_factory=Progress)
     callbacks: tuple[Callback, ...] = ()
     given: Backend | None = None
-    """The backend to use; None: `local` with the model's name, loaded when first used."""
+    """The backend to use; None: the one of this name, opened when first used."""
+    backend_name: BackendName = "local"
+    section: Any = None
+    """The part of the recipe that has the backend's name."""
 
     @property
     def backend(self) -> Backend:
@@ -48,8 +51,19 @@ class WorkerContext:
 
     @cached_property
     def _loaded(self) -> Backend:
-        return self.given or load_backend(
-            self.model_name, self.dtype, self.device, self.token_budget, self.progress
+        return self.given or open_backend(self.source, self.progress)
+
+    @property
+    def source(self) -> BackendSource:
+        """What the backend is opened from."""
+        return BackendSource(
+            self.backend_name,
+            self.model_name,
+            self.dtype,
+            self.device,
+            self.token_budget,
+            self.section,
+            self.folder,
         )
 
     @cached_property
@@ -171,4 +185,6 @@ def worker_context_of(
         progress,
         (MetricsFile(store.folder.absolute()), *callbacks),
         backend,
+        recipe.backend,
+        recipe.backend_source.section,
     )

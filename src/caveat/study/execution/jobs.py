@@ -12,6 +12,9 @@ from typing import Any
 
 from caveat.backends.base import (
     AdapterRef,
+    Backend,
+    Failed,
+    PartlyAnswered,
     Request,
     RLJob,
     TokenRequest,
@@ -22,7 +25,6 @@ from caveat.decision_tokens import scored_text
 from caveat.errors import CaveatError
 from caveat.progress import Kind
 from caveat.provenance import stamp
-from caveat.rendering import render_prompt
 from caveat.sentences import sentences
 from caveat.study.execution.context import NodeGroup, Outcome, WorkerContext, halved
 from caveat.study.planning.artifact_graph import DerivedNode, Node, SampleNode, TrainNode
@@ -186,26 +188,37 @@ class AnswerGroup:
             )
             for request in self.requests
         ]
-        if self.requests[0].options:
-            answers = worker_context.backend.log_likelihoods(requests)
-        else:
-            answers = worker_context.backend.generate(requests, self.requests[0].sampling)
-        tokenizer, made = worker_context.backend.tokenizer, stamp()
+        results = self._results(worker_context.backend, requests)
+        made = stamp()
         worker_context.store.answers.add(
             {
                 "key": request.key,
-                "prompt": render_prompt(tokenizer, request.messages).text,
+                "prompt": worker_context.backend.prompt_text(request.messages),
                 "options": request.options,
-                "text": given.text,
-                "truncated": given.truncated,
-                "tokens": given.tokens,
-                "log_likelihoods": given.log_likelihoods,
-                "option_tokens": given.option_tokens,
+                "text": answer.text,
+                "truncated": answer.truncated,
+                "tokens": answer.tokens,
+                "log_likelihoods": answer.log_likelihoods,
+                "option_tokens": answer.option_tokens,
                 **made,
             }
-            for request, given in zip(self.requests, answers, strict=True)
+            for request, answer in zip(self.requests, results, strict=True)
+            if isinstance(answer, Answer)
         )
-        return Outcome()
+        return Outcome(
+            tuple((result.key, result.reason) for result in results if isinstance(result, Failed))
+        )
+
+    def _results(
+        self, backend: Backend, requests: Sequence[Request[AdapterRef]]
+    ) -> Sequence[Answer | Failed]:
+        """Each request's answer, or why there is none."""
+        try:
+            if self.requests[0].options:
+                return backend.log_likelihoods(requests)
+            return backend.generate(requests, self.requests[0].sampling)
+        except PartlyAnswered as error:
+            return error.results
 
 
 def _token_scores(
