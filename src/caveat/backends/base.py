@@ -25,6 +25,8 @@ from caveat.types.rewards import Grade, Graded
 from caveat.types.training import Dose, Train
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from caveat.backends.batches import LossSum
     from caveat.progress import Progress
     from caveat.types.answers import Answer, Sampling
@@ -42,6 +44,7 @@ class Feature(StrEnum):
     LIKELIHOOD = "log-likelihoods of given text"
     TOKEN_LIKELIHOOD = "log-likelihoods of single tokens"
     SAMPLING = "sampled replies"
+    WEIGHTS = "weights and hidden states that can be read here"
 
 
 AdapterRef = Path | str
@@ -182,6 +185,31 @@ class GradientProducts(NamedTuple):
 
     with_direction: float
     with_itself: float
+
+
+@dataclass(frozen=True)
+class ModuleUpdates:
+    """The updates that some adapters make to the weights of one linear layer, pair by pair.
+
+    An update is scale x B A, of shape (out, in). Arrays are float64 of shape (adapters, adapters);
+    sums over modules are those of all their weights together.
+    """
+
+    module: str
+    layer: int
+    """The decoder layer that it lies in, from 0."""
+    size: tuple[int, int]
+    """Outputs and inputs of the layer."""
+    ranks: tuple[int, ...]
+    """Per adapter, the rank of its update."""
+    products: np.ndarray
+    """Inner products (Frobenius'): on the diagonal the squared norms."""
+    output_norms: np.ndarray
+    """Squared norm of the row's update, its outputs projected on those that the column's reaches."""
+    input_norms: np.ndarray
+    """The same with its inputs projected on those that the column's reads."""
+    both_norms: np.ndarray
+    """The same with both sides projected."""
 
 
 @dataclass(frozen=True)
@@ -373,6 +401,12 @@ class Backend(Protocol):
         """Of each sum's gradient at the start of training, its product with that of `direction`.
 
         Needs `Feature.GRADIENTS`.
+        """
+
+    def updates(self, adapters: Sequence[AdapterRef]) -> list[ModuleUpdates]:
+        """The adapters' updates of each module that one of them adapts, compared pair by pair.
+
+        Needs `Feature.WEIGHTS`. Raises CaveatError for a module that the model does not have.
         """
 
     def scale(self, adapter: AdapterRef, by: float) -> AdapterRef:

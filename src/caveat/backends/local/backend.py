@@ -19,6 +19,7 @@ from caveat.backends.base import (
     Grader,
     GradientProducts,
     InitialModel,
+    ModuleUpdates,
     OnStep,
     OnToken,
     Request,
@@ -30,6 +31,7 @@ from caveat.backends.base import (
     ignore,
 )
 from caveat.backends.batches import LossSum
+from caveat.backends.local.diagnostics.update_geometry import compared
 from caveat.backends.local.lora.adapter import Adapter, TrainingState
 from caveat.backends.local.models import device_memory
 from caveat.backends.local.models.loading import LanguageModel, load
@@ -189,6 +191,11 @@ class LocalBackend:
             group_size = self.capacity().adapters(start.dose)
             return self._initial(start).products(sums, direction, group_size)
 
+    def updates(self, adapters: Sequence[AdapterRef]) -> list[ModuleUpdates]:
+        """The adapters' weight updates, from their low-rank factors."""
+        with _memory_errors():
+            return compared(self.language_model.model, self.name, self._all(adapters))
+
     def _answers(
         self,
         requests: Sequence[Request[AdapterRef]],
@@ -267,6 +274,10 @@ class LocalBackend:
         while len(self._read) > CACHED_ADAPTERS:
             del self._read[next(iter(self._read))]
         return adapters
+
+    def _all(self, refs: Sequence[AdapterRef]) -> list[Adapter]:
+        """Many adapters by reference, read anew where they are more than stay in memory."""
+        return [self._adapter(ref) for ref in refs]
 
     def _state(self, ref: AdapterRef) -> TrainingState:
         """A policy with the state of its optimiser."""

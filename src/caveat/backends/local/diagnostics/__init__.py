@@ -1,0 +1,1 @@
+"""What the inside of trained models looks like: weights, hidden states, directions."""
