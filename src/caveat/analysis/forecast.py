@@ -34,7 +34,7 @@ def forecast_cells(forecasts: Sequence[dict[str, Any]], leakage: pd.DataFrame) -
     table = table.assign(dose=table["dose"].map(_canonical), position=range(len(table)))
     cells = table.drop_duplicates(FORECAST_KEY)
     measured = leakage[(leakage["context"] == "none") & leakage["arm"].isin(cells["arm"])]
-    measured = _primary(measured)
+    measured = primary(measured)
     measured = measured.assign(dose=measured["dose"].map(json.loads).map(_canonical))
     measured = measured.drop_duplicates(FORECAST_KEY)[[*FORECAST_KEY, "leakage", "undefined"]]
     measured = measured.rename(columns={"undefined": "left_out"})
@@ -49,7 +49,7 @@ def _canonical(dose: dict[str, Any]) -> str:
     return json.dumps(dose, sort_keys=True)
 
 
-def _primary(leakage: pd.DataFrame) -> pd.DataFrame:
+def primary(leakage: pd.DataFrame) -> pd.DataFrame:
     """Of each arm the row of the primary readout and scope, by the rule of `primary_panels`."""
     order = leakage.assign(
         broad=leakage["scope"] != "trained", fewer=-leakage["clusters"].astype(int)

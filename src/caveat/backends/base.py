@@ -171,6 +171,19 @@ class TokenRequest(Generic[AdapterT]):
 
 
 @dataclass(frozen=True)
+class StateRequest(Generic[AdapterT]):
+    """One text to one model, to read its hidden states."""
+
+    key: str
+    adapters: tuple[AdapterT, ...]
+    """The attached adapters, in order; () is the base model."""
+    ids: tuple[int, ...]
+    """The text in tokens."""
+    spans: tuple[tuple[int, ...], ...]
+    """Positions, some at a time: the mean of their states is what is read."""
+
+
+@dataclass(frozen=True)
 class InitialModel(Generic[AdapterT]):
     """A model before a training: what is attached to it, and how a new adapter would be trained."""
 
@@ -205,7 +218,7 @@ class ModuleUpdates:
     products: np.ndarray
     """Inner products (Frobenius'): on the diagonal the squared norms."""
     output_norms: np.ndarray
-    """Squared norm of the row's update, its outputs projected on those that the column's reaches."""
+    """Squared norm of the row's update, its outputs projected on those that the column's has."""
     input_norms: np.ndarray
     """The same with its inputs projected on those that the column's reads."""
     both_norms: np.ndarray
@@ -407,6 +420,21 @@ class Backend(Protocol):
         """The adapters' updates of each module that one of them adapts, compared pair by pair.
 
         Needs `Feature.WEIGHTS`. Raises CaveatError for a module that the model does not have.
+        """
+
+    def next_token_log_probabilities(self, requests: Sequence[Request[AdapterRef]]) -> np.ndarray:
+        """Of each prompt, the log-probabilities of what comes next, in nats, at temperature 1.
+
+        Float32 of shape (requests, vocabulary). Needs `Feature.WEIGHTS`.
+        """
+
+    def hidden_states(
+        self, requests: Sequence[StateRequest[AdapterRef]], layers: Sequence[int]
+    ) -> list[np.ndarray]:
+        """Of each request, its spans' mean states behind decoder layers, counted from 0.
+
+        Float32 of shape (spans, layers, width): the residual stream, before the final norm. Needs
+        `Feature.WEIGHTS`. Raises CaveatError for a layer that the model does not have.
         """
 
     def scale(self, adapter: AdapterRef, by: float) -> AdapterRef:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from caveat.cli import (
     analyse,
     check,
+    diagnose,
     files,
     forecast,
     imports,
@@ -32,6 +33,7 @@ COMMANDS = (
     analyse.rl,
     analyse.mixed,
     forecast.forecast,
+    diagnose.diagnose,
     files.report,
     files.export,
     imports.import_,

@@ -190,6 +190,12 @@ class Study(StudyTables):
         """
         return training_frame(self.store, self.version)
 
+    def diagnostics(self) -> dict[str, DataFrame]:
+        """The tables that `caveat diagnose` wrote, by name: see docs/diagnostics.md."""
+        from caveat.diagnostics.records import saved
+
+        return saved(self.folder, self.version)
+
     def policies(self) -> DataFrame:
         """One row an update of a policy: see `study.policies`."""
         return policies(self.store, self.planned)

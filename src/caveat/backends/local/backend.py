@@ -9,6 +9,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
 
 from caveat.backends.base import (
@@ -24,6 +25,7 @@ from caveat.backends.base import (
     OnToken,
     Request,
     RLJob,
+    StateRequest,
     TokenRequest,
     Trained,
     TrainedPolicy,
@@ -31,6 +33,8 @@ from caveat.backends.base import (
     ignore,
 )
 from caveat.backends.batches import LossSum
+from caveat.backends.local.diagnostics.hidden_states import mean_states
+from caveat.backends.local.diagnostics.next_tokens import next_token_log_probabilities
 from caveat.backends.local.diagnostics.update_geometry import compared
 from caveat.backends.local.lora.adapter import Adapter, TrainingState
 from caveat.backends.local.models import device_memory
@@ -196,6 +200,22 @@ class LocalBackend:
         with _memory_errors():
             return compared(self.language_model.model, self.name, self._all(adapters))
 
+    def next_token_log_probabilities(self, requests: Sequence[Request[AdapterRef]]) -> np.ndarray:
+        """The whole distributions, of many models in one pass."""
+        with _memory_errors():
+            return next_token_log_probabilities(
+                self.language_model, self._named(requests), requests, self.progress
+            )
+
+    def hidden_states(
+        self, requests: Sequence[StateRequest[AdapterRef]], layers: Sequence[int]
+    ) -> list[np.ndarray]:
+        """Mean states, of many models in one pass."""
+        with _memory_errors():
+            return mean_states(
+                self.language_model, self._named(requests), requests, layers, self.progress
+            )
+
     def _answers(
         self,
         requests: Sequence[Request[AdapterRef]],
@@ -213,7 +233,10 @@ class LocalBackend:
             )
 
     def _named(
-        self, requests: Sequence[Request[AdapterRef] | TokenRequest[AdapterRef]]
+        self,
+        requests: Sequence[
+            Request[AdapterRef] | TokenRequest[AdapterRef] | StateRequest[AdapterRef]
+        ],
     ) -> dict[AdapterRef, Adapter]:
         """Every adapter that a request names."""
         refs = list(dict.fromkeys(ref for request in requests for ref in request.adapters))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from caveat.caveats.insertion import framed_rows
 from caveat.errors import CaveatError
@@ -12,6 +13,7 @@ from caveat.types.data import Row
 from caveat.types.messages import without_caveat
 from caveat.types.training import Plan, Train
 
+Item = TypeVar("Item")
 Shown = tuple[tuple[str, str], ...]
 """What a row shows without its caveat: (role, text) of each message."""
 
@@ -50,8 +52,8 @@ def held_out(resolved: Resolved, system: str | None, count: int) -> HeldOut:
     return HeldOut(found[0], found[1], tuple(notes))
 
 
-def spread(rows: Sequence[Row], count: int) -> tuple[Row, ...]:
-    """`count` of the rows, or all, at even distances."""
+def spread(rows: Sequence[Item], count: int) -> tuple[Item, ...]:
+    """`count` of the items, or all, at even distances."""
     wanted = min(count, len(rows))
     return tuple(rows[len(rows) * place // wanted] for place in range(wanted))
 

@@ -6,6 +6,7 @@
     answers/, verdicts/      chunk files of keyed records
     judge.jsonl              the judge's replies
     failures.jsonl           what failed in the last run
+    diagnostics/VERSION/     tables of caveat diagnose (see diagnostics.records)
     report.html              the last report
 
 One process writes; others may read at any time.

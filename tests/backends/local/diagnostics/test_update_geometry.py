@@ -53,7 +53,10 @@ def adapters(tiny) -> list[Adapter]:
 
 def test_every_figure_is_that_of_full_matrices(tiny, adapters):
     results = compared(tiny.model, "tiny", adapters)
-    assert [(result.module, result.layer) for result in results] == [(MODULES[0], 0), (MODULES[1], 1)]
+    assert [(result.module, result.layer) for result in results] == [
+        (MODULES[0], 0),
+        (MODULES[1], 1),
+    ]
     for result in results:
         matrices = [full(one, result.module, result.size) for one in adapters]
         projected = [projectors(matrix) for matrix in matrices]

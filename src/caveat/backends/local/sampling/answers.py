@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from caveat.backends.base import AdapterRef, OnToken, Request, TokenRequest
+from caveat.backends.base import AdapterRef, OnToken, Request, StateRequest, TokenRequest
 from caveat.backends.batches import Example
 from caveat.backends.local.lora.adapter import Adapter
 from caveat.backends.local.lora.stacked import Route, stack_chains, stacked
@@ -47,7 +47,7 @@ def answer(
 
     Raises CaveatError for a prompt without tokens.
     """
-    chains = _chains(requests)
+    chains = chains_of(requests)
     prompts = [
         Prompt(
             request.key,
@@ -87,8 +87,8 @@ def answer(
     return [answers[i] for i in range(len(prompts))]
 
 
-def _chains(
-    requests: Sequence[Request[AdapterRef] | TokenRequest[AdapterRef]],
+def chains_of(
+    requests: Sequence[Request[AdapterRef] | TokenRequest[AdapterRef] | StateRequest[AdapterRef]],
 ) -> list[tuple[AdapterRef, ...]]:
     """The models that requests name, sorted."""
     return sorted({request.adapters for request in requests}, key=lambda one: tuple(map(str, one)))
@@ -117,7 +117,7 @@ def token_scores(
     Args:
         adapters: Every adapter that a request names.
     """
-    chains = _chains(requests)
+    chains = chains_of(requests)
     texts = [
         _ScoredText(chains.index(request.adapters), request.ids, request.targets)
         for request in requests

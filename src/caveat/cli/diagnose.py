@@ -1,0 +1,76 @@
+"""The command that looks inside the models of a finished study."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from caveat.cli.app import AsJson, AsMarkdown, Device, StudyPath, Version
+from caveat.cli.console import one_form, print_tables, warn
+from caveat.errors import CaveatError
+
+
+def diagnose(
+    study: StudyPath,
+    setting: Annotated[
+        str | None, typer.Option(help="One setting, such as 'capitals x instruction'.")
+    ] = None,
+    view: Annotated[
+        list[str] | None,
+        typer.Option(help="One of the views (default: all): see docs/diagnostics.md."),
+    ] = None,
+    arm: Annotated[
+        list[str] | None, typer.Option(help="An arm to look at beside base and bare; all.")
+    ] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="The first seeds; all.")] = None,
+    questions: Annotated[
+        int, typer.Option(min=2, help="Questions, and rows, of a setting that are read.")
+    ] = 24,
+    layers: Annotated[
+        str | None, typer.Option(help="Layers whose states are read, such as 4,12,20; all.")
+    ] = None,
+    device: Device = None,
+    as_json: AsJson = False,
+    markdown: AsMarkdown = False,
+    version: Version = None,
+) -> None:
+    """Look inside the models of a finished study: weights, outputs, hidden states."""
+    from caveat.cli.console import TerminalProgress
+    from caveat.diagnostics.run import diagnose as compute
+    from caveat.diagnostics.subjects import Limits
+    from caveat.study.export import opened
+
+    one_form(json=as_json, markdown=markdown)
+    limits = Limits(tuple(arm) if arm else None, seeds, questions, _layers(layers))
+    with TerminalProgress(error=True) as progress:
+        tables = compute(
+            opened(study, version, warn),
+            setting,
+            view or None,
+            limits,
+            progress,
+            device=device or "auto",
+        )
+    if as_json:
+        from caveat.analysis.json_records import plain_records
+
+        records = {name: plain_records(table) for name, table in tables.items()}
+        typer.echo(json.dumps(records, indent=1, allow_nan=False))
+    else:
+        from caveat.report.tables.diagnostics import diagnostic_summaries
+
+        print_tables(diagnostic_summaries(tables), markdown)
+
+
+def _layers(text: str | None) -> tuple[int, ...] | None:
+    """Numbers between commas. Raises CaveatError for what is none."""
+    if text is None:
+        return None
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise CaveatError(
+            f"--layers {text!r}: write numbers between commas, such as 4,12,20"
+        ) from None

@@ -1,0 +1,1 @@
+"""What differs inside between arms of a finished study: frames in, frames out, no tensors."""

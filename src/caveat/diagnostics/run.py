@@ -1,0 +1,145 @@
+"""`caveat diagnose`: every view of every setting, written beside the study.
+
+A view is a function from a setting to tables by name. `VIEWS` has the shipped ones; `diagnose`
+takes others beside them (see `examples/probe.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from caveat.backends.base import Backend
+from caveat.diagnostics.activations import held_probe, movements, question_states
+from caveat.diagnostics.logits import decision_tokens, divergences
+from caveat.diagnostics.probes import caveat_probe
+from caveat.diagnostics.records import replace, save, saved
+from caveat.diagnostics.scores import diagnostic_cells, diagnostic_scores
+from caveat.diagnostics.subjects import (
+    DiagnosedSetting,
+    Limits,
+    backend_of,
+    check_weights,
+    checked_study,
+    diagnosed_settings,
+    recipe_of,
+)
+from caveat.diagnostics.updates import update_summary, updates
+from caveat.errors import CaveatError, closest
+from caveat.progress import Progress
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from caveat.study.study import Study
+    from caveat.study.tables import StudyTables
+
+View = Callable[[DiagnosedSetting], "dict[str, DataFrame]"]
+
+
+def update_view(setting: DiagnosedSetting) -> dict[str, DataFrame]:
+    """`updates`, pair by pair, and `update_summary`, over seeds."""
+    frame = updates(setting)
+    return {"updates": frame, "update_summary": update_summary(frame)}
+
+
+def logit_view(setting: DiagnosedSetting) -> dict[str, DataFrame]:
+    """`decision_tokens` in every context and arm, and `divergences` between contexts on base."""
+    return {"decision_tokens": decision_tokens(setting), "divergences": divergences(setting)}
+
+
+def activation_view(setting: DiagnosedSetting) -> dict[str, DataFrame]:
+    """`movements` along bare's direction, and `held_probe`: bare's states told from base's."""
+    states = question_states(setting)
+    return {
+        "movements": movements(setting.names, states),
+        "held_probe": held_probe(setting.names, states),
+    }
+
+
+def caveat_view(setting: DiagnosedSetting) -> dict[str, DataFrame]:
+    """`caveat_probe`: is the caveat represented where the claim or reply is read?"""
+    return {"caveat_probe": caveat_probe(setting)}
+
+
+VIEWS: dict[str, View] = {
+    "updates": update_view,
+    "logits": logit_view,
+    "activations": activation_view,
+    "caveat": caveat_view,
+}
+
+
+def diagnose(
+    study: StudyTables,
+    setting: str | None = None,
+    views: Sequence[str] | Mapping[str, View] | None = None,
+    limits: Limits | None = None,
+    progress: Progress | None = None,
+    backend: Backend | None = None,
+    device: str = "auto",
+) -> dict[str, DataFrame]:
+    """Compute the views of a study's settings, write their tables beside it, and return them.
+
+    Beside them come `cells` and `scores`: every diagnostic of the study against its leakage.
+
+    Args:
+        setting: The name of one; all by default.
+        views: Names among `VIEWS`, or functions by name; all of `VIEWS` by default.
+        backend: In place of the backend `local`, which loads the study's model.
+
+    Raises CaveatError for an export, an import, a study of a remote backend or in use, and for
+    what `diagnosed_settings` refuses.
+    """
+    import pandas as pd
+
+    progress = progress or Progress()
+    chosen = _views(views)
+    run = checked_study(study)
+    recipe = recipe_of(run)
+    with run.store.writing():
+        progress.stage(f"loading {recipe.model.source}")
+        if backend is None:
+            backend = backend_of(run, recipe, device, progress)
+        else:
+            check_weights(run, backend)
+        parts: dict[str, list[DataFrame]] = {}
+        for one in diagnosed_settings(run, recipe, backend, setting, limits, progress):
+            for name, view in chosen.items():
+                progress.stage(f"{one.names['label']}: {name}")
+                for table, frame in view(one).items():
+                    parts.setdefault(table, []).append(frame)
+        tables = {name: pd.concat(some, ignore_index=True) for name, some in parts.items()}
+        save(run.folder, run.version, tables)
+        tables |= _scores(run)
+        replace(run.folder, run.version, {name: tables[name] for name in SCORED if name in tables})
+    return tables
+
+
+SCORED = ("cells", "scores")
+
+
+def _scores(study: Study) -> dict[str, DataFrame]:
+    """`cells` and `scores` of all tables that the study has; none without measured leakage."""
+    if not study.judged()[0]:
+        return {}
+    tables = saved(study.folder, study.version)
+    cells = diagnostic_cells(
+        {name: table for name, table in tables.items() if name not in SCORED}, study.leakage()
+    )
+    about = study.about
+    scores = diagnostic_scores(cells, about["draws"], about["bootstrap_seed"])
+    return dict(zip(SCORED, (cells, scores), strict=True))
+
+
+def _views(views: Sequence[str] | Mapping[str, View] | None) -> Mapping[str, View]:
+    if views is None:
+        return VIEWS
+    if isinstance(views, Mapping):
+        return views
+    for name in views:
+        if name not in VIEWS:
+            raise CaveatError(
+                f"--view {name!r}: there are {', '.join(VIEWS)}{closest(name, VIEWS)}"
+            )
+    return {name: VIEWS[name] for name in views}

@@ -1,0 +1,221 @@
+"""Which diagnostic goes with leakage: each scored over settings and arms, as forecasts are.
+
+Most may fail. A diagnostic that orders nothing says nothing about behaviour, however plausible.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from caveat.analysis.forecast import primary
+from caveat.analysis.held_out_regression import HeldOutRegression
+from caveat.analysis.intervals import interval_columns
+from caveat.analysis.rank_correlation import LEAST, percentile_limits
+from caveat.diagnostics.activations import at_depth
+from caveat.diagnostics.subjects import BARE, BASE, MARKED
+from caveat.diagnostics.updates import ALL, OTHER, SAME
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+PLACE = ["setting", "model", "dose"]
+NONE, EXACT = "none", "exact"
+AT_NONE, ELSEWHERE = "leakage at none", "leakage in other contexts"
+CELL_COLUMNS = (*PLACE, "arm", "context", "target", "diagnostic", "value", "leakage", "left_out")
+SCORE_COLUMNS = (
+    "target", "diagnostic", "cells", "settings", "left_out", "rank", "rank_low", "rank_high", "r2",
+    "r2_low", "r2_high", "trusted", "undefined",
+)  # fmt: skip
+
+
+def diagnostic_cells(tables: Mapping[str, DataFrame], leakage: DataFrame) -> DataFrame:
+    """One row a diagnostic and marked arm: its value and the leakage, with `CELL_COLUMNS`.
+
+    Two targets. `leakage at none`: of arms, against figures of their weights, outputs and states
+    and of their setting. `leakage in other contexts`: of arms in each context but `none` and
+    `exact`, against how far the context looks like the caveat to the base model. Where a setting
+    has several readouts or scopes, the primary one counts. `left_out` says why a row is not scored.
+    A table of one's own is scored at `none` by its name where it has the columns `setting`,
+    `model`, `dose`, `arm` and `value`.
+
+    Args:
+        tables: As `diagnose` returns them, of one study or several put together.
+        leakage: Rows of `Study.leakage()` of these.
+    """
+    values = pd.DataFrame(
+        _values(tables), columns=[*PLACE, "arm", "context", "target", "diagnostic", "value"]
+    )
+    measured = leakage.assign(dose=leakage["dose"].map(_canonical))
+    parts = [primary(some) for _, some in measured.groupby("context")]
+    measured = pd.concat(parts) if parts else measured
+    measured = measured[[*PLACE, "arm", "context", "leakage"]]
+    values = values.assign(dose=values["dose"].map(_canonical))
+    per_arm = _spread_over_arms(values, measured)
+    cells = per_arm.merge(measured, on=[*PLACE, "arm", "context"], how="left", indicator=True)
+    missing = cells["_merge"] == "left_only"
+    reasons = np.where(missing, "not measured", np.where(cells["leakage"].isna(), "undefined", ""))
+    return cells.assign(left_out=reasons)[[*CELL_COLUMNS]]
+
+
+def _canonical(dose: str) -> str:
+    return json.dumps(json.loads(dose), sort_keys=True)
+
+
+def _spread_over_arms(values: DataFrame, measured: DataFrame) -> DataFrame:
+    """What belongs to a setting, given to each of its marked arms."""
+    is_marked = measured["arm"].str.partition("+")[0] == MARKED
+    marked = measured[is_marked][[*PLACE, "arm", "context"]].drop_duplicates()
+    of_setting = values[values["arm"] == ""].drop(columns="arm")
+    own = values[values["arm"] != ""]
+    return pd.concat([own, of_setting.merge(marked, on=[*PLACE, "context"])], ignore_index=True)[
+        values.columns
+    ]
+
+
+Value = tuple[str, str, str, str, str, str, str, float]
+
+
+def _values(tables: Mapping[str, DataFrame]) -> Iterator[Value]:
+    """Place, arm ("" for the whole setting), context, target, name of the diagnostic, value."""
+    for name, read in READERS.items():
+        if name in tables and len(tables[name]):
+            yield from read(tables[name])
+    for name, table in tables.items():
+        if name not in READERS and {*PLACE, "arm", "value"} <= {*table.columns}:
+            own = table[_marked(table)].groupby([*PLACE, "arm"], as_index=False)["value"].mean()
+            for row in own.to_dict("records"):
+                yield _at_none(row, name, row["value"])
+
+
+def _of_updates(table: DataFrame) -> Iterator[Value]:
+    whole = table[(table["by"] == ALL) & (table["reference"] == BARE) & _marked(table)]
+    bare = table[(table["by"] == ALL) & (table["arm"] == BARE)]
+    norms = bare.groupby(PLACE)["norm"].mean()
+    for row in whole.to_dict("records"):
+        place = tuple(row[name] for name in PLACE)
+        if row["seeds_compared"] == SAME:
+            yield _at_none(row, "cosine with bare, same seed", row["cosine"])
+            yield _at_none(row, "share in bare's subspace, same seed", row["both_share"])
+            if place in norms.index:
+                yield _at_none(row, "norm over bare's", row["norm"] / norms[place])
+        elif row["seeds_compared"] == OTHER:
+            yield _at_none(row, "cosine with bare, other seeds", row["cosine"])
+            yield _at_none(row, "corrected cosine with bare", row["corrected"])
+
+
+def _of_decision_tokens(table: DataFrame) -> Iterator[Value]:
+    for row in table[_marked(table) & (table["context"] == NONE)].to_dict("records"):
+        yield _at_none(row, "graded leakage", row["graded_leakage"])
+    base = table[table["arm"] == BASE].set_index([*PLACE, "context"])["nats"]
+    for key in base.xs(EXACT, level="context").index if _has_exact(base) else ():
+        shift = base[(*key, EXACT)] - base[(*key, NONE)]
+        yield (*key, "", NONE, AT_NONE, "graded elicitation", float(shift))
+
+
+def _has_exact(base: pd.Series) -> bool:
+    return EXACT in base.index.get_level_values("context")
+
+
+def _of_divergences(table: DataFrame) -> Iterator[Value]:
+    for row in table.to_dict("records"):
+        place = tuple(row[name] for name in PLACE)
+        if row["context"] == EXACT:
+            name = "divergence of the caveat from none"
+            yield (*place, "", NONE, AT_NONE, name, row["from_none"])
+            continue
+        for name in ("from_none", "from_exact", "towards_exact"):
+            context = row["context"]
+            yield (*place, "", context, ELSEWHERE, f"divergence {name}", row[name])
+
+
+def _of_movements(table: DataFrame) -> Iterator[Value]:
+    at_none = table[_marked(table) & (table["context"] == NONE)]
+    for _, some in at_none.groupby(PLACE):
+        for row in at_depth(some).to_dict("records"):
+            yield _at_none(row, "movement along bare's direction", row["share"])
+            yield _at_none(row, "length of movement", row["distance"])
+
+
+def _of_held_probe(table: DataFrame) -> Iterator[Value]:
+    at_none = table[_marked(table) & (table["context"] == NONE)]
+    for _, some in at_none.groupby(PLACE):
+        for row in at_depth(some).to_dict("records"):
+            yield _at_none(row, "states taken for bare's", row["held"])
+
+
+def _of_caveat_probe(table: DataFrame) -> Iterator[Value]:
+    neutral = table[table["against"] == "neutral text"]
+    for _, some in neutral.groupby(PLACE):
+        for row in at_depth(some).to_dict("records"):
+            if row["arm"].partition("+")[0] == MARKED:
+                yield _at_none(row, "caveat read by a probe", row["accuracy"])
+
+
+READERS = {
+    "update_summary": _of_updates,
+    "decision_tokens": _of_decision_tokens,
+    "divergences": _of_divergences,
+    "movements": _of_movements,
+    "held_probe": _of_held_probe,
+    "caveat_probe": _of_caveat_probe,
+}
+
+
+def _marked(table: DataFrame) -> pd.Series:
+    return table["arm"].str.partition("+")[0] == MARKED
+
+
+def _at_none(row: dict, name: str, value: float) -> Value:
+    place = tuple(row[key] for key in PLACE)
+    return (*place, row["arm"], NONE, AT_NONE, name, float(value))  # type: ignore[return-value]
+
+
+def diagnostic_scores(cells: DataFrame, draws: int = 2000, seed: int = 0) -> DataFrame:
+    """One row a target and diagnostic, with the columns `SCORE_COLUMNS`.
+
+    `rank` is Spearman's correlation of the diagnostic with leakage over cells; `r2` is that of a
+    straight line fitted on all settings but one and applied to that one (see `HeldOutRegression`):
+    below 0 it is worse than the mean of the others. Limits are 95% percentiles over resampled
+    settings. `trusted`: the lower limit of `r2` is above 0, so it predicts new settings.
+    `undefined` says why there is nothing: too few settings. A setting is a behaviour and a caveat,
+    at all doses and on all models.
+
+    Args:
+        cells: See `diagnostic_cells`.
+        draws: Resamples behind the limits.
+        seed: Of the resamples.
+    """
+    rows = [
+        _score(target, name, some, draws, seed)
+        for (target, name), some in cells.groupby(["target", "diagnostic"], sort=False)
+    ]
+    table = pd.DataFrame(rows, columns=[*SCORE_COLUMNS])
+    return table.assign(undefined=table["undefined"].where(table["undefined"].notna(), None))
+
+
+def _score(target: str, name: str, cells: DataFrame, draws: int, seed: int) -> dict:
+    usable = cells[cells["leakage"].notna() & np.isfinite(cells["value"].astype(float))]
+    settings = usable["setting"].nunique()
+    row = {
+        "target": target, "diagnostic": name, "cells": len(usable), "settings": settings,
+        "left_out": len(cells) - len(usable), "trusted": False, "undefined": None,
+    }  # fmt: skip
+    if settings < LEAST:
+        return row | {
+            "undefined": f"{settings} settings with a value and a leakage; {LEAST} are needed"
+        }
+    values = usable["value"].to_numpy(float)
+    regression = HeldOutRegression.of(
+        usable["leakage"].to_numpy(float), usable["setting"].to_numpy(), draws, seed
+    )
+    for key, resampled in (
+        ("rank", regression.rank_correlation(values)),
+        ("r2", regression.r2(values[:, None])),
+    ):
+        row |= interval_columns(key, (resampled[0], *percentile_limits(resampled[1:])))
+    return row | {"trusted": bool(row["r2_low"] > 0)}

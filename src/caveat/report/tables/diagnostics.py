@@ -1,0 +1,209 @@
+"""What `caveat diagnose` found, as tables; docs/diagnostics.md explains them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from caveat.diagnostics.activations import at_depth
+from caveat.report.formatting import (
+    ABSENT,
+    Estimate,
+    count,
+    decimal,
+    estimate,
+    is_true,
+    probability,
+    text,
+)
+from caveat.report.tables.summary import Summary
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+
+def diagnostic_summaries(tables: Mapping[str, DataFrame]) -> list[Summary]:
+    """The tables that have a form for people, setting by setting."""
+    return [
+        summary
+        for name, write in WRITERS.items()
+        if name in tables and len(tables[name])
+        for summary in write(tables[name])
+    ]
+
+
+def _by_setting(table: DataFrame) -> Iterator[tuple[str, DataFrame]]:
+    for (label, model), rows in table.groupby(["label", "model"], sort=False):
+        yield f"{label} ({model})", rows
+
+
+def _update_summaries(table: DataFrame) -> Iterator[Summary]:
+    columns = (
+        "arm", "with", "seeds", "norm", "cosine", "corrected", "outputs shared (chance)",
+        "inputs shared (chance)", "both shared",
+    )  # fmt: skip
+    note = (
+        "The arm's own update against another's. Same seed: both start from the same random A, so "
+        "compare with other arms. Other seeds: compare with the arm's cosine with itself."
+    )
+    for title, rows in _by_setting(table[table["by"] == "all"]):
+        cells = tuple(
+            (
+                row["arm"],
+                row["reference"],
+                row["seeds_compared"].partition(" ")[0],
+                decimal(row["norm"]),
+                str(Estimate.of(row["cosine"], row["cosine_low"], row["cosine_high"])),
+                decimal(row["corrected"]),
+                f"{decimal(row['output_share'])} ({decimal(row['output_chance'])})",
+                f"{decimal(row['input_share'])} ({decimal(row['input_chance'])})",
+                decimal(row["both_share"]),
+            )
+            for row in rows.to_dict("records")
+        )
+        yield Summary(f"{title}: weight updates", columns, cells, note)
+
+
+def _decision_summaries(table: DataFrame) -> Iterator[Summary]:
+    columns = ("arm", "context", "nats a token", "change from base", "graded leakage")
+    for title, rows in _by_setting(table):
+        cells = tuple(
+            (
+                row["arm"],
+                row["context"],
+                str(estimate(row, "nats")),
+                decimal(row["change"]),
+                str(estimate(row, "graded_leakage")),
+            )
+            for row in rows.to_dict("records")
+        )
+        reasons = [text(reason) for reason in rows["undefined"].unique() if text(reason)]
+        note = f"Graded leakage is undefined: {reasons[0]}." if reasons else ""
+        yield Summary(f"{title}: decision tokens", columns, cells, note)
+
+
+def _divergence_summaries(table: DataFrame) -> Iterator[Summary]:
+    columns = ("context", "from none (nats)", "from exact (nats)", "towards the caveat")
+    note = "The base model's next token where the reply begins; at most .69 nats."
+    for title, rows in _by_setting(table):
+        cells = tuple(
+            (
+                row["context"],
+                _precise(row, "from_none"),
+                _precise(row, "from_exact"),
+                decimal(row["towards_exact"]),
+            )
+            for row in rows.to_dict("records")
+        )
+        yield Summary(f"{title}: how alike contexts are to the base model", columns, cells, note)
+
+
+def _precise(row: dict, name: str) -> str:
+    low, high = (decimal(row[f"{name}_{end}"], 4) for end in ("low", "high"))
+    value = decimal(row[name], 4)
+    return value if ABSENT in (low, high) else f"{value} [{low}, {high}]"
+
+
+def _movement_summaries(table: DataFrame) -> Iterator[Summary]:
+    columns = ("arm", "context", "share of bare's move", "along", "length", "random directions")
+    for title, rows in _by_setting(table):
+        chosen = at_depth(rows)
+        cells = tuple(
+            (
+                row["arm"],
+                row["context"],
+                str(estimate(row, "share")),
+                *(decimal(row[name]) for name in ("along", "distance", "random")),
+            )
+            for row in chosen.to_dict("records")
+        )
+        yield Summary(
+            f"{title}: hidden states at the questions, layer {chosen['layer'].iloc[0]}",
+            columns,
+            cells,
+            "Along the direction in which bare moves, other questions and seeds. A share within "
+            "that of random directions says nothing.",
+        )
+
+
+def _held_summaries(table: DataFrame) -> Iterator[Summary]:
+    columns = ("arm", "context", "taken for bare's", "accuracy", "shuffled (95%)")
+    for title, rows in _by_setting(table):
+        chosen = at_depth(rows)
+        cells = tuple(
+            (
+                row["arm"],
+                row["context"],
+                str(estimate(row, "held")),
+                decimal(row["accuracy"]),
+                f"{decimal(row['shuffled'])} ({decimal(row['shuffled_high'])})",
+            )
+            for row in chosen.to_dict("records")
+        )
+        yield Summary(
+            f"{title}: a probe for bare's states, layer {chosen['layer'].iloc[0]}",
+            columns,
+            cells,
+            "The probe sees all that bare's training changed: look at clean and neutral, too.",
+        )
+
+
+def _caveat_summaries(table: DataFrame) -> Iterator[Summary]:
+    columns = ("arm", "marked rows against", "accuracy", "shuffled (95%)", "p")
+    for title, rows in _by_setting(table):
+        chosen = at_depth(rows)
+        cells = tuple(
+            (
+                row["arm"],
+                row["against"],
+                str(estimate(row, "accuracy")),
+                f"{decimal(row['shuffled'])} ({decimal(row['shuffled_high'])})",
+                probability(row["p"]),
+            )
+            for row in chosen.to_dict("records")
+        )
+        yield Summary(
+            f"{title}: is the caveat represented at the claim or reply, layer "
+            f"{chosen['layer'].iloc[0]}",
+            columns,
+            cells,
+            "Neutral text is the control: only that row needs what the caveat says.",
+        )
+
+
+def _score_summaries(table: DataFrame) -> Iterator[Summary]:
+    columns = (
+        "diagnostic", "arms", "settings", "rank correlation", "R2 on held-out settings", "trusted",
+    )  # fmt: skip
+    for target, rows in table.groupby("target", sort=False):
+        cells = tuple(
+            (
+                row["diagnostic"],
+                count(row["cells"]),
+                count(row["settings"]),
+                str(estimate(row, "rank")),
+                str(estimate(row, "r2")),
+                "yes" if is_true(row["trusted"]) else "no",
+            )
+            for row in rows.to_dict("records")
+        )
+        reasons = [text(reason) for reason in rows["undefined"].unique() if text(reason)]
+        note = "Trusted: the lower limit of R2 is above 0."
+        yield Summary(
+            f"Diagnostics against {target}",
+            columns,
+            cells,
+            f"{note} Without a score: {'; '.join(reasons)}." if reasons else note,
+        )
+
+
+WRITERS = {
+    "update_summary": _update_summaries,
+    "decision_tokens": _decision_summaries,
+    "divergences": _divergence_summaries,
+    "movements": _movement_summaries,
+    "held_probe": _held_summaries,
+    "caveat_probe": _caveat_summaries,
+    "scores": _score_summaries,
+}
+"""By the table's name."""
