@@ -4,8 +4,8 @@
 
 Without a study, a small one of the tiny model is made first (a few seconds). The probe asks how far
 the next token at a question moves when the caveat is put in front, in each trained arm: the
-Jensen-Shannon divergence, in nats. An arm that has learned the caveat as a gate should move much, one
-that has learned past it little. Whether that is so is what the score says.
+Jensen-Shannon divergence, in nats. An arm that has learned the caveat as a gate should move much,
+one that has learned past it little. Whether that is so is what the score says.
 """
 
 import sys

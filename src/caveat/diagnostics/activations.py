@@ -111,11 +111,11 @@ def movements(names: dict[str, str], states: QuestionStates) -> DataFrame:
     """
     import pandas as pd
 
-    halves = folds_of(states.groups, 2)
+    folds = folds_of(states.groups, 2)
     rows = []
     for arm in dict.fromkeys(name for name, _ in states.trained):
         for context in states.contexts:
-            values = [_moved(states, halves, arm, seed, context) for seed in states.seeds(arm)]
+            values = [_moved(states, folds, arm, seed, context) for seed in states.seeds(arm)]
             for position, layer in enumerate(states.layers):
                 share, along, distance, random = (
                     np.array([one[part][position] for one in values]) for part in range(4)
@@ -139,7 +139,7 @@ def _mean(values: np.ndarray) -> float:
 
 
 def _moved(
-    states: QuestionStates, halves: np.ndarray, arm: str, seed: int, context: str
+    states: QuestionStates, folds: np.ndarray, arm: str, seed: int, context: str
 ) -> tuple[np.ndarray, ...]:
     """Share, along, distance and what is along random directions: each of shape (layers,)."""
     other = states.moves(BARE, states.other_seed(seed), NONE)
@@ -149,8 +149,8 @@ def _moved(
     parts = []
     # where nothing is trained, lengths are 0: those layers become NaN below
     with np.errstate(invalid="ignore", divide="ignore"):
-        for half in dict.fromkeys(halves.tolist()):
-            parts.append(_half(own, own_bare, other, halves == half, directions))
+        for half in dict.fromkeys(folds.tolist()):
+            parts.append(_half(own, own_bare, other, folds == half, directions))
         along, bare_along, units, distance, bare_distance, random = np.mean(parts, 0)
         size = np.linalg.norm(states.base[NONE], axis=-1).mean(0)
         moves = bare_distance > LEAST_MOVE * size

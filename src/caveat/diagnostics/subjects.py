@@ -219,12 +219,12 @@ def _resolved(study: Study, recipe: Recipe) -> tuple[Resolved, ...]:
 
 def _check_plan(study: Study, cells: Sequence[Cell]) -> None:
     """Raise CaveatError where the recipe comes to other adapters than the study was made with."""
-    made = {
+    stored = {
         (row["setting"], row["arm"], row["seed"], tuple(row["chain"]))
         for row in study.store.lines(f"versions/{study.version}/cells.jsonl")
     }
     planned = {tuple(cell.chain) for cell in cells}
-    if missing := [row for row in made if row[3] not in planned]:
+    if missing := [row for row in stored if row[3] not in planned]:
         name, arm, seed, _ = missing[0]
         raise CaveatError(
             f"{study.folder}: {name} / {arm} / seed {seed} would be trained on other rows now: its "
