@@ -49,7 +49,7 @@ def logit_view(setting: DiagnosedSetting) -> dict[str, DataFrame]:
 
 
 def activation_view(setting: DiagnosedSetting) -> dict[str, DataFrame]:
-    """`movements` along bare's direction, and `held_probe`, which takes states for bare's or base's."""
+    """`movements` along bare's direction, and `held_probe`: bare's states, or base's?"""
     states = question_states(setting)
     return {
         "movements": movements(setting.names, states),
