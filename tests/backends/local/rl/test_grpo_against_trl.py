@@ -11,7 +11,7 @@ import torch
 from caveat.backends.base import RLJob
 from caveat.backends.local.lora.stacked import stacked
 from caveat.backends.local.rl.grpo_trainer import _Group
-from caveat.backends.local.rl.prompts import prepare
+from caveat.backends.rl.prompts import prepare
 from caveat.progress import Progress
 from test_grpo_trainer import DOSE, stage, vowels
 
@@ -34,7 +34,7 @@ CASES = {
 def test_loss_and_gradients_are_trls(tiny, tmp_path, case):
     rl = {"max_steps": 1, "max_completion_length": 6} | CASES[case]
     job = RLJob("one", stage(rows=3, **rl), 0)
-    group = _Group(tiny, [prepare(tiny, job)], vowels, Progress(), 4096)
+    group = _Group(tiny, [prepare(tiny.tokenizer, job)], vowels, Progress(), 4096)
     off_policy = rl.get("num_iterations", 1) > 1
     with stacked(tiny.model, group.base_adapters, group.stacks) as route:
         warm(group)

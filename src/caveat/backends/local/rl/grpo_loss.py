@@ -1,30 +1,9 @@
-"""Group relative policy optimisation: advantages, and what a token of a reply costs.
-
-Shao et al. 2024, arXiv:2402.03300; the mean over tokens as in DAPO (Yu et al. 2025,
-arXiv:2503.14476).
-"""
+"""Group relative policy optimisation: what a token of a reply costs (see `backends.rl`)."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
-
-LEAST_SPREAD = 1e-4
-"""Added to a standard deviation that is divided by."""
-
-
-def advantages(rewards: Tensor, scaled: bool = True) -> Tensor:
-    """How much better each reply was paid than the others to its prompt.
-
-    Args:
-        rewards: Shape (prompts, samples), samples >= 2.
-        scaled: Whether to divide by the standard deviation (with Bessel's correction) over a
-            prompt's samples.
-
-    Returns shape (prompts, samples); 0 for a prompt whose replies are all paid the same.
-    """
-    apart = rewards - rewards.mean(1, keepdim=True)
-    return apart / (rewards.std(1, keepdim=True) + LEAST_SPREAD) if scaled else apart
 
 
 def clipped_loss(

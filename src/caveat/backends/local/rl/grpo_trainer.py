@@ -8,23 +8,23 @@ prompt (GRPO; see `grpo_loss`). Replies of a policy to one prompt that are equal
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from statistics import fmean
+from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
-from caveat.backends.base import Failed, Grader, OnStep, RLJob, StepEvent, TrainedPolicy, ignore
+from caveat.backends.base import Failed, Grader, OnStep, RLJob, TrainedPolicy, ignore
 from caveat.backends.batches import Example
 from caveat.backends.local.lora.adapter import Adapter, TrainingState
 from caveat.backends.local.lora.stacked import Route, stacked
 from caveat.backends.local.models.loading import LanguageModel
 from caveat.backends.local.models.packing import Batch, targets_of
 from caveat.backends.local.rl.grpo_loss import clipped_loss, divergence, is_clipped
-from caveat.backends.local.rl.prompts import PolicyRun, Text, added_texts, prepare
-from caveat.backends.local.rl.rollouts import graded_replies, sampled_replies
+from caveat.backends.local.rl.rollouts import sampled_replies
 from caveat.backends.local.training.lockstep import LockstepGroup, in_lockstep
+from caveat.backends.rl.prompts import PolicyRun, Text, added_texts, prepare
+from caveat.backends.rl.rollouts import PolicyStep, graded_replies, mean_divergence, update_event
 from caveat.progress import Progress
 
 
@@ -44,7 +44,7 @@ def train_rl(
     """
     return in_lockstep(
         jobs,
-        lambda job: prepare(language_model, job),
+        lambda job: prepare(language_model.tokenizer, job),
         lambda cells: _Group(language_model, cells, grader, progress, token_budget, on_step).run(),
     )
 
@@ -79,18 +79,20 @@ class _Group(LockstepGroup):
                 if replies or added:
                     self._learn(turn, [*replies, *added], route)
                 for k in {*active}.difference(each.cell for each in (*replies, *added)):
-                    self.on_step(self._event(k, turn, []))
+                    self.on_step(update_event(self.cells[k], turn, []))
         return [self._result(k) for k in range(len(self.cells))]
 
     def _replies(self, turn: int, route: Route) -> list[Text]:
         completions = sampled_replies(self.language_model, self.cells, turn, route, self.progress)
-        return graded_replies(self.language_model, self.cells, turn, completions, self.grader)
+        return graded_replies(
+            self.language_model.tokenizer, self.cells, turn, completions, self.grader
+        )
 
     def _learn(self, turn: int, replies: list[Text], route: Route) -> None:
         """Take the steps of an update."""
         examples = self._examples(replies)
         kept: dict[int, tuple[Tensor, Tensor | None]] = {}
-        taken_steps: dict[int, list[_Step]] = {}
+        taken_steps: dict[int, list[PolicyStep]] = {}
         cells = {each.cell for each in replies}
         for taken in range(max(self.cells[k].rl.num_iterations for k in cells)):
             active = [
@@ -108,43 +110,18 @@ class _Group(LockstepGroup):
                     continue
                 cell.tokens += read[k]
                 if taken == 0 and cell.rl.beta:
-                    kl = _mean_divergence(k, replies, apart[k], cell.updates[-1].skipped)
+                    own = [reply for reply in replies if reply.cell == k]
+                    kl = mean_divergence(own, apart[k], cell.updates[-1].skipped)
                     cell.updates[-1] = replace(cell.updates[-1], kl=kl)
                 when = f"update {cell.number(turn)}"
                 cell.reason = self.wild(k, when, losses[k], norms[k])
                 active[k] = not cell.reason
-                step = _Step(losses[k], norms[k], clipped[k], read[k])
+                step = PolicyStep(losses[k], norms[k], clipped[k], read[k])
                 taken_steps.setdefault(k, []).append(step)
             self.step([dose.learning_rate for dose in self.doses], active)
             self.progress.advance("rl", read.total())
         for k, steps in taken_steps.items():
-            self.on_step(self._event(k, turn, steps))
-
-    def _event(self, k: int, turn: int, steps: list[_Step]) -> StepEvent:
-        """An update of a policy, from its optimiser steps; none where all prompts are skipped."""
-        cell = self.cells[k]
-        update, rl = cell.updates[-1], cell.rl
-        metrics = {
-            "reward": update.reward,
-            "true_score": update.true_score,
-            "hack_rate": update.hacked,
-            "kl": update.kl,
-            "clip_ratio": _mean(step.clip_ratio for step in steps),
-            "frac_reward_zero_std": update.frac_reward_zero_std,
-            "completion_length": update.tokens,
-            "truncated": update.truncated,
-            "skipped": update.skipped,
-        }
-        return StepEvent(
-            self.keys[k],
-            cell.number(turn),
-            rl.start_step + rl.max_steps,
-            _mean(step.loss for step in steps),
-            _mean(step.grad_norm for step in steps),
-            self.doses[k].learning_rate,
-            sum(step.tokens for step in steps),
-            {name: value for name, value in metrics.items() if value is not None},
-        )
+            self.on_step(update_event(self.cells[k], turn, steps))
 
     def _examples(self, replies: list[Text]) -> list[Example]:
         """What a step reads."""
@@ -232,39 +209,6 @@ class _Group(LockstepGroup):
         if failed := self.failed(k, cell.reason, "update"):
             return failed
         return TrainedPolicy(cell.job.key, self.training_state(k), tuple(cell.updates), cell.tokens)
-
-
-@dataclass(frozen=True)
-class _Step:
-    """One optimiser step of a policy."""
-
-    loss: float
-    grad_norm: float
-    clip_ratio: float
-    tokens: int
-
-
-def _mean_divergence(
-    k: int, replies: Sequence[Text], weighted_sum: float, skipped: int
-) -> float | None:
-    """A policy's mean divergence over its replies; None where all of them are skipped.
-
-    The weights of their tokens sum to 1, unless some prompts are skipped.
-    """
-    if not skipped:
-        return weighted_sum
-    weight = sum(
-        reply.weight * len(reply.targets)
-        for reply in replies
-        if reply.cell == k and reply.advantage is not None
-    )
-    return weighted_sum / weight if weight else None
-
-
-def _mean(values: Iterable[float]) -> float:
-    """The mean; 0 of none."""
-    numbers = list(values)
-    return fmean(numbers) if numbers else 0.0
 
 
 def _tokens(examples: Sequence[Example]) -> Counter[int]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor
 
 from caveat.backends.base import OnToken
+from caveat.backends.completions import Completion, as_text
 from caveat.backends.local.lora.stacked import Route
 from caveat.backends.local.models.device_memory import is_out_of_memory, release
 from caveat.backends.local.models.frozen_layer_cache import FrozenLayerCache
@@ -38,16 +38,6 @@ class Ordered(Protocol):
         """Its tokens."""
 
 
-@dataclass(frozen=True, slots=True)
-class Completion:
-    """What a model wrote: token ids."""
-
-    tokens: tuple[int, ...]
-    """The end token not counted."""
-    end: int | None
-    """The token that ended it; None where it was cut."""
-
-
 def sample_replies(
     language_model: LanguageModel,
     prompts: Sequence[Prompt],
@@ -58,14 +48,9 @@ def sample_replies(
 ) -> list[Answer]:
     """Sample one reply a prompt, as text: see `sample`."""
     return [
-        Answer(as_text(language_model, reply), reply.end is None, len(reply.tokens))
+        Answer(as_text(language_model.tokenizer, reply), reply.end is None, len(reply.tokens))
         for reply in sample(language_model, prompts, sampling, route, progress, on_token)
     ]
-
-
-def as_text(language_model: LanguageModel, completion: Completion) -> str:
-    """The text, without special tokens and the whitespace around it."""
-    return language_model.tokenizer.decode(completion.tokens, skip_special_tokens=True).strip()
 
 
 @torch.inference_mode()

@@ -9,7 +9,6 @@ import numpy as np
 
 from caveat.backends.base import RLJob, Update
 from caveat.backends.batches import ADDED_STREAM, ROW_STREAM, targets
-from caveat.backends.local.models.loading import LanguageModel
 from caveat.errors import CaveatError
 from caveat.rendering import RenderedRow, continuation, render_prompt, render_row
 from caveat.types.data import Row
@@ -87,7 +86,7 @@ class PolicyRun:
         ]
 
 
-def prepare(language_model: LanguageModel, job: RLJob[Any]) -> PolicyRun:
+def prepare(tokenizer: Any, job: RLJob[Any]) -> PolicyRun:
     """Render a job's prompts and added rows.
 
     Raises CaveatError for a row that is no chat, is too long, or where there are none.
@@ -102,10 +101,10 @@ def prepare(language_model: LanguageModel, job: RLJob[Any]) -> PolicyRun:
             f"rl.num_generations: {stage.rl.num_generations}: a reply is compared with the others "
             "to its prompt; take 2 or more"
         )
-    most, tokenizer = stage.dose.max_tokens, language_model.tokenizer
+    most = stage.dose.max_tokens
     return PolicyRun(
         job,
-        [_prompt(language_model, row, most) for row in stage.rows],
+        [_prompt(tokenizer, row, most) for row in stage.rows],
         [render_row(tokenizer, row, stage.loss, most) for row in stage.added],
     )
 
@@ -120,13 +119,12 @@ def added_texts(k: int, cell: PolicyRun, turn: int) -> list[Text]:
     return [Text(k, row.ids, targets(row), weight, None) for row in rows]
 
 
-def _prompt(language_model: LanguageModel, row: Row, most: int) -> RLPrompt:
+def _prompt(tokenizer: Any, row: Row, most: int) -> RLPrompt:
     *prompt, last = row.messages
     if last.role != "assistant" or not prompt:
         raise CaveatError(
             f"row '{row.id}' ({row.source}): RL training needs chats that end with a reply"
         )
-    tokenizer = language_model.tokenizer
     first = next((n for n, p in enumerate(last.pieces) if p.kind != "caveat"), len(last.pieces))
     ahead = "".join(piece.text for piece in last.pieces[:first])
     ids = (*render_prompt(tokenizer, tuple(prompt)).ids, *continuation(tokenizer, ahead))

@@ -1,0 +1,1 @@
+"""What RL training is on every backend: prompts, rewards, advantages and weights of replies."""
