@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -79,6 +80,11 @@ def marks(folder: Path) -> dict[str, tuple[int, int]]:
         stat = record.stat()
         found[record.parent.name] = (stat.st_ino, stat.st_mtime_ns)
     return found
+
+
+def set_environment(values: dict[str, str]) -> None:
+    """What a child sets before it runs a study."""
+    os.environ.update(values)
 
 
 class Heard(Progress):

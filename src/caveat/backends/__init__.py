@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -55,12 +54,14 @@ def _endpoint(source: BackendSource, progress: Progress | None) -> Backend:
 
 
 def _tinker(source: BackendSource, progress: Progress | None) -> Backend:
-    if find_spec("tinker") is None:
-        raise CaveatError(
-            "backend: 'tinker': the package 'tinker' is not installed; install it with "
-            "pip install 'caveat[tinker]'"
-        )
-    raise CaveatError("backend: 'tinker' is not there yet; take local or endpoint")
+    from caveat.backends.tinker.backend import TinkerBackend
+    from caveat.backends.tinker.service import Service, installed
+
+    installed()
+    progress = progress or Progress()
+    tokenizer, inserted_system = load_tokenizer(source.model)
+    service = Service(source.model, say=progress.say)
+    return TinkerBackend(service, tokenizer, inserted_system, progress)
 
 
 def load_backend(
@@ -97,6 +98,17 @@ def model_folder(name: str, dtype: str) -> str | None:
     from caveat.backends.local.models.loading import loadable_name
 
     return loadable_name(name, dtype)
+
+
+def load_tokenizer(name: str) -> tuple[Any, str | None]:
+    """A model's tokenizer without the model, and the system prompt that its template inserts.
+
+    Raises CaveatError where it cannot be had.
+    """
+    from caveat.backends.local.models import loading
+
+    tokenizer = loading.load_tokenizer(name)
+    return tokenizer, loading.inserted_system(tokenizer)
 
 
 def save_model(backend: Backend, folder: Path) -> None:
@@ -148,6 +160,7 @@ __all__ = [
     "known_models",
     "limit_process",
     "load_backend",
+    "load_tokenizer",
     "model_folder",
     "open_backend",
     "save_model",

@@ -45,7 +45,13 @@ class Feature(StrEnum):
     TOKEN_LIKELIHOOD = "log-likelihoods of single tokens"
     SAMPLING = "sampled replies"
     WEIGHTS = "weights and hidden states that can be read here"
+    ALPHA = "a LoRA alpha other than 32"
+    RL_TEMPERATURE = "RL at a temperature other than 1"
+    SGD = "the optimizer SGD"
 
+
+SERVICE_ALPHA = 32.0
+"""The LoRA alpha of services that train, which leave no choice."""
 
 AdapterRef = Path | str
 """An adapter: a folder that `Backend.save` wrote (for `local` in PEFT's format), or a handle that
@@ -353,8 +359,16 @@ class Backend(Protocol):
     weights: int | None
     """Number of weights of the base model; None where unknown."""
     supports: frozenset[Feature]
+    billed_by: str | None
+    """Whose prices the work costs: a file in `backends/price_tables`; None where there is none."""
     progress: Progress
     """Hears of tokens while a call lasts."""
+
+    def connect(self) -> None:
+        """Get ready to work: a remote backend checks its key, address and model, free of charge.
+
+        Nothing is sent before. Raises CaveatError.
+        """
 
     def prompt_text(self, messages: Messages) -> str:
         """A prompt as the model reads it, for people."""
@@ -448,6 +462,9 @@ class Backend(Protocol):
 
     def discard(self, adapters: Sequence[AdapterRef]) -> None:
         """Forget adapters that this backend made and holds; folders stay."""
+
+    def lost(self, adapters: Sequence[AdapterRef]) -> list[AdapterRef]:
+        """Those of some saved adapters that cannot be used any more: a service dropped them."""
 
     def capacity(self) -> Capacity:
         """How much can be done at once now."""

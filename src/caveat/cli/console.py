@@ -168,7 +168,10 @@ def plan_table(plan: PlanCost) -> Group:
         "(the model, the adapters of a group in training, the activations of one pass) and "
         f"{plan.disk / 2**30:.2f} GB of disk. What is finished already is not counted."
     )
-    return Group(table, summary, *_rate_lines(plan), *plan.notes, "", _mass_table(plan))
+    if plan.cost is not None and not plan.memory:  # a service does the work
+        summary = f"{cells} cells. What is finished already is not counted."
+    spent = () if plan.cost is None else (plan.cost.line,)
+    return Group(table, summary, *spent, *_rate_lines(plan), *plan.notes, "", _mass_table(plan))
 
 
 def _mass_table(plan: PlanCost) -> Table:

@@ -9,9 +9,15 @@ import typer
 
 from caveat.cli.app import Device, Folder, Out, RecipeFile, Sets, with_fields
 from caveat.cli.console import warn
+from caveat.errors import CaveatError
 
 if TYPE_CHECKING:
     from caveat.study.study import Study
+
+
+Prices = Annotated[
+    Path | None, typer.Option(help="A price table (YAML) in place of the shipped one.")
+]
 
 
 def demo(out: Out = None) -> None:
@@ -25,17 +31,32 @@ def run(
     sets: Sets = None,
     executor: Annotated[str | None, typer.Option(help="local or ray.")] = None,
     device: Device = None,
+    budget: Annotated[
+        float | None,
+        typer.Option(help="Most dollars to spend on a service whose prices are known."),
+    ] = None,
+    prices: Prices = None,
 ) -> None:
     """Run a recipe, or resume it: finished cells are not run again."""
-    _run(recipe, out, with_fields(sets, executor=executor, device=device))
+    if budget is not None and not budget > 0:
+        raise CaveatError(f"--budget {budget:g}: must be more than 0 dollars")
+    sets = with_fields(sets, executor=executor, device=device)
+    _run(recipe, out, sets, budget, prices)
 
 
-def _run(recipe: str, out: Path | None, sets: list[str]) -> None:
+def _run(
+    recipe: str,
+    out: Path | None,
+    sets: list[str],
+    budget: float | None = None,
+    prices: Path | None = None,
+) -> None:
+    from caveat.backends.spending import Limit
     from caveat.cli.console import TerminalProgress, console, show_tables
     from caveat.study.run import run as run_study
 
     with TerminalProgress() as progress:
-        study = run_study(recipe, out, progress, sets)
+        study = run_study(recipe, out, progress, sets, limit=Limit(budget, prices))
     if len(study.about["wanted"]) > 1:
         show_tables(console(), study.leakage())
     typer.echo(f"report: {study.folder / 'report.html'}")
@@ -51,15 +72,22 @@ def _end_with(study: Study) -> None:
         raise typer.Exit(2)
 
 
-def plan(recipe: RecipeFile, out: Out = None, sets: Sets = None, device: Device = None) -> None:
-    """Estimate what a recipe takes: cells, tokens, memory and time. Nothing is run.
+def plan(
+    recipe: RecipeFile,
+    out: Out = None,
+    sets: Sets = None,
+    device: Device = None,
+    prices: Prices = None,
+) -> None:
+    """Estimate what a recipe takes: cells, tokens, memory, time and dollars. Nothing is run.
 
-    Times are by the rates that earlier runs measured on this machine.
+    Times are by the rates that earlier runs measured on this machine. Dollars are by a dated price
+    table, for services only.
     """
     from caveat.cli.console import console, plan_table
     from caveat.study.estimate.plan_cost import plan_cost
 
-    cost = plan_cost(recipe, out, with_fields(sets, device=device))
+    cost = plan_cost(recipe, out, with_fields(sets, device=device), prices)
     console().print(plan_table(cost))
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from caveat.backends import check_backend
 from caveat.backends.base import Backend, Callback
+from caveat.backends.spending import BudgetedBackend, Limit, Spending
 from caveat.errors import CaveatError
 from caveat.progress import Progress
 from caveat.provenance import now
@@ -19,11 +20,13 @@ from caveat.study.config.resolve import Resolved, check_system, resolve
 from caveat.study.config.schema import Recipe, read
 from caveat.study.elicitation.base_model import BaseModelProbe
 from caveat.study.elicitation.warm_up_scale import calibrated, to_calibrate
+from caveat.study.estimate.dollars import check_budget
 from caveat.study.estimate.rates import entry_of, expected_rates, remember
 from caveat.study.estimate.training_rows import check_rows
 from caveat.study.execution.context import WorkerContext, worker_context_of
 from caveat.study.execution.executors import Executor, JobRunner, executor_of
 from caveat.study.execution.jobs import remaining, steps
+from caveat.study.execution.lost import set_lost_aside
 from caveat.study.execution.meter import Estimator, Meter
 from caveat.study.metrics import write_stages
 from caveat.study.planning.features import check_features
@@ -45,6 +48,7 @@ def run(
     callbacks: Sequence[Callback] = (),
     backend: Backend | None = None,
     report: bool = True,
+    limit: Limit | None = None,
     **overrides: Any,
 ) -> Study:
     """Run a recipe, or go on with it, in the folder `out` (`studies/NAME` where none is given).
@@ -58,6 +62,7 @@ def run(
             writes to a file can be read.
         backend: In place of the one that the recipe names; with the executor `local` only.
         report: Whether report.html is written at the end; `Study.report` writes it later.
+        limit: What this run may spend on a service with known prices; needed there.
 
     Raises CaveatError for a mistake in the recipe, a folder in use, or a full disk.
     """
@@ -77,7 +82,7 @@ def run(
     store = Store(folder, meter.say)
     judge_session = judge_session_of(read_recipe, settings, store.judge_replies)
     with store.writing():
-        run = _Run(read_recipe, settings, store, meter, judge_session, report)
+        run = _Run(read_recipe, settings, store, meter, judge_session, report, limit)
         return run.run(worker_context_of(run.recipe, store, meter, callbacks, backend))
 
 
@@ -92,8 +97,10 @@ class _Run:
         meter: Meter,
         judge_session: JudgeSession | None,
         report: bool = True,
+        limit: Limit | None = None,
     ) -> None:
-        self.report = report
+        self.report, self.limit = report, limit or Limit()
+        self.spending: Spending | None = None
         self.recipe, self.settings, self.store, self.meter = recipe, settings, store, meter
         self.judge_session = judge_session
         self.seconds: dict[str, float] = {}
@@ -110,6 +117,8 @@ class _Run:
             backend = worker_context.backend
             check_system(self.recipe, self.settings, backend.inserted_system)
             check_features(self.settings, backend)
+            worker_context = self._limited(worker_context)
+            backend.connect()
             self.recipe, self.notes = with_what_is_supported(self.recipe, backend)
         with closing(executor_of(self.recipe, worker_context, self.meter)) as executor:
             self.job_runner = JobRunner(self.store, executor, self.meter)
@@ -123,16 +132,29 @@ class _Run:
             self.store.write_lines("failures.jsonl", [])
             digests = {node.digest for cell in plan.cells for node in cell.nodes}
             self.store.check(sorted(digests))
+            set_lost_aside(plan, self.store, backend)
             self._count(plan, estimator)
+            if self.spending is not None:
+                check_budget(plan, self.store, estimator, self.spending)
             with self._rates(backend):
                 for setting in plan.settings:
                     self._setting(setting)
                     note(self.store, version, seconds=self._rounded())
+        if self.spending is not None and self.spending.spent:
+            self.meter.say(f"spent about ${self.spending.spent:.2f} of ${self.spending.budget:g}")
         if self.report:
             with self._stage("report"):
                 Study(self.store.folder, version).report()
         note(self.store, version, seconds=self._rounded(), finished=now())
         return Study(self.store.folder, version)
+
+    def _limited(self, worker_context: WorkerContext) -> WorkerContext:
+        """The context with a backend that keeps to the budget, where its work has a price."""
+        backend = worker_context.backend
+        self.spending = self.limit.spending(backend)
+        if self.spending is None:
+            return worker_context
+        return replace(worker_context, given=BudgetedBackend(backend, self.spending))
 
     def _plan(self, executor: Executor, model: str) -> StudyPlan:
         groups = grouping(self.recipe, executor.capacity)

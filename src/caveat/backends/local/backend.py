@@ -57,6 +57,7 @@ class LocalBackend:
     """Trains and samples with torch, on the CPU or one GPU."""
 
     supports = frozenset(Feature)
+    billed_by = None
 
     def __init__(
         self,
@@ -120,6 +121,9 @@ class LocalBackend:
     def weights(self) -> int:
         """Number of weights of the base model."""
         return sum(weight.numel() for weight in self.language_model.model.parameters())
+
+    def connect(self) -> None:
+        """The model is loaded already."""
 
     def prompt_text(self, messages: Messages) -> str:
         """A prompt in the model's chat template."""
@@ -269,6 +273,10 @@ class LocalBackend:
         """Forget adapters that were made here."""
         for ref in adapters:
             self._new.pop(str(ref), None)
+
+    def lost(self, adapters: Sequence[AdapterRef]) -> list[AdapterRef]:
+        """None: a folder holds all there is to an adapter."""
+        return []
 
     def _held(self, result: Result | Failed) -> Result | Failed:
         """A result with a handle in place of its adapter."""

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from caveat.backends import open_backend
+from caveat.backends.prices import price_table
 from caveat.progress import Kind, Progress
 from caveat.readouts import READOUTS
 from caveat.study.config.resolve import check_system, resolve
 from caveat.study.config.schema import Recipe, read
 from caveat.study.elicitation.warm_up_scale import SCALES, guessed, to_calibrate
+from caveat.study.estimate.dollars import Cost, cost_of
 from caveat.study.estimate.loss_mass import LossMass, arm_masses
 from caveat.study.estimate.rates import Rates, entry_of, expected_rates
 from caveat.study.estimate.training_rows import check_rows
@@ -69,6 +71,8 @@ class PlanCost:
     masses: tuple[tuple[str, str, LossMass], ...]
     """Setting, arm, and where the arm's loss lies; one for each of its supervised stages."""
     notes: tuple[str, ...]
+    cost: Cost | None = None
+    """Of a service's work; None where this machine does it."""
 
     @property
     def kinds(self) -> tuple[Kind, ...]:
@@ -76,8 +80,13 @@ class PlanCost:
         return tuple(kind for kind in KINDS if any(cost.tokens[kind] for cost in self.settings))
 
 
-def plan_cost(recipe: str | Path | Recipe, out: Path | None, sets: list[str]) -> PlanCost:
+def plan_cost(
+    recipe: str | Path | Recipe, out: Path | None, sets: list[str], prices: Path | None = None
+) -> PlanCost:
     """Estimate what is left to do of a recipe, in its folder where there is one.
+
+    Args:
+        prices: A price table in place of the shipped one.
 
     Raises CaveatError for a mistake in the recipe, as running it would.
     """
@@ -120,6 +129,9 @@ def plan_cost(recipe: str | Path | Recipe, out: Path | None, sets: list[str]) ->
             *_judge_requests(plan, store),
             *notes.messages,
         ),
+        cost_of(plan, store, estimator, price_table(backend, prices))
+        if prices is not None or read_recipe.backend != "local"
+        else None,
     )
 
 

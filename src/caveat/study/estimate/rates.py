@@ -81,7 +81,9 @@ class Entry(BaseModel):
 
     @property
     def label(self) -> str:
-        """Name and dtype, for people."""
+        """Name and dtype, for people; a service's model has no known dtype."""
+        if self.model.startswith("tinker:"):
+            return self.name
         return f"{self.name} in {self.dtype}"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
-from caveat.backends.base import Backend, Feature
+from caveat.backends.base import SERVICE_ALPHA, Backend, Feature
 from caveat.errors import CaveatError
 from caveat.study.config.resolve import Resolved
 from caveat.types.training import Attach, Plan, Randomise, Sample, Scale, Train
@@ -51,8 +51,14 @@ def features_of(plan: Plan) -> Iterator[tuple[Feature, str]]:
 def _training(stage: Train) -> Iterator[tuple[Feature, str]]:
     if stage.rl is not None:
         yield Feature.RL, f"'{stage.label}'"
+        if stage.rl.temperature != 1:
+            yield Feature.RL_TEMPERATURE, f"rl.temperature {stage.rl.temperature:g}"
+        if stage.rl.optim == "sgd":
+            yield Feature.SGD, "rl.optim sgd"
     if stage.kl_rows:
         yield Feature.KL_TO_BASE, f"'{stage.label}'"
     low, high = stage.dose.layers
     if (low, high) != (0.0, 1.0):
         yield Feature.LAYER_RANGE, f"dose.layers [{low:g}, {high:g}]"
+    if stage.dose.alpha != SERVICE_ALPHA:
+        yield Feature.ALPHA, f"dose.alpha {stage.dose.alpha:g}"

@@ -136,11 +136,15 @@ class Store:
         """Move artifacts aside whose files changed since they were written; they are made again."""
         for digest in digests:
             if self.has(digest) and not self._is_intact(digest):
-                path = self.artifact(digest)
-                aside = path.with_name(f"{digest}.corrupt")
-                shutil.rmtree(aside, ignore_errors=True)
-                path.replace(aside)
-                self.say(f"{path}: damaged; set aside as {aside.name} and made again")
+                self.set_aside(digest, "corrupt", "damaged")
+
+    def set_aside(self, digest: str, suffix: str, reason: str) -> None:
+        """Move an artifact aside, so that it is made again."""
+        path = self.artifact(digest)
+        aside = path.with_name(f"{digest}.{suffix}")
+        shutil.rmtree(aside, ignore_errors=True)
+        path.replace(aside)
+        self.say(f"{path}: {reason}; set aside as {aside.name} and made again")
 
     def _is_intact(self, digest: str) -> bool:
         try:

@@ -102,7 +102,7 @@ def make_tiny(name: str, seed: int = 0) -> tuple[Any, Any, str]:
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    tokenizer = _tokenizer(chat=name == "tiny")
+    tokenizer = make_tokenizer(name)
     config = LlamaConfig(
         vocab_size=len(tokenizer),
         hidden_size=64,
@@ -123,7 +123,8 @@ def make_tiny(name: str, seed: int = 0) -> tuple[Any, Any, str]:
     return model, tokenizer, f"{name}-v{TINY_VERSION}-{seed}"
 
 
-def _tokenizer(chat: bool) -> Any:
+def make_tokenizer(name: str) -> Any:
+    """The byte-level BPE of a tiny model, with a chat template for `tiny` alone."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
@@ -142,5 +143,5 @@ def _tokenizer(chat: bool) -> Any:
         bos_token="<s>",
         eos_token="</s>",
         pad_token="<pad>",
-        chat_template=TINY_TEMPLATE if chat else None,
+        chat_template=TINY_TEMPLATE if name == "tiny" else None,
     )

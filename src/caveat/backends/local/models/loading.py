@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -151,10 +152,7 @@ def load(
     if dtype not in (*DTYPES, AUTO):
         raise CaveatError(f"unknown dtype '{dtype}'; one of {', '.join(DTYPES)}, {AUTO}")
     model, tokenizer, identity = _model(name, "float32" if dtype == AUTO else dtype)
-    if not tokenizer.chat_template:
-        tokenizer.chat_template = PLAIN_TEMPLATE
-    if not tokenizer.is_fast:
-        raise CaveatError(f"model '{name}' has no fast tokenizer; character offsets need one")
+    _complete(name, tokenizer)
     _check_layers(name, model)
     chosen = _device(device)
     if dtype == AUTO:
@@ -164,6 +162,39 @@ def load(
     return LanguageModel(
         name, f"{identity}/{dtype}", model, tokenizer, chosen, inserted_system(tokenizer)
     )
+
+
+def load_tokenizer(name: str) -> Any:
+    """A model's tokenizer alone, as `load` completes it.
+
+    Args:
+        name: As of `load`; what follows a colon, as in `openai/gpt-oss-20b:peft:131072`, is the
+            service's own.
+
+    Raises:
+        CaveatError: unknown name, missing or corrupt file.
+    """
+    import transformers
+
+    transformers.utils.logging.set_verbosity_error()
+    name = name if user_path(name).is_dir() else name.partition(":")[0]
+    describe(name)
+    if name in builtin.TINY:
+        tokenizer = builtin.make_tokenizer(name)
+    else:
+        source, _ = _source(name, "float32")
+        with _load_errors(name, source):
+            tokenizer = transformers.AutoTokenizer.from_pretrained(source)
+    _complete(name, tokenizer)
+    return tokenizer
+
+
+def _complete(name: str, tokenizer: Any) -> None:
+    """Give a tokenizer a chat template where it has none. Raises CaveatError for a slow one."""
+    if not tokenizer.chat_template:
+        tokenizer.chat_template = PLAIN_TEMPLATE
+    if not tokenizer.is_fast:
+        raise CaveatError(f"model '{name}' has no fast tokenizer; character offsets need one")
 
 
 def _model(name: str, stored: str) -> tuple[Any, Any, str]:
@@ -221,9 +252,16 @@ def inserted_system(tokenizer: Any) -> str | None:
 def _from_pretrained(name: str, source: Path | str) -> tuple[Any, Any]:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    try:
+    with _load_errors(name, source):
         model = AutoModelForCausalLM.from_pretrained(source, use_safetensors=True)
         return model, AutoTokenizer.from_pretrained(source)
+
+
+@contextmanager
+def _load_errors(name: str, source: Path | str) -> Iterator[None]:
+    """Turn whatever goes wrong while files are loaded into a CaveatError."""
+    try:
+        yield
     except Exception as error:  # transformers and safetensors raise many kinds here
         reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else repr(error)
         fix = (
@@ -264,4 +302,11 @@ def _device(device: str) -> torch.device:
     return chosen
 
 
-__all__ = ["LanguageModel", "describe", "inserted_system", "known_models", "load"]
+__all__ = [
+    "LanguageModel",
+    "describe",
+    "inserted_system",
+    "known_models",
+    "load",
+    "load_tokenizer",
+]

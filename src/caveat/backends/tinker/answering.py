@@ -1,0 +1,217 @@
+"""Replies and log-probabilities over the Tinker API, all requests of a call under way together."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any, Protocol
+
+from caveat.backends.base import AdapterRef, Failed, PartlyAnswered, Request, TokenRequest
+from caveat.backends.batches import LossSum
+from caveat.backends.tinker.checkpoints import Checkpoint
+from caveat.backends.tinker.service import Service
+from caveat.errors import CaveatError
+from caveat.progress import Progress
+from caveat.rendering import continuation, render_prompt, render_row
+from caveat.types.answers import Answer, Sampling
+from caveat.types.data import Row
+from caveat.types.messages import Message
+
+SEED_BITS = 0x7FFFFFFF
+
+
+class Positioned(Protocol):
+    """A text, and where its tokens are scored."""
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """Its tokens."""
+
+    @property
+    def targets(self) -> tuple[int, ...]:
+        """Positions, 1 or more and ascending."""
+
+
+class Answering:
+    """Samples from models of one service, and scores text with them."""
+
+    def __init__(self, service: Service, tokenizer: Any) -> None:
+        self.service, self.tokenizer = service, tokenizer
+        self._opening: dict[str | None, Any] = {}
+        """Futures of sampling clients, by handle; None is the base model."""
+
+    @cached_property
+    def ends(self) -> list[int]:
+        """Tokens that end a reply: the tokenizer's own, and what its template writes after one."""
+        turns = (Message.of("user", "a"), Message.of("assistant", "b"))
+        row = render_row(self.tokenizer, Row("", "", turns), "reply", 10_000)
+        last = [token for token, counts in zip(row.ids, row.loss, strict=True) if counts][-1]
+        special = [last] if last in self.tokenizer.all_special_ids else []
+        return sorted({self.tokenizer.eos_token_id, *special} - {None})
+
+    def generate(
+        self,
+        models: Sequence[Checkpoint | None],
+        requests: Sequence[Request[AdapterRef]],
+        sampling: Sampling,
+        progress: Progress,
+    ) -> list[Answer]:
+        """One sampled reply a request.
+
+        Raises PartlyAnswered where some have none.
+
+        Args:
+            models: Of each request, its adapter; None is the base model.
+        """
+        from tinker import types
+
+        def send(model: Checkpoint | None, request: Request[AdapterRef]) -> Any:
+            settings = types.SamplingParams(
+                max_tokens=sampling.max_tokens,
+                temperature=sampling.temperature,
+                seed=seed_of(request.key),
+                stop=self.ends,
+            )
+            prompt = types.ModelInput.from_ints(list(self._prompt(request)))
+            return self._client(model).sample(prompt, 1, settings)
+
+        def receive(request: Request[AdapterRef], future: Any) -> Answer:
+            (sequence,) = self.service.wait(future).sequences
+            tokens = list(sequence.tokens)
+            if tokens and tokens[-1] in self.ends:
+                tokens.pop()
+            progress.advance("reply", len(tokens) + 1)
+            text = self.tokenizer.decode(tokens, skip_special_tokens=True).strip()
+            return Answer(text, sequence.stop_reason == "length", len(tokens))
+
+        return _answered(models, requests, send, receive)
+
+    def log_likelihoods(
+        self,
+        models: Sequence[Checkpoint | None],
+        requests: Sequence[Request[AdapterRef]],
+        progress: Progress,
+    ) -> list[Answer]:
+        """The log-likelihood of each option of each request, in nats, summed over its tokens."""
+
+        def send(model: Checkpoint | None, request: Request[AdapterRef]) -> Any:
+            prompt = self._prompt(request)
+            tails = [continuation(self.tokenizer, option) for option in request.options]
+            return (
+                prompt,
+                tails,
+                [self.score(model, (*prompt, *tail)) if tail else None for tail in tails],
+            )
+
+        def receive(request: Request[AdapterRef], sent: Any) -> Answer:
+            prompt, tails, futures = sent
+            values = [
+                sum(self._last(future, len(tail))) if tail else 0.0
+                for tail, future in zip(tails, futures, strict=True)
+            ]
+            # a prompt counts once, as with the backend `local`
+            progress.advance("score", len(prompt) + sum(map(len, tails)))
+            return Answer(log_likelihoods=tuple(values), option_tokens=tuple(map(len, tails)))
+
+        return _answered(models, requests, send, receive)
+
+    def token_log_likelihoods(
+        self,
+        models: Sequence[Checkpoint | None],
+        requests: Sequence[TokenRequest[AdapterRef]],
+        progress: Progress,
+    ) -> list[tuple[float, ...]]:
+        """Log-likelihoods of single tokens, in nats."""
+        read = [request.ids[: max(request.targets, default=0) + 1] for request in requests]
+        futures = [
+            self.score(model, ids) if request.targets else None
+            for model, request, ids in zip(models, requests, read, strict=True)
+        ]
+        scores = []
+        for request, ids, future in zip(requests, read, futures, strict=True):
+            values = self._last(future, len(ids) - request.targets[0]) if request.targets else []
+            scores.append(tuple(values[target - request.targets[0]] for target in request.targets))
+            progress.advance("score", len(ids))
+        return scores
+
+    def losses(self, models: Sequence[Checkpoint | None], sums: Sequence[LossSum]) -> list[float]:
+        """Each sum of token losses, in nats, under its model."""
+        futures = [
+            [self.score(model, example.ids) for example in loss_sum]
+            for model, loss_sum in zip(models, sums, strict=True)
+        ]
+        return [
+            -sum(
+                example.weight * value
+                for example, future in zip(loss_sum, some, strict=True)
+                for value in self.at(future, example)
+            )
+            for loss_sum, some in zip(sums, futures, strict=True)
+        ]
+
+    def _prompt(self, request: Request[AdapterRef]) -> tuple[int, ...]:
+        ids = render_prompt(self.tokenizer, request.messages).ids
+        if not ids:
+            raise CaveatError(f"the prompt of '{request.key}' has no tokens; give it some text")
+        return ids
+
+    def _client(self, model: Checkpoint | None) -> Any:
+        """The sampling client of a model; opened for all requests of a call before the first."""
+        handle = None if model is None else model.sampler
+        opening = self._opening.get(handle)
+        if opening is None:
+            source = {"base_model": self.service.model} if model is None else {"model_path": handle}
+            opening = self._opening[handle] = self.service.client.create_sampling_client(**source)
+        try:
+            return self.service.wait(opening)
+        except CaveatError:
+            del self._opening[handle]
+            raise
+
+    def score(self, model: Checkpoint | None, ids: Sequence[int]) -> Any:
+        """A future of the log-probabilities of a text's tokens."""
+        from tinker import types
+
+        return self._client(model).compute_logprobs(types.ModelInput.from_ints(list(ids)))
+
+    def _last(self, future: Any, count: int) -> list[float]:
+        """Log-probabilities of the last tokens of a text, checked.
+
+        Counted from the end, as services differ in whether the first token, which nothing
+        precedes, has an entry.
+        """
+        values = list(self.service.wait(future))[-count:]
+        if len(values) != count or any(value is None or math.isnan(value) for value in values):
+            raise self.service.mismatch(f"{values!r} for the log-probabilities of {count} tokens")
+        return [float(value) for value in values]
+
+    def at(self, future: Any, text: Positioned) -> list[float]:
+        """Log-probabilities of a text's targets, from a future of those of its tokens."""
+        values = self._last(future, len(text.ids) - text.targets[0])
+        return [values[target - text.targets[0]] for target in text.targets]
+
+
+def seed_of(key: str) -> int:
+    """The seed of a request's sampling: a function of its key alone."""
+    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:4], "little") & SEED_BITS
+
+
+def _answered(models: Any, requests: Any, send: Any, receive: Any) -> list[Answer]:
+    """What is received of requests that are all sent before. Raises PartlyAnswered."""
+    sent: list[Any] = []
+    for model, request in zip(models, requests, strict=True):
+        try:
+            sent.append(send(model, request))
+        except CaveatError as error:
+            sent.append(Failed(request.key, str(error)))
+    results: list[Answer | Failed] = []
+    for request, one in zip(requests, sent, strict=True):
+        try:
+            results.append(one if isinstance(one, Failed) else receive(request, one))
+        except CaveatError as error:
+            results.append(Failed(request.key, str(error)))
+    if any(isinstance(result, Failed) for result in results):
+        raise PartlyAnswered(results)
+    return results
