@@ -457,6 +457,9 @@ class Backend(Protocol):
     def randomise(self, adapter: AdapterRef, seed: int) -> AdapterRef:
         """A random adapter whose updates have the same sizes. Needs `Feature.SCALE_ADAPTER`."""
 
+    def without_modules(self, adapter: AdapterRef, modules: Sequence[str]) -> AdapterRef:
+        """An adapter that leaves these modules as they are. Needs `Feature.WEIGHTS`."""
+
     def save(self, adapter: AdapterRef, folder: Path) -> None:
         """Write an adapter into a folder, which then refers to it, too."""
 

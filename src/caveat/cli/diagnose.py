@@ -19,7 +19,7 @@ def diagnose(
     ] = None,
     view: Annotated[
         list[str] | None,
-        typer.Option(help="One of the views (default: all): see docs/diagnostics.md."),
+        typer.Option(help="One of the views (default: all but switches): docs/diagnostics.md."),
     ] = None,
     arm: Annotated[
         list[str] | None, typer.Option(help="An arm to look at beside base and bare; all.")
@@ -30,6 +30,10 @@ def diagnose(
     ] = 24,
     layers: Annotated[
         str | None, typer.Option(help="Layers whose states are read, such as 4,12,20; all.")
+    ] = None,
+    off: Annotated[
+        list[str] | None,
+        typer.Option(help="With --view switches: layers such as 12-15, or modules such as q_proj."),
     ] = None,
     device: Device = None,
     as_json: AsJson = False,
@@ -43,7 +47,8 @@ def diagnose(
     from caveat.study.export import opened
 
     one_form(json=as_json, markdown=markdown)
-    limits = Limits(tuple(arm) if arm else None, seeds, questions, _layers(layers))
+    parts = tuple(off) if off else None
+    limits = Limits(tuple(arm) if arm else None, seeds, questions, parts, _layers(layers))
     with TerminalProgress(error=True) as progress:
         tables = compute(
             opened(study, version, warn),

@@ -24,6 +24,7 @@ from caveat.diagnostics.subjects import (
     diagnosed_settings,
     recipe_of,
 )
+from caveat.diagnostics.switches import switched_off
 from caveat.diagnostics.updates import update_summary, updates
 from caveat.errors import CaveatError, closest
 from caveat.progress import Progress
@@ -62,12 +63,20 @@ def caveat_view(setting: DiagnosedSetting) -> dict[str, DataFrame]:
     return {"caveat_probe": caveat_probe(setting)}
 
 
+def switch_view(setting: DiagnosedSetting) -> dict[str, DataFrame]:
+    """`switches`: what changes in the rate when parts of an arm's update are switched off."""
+    return {"switches": switched_off(setting)}
+
+
 VIEWS: dict[str, View] = {
     "updates": update_view,
     "logits": logit_view,
     "activations": activation_view,
     "caveat": caveat_view,
+    "switches": switch_view,
 }
+QUICK = tuple(name for name in VIEWS if name != "switches")
+"""The views that only read; the other one samples replies."""
 
 
 def diagnose(
@@ -85,7 +94,7 @@ def diagnose(
 
     Args:
         setting: The name of one; all by default.
-        views: Names among `VIEWS`, or functions by name; all of `VIEWS` by default.
+        views: Names among `VIEWS`, or functions by name; `QUICK` by default.
         backend: In place of the backend `local`, which loads the study's model.
 
     Raises CaveatError for an export, an import, a study of a remote backend or in use, and for
@@ -134,7 +143,7 @@ def _scores(study: Study) -> dict[str, DataFrame]:
 
 def _views(views: Sequence[str] | Mapping[str, View] | None) -> Mapping[str, View]:
     if views is None:
-        return VIEWS
+        return {name: VIEWS[name] for name in QUICK}
     if isinstance(views, Mapping):
         return views
     for name in views:

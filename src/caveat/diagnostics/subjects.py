@@ -47,6 +47,8 @@ class Limits:
     """The first seeds of the study."""
     questions: int | None = 24
     """Questions, and rows, of a setting that are read."""
+    parts: tuple[str, ...] | None = None
+    """What is switched off, one after the other: see `switches.parts_of`."""
     layers: tuple[int, ...] | None = None
     """Decoder layers whose hidden states are read, from 0: what each layer writes."""
 

@@ -264,6 +264,10 @@ class LocalBackend:
         """A random adapter each of whose updates has the norm of the given one's."""
         return self._hold(self._adapter(adapter).randomised(seed))
 
+    def without_modules(self, adapter: AdapterRef, modules: Sequence[str]) -> AdapterRef:
+        """An adapter without its updates of some modules."""
+        return self._hold(self._adapter(adapter).without(modules))
+
     def save(self, adapter: AdapterRef, folder: Path) -> None:
         """Write an adapter in PEFT's format; of a policy, the state of its optimiser beside it."""
         weights = self._new[adapter] if isinstance(adapter, str) else self._adapter(adapter)

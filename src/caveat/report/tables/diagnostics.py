@@ -171,6 +171,29 @@ def _caveat_summaries(table: DataFrame) -> Iterator[Summary]:
         )
 
 
+def _switch_summaries(table: DataFrame) -> Iterator[Summary]:
+    columns = ("arm", "switched off", "context", "rate", "change")
+    for title, rows in _by_setting(table):
+        for (readout, scope), some in rows.groupby(["readout", "scope"], sort=False):
+            cells = tuple(
+                (
+                    row["arm"],
+                    row["part"] or "nothing",
+                    row["context"],
+                    str(estimate(row, "rate")),
+                    str(estimate(row, "change")),
+                )
+                for row in some.to_dict("records")
+            )
+            yield Summary(
+                f"{title}: parts switched off, {readout}, {scope}",
+                columns,
+                cells,
+                "Replies to the study's questions without a part of the arm's own update. "
+                f"Limits are {'over seeds' if some['seeds'].min() >= 3 else 'within seed'}.",
+            )
+
+
 def _score_summaries(table: DataFrame) -> Iterator[Summary]:
     columns = (
         "diagnostic", "arms", "settings", "rank correlation", "R2 on held-out settings", "trusted",
@@ -204,6 +227,7 @@ WRITERS = {
     "movements": _movement_summaries,
     "held_probe": _held_summaries,
     "caveat_probe": _caveat_summaries,
+    "switches": _switch_summaries,
     "scores": _score_summaries,
 }
 """By the table's name."""

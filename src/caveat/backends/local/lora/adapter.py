@@ -58,6 +58,11 @@ class Adapter:
         """The adapter with every update `by` times as large."""
         return Adapter(self.rank, self.alpha * by, self.weights)
 
+    def without(self, modules: Sequence[str]) -> Adapter:
+        """The adapter without its updates of some modules, by name."""
+        kept = {name: pair for name, pair in self.weights.items() if name not in modules}
+        return Adapter(self.rank, self.alpha, kept)
+
     @classmethod
     def sum_of(cls, adapters: Sequence[Adapter]) -> Adapter:
         """One adapter whose updates are the sums of those of some, exactly: their ranks add up.
