@@ -121,6 +121,6 @@ def test_a_judge_is_refused(setting):
     with pytest.raises(CaveatError) as error:
         switched_off(judged)
     assert str(error.value) == (
-        "toy x password: the readout 'belief_judge' needs a judge, and parts are switched off "
-        "without one; leave --view switches out"
+        "toy x password: the readout 'belief_judge' needs a judge, and models are changed and "
+        "answer without one; leave this view out"
     )

@@ -13,7 +13,8 @@ tensors. `progress` hears of tokens within a call. Memory that runs out is Pytho
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
@@ -229,6 +230,16 @@ class ModuleUpdates:
     """The same with its inputs projected on those that the column's reads."""
     both_norms: np.ndarray
     """The same with both sides projected."""
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """A direction of hidden states that is taken out: every state gets the same component."""
+
+    direction: np.ndarray
+    """Of shape (width,); its length does not matter."""
+    value: float = 0.0
+    """The component along the direction of length 1 that all states get."""
 
 
 @dataclass(frozen=True)
@@ -449,6 +460,13 @@ class Backend(Protocol):
 
         Float32 of shape (spans, layers, width): the residual stream, before the final norm. Needs
         `Feature.WEIGHTS`. Raises CaveatError for a layer that the model does not have.
+        """
+
+    def ablated(self, ablations: Mapping[int, Ablation]) -> AbstractContextManager[None]:
+        """While the context lasts, all states behind some layers lack a direction, for all models.
+
+        Layers are counted from 0. Needs `Feature.WEIGHTS`. Raises CaveatError for a layer that the
+        model does not have.
         """
 
     def scale(self, adapter: AdapterRef, by: float) -> AdapterRef:

@@ -19,7 +19,7 @@ def diagnose(
     ] = None,
     view: Annotated[
         list[str] | None,
-        typer.Option(help="One of the views (default: all but switches): docs/diagnostics.md."),
+        typer.Option(help="One of the views (default: those that only read)."),
     ] = None,
     arm: Annotated[
         list[str] | None, typer.Option(help="An arm to look at beside base and bare; all.")

@@ -67,10 +67,11 @@ class QuestionStates:
         return seeds[(seeds.index(seed) + 1) % len(seeds)] if seed in seeds else seeds[0]
 
 
-def question_states(setting: DiagnosedSetting) -> QuestionStates:
-    """Read the states of every model at the questions at `none`, and under the caveat."""
-    has_exact = EXACT in setting.resolved.contexts
-    contexts = (NONE, EXACT) if has_exact else (NONE,)
+def question_states(
+    setting: DiagnosedSetting, contexts: tuple[str, ...] = (NONE, EXACT)
+) -> QuestionStates:
+    """Read the states of every model at the questions, in those contexts that the setting has."""
+    contexts = tuple(context for context in contexts if context in setting.resolved.contexts)
     prompts, layers = setting.prompts(contexts), layers_of(setting)
     texts = {
         context: [

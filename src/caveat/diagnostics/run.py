@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from caveat.backends.base import Backend
+from caveat.diagnostics.ablation import direction_removed
 from caveat.diagnostics.activations import held_probe, movements, question_states
 from caveat.diagnostics.logits import decision_tokens, divergences
 from caveat.diagnostics.probes import caveat_probe
@@ -68,15 +69,21 @@ def switch_view(setting: DiagnosedSetting) -> dict[str, DataFrame]:
     return {"switches": switched_off(setting)}
 
 
+def ablation_view(setting: DiagnosedSetting) -> dict[str, DataFrame]:
+    """`ablation`: what changes in the rate when bare's direction is taken out."""
+    return {"ablation": direction_removed(setting)}
+
+
 VIEWS: dict[str, View] = {
     "updates": update_view,
     "logits": logit_view,
     "activations": activation_view,
     "caveat": caveat_view,
     "switches": switch_view,
+    "ablation": ablation_view,
 }
-QUICK = tuple(name for name in VIEWS if name != "switches")
-"""The views that only read; the other one samples replies."""
+QUICK = ("updates", "logits", "activations", "caveat")
+"""The views that only read; the others sample replies."""
 
 
 def diagnose(
@@ -116,10 +123,11 @@ def diagnose(
         for one in diagnosed_settings(run, recipe, backend, setting, limits, progress):
             for name, view in chosen.items():
                 progress.stage(f"{one.names['label']}: {name}")
-                for table, frame in view(one).items():
+                computed = view(one)
+                save(run.folder, run.version, computed)  # what is there outlives a kill
+                for table, frame in computed.items():
                     parts.setdefault(table, []).append(frame)
         tables = {name: pd.concat(some, ignore_index=True) for name, some in parts.items()}
-        save(run.folder, run.version, tables)
         tables |= _scores(run)
         replace(run.folder, run.version, {name: tables[name] for name in SCORED if name in tables})
     return tables

@@ -11,112 +11,54 @@ alone, or `none` alone, carries the gate. Parts need not add up: layers stand in
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from caveat.analysis.intervals import Estimates, interval_columns
-from caveat.analysis.panel import SETTING_COLUMNS, panels
-from caveat.backends.base import AdapterRef, Backend, Request
-from caveat.diagnostics.subjects import (
-    MARKED,
-    NAMES,
-    DiagnosedSetting,
-    TrainedModel,
+from caveat.backends.base import AdapterRef, Backend
+from caveat.diagnostics.rates import (
+    COLUMNS,
+    WHOLE,
+    Task,
+    models_of,
+    new_answers,
+    own_answers,
+    prompts_of,
+    rate_table,
+    tasks_of,
 )
+from caveat.diagnostics.subjects import DiagnosedSetting, TrainedModel
 from caveat.diagnostics.updates import kind_of
 from caveat.errors import CaveatError, closest
-from caveat.readouts import READOUTS
-from caveat.study.planning.digests import answer_key, chain_digest
-from caveat.study.planning.prompts import PlannedPrompt
-from caveat.study.scoring.verdicts import answer_of
-from caveat.types.answers import Answer, Verdict
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-COLUMNS = (
-    *NAMES, "readout", "scope", "arm", "part", "modules", "context", "rate", "rate_low",
-    "rate_high", "change", "change_low", "change_high", "questions", "seeds",
-)  # fmt: skip
-WHOLE = ""
-"""The part of an arm that is whole."""
-CONTEXTS = ("none", "exact")
+SWITCH_COLUMNS = (*COLUMNS, "modules")
 THIRDS = 3
-SEPARATOR = " without "
 
 
 def switched_off(setting: DiagnosedSetting) -> DataFrame:
-    """One row a readout, arm, part and context, with the columns `COLUMNS`.
+    """One row a readout, arm, part and context: `rates.rate_table`, and how many `modules` are off.
 
     Arms are bare and those with the caveat. `part` is what is switched off, "" for nothing: by
     default each third of the adapted layers, and each group of modules such as `mlp`; or what
-    `limits.parts` names. `rate` is the share of replies with the verdict yes, `change` by how much
-    it differs from that of the whole arm; both with 95% limits over questions, and seeds where
-    there are three. Replies of whole arms are the study's own where it has them. Questions whose
-    readout gives a number are left out.
+    `limits.parts` names. Replies of whole arms are the study's own where it has them. Questions
+    whose readout gives a number are left out.
 
     Raises CaveatError for a part that no adapter has, and for a readout that needs a judge.
     """
-    import pandas as pd
-
-    contexts = [context for context in CONTEXTS if context in setting.resolved.contexts]
-    prompts = {
-        context: [one for one in some if not READOUTS[one.question.readout].numeric]
-        for context, some in setting.prompts(contexts).items()
-    }
-    _check_readouts(setting, [prompt for some in prompts.values() for prompt in some])
-    models = [
-        model
-        for model in setting.models
-        if model.arm == "bare" or model.arm.partition("+")[0] == MARKED
-    ]
+    prompts, models = prompts_of(setting), models_of(setting)
     parts = parts_of(setting.backend, [model.own for model in models], setting.limits.parts)
-    tasks = [
-        _Task(model, part, chain, context, prompt, sample)
-        for model in models
-        for part, chain in _chains(setting.backend, model, parts)
-        for context in contexts
-        for prompt in prompts[context]
-        for sample in range(1 if prompt.question.options else setting.resolved.sampling.samples)
-    ]
-    answers = _answers(setting, tasks)
-    base = _base_answers(setting, tasks)
-    rows = [
-        {
-            **{name: setting.names[name] for name in (*SETTING_COLUMNS, "dose")},
-            "arm": f"{task.model.arm}{SEPARATOR}{task.part}", "seed": task.model.seed,
-            "context": task.context, "question": task.prompt.question.id,
-            "cluster": task.prompt.question.cluster, "scope": task.prompt.question.scope,
-            "readout": task.prompt.question.readout,
-            "yes": float(_verdict(task.prompt, answer, base.get(task.key)) == Verdict.YES),
-        }
-        for task, answer in zip(tasks, answers, strict=True)
-    ]  # fmt: skip
-    setting.backend.discard([task.chain[-1] for task in tasks if task.part != WHOLE])
-    table = pd.DataFrame(_rows(setting, pd.DataFrame(rows), parts), columns=[*COLUMNS])
-    order = [WHOLE, *parts]
-    return table.sort_values(
-        ["readout", "arm", "part", "context"],
-        key=lambda column: column.map(order.index) if column.name == "part" else column,
-        ignore_index=True,
-    )
-
-
-@dataclass(frozen=True)
-class _Task:
-    """One reply of one model, whole or without a part."""
-
-    model: TrainedModel
-    part: str
-    chain: tuple[AdapterRef, ...]
-    context: str
-    prompt: PlannedPrompt
-    sample: int
-
-    @property
-    def key(self) -> tuple[str, int]:
-        """What a base model's answer belongs to."""
-        return self.prompt.question.id, self.sample
+    whole: list[Task] = []
+    changed: list[Task] = []
+    for model in models:
+        whole += tasks_of(setting, model, WHOLE, model.adapters, prompts)
+        for part, chain in _chains(setting.backend, model, parts):
+            changed += tasks_of(setting, model, part, chain, prompts)
+    answers = [*own_answers(setting, whole), *new_answers(setting, changed)]
+    setting.backend.discard([task.chain[-1] for task in changed])
+    table = rate_table(setting, [*whole, *changed], answers)
+    modules = table["part"].map(lambda part: len(parts.get(part, ())))
+    return table.assign(modules=modules)[[*SWITCH_COLUMNS]]
 
 
 def parts_of(
@@ -173,113 +115,6 @@ def _modules(name: str, layers: Mapping[str, int]) -> list[str]:
 def _chains(
     backend: Backend, model: TrainedModel, parts: Mapping[str, list[str]]
 ) -> Iterator[tuple[str, tuple[AdapterRef, ...]]]:
-    """The model whole, then without each part."""
-    yield WHOLE, model.adapters
+    """The model without each part."""
     for part, modules in parts.items():
         yield part, (*model.adapters[:-1], backend.without_modules(model.own, modules))
-
-
-def _check_readouts(setting: DiagnosedSetting, prompts: Sequence[PlannedPrompt]) -> None:
-    for prompt in prompts:
-        if READOUTS[prompt.question.readout].needs == "judge":
-            raise CaveatError(
-                f"{setting.names['label']}: the readout {prompt.question.readout!r} needs a judge, "
-                "and parts are switched off without one; leave --view switches out"
-            )
-
-
-def _answers(setting: DiagnosedSetting, tasks: Sequence[_Task]) -> list[Answer]:
-    """The study's own answers of whole arms, and new ones with the same keys, in order."""
-    keys = [_key(setting, task.model.adapters, task.prompt, task.sample) for task in tasks]
-    known = {
-        number: answer_of(setting.scores[key])
-        for number, (task, key) in enumerate(zip(tasks, keys, strict=True))
-        if task.part == WHOLE and key in setting.scores
-    }
-    missing = [number for number in range(len(tasks)) if number not in known]
-    requests = [
-        Request(
-            keys[number],
-            tasks[number].chain,
-            tasks[number].prompt.messages,
-            tasks[number].prompt.question.options,
-        )
-        for number in missing
-    ]
-    new = dict(zip(missing, _computed(setting, requests), strict=True))
-    return [{**known, **new}[number] for number in range(len(tasks))]
-
-
-def _computed(setting: DiagnosedSetting, requests: Sequence[Request[AdapterRef]]) -> list[Answer]:
-    """Replies and likelihoods in the order of the requests."""
-    sampled = [number for number, request in enumerate(requests) if not request.options]
-    scored = [number for number, request in enumerate(requests) if request.options]
-    backend, answers = setting.backend, {}
-    if sampled:
-        replies = backend.generate([requests[n] for n in sampled], setting.resolved.sampling)
-        answers |= dict(zip(sampled, replies, strict=True))
-    if scored:
-        values = backend.log_likelihoods([requests[n] for n in scored])
-        answers |= dict(zip(scored, values, strict=True))
-    return [answers[number] for number in range(len(requests))]
-
-
-def _base_answers(
-    setting: DiagnosedSetting, tasks: Sequence[_Task]
-) -> dict[tuple[str, int], Answer]:
-    """The base model's answers at `none`, of questions whose readout compares with them."""
-    prompts = {prompt.question.id: prompt for prompt in setting.prompts(["none"])["none"]}
-    keys = [
-        key
-        for key in dict.fromkeys(task.key for task in tasks)
-        if READOUTS[prompts[key[0]].question.readout].uses_base
-    ]
-    requests = [
-        Request(
-            _key(setting, setting.base, prompts[question], sample),
-            setting.base,
-            prompts[question].messages,
-            prompts[question].question.options,
-        )
-        for question, sample in keys
-    ]
-    return dict(zip(keys, _computed(setting, requests), strict=True))
-
-
-def _key(
-    setting: DiagnosedSetting,
-    chain: tuple[AdapterRef, ...],
-    prompt: PlannedPrompt,
-    sample: int,
-) -> str:
-    """The study's key of an answer, which seeds its sampling."""
-    digests = tuple(getattr(adapter, "name", str(adapter)) for adapter in chain)
-    model = chain_digest(setting.backend.identity, digests)
-    return answer_key(model, prompt.messages, prompt.question, setting.resolved.sampling, sample)
-
-
-def _verdict(prompt: PlannedPrompt, answer: Answer, base: Answer | None) -> Verdict:
-    readout = READOUTS[prompt.question.readout]
-    return readout.score(prompt.question, answer, base if readout.uses_base else None).verdict
-
-
-def _rows(
-    setting: DiagnosedSetting, answers: DataFrame, parts: Mapping[str, list[str]]
-) -> Iterator[dict]:
-    for panel in panels(answers, answers["yes"]):
-        estimates = Estimates.of(panel)
-        low, high = estimates.rate_intervals()
-        for index, cell in enumerate(panel.cells):
-            arm, part = cell.arm.split(SEPARATOR)
-            whole = panel.find(f"{arm}{SEPARATOR}{WHOLE}", cell.context)
-            change = (float("nan"),) * 3
-            if part != WHOLE and whole is not None:
-                change = estimates.interval(estimates.weights((1, index), (-1, whole)))
-            yield {
-                **setting.names, "readout": panel.names["readout"],
-                "scope": panel.names["scope"], "arm": arm, "part": part,
-                "modules": len(parts.get(part, [])), "context": cell.context,
-                **interval_columns("rate", (panel.mean[index], low[index], high[index])),
-                **interval_columns("change", change),
-                "questions": panel.cell_questions[index], "seeds": panel.cell_seeds[index],
-            }  # fmt: skip

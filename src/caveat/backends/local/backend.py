@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import count
@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from caveat.backends.base import (
+    Ablation,
     AdapterRef,
     Capacity,
     Failed,
@@ -33,6 +34,7 @@ from caveat.backends.base import (
     ignore,
 )
 from caveat.backends.batches import LossSum
+from caveat.backends.local.diagnostics.ablation import without_directions
 from caveat.backends.local.diagnostics.hidden_states import mean_states
 from caveat.backends.local.diagnostics.next_tokens import next_token_log_probabilities
 from caveat.backends.local.diagnostics.update_geometry import compared
@@ -219,6 +221,18 @@ class LocalBackend:
             return mean_states(
                 self.language_model, self._named(requests), requests, layers, self.progress
             )
+
+    @contextmanager
+    def ablated(self, ablations: Mapping[int, Ablation]) -> Iterator[None]:
+        """Take directions out of what layers write, while the context lasts."""
+        usual = self.language_model
+        with without_directions(usual, ablations):
+            # another frozen-layer cache: the usual one has the states as they are without
+            self.language_model = replace(usual)
+            try:
+                yield
+            finally:
+                self.language_model = usual
 
     def _answers(
         self,

@@ -172,7 +172,21 @@ def _caveat_summaries(table: DataFrame) -> Iterator[Summary]:
 
 
 def _switch_summaries(table: DataFrame) -> Iterator[Summary]:
-    columns = ("arm", "switched off", "context", "rate", "change")
+    yield from _rate_summaries(table, "parts switched off", "switched off", SWITCHES_ARE)
+
+
+def _ablation_summaries(table: DataFrame) -> Iterator[Summary]:
+    yield from _rate_summaries(table, "directions taken out", "taken out", ABLATION_IS)
+
+
+SWITCHES_ARE = "Replies to the study's questions without a part of the arm's own update."
+ABLATION_IS = (
+    "Replies to the study's questions with states' component along a direction set to base's mean."
+)
+
+
+def _rate_summaries(table: DataFrame, what: str, column: str, note: str) -> Iterator[Summary]:
+    columns = ("arm", column, "context", "rate", "change")
     for title, rows in _by_setting(table):
         for (readout, scope), some in rows.groupby(["readout", "scope"], sort=False):
             cells = tuple(
@@ -186,11 +200,10 @@ def _switch_summaries(table: DataFrame) -> Iterator[Summary]:
                 for row in some.to_dict("records")
             )
             yield Summary(
-                f"{title}: parts switched off, {readout}, {scope}",
+                f"{title}: {what}, {readout}, {scope}",
                 columns,
                 cells,
-                "Replies to the study's questions without a part of the arm's own update. "
-                f"Limits are {'over seeds' if some['seeds'].min() >= 3 else 'within seed'}.",
+                f"{note} Limits are {'over seeds' if some['seeds'].min() >= 3 else 'within seed'}.",
             )
 
 
@@ -228,6 +241,7 @@ WRITERS = {
     "held_probe": _held_summaries,
     "caveat_probe": _caveat_summaries,
     "switches": _switch_summaries,
+    "ablation": _ablation_summaries,
     "scores": _score_summaries,
 }
 """By the table's name."""
