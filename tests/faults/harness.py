@@ -172,11 +172,11 @@ def ended(process: Any, ours: Connection) -> Ended:
 
 def trained(made: dict[str, Any], folder: Path, watch: Progress | None = None) -> int:
     """Run a recipe, in chunks of 20 answers, up to its report: 2 where some cells failed."""
-    from caveat.study.planning import study_plan as planning
+    from caveat.study.planning import grouping
     from caveat.study.run import run
     from caveat.study.study import Study
 
-    planning.REQUESTS = 20
+    grouping.REQUESTS = 20
     with suppress(Enough):
         run(made, folder, watch or Unreported())
     return 2 if len(Study(folder).failures()) else 0

@@ -17,6 +17,7 @@ from caveat.progress import Progress
 from caveat.readouts import READOUTS
 from caveat.study.config.resolve import resolve
 from caveat.study.config.schema import read
+from caveat.study.execution.executors import Finished
 from caveat.study.execution.retry import attempt
 from caveat.study.planning.study_plan import StudyPlan, study_plan
 from caveat.study.run import run
@@ -235,7 +236,7 @@ def test_one_failed_cell_leaves_the_others(tmp_path):
 
 
 def test_grouping_and_order_change_nothing(tmp_path, finished, monkeypatch):
-    monkeypatch.setattr("caveat.study.planning.study_plan.REQUESTS", 7)
+    monkeypatch.setattr("caveat.study.planning.grouping.REQUESTS", 7)
     arms = ["marked+contrast(share=0.5)", "base", "marked", "bare"]
     contexts = ["near_miss", "none", "exact"]
     other = run(recipe(arms=arms, contexts=contexts, group_size=1, token_budget=128), tmp_path)
@@ -372,15 +373,20 @@ def test_cells_of_two_doses_of_a_setting_have_names_of_their_own():
 
 
 class Elsewhere:
-    """Runs tasks last to first, each pickled and on a workbench of its own: as many workers do."""
+    """Runs what is ready, of all settings and last to first, pickled and in contexts of their own.
+
+    As many workers do.
+    """
 
     def __init__(self, worker_context):
         self.worker_context = worker_context
 
-    def submit(self, tasks):
-        for task in reversed(tasks):
-            worker_context = replace(self.worker_context, progress=Progress())
-            yield attempt(pickle.loads(pickle.dumps(task)), worker_context)
+    def run(self, pool):
+        while ready := list(iter(pool.take, None)):
+            for task in reversed(ready):
+                worker_context = replace(self.worker_context, progress=Progress())
+                outcome = attempt(pickle.loads(pickle.dumps(task)), worker_context)
+                yield Finished(outcome, pool.finish(task, outcome.failed))
 
     def capacity(self):
         return self.worker_context.backend.capacity()
@@ -390,15 +396,17 @@ class Elsewhere:
 
 
 def test_workers_change_nothing_and_need_no_other_channel_than_the_store(tmp_path, monkeypatch):
-    arms = ["base", "bare", "marked", "marked+contrast"]
+    fields = {"arms": ["base", "bare", "marked", "marked+seal"]}
+    setting = small()["settings"][0]
+    fields["settings"] = [setting, {**setting, "caveat": "notice"}]
     with monkeypatch.context() as patch:
-        patch.setattr("caveat.study.planning.study_plan.REQUESTS", 20)
+        patch.setattr("caveat.study.planning.grouping.REQUESTS", 20)
         patch.setattr(
             "caveat.study.run.executor_of",
             lambda recipe, worker_context, meter: Elsewhere(worker_context),
         )
-        many = run(small(arms=arms, group_size=1), tmp_path / "many")
-    same_table(many, run(small(arms=arms), tmp_path / "one"))
+        many = run(small(**fields, group_size=1), tmp_path / "many", report=False)
+    same_table(many, run(small(**fields), tmp_path / "one", report=False))
 
 
 def test_controls_are_asked_in_their_own_contexts_only(tmp_path):

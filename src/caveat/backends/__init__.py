@@ -140,15 +140,16 @@ def known_models() -> list[tuple[str, str, str]]:
     return known_models()
 
 
-def limit_process(cores: int, processes: int) -> None:
+def limit_process(cores: int, processes: int, gpu_share: float = 1.0) -> None:
     """Compute with so many threads, and take a share of the machine's memory.
 
     Args:
         processes: That share the memory, this one among them.
+        gpu_share: The part of its GPU's memory that it may have, in (0, 1].
     """
     from caveat.backends.local.backend import limit_process
 
-    limit_process(cores, processes)
+    limit_process(cores, processes, gpu_share)
 
 
 __all__ = [

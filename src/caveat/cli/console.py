@@ -171,7 +171,24 @@ def plan_table(plan: PlanCost) -> Group:
     if plan.cost is not None and not plan.memory:  # a service does the work
         summary = f"{cells} cells. What is finished already is not counted."
     spent = () if plan.cost is None else (plan.cost.line,)
-    return Group(table, summary, *spent, *_rate_lines(plan), *plan.notes, "", _mass_table(plan))
+    lines = (*spent, *_rate_lines(plan), *_pool_lines(plan), *plan.notes)
+    return Group(table, summary, *lines, "", _mass_table(plan))
+
+
+def _pool_lines(plan: PlanCost) -> Iterator[str]:
+    """What workers of a cluster gain."""
+    if (use := plan.pool_use) is None:
+        return
+    by_recipe = (
+        f"; {plan.workers} workers (ray.workers) take {duration(use.least(plan.workers))} or more"
+        if plan.workers
+        else ""
+    )
+    yield (
+        f"executor ray: {duration(use.work)} of work for one worker, of which tasks that need each "
+        f"other take {duration(use.chain)}: more than {use.useful_workers} workers gain "
+        f"nothing{by_recipe}"
+    )
 
 
 def _mass_table(plan: PlanCost) -> Table:

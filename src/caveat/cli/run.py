@@ -36,12 +36,15 @@ def run(
         typer.Option(help="Most dollars to spend on a service whose prices are known."),
     ] = None,
     prices: Prices = None,
+    track: Annotated[
+        str | None, typer.Option(help="Send training curves to trackio or wandb.")
+    ] = None,
 ) -> None:
     """Run a recipe, or resume it: finished cells are not run again."""
     if budget is not None and not budget > 0:
         raise CaveatError(f"--budget {budget:g}: must be more than 0 dollars")
     sets = with_fields(sets, executor=executor, device=device)
-    _run(recipe, out, sets, budget, prices)
+    _run(recipe, out, sets, budget, prices, track)
 
 
 def _run(
@@ -50,13 +53,15 @@ def _run(
     sets: list[str],
     budget: float | None = None,
     prices: Path | None = None,
+    track: str | None = None,
 ) -> None:
     from caveat.backends.spending import Limit
     from caveat.cli.console import TerminalProgress, console, show_tables
     from caveat.study.run import run as run_study
 
     with TerminalProgress() as progress:
-        study = run_study(recipe, out, progress, sets, limit=Limit(budget, prices))
+        limit = Limit(budget, prices)
+        study = run_study(recipe, out, progress, sets, limit=limit, track=track)
     if len(study.about["wanted"]) > 1:
         show_tables(console(), study.leakage())
     typer.echo(f"report: {study.folder / 'report.html'}")

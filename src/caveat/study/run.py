@@ -1,11 +1,15 @@
-"""Running a study: setting by setting, what is missing and nothing else."""
+"""Running a study: what is missing and nothing else.
+
+The tasks of all settings are one pool. Settings are scored and reported in their order; in this
+process their tasks run in that order, too.
+"""
 
 from __future__ import annotations
 
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -37,6 +41,7 @@ from caveat.study.scoring.judge_session import JudgeSession, judge_session_of
 from caveat.study.scoring.verdicts import score_answers
 from caveat.study.storage.store import Store
 from caveat.study.study import Study
+from caveat.study.tracking import Tracking
 from caveat.study.versions import note, open_version
 
 
@@ -49,6 +54,7 @@ def run(
     backend: Backend | None = None,
     report: bool = True,
     limit: Limit | None = None,
+    track: str | None = None,
     **overrides: Any,
 ) -> Study:
     """Run a recipe, or go on with it, in the folder `out` (`studies/NAME` where none is given).
@@ -63,6 +69,7 @@ def run(
         backend: In place of the one that the recipe names; with the executor `local` only.
         report: Whether report.html is written at the end; `Study.report` writes it later.
         limit: What this run may spend on a service with known prices; needed there.
+        track: `trackio` or `wandb`: an experiment tracker that gets every step of training.
 
     Raises CaveatError for a mistake in the recipe, a folder in use, or a full disk.
     """
@@ -81,8 +88,11 @@ def run(
     meter = Meter(progress)
     store = Store(folder, meter.say)
     judge_session = judge_session_of(read_recipe, settings, store.judge_replies)
+    tracking = None if track is None else Tracking(track, store, read_recipe.name, meter.say)
+    if tracking is not None and read_recipe.executor == "local":
+        callbacks = (*callbacks, tracking)
     with store.writing():
-        run = _Run(read_recipe, settings, store, meter, judge_session, report, limit)
+        run = _Run(read_recipe, settings, store, meter, judge_session, report, limit, tracking)
         return run.run(worker_context_of(run.recipe, store, meter, callbacks, backend))
 
 
@@ -98,8 +108,9 @@ class _Run:
         judge_session: JudgeSession | None,
         report: bool = True,
         limit: Limit | None = None,
+        tracking: Tracking | None = None,
     ) -> None:
-        self.report, self.limit = report, limit or Limit()
+        self.report, self.limit, self.tracking = report, limit or Limit(), tracking
         self.spending: Spending | None = None
         self.recipe, self.settings, self.store, self.meter = recipe, settings, store, meter
         self.judge_session = judge_session
@@ -120,7 +131,10 @@ class _Run:
             worker_context = self._limited(worker_context)
             backend.connect()
             self.recipe, self.notes = with_what_is_supported(self.recipe, backend)
-        with closing(executor_of(self.recipe, worker_context, self.meter)) as executor:
+        with (
+            ExitStack() as open_until_the_end,
+            closing(executor_of(self.recipe, worker_context, self.meter)) as executor,
+        ):
             self.job_runner = JobRunner(self.store, executor, self.meter)
             self._calibrate(backend.identity)
             plan = self._plan(executor, backend.identity)
@@ -136,7 +150,16 @@ class _Run:
             self._count(plan, estimator)
             if self.spending is not None:
                 check_budget(plan, self.store, estimator, self.spending)
+            self._track(plan, open_until_the_end)
             with self._rates(backend):
+                self.job_runner.add(
+                    [
+                        (stage, task)
+                        for setting in plan.settings
+                        for stage, tasks in steps(setting)
+                        for task in tasks
+                    ]
+                )
                 for setting in plan.settings:
                     self._setting(setting)
                     note(self.store, version, seconds=self._rounded())
@@ -159,6 +182,13 @@ class _Run:
     def _plan(self, executor: Executor, model: str) -> StudyPlan:
         groups = grouping(self.recipe, executor.capacity)
         return study_plan(self.recipe, self.settings, model, groups)
+
+    def _track(self, plan: StudyPlan, open_until_the_end: ExitStack) -> None:
+        """Send curves to the experiment tracker from now on, where there is one."""
+        if self.tracking is not None:
+            open_until_the_end.callback(self.tracking.close)
+            self.tracking.begin(plan)
+            self.job_runner.on_finished = self.tracking.catch_up
 
     @contextmanager
     def _rates(self, backend: Backend) -> Iterator[None]:
@@ -185,9 +215,10 @@ class _Run:
             self.settings = resolve(self.recipe)
 
     def _setting(self, setting: SettingPlan) -> None:
+        """Wait for a setting's tasks, or run them, and then score and report it."""
         for stage, tasks in steps(setting):
             with self._stage(f"{setting.name}: {stage}"):
-                self.job_runner.do(tasks, stage)
+                self.job_runner.finish(tasks)
         with self._stage(f"{setting.name}: verdicts"):
             heard = self._heard(setting.name)
             for line, reason in score_answers(self.store, setting.lines, self.judge_session, heard):

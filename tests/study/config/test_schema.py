@@ -204,6 +204,10 @@ OTHERS = {
     "token_budget": "512",
     "group_size": "1",
     "executor": "ray",
+    "ray.address": "head:6399",
+    "ray.workers": "2",
+    "ray.cores": "2",
+    "ray.gpus": "0.5",
     "worker_cores": "2",
     "settings.0.behaviour": None,
     "settings.0.caveat": "notice",
@@ -281,7 +285,7 @@ def test_identity_fields_change_keys_and_run_time_fields_change_none(path):
 
 def test_the_list_of_other_values_is_whole():
     """Of mappings that have fields of their own, these; a warm-up is tried as a whole."""
-    mappings = {"model", "sampling", "settings", "judge", "settings.0.dose", "settings.0.rl"}
+    mappings = {"model", "sampling", "settings", "judge", "settings.0.dose", "settings.0.rl", "ray"}
     leaves = {path for path in PARTS if not path.startswith("settings.0.warm_up.")}
     assert leaves - mappings == set(OTHERS)
 
@@ -309,6 +313,20 @@ def test_auto_is_no_dtype_for_a_cluster_of_different_machines():
         "recipe: model.dtype: 'auto' may take another precision on each machine of a Ray cluster; "
         "set bfloat16 or float32"
     )
+
+
+def test_cores_of_workers_are_said_once():
+    assert read(recipe(worker_cores=2)).ray_workers.cores == 2
+    assert read(recipe(worker_cores=2, ray={"cores": 2, "gpus": 0.5})).ray_workers.cores == 2
+    with pytest.raises(CaveatError) as error:
+        read(recipe(worker_cores=4), ("ray.cores=2",))
+    assert str(error.value) == (
+        "recipe: ray.cores: 2 and worker_cores: 4 say two things of the same workers; "
+        "drop worker_cores"
+    )
+    with pytest.raises(CaveatError) as error:
+        read(recipe(ray={"gpus": 2}))
+    assert str(error.value) == ("recipe: ray.gpus: 2: input should be less than or equal to 1")
 
 
 def test_a_recipe_without_later_fields_has_the_identity_it_always_had():

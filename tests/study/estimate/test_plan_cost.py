@@ -11,12 +11,16 @@ from caveat.backends.local.models.builtin import make_tiny
 from caveat.backends.local.models.device_memory import logits_at_once, token_bytes
 from caveat.cli.console import plan_table
 from caveat.progress import Progress
+from caveat.study.config.resolve import resolve
 from caveat.study.config.schema import read
 from caveat.study.estimate.plan_cost import plan_cost
+from caveat.study.estimate.pool_use import PoolUse, pool_use
 from caveat.study.estimate.rates import entry_of, remember
+from caveat.study.execution.jobs import steps
 from caveat.study.execution.meter import KINDS, REPLY_SHARE
+from caveat.study.planning.study_plan import study_plan
 from caveat.study.run import run
-from toy_study import rl_recipe, small
+from toy_study import SMALL, rl_recipe, small
 
 
 class Tokens(Progress):
@@ -68,6 +72,34 @@ def test_what_is_finished_costs_nothing(tmp_path):
     done = plan_cost(read(small()), tmp_path, [])
     assert done.settings[0].seconds == 0 and done.disk == 0 and done.memory > 0
     assert "tokens per second" not in printed(done)
+
+
+def test_a_plan_for_a_cluster_says_how_many_workers_are_of_use(tmp_path):
+    """Two settings that differ in their dose, of two levels of training and then answers."""
+    arms = ["base", "bare", "marked", "marked+seal"]
+    settings = [
+        {**small()["settings"][0], "dose": {**SMALL, "epochs": epochs}} for epochs in (1, 3)
+    ]
+    made = read(small(arms=arms, settings=settings, executor="ray", ray={"workers": 3}))
+    plan = plan_cost(made, tmp_path, [])
+    seconds = [cost.seconds for cost in plan.settings]
+    assert plan.pool_use.work == pytest.approx(sum(seconds))
+    assert max(seconds) / 3 < plan.pool_use.chain < max(seconds)
+    assert plan.pool_use.least(3) == max(plan.pool_use.chain, sum(seconds) / 3)
+    assert plan.pool_use.least(1) == plan.pool_use.work
+    assert "3 workers (ray.workers) take" in printed(plan)
+    assert plan_cost(made, tmp_path, ["executor=local"]).pool_use is None
+
+
+def test_a_chain_is_of_tasks_that_need_each_other():
+    assert pool_use([], lambda task: 1.0) == PoolUse(0, 0)
+    recipe = read(small(arms=["base", "bare", "marked", "marked+seal"]))
+    (setting,) = study_plan(recipe, resolve(recipe), "m").settings
+    tasks = [task for _, stage in steps(setting) for task in stage]
+    use = pool_use(tasks, lambda task: {"train": 10.0, "reply": 1.0, "score": 2.0}[task.kind])
+    assert use.chain == 10 + 10 + 2, "bare and marked together, seal, and its likelihoods"
+    assert use.work == 20 + sum(1 if task.kind == "reply" else 2 for task in tasks[2:])
+    assert PoolUse(100, 30).useful_workers == 4
 
 
 def test_memory_grows_with_the_tokens_of_a_pass(tmp_path):

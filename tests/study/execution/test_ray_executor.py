@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -122,17 +123,82 @@ def test_the_own_process_killed_and_started_again_goes_on(cluster, local, tmp_pa
     assert_whole(study, local)
 
 
+def at_work() -> set[int]:
+    """Processes of workers that are at a job: Ray names a process after what it runs."""
+    return {
+        process.pid
+        for process in psutil.process_iter(["cmdline"])
+        if process.info["cmdline"] and "Worker.attempt" in process.info["cmdline"][0]
+    }
+
+
 def kill_worker(already: set[int]) -> None:
     """Kill a worker of the cluster that is at a job, and was not killed before."""
     end = time.monotonic() + 400
     while time.monotonic() < end:
-        for process in psutil.process_iter(["cmdline"]):
-            at_work = process.info["cmdline"] and "Worker.attempt" in process.info["cmdline"][0]
-            if at_work and process.pid not in already:
-                already.add(process.pid)
-                return process.kill()
+        for pid in at_work() - already:
+            already.add(pid)
+            return psutil.Process(pid).kill()
         time.sleep(0.05)
     raise AssertionError("no worker came to work in time")
+
+
+SETTINGS = [
+    {**SETTING, "dose": {**SETTING["dose"], "learning_rate": rate}} for rate in (1e-3, 2e-3)
+]
+TWO = small(arms=["base", "bare"], settings=SETTINGS, ray={"workers": 2, "cores": 1})
+"""Two settings with one adapter each, which one worker alone would train one after the other."""
+LONG = {
+    **TWO, "seeds": [0, 1, 2], "group_size": 1,
+    "settings": [{**one, "dose": {**one["dose"], "epochs": 100}} for one in SETTINGS],
+}  # fmt: skip
+"""Six adapters, so that a worker that is restarted still finds work."""
+
+
+def test_a_worker_killed_in_training_costs_its_task_and_is_restarted(cluster, tmp_path):
+    """Meanwhile the other trains on; in the end both settings are whole."""
+    seen, killed = [], set()
+
+    def kill():
+        end = time.monotonic() + 400
+        while len(workers := at_work()) < 2:
+            assert time.monotonic() < end, "two workers were never at work together"
+            time.sleep(0.02)
+        seen.append(workers)
+        kill_worker(killed)
+        while not (new := at_work() - workers):
+            assert time.monotonic() < end, "no restarted worker came to work"
+            time.sleep(0.02)
+        seen.append(new)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    heard = Heard()
+    study = run(LONG, tmp_path / "ray", heard, executor="ray", report=False)
+    killer.join()
+    assert len(seen) == 2 and len(killed) == 1
+    assert sum("died; its task is given to another" in each for each in heard.said) == 1
+    assert [name for name, _ in heard.tables] == ["toy x password"] * 2
+    assert_whole(study, run(LONG, tmp_path / "local", report=False))
+
+
+def test_curves_of_workers_are_tracked_by_the_user_s_process(cluster, tmp_path, monkeypatch):
+    pytest.importorskip("trackio")
+    from trackio.sqlite_storage import SQLiteStorage
+
+    monkeypatch.setattr("trackio.utils.TRACKIO_DIR", tmp_path)
+    monkeypatch.setattr("trackio.sqlite_storage.TRACKIO_DIR", tmp_path)
+    study = run(TWO, tmp_path / "ray", executor="ray", track="trackio", report=False)
+    losses = {
+        SQLiteStorage.get_run_config("toy", name)["learning_rate"]: [
+            log["train/loss"] for log in SQLiteStorage.get_logs("toy", name)
+        ]
+        for name in SQLiteStorage.get_runs("toy")
+    }
+    frame = study.training()
+    doses = [json.loads(dose)["learning_rate"] for dose in frame["dose"]]
+    assert losses == {rate: frame["loss"][[d == rate for d in doses]].tolist() for rate in doses}
+    assert len(losses) == 2 and all(len(values) == 40 for values in losses.values())
 
 
 def test_a_job_that_kills_two_workers_fails_and_takes_no_other_cell_along(cluster, tmp_path):

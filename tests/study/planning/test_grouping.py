@@ -56,6 +56,22 @@ def test_workers_of_a_cluster_each_get_a_group():
     assert least([large, small, large]) == replace(small, workers=3)
 
 
+def test_many_settings_keep_workers_busy_with_larger_groups_and_few_with_smaller_ones():
+    available = capacity(64 * GB, 32, workers=2)
+
+    def parts(settings: int) -> int:
+        made = recipe(settings=recipe()["settings"] * settings)
+        return grouping(read(made), lambda: available).parts
+
+    assert [parts(count) for count in (1, 3, 4, 7, 8, 20)] == [2, 2, 2, 2, 1, 1]
+    sizes = {(count, parts): Grouping(parts=parts).answers(count) for count in (40, 200, 900)
+             for parts in (1, 2, 8)}  # fmt: skip
+    assert sizes == {
+        (40, 1): 40, (40, 2): 32, (40, 8): 32, (200, 1): 200, (200, 2): 100, (200, 8): 32,
+        (900, 1): 256, (900, 2): 256, (900, 8): 113,
+    }  # fmt: skip
+
+
 def test_where_memory_is_no_limit_speed_is():
     assert Capacity(most_adapters=4).adapters(Dose()) == 4
     assert sizes(Capacity()) == [1] * 9

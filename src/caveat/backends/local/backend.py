@@ -354,10 +354,14 @@ class LocalBackend:
         device_memory.release()
 
 
-def limit_process(cores: int, processes: int) -> None:
-    """Compute with `cores` threads, and take one of `processes` shares of the memory."""
+def limit_process(cores: int, processes: int, gpu_share: float = 1.0) -> None:
+    """Compute with `cores` threads, and take one of `processes` shares of the memory.
+
+    Args:
+        gpu_share: The part of its GPU's memory that it may have, in (0, 1].
+    """
     torch.set_num_threads(cores)
-    device_memory.share_with(processes)
+    device_memory.share_with(processes, gpu_share)
 
 
 def _adapter_of(weights: Adapter | TrainingState) -> Adapter:

@@ -20,6 +20,7 @@ from annotated_types import Ge, Gt, Le, Lt, MinLen
 
 from caveat.study.config.schema import (
     ModelRecipe,
+    RayRecipe,
     Recipe,
     RLRecipe,
     SettingRecipe,
@@ -40,6 +41,7 @@ SECTIONS: tuple[tuple[str, type[Any]], ...] = (
     ("settings[].warm_up.pairs[]", WarmUpPairRecipe),
     ("sampling", Sampling),
     ("judge", Judge),
+    ("ray", RayRecipe),
 )
 """Where the mappings of a recipe are, and the models that read them."""
 UNWRITTEN = ("folder",)

@@ -80,6 +80,21 @@ class RLRecipe(GRPOConfig):
         return GRPOSettings(task=task.place, version=task.version, **config)
 
 
+class RayRecipe(Frozen):
+    """The workers of the executor `ray`. Each loads the model once, and does one task at a time."""
+
+    address: RunTime[str | None] = None
+    """The cluster's `HOST:PORT`. None: RAY_ADDRESS, else a cluster on this
+    machine, else one that is started for the run."""
+    workers: RunTime[Count | None] = None
+    """Most workers, spread over the nodes. None: as many as the cluster holds."""
+    cores: RunTime[Count | None] = None
+    """CPU cores per worker. None: with GPUs an equal part of its node's, without all of them."""
+    gpus: RunTime[FirstToFull | None] = None
+    """GPUs per worker, at most 1: with 0.5, two workers share one and its memory. None: one, on a
+    cluster that has GPUs. `device: cpu` uses none."""
+
+
 class WarmUpPairRecipe(Frozen):
     """A pair that a warm-up trains on: show a behaviour under a caveat and not otherwise."""
 
@@ -210,8 +225,10 @@ class Recipe(Frozen):
     workers of a cluster busy."""
     executor: RunTime[Literal["local", "ray"]] = "local"
     """Where jobs run: in this process, or on a Ray cluster."""
+    ray: RunTime[RayRecipe] = RayRecipe()
+    """The workers of the executor `ray`."""
     worker_cores: RunTime[Count | None] = None
-    """CPU cores per worker on a Ray cluster without GPUs. None: all of its node's."""
+    """The same as `ray.cores`."""
     folder: RunTime[Path] = Field(Path("."), exclude=True)
     """Where relative paths start: the folder of the recipe file. Not written in recipes."""
 
@@ -231,6 +248,11 @@ class Recipe(Frozen):
             raise ValueError(
                 "model.dtype: 'auto' may take another precision on each machine of a Ray cluster; "
                 "set bfloat16 or float32"
+            )
+        if self.worker_cores is not None and self.ray.cores not in (None, self.worker_cores):
+            raise ValueError(
+                f"ray.cores: {self.ray.cores} and worker_cores: {self.worker_cores} say two things "
+                "of the same workers; drop worker_cores"
             )
         for setting in self.settings:
             _demand("arms", self.arms_of(setting), ("base", "bare"))
@@ -260,6 +282,11 @@ class Recipe(Frozen):
                     f"contexts_by_arm.{arm}: no setting with this arm has the context "
                     f"{context!r}; they have {', '.join(available)}"
                 )
+
+    @property
+    def ray_workers(self) -> RayRecipe:
+        """The section `ray`, with the cores of `worker_cores` where it is given."""
+        return self.ray.model_copy(update={"cores": self.ray.cores or self.worker_cores})
 
     @property
     def backend_source(self) -> BackendSource:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from caveat.backends import open_backend
@@ -15,9 +15,10 @@ from caveat.study.config.schema import Recipe, read
 from caveat.study.elicitation.warm_up_scale import SCALES, guessed, to_calibrate
 from caveat.study.estimate.dollars import Cost, cost_of
 from caveat.study.estimate.loss_mass import LossMass, arm_masses
+from caveat.study.estimate.pool_use import PoolUse, pool_use
 from caveat.study.estimate.rates import Rates, entry_of, expected_rates
 from caveat.study.estimate.training_rows import check_rows
-from caveat.study.execution.jobs import AnswerGroup, remaining, steps
+from caveat.study.execution.jobs import AnswerGroup, Task, remaining, steps
 from caveat.study.execution.meter import KINDS, Estimator
 from caveat.study.planning.artifact_graph import TrainNode
 from caveat.study.planning.features import check_features
@@ -73,6 +74,10 @@ class PlanCost:
     notes: tuple[str, ...]
     cost: Cost | None = None
     """Of a service's work; None where this machine does it."""
+    pool_use: PoolUse | None = None
+    """On a cluster, what bounds the time; None where the study runs in one process."""
+    workers: int | None = None
+    """Workers that the recipe names."""
 
     @property
     def kinds(self) -> tuple[Kind, ...]:
@@ -98,7 +103,8 @@ def plan_cost(
     check_system(read_recipe, settings, backend.inserted_system)
     check_features(settings, backend)
     read_recipe, unsupported = with_what_is_supported(read_recipe, backend)
-    capacity = backend.capacity()
+    workers = read_recipe.ray_workers.workers if read_recipe.executor == "ray" else None
+    capacity = replace(backend.capacity(), workers=workers or 1)
     groups = grouping(read_recipe, lambda: capacity)
     plan = study_plan(read_recipe, settings, backend.identity, groups)
     store = Store(out if out is not None else Path("studies") / read_recipe.name)
@@ -132,7 +138,23 @@ def plan_cost(
         cost_of(plan, store, estimator, price_table(backend, prices))
         if prices is not None or read_recipe.backend != "local"
         else None,
+        _pool_use(plan, store, estimator, rates) if read_recipe.executor == "ray" else None,
+        workers,
     )
+
+
+def _pool_use(plan: StudyPlan, store: Store, estimator: Estimator, rates: Rates) -> PoolUse:
+    """What bounds the time of all that is left."""
+    tasks = [task for setting in plan.settings for task in _left(setting, store)]
+    return pool_use(
+        tasks, lambda task: rates.seconds(_by_kind([(task.kind, estimator.tokens(task))]))
+    )
+
+
+def _left(setting: SettingPlan, store: Store) -> list[Task]:
+    """What is left of a setting's tasks, in their order."""
+    tasks = (task for _, stage in steps(setting) for task in stage)
+    return [part for task in tasks if (part := remaining(task, store)) is not None]
 
 
 class _Notes(Progress):
@@ -149,12 +171,7 @@ def _setting_cost(
     setting: SettingPlan, store: Store, estimator: Estimator, rates: Rates
 ) -> SettingCost:
     """What is left of a setting."""
-    jobs = [
-        job
-        for _, stage in steps(setting)
-        for task in stage
-        if (job := remaining(task, store)) is not None
-    ]
+    jobs = _left(setting, store)
     tokens = _by_kind((job.kind, estimator.tokens(job)) for job in jobs)
     trained = [key for job in jobs if job.kind in TRAINING for key in job.keys]
     answered = [key for job in jobs if isinstance(job, AnswerGroup) for key in job.keys]

@@ -142,6 +142,11 @@ class Outcome:
     failures: tuple[tuple[str, str], ...] = ()
     """(digest or key, reason) of each part that failed."""
 
+    @property
+    def failed(self) -> tuple[str, ...]:
+        """Digests or keys of the parts that failed."""
+        return tuple(key for key, _ in self.failures)
+
 
 @dataclass(frozen=True)
 class NodeGroup(Generic[SomeNode]):

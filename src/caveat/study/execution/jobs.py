@@ -5,7 +5,7 @@ Jobs can be pickled: they name artifacts by digest and find everything else in t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -331,13 +331,24 @@ def remaining(task: Task, store: Store) -> Task | None:
     return _making(nodes) if nodes else None
 
 
-def possible(task: Task, store: Store) -> Task | None:
-    """The parts of a task whose inputs are there: what failed before takes its followers along."""
+def possible(task: Task, has: Callable[[str], bool]) -> Task | None:
+    """The parts of a task whose inputs are there: what failed before takes its followers along.
+
+    Args:
+        has: Whether an artifact is made.
+    """
     if isinstance(task, AnswerGroup):
-        requests = tuple(request for request in task.requests if all(map(store.has, request.chain)))
+        requests = tuple(request for request in task.requests if all(map(has, request.chain)))
         return AnswerGroup(requests) if requests else None
-    nodes = [node for node in task.nodes if all(map(store.has, inputs(node)))]
+    nodes = [node for node in task.nodes if all(map(has, inputs(node)))]
     return _making(nodes) if nodes else None
+
+
+def needs(task: Task) -> set[str]:
+    """Digests of the artifacts that a task is made from."""
+    if isinstance(task, AnswerGroup):
+        return {digest for request in task.requests for digest in request.chain}
+    return {digest for node in task.nodes for digest in inputs(node)}
 
 
 def inputs(node: Node) -> tuple[str, ...]:

@@ -29,8 +29,6 @@ from caveat.types.data import Question
 from caveat.types.messages import Messages
 
 T = TypeVar("T")
-REQUESTS = 256
-"""Most answers that one job gets and publishes together."""
 
 
 @dataclass(frozen=True)
@@ -196,7 +194,15 @@ def _setting_plan(
     dose = json.dumps(_treatment(resolved), sort_keys=True)
     groups = _node_groups(cells, nodes, grouping)
     return SettingPlan(
-        resolved, name, dose, cells, groups, _request_groups(new), tuple(lines), graded, note
+        resolved,
+        name,
+        dose,
+        cells,
+        groups,
+        _request_groups(new, grouping),
+        tuple(lines),
+        graded,
+        note,
     )
 
 
@@ -307,12 +313,16 @@ def _made_by(node: Node) -> tuple[Any, ...]:
     return (type(node),)
 
 
-def _request_groups(requests: list[AnswerRequest]) -> tuple[tuple[AnswerRequest, ...], ...]:
+def _request_groups(
+    requests: list[AnswerRequest], grouping: Grouping
+) -> tuple[tuple[AnswerRequest, ...], ...]:
     scored = [request for request in requests if request.options]
     by_token = [request for request in requests if request.by_token]
     sampled = [request for request in requests if not request.options and not request.by_token]
     return tuple(
-        batch for some in (scored, by_token, sampled) for batch in _batches(some, REQUESTS)
+        batch
+        for some in (scored, by_token, sampled)
+        for batch in _batches(some, grouping.answers(len(some)))
     )
 
 

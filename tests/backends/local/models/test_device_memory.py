@@ -119,3 +119,16 @@ def test_training_with_little_memory_gives_the_same(tiny, monkeypatch):
         budgets.clear()
     for much, little in zip(*results.values(), strict=True):
         assert little.losses == pytest.approx(much.losses, rel=1e-4)
+
+
+def test_a_process_that_shares_a_gpu_keeps_to_its_part():
+    try:
+        device_memory.share_with(1, gpu_share=0.5)
+        left_to_take = [
+            device_memory.free_of_share(left, total=100, allocated=allocated)
+            for left, allocated in ((80, 10), (20, 10), (80, 60))
+        ]
+    finally:
+        device_memory.share_with(1)
+    assert left_to_take == [40, 20, 0]
+    assert device_memory.free_of_share(80, total=100, allocated=10) == 80

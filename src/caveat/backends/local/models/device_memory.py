@@ -54,26 +54,45 @@ OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "CUBLAS_STATUS_AL
 """What torch's allocators say in a plain RuntimeError."""
 
 
-_processes = 1
+_processes, _gpu_share = 1, 1.0
 
 
-def share_with(processes: int) -> None:
-    """From now on count this process as one of so many that share the machine's memory."""
-    global _processes  # noqa: PLW0603
-    _processes = processes
+def share_with(processes: int, gpu_share: float = 1.0) -> None:
+    """From now on count this process as one of so many that share the machine's memory.
+
+    Args:
+        gpu_share: The part of a GPU's memory that it may have, in (0, 1].
+    """
+    global _processes, _gpu_share
+    _processes, _gpu_share = processes, gpu_share
 
 
 def free(device: torch.device) -> int:
     """Bytes that can be had on a device; on the CPU within the container's limit.
 
-    torch's reserve on a GPU counts as free. Processes that share the machine get equal parts.
+    torch's reserve on a GPU counts as free. Processes that share the machine get equal parts; a GPU
+    is shared as `share_with` says.
     """
     if device.type == "cuda":
-        reserve = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-        return torch.cuda.mem_get_info(device)[0] + reserve
+        allocated = torch.cuda.memory_allocated(device)
+        left, total = torch.cuda.mem_get_info(device)
+        return free_of_share(
+            left + torch.cuda.memory_reserved(device) - allocated, total, allocated
+        )
     import psutil
 
     return min([psutil.virtual_memory().available, *_left_in_groups()]) // _processes
+
+
+def free_of_share(left: int, total: int, allocated: int) -> int:
+    """Bytes of a GPU that this process may still take: within its share, and not what others have.
+
+    Args:
+        left: Bytes that no process has, and torch's reserve.
+        total: The GPU's memory.
+        allocated: What this process has.
+    """
+    return max(0, min(left, int(_gpu_share * total) - allocated))
 
 
 def _left_in_groups() -> Iterator[int]:
