@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -14,6 +15,8 @@ from caveat.backends.local.backend import LocalBackend
 from caveat.diagnostics.run import diagnose
 from caveat.diagnostics.subjects import Limits
 from caveat.errors import CaveatError
+from caveat.report.html import environment
+from caveat.report.tables.diagnostics import diagnostics_section
 from caveat.study.export import export, opened
 from caveat.study.study import Study
 from toy_study import marks
@@ -154,6 +157,11 @@ def test_all_views_come_with_cells_and_scores_and_are_printed(study, command):
     assert {"updates", "update_summary", "decision_tokens", "divergences", "movements",
             "held_probe", "caveat_probe", "cells", "scores"} <= {*tables}  # fmt: skip
     assert " settings with a value and a leakage; 3 are needed" in output
+    section = diagnostics_section(SimpleNamespace(diagnostics=tables))
+    page = environment().get_template("diagnostics.html.j2").render(diagnostics=section)
+    assert "<h2>Diagnostics</h2>" in page and "toy x password (tiny): weight updates" in page
+    assert page.index("Diagnostics against leakage") < page.index("<details>")
+    assert diagnostics_section(SimpleNamespace(diagnostics={})) is None
     status, _, errors = command("diagnose", str(study.folder), "--layers", "0,2")
     assert (status, errors.splitlines()[-1]) == (
         1, "caveat: --layers 2: the model has 2 layers, 0 to 1; name some of these"

@@ -31,6 +31,15 @@ def test_a_direction_is_read_and_shuffled_labels_are_not():
     assert np.quantile(accuracies[1:], 0.95) < accuracies[0]
 
 
+def test_other_states_of_the_pairs_are_judged_by_the_same_probe():
+    shift = np.zeros(WIDTH)
+    shift[3] = 5.0
+    probe = Probe(noise(0) + shift, noise(1), GROUPS)
+    assert probe.accuracies(noise(10) + shift, noise(11))[0] > 0.9
+    assert probe.accuracies(noise(10), noise(11))[0] == pytest.approx(0.5, abs=0.2)
+    assert probe.accuracies(noise(10) - shift, noise(11) + 2 * shift)[0] < 0.1
+
+
 def test_where_nothing_is_to_be_read_accuracy_is_chance():
     values = [Probe(noise(2 * n), noise(2 * n + 1), GROUPS).accuracies()[0] for n in range(10)]
     assert np.mean(values) == pytest.approx(0.5, abs=0.06)
@@ -60,4 +69,5 @@ def test_the_caveat_is_read_in_rows_of_a_study(setting):
     assert (nothing["accuracy"] > nothing["shuffled_high"]).all() and (nothing["p"] < 0.1).all()
     assert table.loc[("base", "nothing", 0), "seeds"] == 1
     assert table.loc[("marked", "neutral text", 1), "seeds"] == 3
+    assert table.loc[("marked", "neutral text, new wordings", 1), "seeds"] == 3
     assert table["shuffled"].between(0.4, 0.6).all() and (table["rows"] == 8).all()

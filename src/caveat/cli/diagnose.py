@@ -56,7 +56,7 @@ def diagnose(
             view or None,
             limits,
             progress,
-            device=device or "auto",
+            device=device,
         )
     if as_json:
         from caveat.analysis.json_records import plain_records

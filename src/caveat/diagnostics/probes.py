@@ -80,9 +80,17 @@ class Probe:
             scores[test] = self._scores(fit, items[test])
         return (scores > 0).astype(float)
 
-    def accuracies(self) -> np.ndarray:
-        """The share that is taken for what its label says, of shape (1 + `SHUFFLES`,)."""
-        first, second = self.positive(self.positives), self.positive(self.negatives)
+    def accuracies(
+        self, positives: np.ndarray | None = None, negatives: np.ndarray | None = None
+    ) -> np.ndarray:
+        """The share that is taken for what its label says, of shape (1 + `SHUFFLES`,).
+
+        Args:
+            positives: Other states of the same pairs to be judged; the probe's own by default.
+            negatives: The same.
+        """
+        first = self.positive(self.positives if positives is None else positives)
+        second = self.positive(self.negatives if negatives is None else negatives)
         true = self.labels > 0
         return ((first == true).mean(0) + (second != true).mean(0)) / 2
 
@@ -99,7 +107,7 @@ class Probe:
         return (items.astype(np.float64) - mean) @ centred.T @ weights
 
 
-NOTHING, NEUTRAL = "nothing", "neutral text"
+NOTHING, NEUTRAL, UNSEEN = "nothing", "neutral text", "neutral text, new wordings"
 CAVEAT_COLUMNS = (
     *NAMES, "arm", "against", "layer", "accuracy", "accuracy_low", "accuracy_high", "shuffled",
     "shuffled_high", "p", "rows", "seeds",
@@ -113,7 +121,9 @@ def caveat_probe(setting: DiagnosedSetting) -> DataFrame:
     stands there? The state is the mean over the first tokens of what the row shows. Positives are
     marked rows; `against` says what negatives are: the same rows with `nothing` in the caveat's
     place, or with `neutral text` as long. The first also tells rows with any text from rows
-    without, and positions; the second has to read what the caveat says. No row is in training and
+    without, and positions; the second has to read what stands there. `neutral text, new wordings`
+    is the probe of the second, tested on the caveat's held-out wordings: it has to read what the
+    caveat means. No row is in training and
     test at once. `accuracy` is in [0, 1], chance is .5, with 95% limits over seeds; `shuffled` and
     `shuffled_high` are mean and 95th percentile of probes whose labels were exchanged row by row,
     and `p` how often these do as well (of the first seed). A caveat of more sentences than there
@@ -163,21 +173,36 @@ def _probe(
 ) -> Iterator[tuple[str, int, tuple[float, float, float, float]]]:
     """By comparison and the layer's position: accuracy, shuffled, its 95th percentile, p."""
     caveat, rows = setting.resolved.setting.caveat, _rows(setting)
-    with_caveat = marked(rows, caveat, seed)
-    others: dict[str, Sequence[Row]] = {NOTHING: rows}
+    sides: dict[str, tuple[Sequence[Row], Sequence[Row]]] = {
+        NOTHING: (marked(rows, caveat, seed), rows)
+    }
+    unseen = replace(caveat, wordings=caveat.held_out)
     try:
         neutral = NeutralText(caveat)
-        others[NEUTRAL] = [
-            replace(row, messages=neutral.messages(row.messages)) for row in with_caveat
-        ]
+        for against, worded in ((NEUTRAL, caveat), (UNSEEN, unseen)):
+            if worded.wordings:
+                caveated = marked(rows, worded, seed)
+                sides[against] = (
+                    caveated,
+                    [replace(row, messages=neutral.messages(row.messages)) for row in caveated],
+                )
     except CaveatError:  # more sentences than there are neutral ones, as the arm would say
         pass
-    positives = _states(setting, chain, with_caveat, layers)
-    for against, some in others.items():
-        negatives = _states(setting, chain, some, layers)
+    groups = tuple(row.id for row in rows)
+    positives: dict[str, np.ndarray] = {}
+    negatives: dict[str, np.ndarray] = {}
+    for against, (caveated, others) in sides.items():
+        same = against == NEUTRAL
+        positives[against] = (
+            positives[NOTHING] if same else _states(setting, chain, caveated, layers)
+        )
+        negatives[against] = _states(setting, chain, others, layers)
+        fitted = NEUTRAL if against == UNSEEN else against
         for position in range(len(layers)):
-            groups = tuple(row.id for row in rows)
-            accuracies = Probe(positives[:, position], negatives[:, position], groups).accuracies()
+            probe = Probe(positives[fitted][:, position], negatives[fitted][:, position], groups)
+            accuracies = probe.accuracies(
+                positives[against][:, position], negatives[against][:, position]
+            )
             true, shuffled = float(accuracies[0]), accuracies[1:]
             yield against, position, (
                 true, shuffled.mean(), np.quantile(shuffled, 0.95),

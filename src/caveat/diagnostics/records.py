@@ -38,6 +38,7 @@ def save(folder: Path, version: str, tables: Mapping[str, DataFrame]) -> None:
     import pandas as pd
 
     for name, table in tables.items():
+        assert {*PLACE} <= {*table}, f"the table {name} of a view lacks one of {', '.join(PLACE)}"
         path, whole = _path(folder, version, name), table
         if path.is_file():
             earlier = _read(path)

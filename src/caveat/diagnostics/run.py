@@ -93,7 +93,7 @@ def diagnose(
     limits: Limits | None = None,
     progress: Progress | None = None,
     backend: Backend | None = None,
-    device: str = "auto",
+    device: str | None = None,
 ) -> dict[str, DataFrame]:
     """Compute the views of a study's settings, write their tables beside it, and return them.
 
@@ -103,6 +103,7 @@ def diagnose(
         setting: The name of one; all by default.
         views: Names among `VIEWS`, or functions by name; `QUICK` by default.
         backend: In place of the backend `local`, which loads the study's model.
+        device: In place of the recipe's.
 
     Raises CaveatError for an export, an import, a study of a remote backend or in use, and for
     what `diagnosed_settings` refuses.
@@ -116,7 +117,7 @@ def diagnose(
     with run.store.writing():
         progress.stage(f"loading {recipe.model.source}")
         if backend is None:
-            backend = backend_of(run, recipe, device, progress)
+            backend = backend_of(run, recipe, device or recipe.device, progress)
         else:
             check_weights(run, backend)
         parts: dict[str, list[DataFrame]] = {}

@@ -107,6 +107,8 @@ class ReportData:
     """Metrics of RL training, update by update (see `Study.policies`); None without RL arms."""
     rl: DataFrame | None = None
     """Their leakage (see `analysis.rl_leakage`)."""
+    diagnostics: Mapping[str, DataFrame] = field(default_factory=dict)
+    """Tables of `caveat diagnose`, by name; none where it was not run."""
     abouts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Per setting, `behaviour`: the behaviour in one sentence, and `side_effects`: by name, what a
     high value of each means."""

@@ -21,6 +21,7 @@ from caveat.report.sections.conclusions import conclude
 from caveat.report.sections.ladder import ladder_section
 from caveat.report.sections.setting import setting_section
 from caveat.report.sections.transfer import transfer_section
+from caveat.report.tables.diagnostics import diagnostics_section
 from caveat.report.tables.forecast import forecast_section
 from caveat.report.tables.rl import rl_section
 
@@ -88,6 +89,7 @@ def _content(data: ReportData) -> dict[str, Any]:
         "ladder": ladder_section(data),
         "rl": rl_section(data),
         "forecast": forecast_section(data),
+        "diagnostics": diagnostics_section(data),
         "training": _training(data),
         "within_seed": any(panel.interval == "within seed" for panel in panels),
         "failures": appendix.failures(data),

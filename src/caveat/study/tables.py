@@ -384,6 +384,10 @@ class StudyTables(ABC):
 
         return pd.DataFrame(columns=[*CELL, *STEP, *RL_METRICS])
 
+    def diagnostics(self) -> dict[str, DataFrame]:
+        """Tables of `caveat diagnose`; a file that was exported has none."""
+        return {}
+
     def forecasts(self) -> list[dict[str, Any]]:
         """Records of `caveat forecast`; a file that was exported has none."""
         return []
@@ -452,6 +456,7 @@ class StudyTables(ABC):
             ladder=self._ladder_to_show(),
             **self.rl_frames(),
             **self.forecast_frames(),
+            diagnostics=self.diagnostics(),
             abouts=self.abouts(),
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from caveat.diagnostics.activations import at_depth
@@ -16,10 +17,13 @@ from caveat.report.formatting import (
     probability,
     text,
 )
+from caveat.report.sections.table import Table
 from caveat.report.tables.summary import Summary
 
 if TYPE_CHECKING:
     from pandas import DataFrame
+
+    from caveat.report.data import ReportData
 
 
 def diagnostic_summaries(tables: Mapping[str, DataFrame]) -> list[Summary]:
@@ -30,6 +34,27 @@ def diagnostic_summaries(tables: Mapping[str, DataFrame]) -> list[Summary]:
         if name in tables and len(tables[name])
         for summary in write(tables[name])
     ]
+
+
+@dataclass(frozen=True)
+class DiagnosticsSection:
+    """The tables of the report's section."""
+
+    scores: tuple[Table, ...]
+    """Each diagnostic against leakage."""
+    settings: tuple[Table, ...]
+
+
+def diagnostics_section(data: ReportData) -> DiagnosticsSection | None:
+    """The section; None where nothing was diagnosed."""
+    if not data.diagnostics:
+        return None
+    tables = dict(data.diagnostics)
+    scores = {name: tables.pop(name) for name in ("scores",) if name in tables}
+    return DiagnosticsSection(
+        tuple(map(Table.of_summary, diagnostic_summaries(scores))),
+        tuple(map(Table.of_summary, diagnostic_summaries(tables))),
+    )
 
 
 def _by_setting(table: DataFrame) -> Iterator[tuple[str, DataFrame]]:
@@ -167,7 +192,7 @@ def _caveat_summaries(table: DataFrame) -> Iterator[Summary]:
             f"{chosen['layer'].iloc[0]}",
             columns,
             cells,
-            "Neutral text is the control: only that row needs what the caveat says.",
+            "Against neutral text the probe needs what stands there; on new wordings, its meaning.",
         )
 
 
