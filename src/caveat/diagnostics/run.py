@@ -100,7 +100,8 @@ def diagnose(
     Beside them come `cells` and `scores`: every diagnostic of the study against its leakage.
 
     Args:
-        setting: The name of one; all by default.
+        setting: The name of one, at all its doses, or a label such as `lake x negated (epochs=2)`;
+            all by default.
         views: Names among `VIEWS`, or functions by name; `QUICK` by default.
         backend: In place of the backend `local`, which loads the study's model.
         device: In place of the recipe's.

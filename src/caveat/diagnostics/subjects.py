@@ -180,7 +180,7 @@ def diagnosed_settings(
     limits: Limits | None = None,
     progress: Progress | None = None,
 ) -> list[DiagnosedSetting]:
-    """The settings of a study whose arms are trained, or those of one name.
+    """The settings of a study whose arms are trained, or those of one name or label.
 
     Settings without a finished arm are left out, with a line.
 
@@ -189,7 +189,8 @@ def diagnosed_settings(
     """
     limits, progress = limits or Limits(), progress or Progress()
     plan = study_plan(recipe, _resolved(study, recipe), backend.identity)
-    names = list(dict.fromkeys(one.name for one in plan.settings))
+    labels = [_label(one) for one in plan.settings]
+    names = list(dict.fromkeys([*(one.name for one in plan.settings), *labels]))
     if setting is not None and setting not in names:
         raise CaveatError(
             f"--setting {setting!r}: {study.folder} has {', '.join(names)}{closest(setting, names)}"
@@ -198,7 +199,7 @@ def diagnosed_settings(
     _check_limits(limits, recipe, plan.settings)
     kept = []
     for one in plan.settings:
-        if setting in (None, one.name):
+        if setting in (None, one.name, _label(one)):
             diagnosed = _diagnosed(study, recipe, one, backend, limits)
             if diagnosed.models:
                 kept.append(diagnosed)
@@ -207,6 +208,11 @@ def diagnosed_settings(
     if not kept:
         raise CaveatError(f"{study.folder}: no arm is trained yet; run its recipe first")
     return kept
+
+
+def _label(plan: SettingPlan) -> str:
+    """The setting with what distinguishes it from others of its name."""
+    return plan.cells[0].name.partition(" / ")[0]
 
 
 def _resolved(study: Study, recipe: Recipe) -> tuple[Resolved, ...]:
@@ -249,7 +255,7 @@ def _diagnosed(
     study: Study, recipe: Recipe, plan: SettingPlan, backend: Backend, limits: Limits
 ) -> DiagnosedSetting:
     pair = plan.resolved.setting
-    label = plan.cells[0].name.partition(" / ")[0]
+    label = _label(plan)
     names = (
         plan.name, pair.phenomenon, pair.behaviour.name, pair.caveat.name,
         plan.model_name(recipe.model.source), plan.dose, label,
