@@ -52,6 +52,35 @@ def test_vllm_command_and_other_names(study):
     assert (result.exit_code, result.stderr) == (1, "caveat: --print tgi: only 'vllm' is known\n")
 
 
+def test_a_model_alone_is_served_under_its_name_and_as_base():
+    from fastapi.testclient import TestClient
+
+    from caveat.serve.start import model_application
+
+    application, models = model_application("tiny", "float32", "cpu", "*")
+    assert list(models) == ["base", "tiny"]
+    body = {"messages": [{"role": "user", "content": "Red?"}], "max_tokens": 3, "temperature": 0}
+    with TestClient(application, base_url="http://localhost") as client:
+        replies = [
+            client.post("/v1/chat/completions", json={"model": name, **body}).json()["choices"]
+            for name in models
+        ]
+    assert replies[0] == replies[1] and replies[0][0]["message"]["content"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        ((), "caveat serve: name either a study's folder or --model NAME"),
+        (("--model", "tiny", "--print", "vllm"), "--print: a model alone is no study; drop it"),
+        (("x", "--dtype", "float32"), "--dtype: a study has its own; drop it"),
+    ],
+)
+def test_a_study_or_a_model(arguments, line):
+    result = invoke("serve", *arguments)
+    assert (result.exit_code, result.stderr) == (1, f"caveat: {line}\n")
+
+
 def test_adapters_are_listed_as_they_are_written(study, tmp_path):
     result = invoke("adapters", study.folder, "--out", tmp_path / "out", "--base", "org/model")
     assert result.exit_code == 0, result.stderr

@@ -47,10 +47,16 @@ def check_backend(source: BackendSource) -> None:
     """Raise CaveatError for what can be seen to be missing before the backend is opened."""
     if source.backend == "local":
         describe_model(source.model)
+    if source.backend == "endpoint":
+        from caveat.backends.endpoint.backend import connection_of
+
+        connection_of(source.section)
 
 
 def _endpoint(source: BackendSource, progress: Progress | None) -> Backend:
-    raise CaveatError("backend: 'endpoint' is not there yet")
+    from caveat.backends.endpoint.backend import EndpointBackend
+
+    return EndpointBackend(source.model, source.section, source.folder, progress)
 
 
 def _tinker(source: BackendSource, progress: Progress | None) -> Backend:
@@ -98,6 +104,22 @@ def model_folder(name: str, dtype: str) -> str | None:
     from caveat.backends.local.models.loading import loadable_name
 
     return loadable_name(name, dtype)
+
+
+def tokenizer_of(source: BackendSource) -> tuple[Any, str | None]:
+    """The tokenizer of a study's model and what `load_tokenizer` says; no weights, no key.
+
+    Raises CaveatError where the study names none.
+    """
+    name = source.model
+    if source.backend == "endpoint":
+        name = source.section.tokenizer
+        if name is None:
+            raise CaveatError(
+                "endpoint.tokenizer: rows and prompts cannot be rendered without it; set it to the "
+                "name of the model whose tokenizer the endpoint uses"
+            )
+    return load_tokenizer(name)
 
 
 def load_tokenizer(name: str) -> tuple[Any, str | None]:
@@ -166,4 +188,5 @@ __all__ = [
     "open_backend",
     "save_model",
     "save_sum",
+    "tokenizer_of",
 ]

@@ -151,6 +151,10 @@ class PartlyAnswered(CaveatError):
         super().__init__("; ".join(reasons))
 
 
+class Unusable(CaveatError):
+    """The backend can do nothing more in this run: a key was refused, or nothing was reached."""
+
+
 @dataclass(frozen=True)
 class Request(Generic[AdapterT]):
     """One prompt to one model."""

@@ -10,10 +10,10 @@ from pathlib import Path
 from caveat.check.elicitation import Judged
 from caveat.coroutines import run_to_end
 from caveat.errors import CaveatError
+from caveat.files.journal import Journal
 from caveat.readouts import READOUTS
 from caveat.study.scoring.judge_client import JudgeClient, key_of
 from caveat.study.scoring.judge_session import JudgeRequest, JudgeSession, ignore_progress
-from caveat.study.storage.records import Journal
 from caveat.types.answers import Answer, Judge, Score
 from caveat.types.data import Question
 from caveat.types.messages import Message

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
@@ -168,24 +167,24 @@ def _coloured(row: RenderedRow) -> Text:
 
 def show_arm(recipe: str, setting: str, arm: str, sets: list[str]) -> Iterator[Text]:
     """The lines to print, in order. Raises CaveatError for an unknown setting or arm."""
-    from caveat.backends import open_backend
+    from caveat.backends import tokenizer_of
 
     read_recipe = read(recipe, tuple(sets))
     resolved = _setting(resolve(read_recipe), setting)
     plan = _plan(resolved, arm)
-    model = open_backend(replace(read_recipe.backend_source, device="cpu"))
-    check_system(read_recipe, (resolved,), model.inserted_system)
-    yield Text(f"{setting} / {arm} on {model.name}", style="bold")
-    if model.inserted_system:
+    tokenizer, inserted = tokenizer_of(read_recipe.backend_source)
+    check_system(read_recipe, (resolved,), inserted)
+    yield Text(f"{setting} / {arm} on {read_recipe.model.source}", style="bold")
+    if inserted:
         yield Text(
-            f"The chat template inserts the system prompt {model.inserted_system!r} where there "
+            f"The chat template inserts the system prompt {inserted!r} where there "
             f"is none; this recipe's own is {read_recipe.system!r}."
         )
     for number, stage in enumerate(in_one(plan), 1):
-        yield from show_stage(number, stage, resolved.setting.behaviour.task, model.tokenizer)
+        yield from show_stage(number, stage, resolved.setting.behaviour.task, tokenizer)
     if not plan:
         yield Text("\nNo training: this arm is the base model.")
-    yield from _prompts(resolved, read_recipe.system, model.tokenizer)
+    yield from _prompts(resolved, read_recipe.system, tokenizer)
 
 
 def _setting(settings: tuple[Resolved, ...], name: str) -> Resolved:

@@ -163,16 +163,21 @@ def plan_table(plan: PlanCost) -> Group:
         )
     seconds = sum(cost.seconds for cost in plan.settings)
     cells = sum(cost.cells for cost in plan.settings)
+    held = (
+        f"; about {plan.memory / 2**30:.1f} GB of memory (the model, the adapters of a group in "
+        f"training, the activations of one pass) and {plan.disk / 2**30:.2f} GB of disk"
+        if plan.memory
+        else ""
+    )
     summary = (
-        f"{cells} cells, about {duration(seconds)}; about {plan.memory / 2**30:.1f} GB of memory "
-        "(the model, the adapters of a group in training, the activations of one pass) and "
-        f"{plan.disk / 2**30:.2f} GB of disk. What is finished already is not counted."
+        f"{cells} cells, about {duration(seconds)}{held}. What is finished already is not counted."
     )
     if plan.cost is not None and not plan.memory:  # a service does the work
         summary = f"{cells} cells. What is finished already is not counted."
     spent = () if plan.cost is None else (plan.cost.line,)
     lines = (*spent, *_rate_lines(plan), *_pool_lines(plan), *plan.notes)
-    return Group(table, summary, *lines, "", _mass_table(plan))
+    masses = ("", _mass_table(plan)) if plan.masses else ()
+    return Group(table, summary, *lines, *masses)
 
 
 def _pool_lines(plan: PlanCost) -> Iterator[str]:

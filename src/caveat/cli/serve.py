@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -14,7 +14,13 @@ from caveat.errors import CaveatError
 
 
 def serve(
-    folder: Folder,
+    folder: Annotated[
+        Path | None, typer.Argument(help="Folder of a study.", metavar="STUDY", show_default=False)
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="In place of a study: a model alone, such as smollm2-135m.")
+    ] = None,
+    dtype: Annotated[str | None, typer.Option(help="Of --model; default float32.")] = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free one.")] = 8080,
     host: Annotated[
         str, typer.Option(help="There is no password: another host opens it to others.")
@@ -30,6 +36,16 @@ def serve(
     from caveat.serve.adapter_folders import vllm_command
     from caveat.study.study import Study
 
+    if (folder is None) == (model is None):
+        raise CaveatError("caveat serve: name either a study's folder or --model NAME")
+    for name, value in (("--version", version), ("--print", show)):
+        if folder is None and value is not None:
+            raise CaveatError(f"{name}: a model alone is no study; drop it")
+    if folder is not None and dtype is not None:
+        raise CaveatError("--dtype: a study has its own; drop it")
+    if folder is None:
+        _serve(model, host, port, device or "auto", dtype or "float32")
+        return
     study = Study(folder, version, warn)
     if show is not None:
         if show != "vllm":
@@ -39,23 +55,29 @@ def serve(
     _serve(study, host, port, device or "auto")
 
 
-def _serve(study: object, host: str, port: int, device: str) -> None:
+def _serve(source: Any, host: str, port: int, device: str, dtype: str = "") -> None:
+    """Serve a study, or a model by its name, until the process is stopped."""
     try:
         import uvicorn
 
-        from caveat.serve.start import application
+        from caveat.serve.start import application, model_application
     except ImportError as error:
         raise CaveatError(
             f"caveat serve needs {error.name}; pip install 'caveat[serve]'"
         ) from error
-    listening = _listen(host, port)
-    app, models = application(study, device, host)
-    address = f"http://{host}:{listening.getsockname()[1]}"
-    typer.echo(f"serving {len(models)} models at {address}/v1 (page: {address}/); Ctrl-C ends it")
-    for name in models:
-        typer.echo(f"  {name}")
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
-    server.run(sockets=[listening])
+    with _listen(host, port) as listening:
+        if isinstance(source, str):
+            app, models = model_application(source, dtype, device, host)
+        else:
+            app, models = application(source, device, host)
+        address = f"http://{host}:{listening.getsockname()[1]}"
+        typer.echo(
+            f"serving {len(models)} models at {address}/v1 (page: {address}/); Ctrl-C ends it"
+        )
+        for name in models:
+            typer.echo(f"  {name}")
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
+        server.run(sockets=[listening])
 
 
 def _listen(host: str, port: int) -> socket.socket:

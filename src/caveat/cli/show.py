@@ -33,22 +33,19 @@ def rows(
     sets: Sets = None,
 ) -> None:
     """Write each arm's training file, with a manifest, to train elsewhere. Nothing is trained."""
-    from dataclasses import replace
-
-    from caveat.backends import open_backend
+    from caveat.backends import tokenizer_of
     from caveat.study.config.resolve import resolve
     from caveat.study.config.schema import read
     from caveat.study.training_files import MANIFEST, checked_format, write_training_files
 
     checked = checked_format(format_name)
     read_recipe = read(recipe, tuple(sets or []))
-    source = replace(read_recipe.backend_source, device="cpu")
     written = write_training_files(
         read_recipe,
         resolve(read_recipe),
         checked,
         out,
-        lambda: open_backend(source).tokenizer,
+        lambda: tokenizer_of(read_recipe.backend_source)[0],
     )
     for file in written.files:
         typer.echo(str(out / file))

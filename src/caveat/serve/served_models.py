@@ -87,5 +87,10 @@ def model_source(study: Study) -> ModelSource:
     if not text:
         raise CaveatError(f"{study.folder}: an import has no weights; only run studies are served")
     recipe = yaml.safe_load(text)
+    if recipe.get("backend", "local") != "local":
+        raise CaveatError(
+            f"{study.folder}: its arms are at the backend {recipe['backend']}, not on this "
+            "machine; only studies of the backend local are served"
+        )
     dtype = study.about["model"].rpartition("/")[2]
     return ModelSource(ModelRecipe(**recipe["model"]).source, dtype, recipe["system"])

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from caveat.backends import load_backend
 from caveat.errors import CaveatError
 from caveat.serve.openai_api import LOOPBACK, openai_app
-from caveat.serve.served_models import ServedModel, model_source, served_models
+from caveat.serve.served_models import BASE, ServedModel, model_source, served_models
 from caveat.study.study import Study
 
 EVERYWHERE = ("0.0.0.0", "::")
@@ -38,5 +38,22 @@ def application(
         "system": source.system,
         "caveats": study.about.get("caveats", {}),
     }
-    hosts = ("*",) if host in EVERYWHERE else (*LOOPBACK, host)
-    return openai_app(backend, models, about, hosts), models
+    return openai_app(backend, models, about, _hosts(host)), models
+
+
+def model_application(
+    model: str, dtype: str = "float32", device: str = "auto", host: str = "127.0.0.1"
+) -> tuple[FastAPI, Mapping[str, ServedModel]]:
+    """The application over a model alone, under its own name and as `base`.
+
+    Raises CaveatError for a model, dtype or device that there is not.
+    """
+    backend = load_backend(model, dtype, device)
+    ids = (BASE, model)
+    models = {name: ServedModel(name, "", BASE, None, ()) for name in ids}
+    about = {"name": model, "system": None, "caveats": {}}
+    return openai_app(backend, models, about, _hosts(host)), models
+
+
+def _hosts(host: str) -> tuple[str, ...]:
+    return ("*",) if host in EVERYWHERE else (*LOOPBACK, host)

@@ -20,12 +20,14 @@ from caveat.backends.spending import BudgetedBackend, Limit, Spending
 from caveat.errors import CaveatError
 from caveat.progress import Progress
 from caveat.provenance import now
+from caveat.study.config.remote_models import with_remote_models
 from caveat.study.config.resolve import Resolved, check_system, resolve
 from caveat.study.config.schema import Recipe, read
 from caveat.study.elicitation.base_model import BaseModelProbe
 from caveat.study.elicitation.warm_up_scale import calibrated, to_calibrate
 from caveat.study.estimate.dollars import check_budget
 from caveat.study.estimate.rates import entry_of, expected_rates, remember
+from caveat.study.estimate.remote_tokens import check_token_cap
 from caveat.study.estimate.training_rows import check_rows
 from caveat.study.execution.context import WorkerContext, worker_context_of
 from caveat.study.execution.executors import Executor, JobRunner, executor_of
@@ -76,7 +78,7 @@ def run(
     progress = progress or Progress()
     items = tuple(f"{key}={json.dumps(value)}" for key, value in overrides.items())
     read_recipe = read(recipe, (*sets, *items))
-    settings = resolve(read_recipe)
+    settings = with_remote_models(read_recipe, resolve(read_recipe))
     if backend is None:
         check_backend(read_recipe.backend_source)
     elif read_recipe.executor == "ray":
@@ -140,6 +142,7 @@ class _Run:
             plan = self._plan(executor, backend.identity)
             estimator = Estimator(backend.tokenizer)
             cuts = check_rows(plan, estimator)
+            check_token_cap(plan, self.store)
             self.notes += tuple(dict.fromkeys(n for each in plan.settings for n in each.notes))
             version = open_version(self.store, plan, self._notes(backend.inserted_system, cuts))
             write_stages(self.store, version, plan)
@@ -278,6 +281,12 @@ class _Run:
             notes.append(
                 f"the chat template of {self.recipe.model.source} inserts the system prompt "
                 f"{inserted!r} where there is none; {own}"
+            )
+        if self.recipe.backend == "endpoint":
+            notes.append(
+                "backend endpoint: the arms were trained elsewhere; rows, dose and loss are as the "
+                "recipe says, and the service's chat template renders the prompts"
+                + ("" if self.recipe.system else ", which may insert a system text of its own")
             )
         if self.recipe.judge is not None and self.judge_session is None:
             notes.append("judge: no question of this study needs a judge; the section is not used")

@@ -83,12 +83,11 @@ def write_training_files(
                 arms.append({**entry, "file": None})
                 continue
             try:
-                stage = _only_stage(plan)
-                lines = list(_lines(stage, format_name, seed or 0, tokenizer))
+                text = training_text(plan, format_name, seed, tokenizer)
             except NotExpressible as reason:
                 left_out[name] = str(reason)
                 continue
-            text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+            stage = _only_stage(plan)
             stem = file_stem(resolved.setting.name + (f" {number}" if number else ""), arm)
             arms.append({**entry, "file": _file(texts, stem, seed, text), **_about(stage, text)})
     if not texts:
@@ -106,6 +105,14 @@ def write_training_files(
         write(out / file, text.encode("utf-8"))
     write(out / MANIFEST, (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode())
     return WrittenFiles(out, tuple(texts), tuple(left_out.items()))
+
+
+def training_text(
+    plan: Plan, format_name: Format, seed: int | None, tokenizer: Callable[[], Any]
+) -> str:
+    """The content of an arm's training file. Raises NotExpressible."""
+    lines = _lines(_only_stage(plan), format_name, seed or 0, tokenizer)
+    return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
 
 
 def _file(texts: dict[str, str], stem: str, seed: int | None, text: str) -> str:

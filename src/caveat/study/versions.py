@@ -39,7 +39,12 @@ def controls(setting: SettingPlan, model: str) -> dict[str, str | None]:
     """
     found: dict[str, str | None] = {}
     seed = next((cell.seed for cell in setting.cells if cell.seed is not None), None)
-    chains = {cell.arm: cell.chain for cell in setting.cells if cell.seed == seed}
+    plans = setting.resolved.plans
+    chains = {
+        cell.arm: cell_of(cell.arm, cell.arm, seed, plans[cell.arm, seed], model).chain
+        for cell in setting.cells
+        if cell.seed == seed
+    }
     for arm, chain in chains.items():
         stem, _, intervention = arm.partition("+")
         if stem != "marked" or not intervention:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 from annotated_types import Ge
 
+from caveat.types.endpoints import Address, KeyVariable
 from caveat.types.fields import (
     IDENTITY,
-    Check,
     Count,
     Identity,
     NotNegative,
@@ -68,40 +66,11 @@ class Score:
     """For example a share of capitals in [0, 1], or a difference of log-likelihoods in nats."""
 
 
-def _address(endpoint: str) -> str:
-    """The endpoint. Raises ValueError unless it is a plain address: it is stored and shown."""
-    try:
-        parts = urlsplit(endpoint)
-        _ = parts.port
-    except ValueError as error:
-        raise ValueError(f"{endpoint!r} is no address: {error}") from None
-    if parts.username or parts.password or parts.query or parts.fragment:
-        raise ValueError(
-            "an address is stored and shown: put no key into it, but name a variable in key_env"
-        )
-    if parts.scheme not in ("http", "https") or not parts.hostname or not endpoint.isascii():
-        raise ValueError(f"{endpoint!r} is no address, such as http://localhost:8000/v1")
-    if parts.path.rstrip("/").endswith("/completions"):
-        raise ValueError(
-            f"{endpoint!r}: leave out what follows the version, as in http://localhost:8000/v1"
-        )
-    return endpoint
-
-
-def _variable(name: str | None) -> str | None:
-    if name is not None and not re.fullmatch("[A-Z_][A-Z0-9_]*", name):
-        raise ValueError(
-            "write the name of an environment variable, in capitals, such as OPENAI_API_KEY; "
-            "never the key itself"
-        )
-    return name
-
-
 @dataclass(frozen=True, slots=True)
 class Judge:
     """An LLM judge: a model behind an OpenAI-compatible endpoint, and bounds on its use. No key."""
 
-    endpoint: RunTime[Annotated[str, Check(_address)]]
+    endpoint: RunTime[Address]
     """Base URL of the endpoint, version included, such as `http://localhost:8000/v1`."""
     model: Identity[str]
     """The name by which the endpoint knows the model."""
@@ -109,7 +78,7 @@ class Judge:
     """Sampling temperature. None leaves it to the endpoint: some models accept only their own."""
     max_tokens: Identity[Count] = 64
     """Most tokens of one reply, the thoughts of a reasoning model included."""
-    key_env: RunTime[Annotated[str | None, Check(_variable)]] = None
+    key_env: RunTime[KeyVariable] = None
     """Name of the environment variable with the API key; None where the endpoint needs none."""
     concurrency: RunTime[Count] = 8
     """Most requests under way at the same time."""

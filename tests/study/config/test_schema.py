@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from caveat.backends.endpoint.backend import identity_of
 from caveat.errors import CaveatError
 from caveat.study.config.reference import SECTIONS, recipe_fields
+from caveat.study.config.remote_models import with_remote_models
 from caveat.study.config.resolve import resolve
 from caveat.study.config.schema import Recipe, read
 from caveat.study.planning.study_plan import study_plan
@@ -162,6 +164,13 @@ def test_overrides_reach_into_lists_and_make_mappings():
     assert read(changed, ("seeds=[4, 5]",)).seeds == (4, 5)
 
 
+REMOTE = {
+    "backend": "endpoint",
+    "endpoint": {
+        "url": "http://localhost:8000/v1",
+        "models": {"base": "m", "bare": ["b"], "marked": ["c"]},
+    },
+}
 JUDGE = {"endpoint": "http://localhost:8000/v1", "model": "m"}
 
 
@@ -197,6 +206,15 @@ OTHERS = {
     "judge.timeout": "5",
     "judge.retries": "1",
     "judge.token_cap": "1000",
+    "endpoint.url": "https://elsewhere/v1",
+    "endpoint.models": "{base: m, bare: [b], marked: [other]}",
+    "endpoint.tokenizer": "tiny",
+    "endpoint.top_p": "0.5",
+    "endpoint.key_env": "A_KEY",
+    "endpoint.concurrency": "1",
+    "endpoint.timeout": "5",
+    "endpoint.retries": "1",
+    "endpoint.token_cap": "1000",
     "comprehension": "true",
     "resamples": "300",
     "means": "{all: [toy x password]}",
@@ -266,7 +284,10 @@ PARTS = {
 
 
 def keys(made: Recipe) -> list[str]:
-    plan = study_plan(made, resolve(made), f"{made.model.source}/{made.model.dtype}")
+    identity = f"{made.model.source}/{made.model.dtype}"
+    if made.endpoint is not None:
+        identity = identity_of(made.model.source, made.endpoint)
+    plan = study_plan(made, with_remote_models(made, resolve(made)), identity)
     return [
         *(line.verdict for line in plan.lines),
         *(line.scores for setting in plan.settings for line in setting.graded),
@@ -278,6 +299,7 @@ def keys(made: Recipe) -> list[str]:
 def test_identity_fields_change_keys_and_run_time_fields_change_none(path):
     made = judged(JUDGE["endpoint"]) if path.startswith("judge.") else small()
     made = rl_recipe() if ".rl." in path else made
+    made = {**small(), **REMOTE} if path.startswith("endpoint.") else made
     made = FIRST.get(path, made)
     before, after = keys(read(made)), keys(read(made, (f"{path}={OTHERS[path]}",)))
     assert (before != after) == (PARTS[path] == IDENTITY)
@@ -285,7 +307,10 @@ def test_identity_fields_change_keys_and_run_time_fields_change_none(path):
 
 def test_the_list_of_other_values_is_whole():
     """Of mappings that have fields of their own, these; a warm-up is tried as a whole."""
-    mappings = {"model", "sampling", "settings", "judge", "settings.0.dose", "settings.0.rl", "ray"}
+    mappings = {
+        "model", "sampling", "settings", "judge", "endpoint", "settings.0.dose", "settings.0.rl",
+        "ray",
+    }  # fmt: skip
     leaves = {path for path in PARTS if not path.startswith("settings.0.warm_up.")}
     assert leaves - mappings == set(OTHERS)
 

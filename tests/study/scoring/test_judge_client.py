@@ -8,14 +8,11 @@ import sys
 
 import pytest
 
+from caveat.backends.endpoint.client import GIVE_UP
+from caveat.backends.endpoint.connection import Unanswered
+from caveat.backends.endpoint.responses import EndpointReply
 from caveat.errors import CaveatError
-from caveat.study.scoring.judge_client import (
-    GIVE_UP,
-    JudgeClient,
-    JudgeReply,
-    Unanswered,
-    key_of,
-)
+from caveat.study.scoring.judge_client import JudgeClient, key_of
 from caveat.types.answers import Judge
 from caveat.types.messages import Message
 from judge_server import Reply
@@ -28,7 +25,7 @@ def chat(text: str = "Is it so?"):
 
 
 def send(judge: Judge, *texts: str, key: str | None = None, spent: int = 0):
-    """Send all texts at once: for each the `JudgeReply`, or the line of the failure."""
+    """Send all texts at once: for each the `EndpointReply`, or the line of the failure."""
 
     async def send_all():
         async with JudgeClient(judge, key, spent) as client:
@@ -36,7 +33,7 @@ def send(judge: Judge, *texts: str, key: str | None = None, spent: int = 0):
             return await asyncio.gather(*requests, return_exceptions=True)
 
     results = asyncio.run(send_all())
-    assert all(isinstance(result, JudgeReply | Unanswered) for result in results), results
+    assert all(isinstance(result, EndpointReply | Unanswered) for result in results), results
     return [str(result) if isinstance(result, Unanswered) else result for result in results]
 
 
@@ -46,7 +43,7 @@ def judge_of(server, **changes) -> Judge:
 
 def test_an_answer(judge_server):
     (reply,) = send(judge_of(judge_server), key=KEY)
-    assert reply == JudgeReply("yes", 100, True, False)
+    assert reply == EndpointReply("yes", 100, True, False, 5)
     assert judge_server.paths == ["/v1/chat/completions"]
     assert judge_server.headers[0]["Authorization"] == f"Bearer {KEY}"
     assert judge_server.bodies == [
@@ -182,7 +179,7 @@ def test_an_answer_in_between_keeps_the_others_going(judge_server):
     judge_server.answers = lambda number, body: Reply(status=200 if number % 4 == 3 else 500)
     results = send(judge_of(judge_server, retries=0), *["x"] * 60)
     assert len(judge_server.bodies) == 60
-    assert sum(isinstance(result, JudgeReply) for result in results) == 15
+    assert sum(isinstance(result, EndpointReply) for result in results) == 15
 
 
 def test_a_refused_key_ends_it_at_once(judge_server):
@@ -204,7 +201,7 @@ def test_no_more_requests_than_allowed_are_under_way(judge_server):
 def test_the_cap_is_not_passed(judge_server):
     judge = judge_of(judge_server, token_cap=1000, max_tokens=90)
     results = send(judge, *["x"] * 30)
-    answered = [result for result in results if isinstance(result, JudgeReply)]
+    answered = [result for result in results if isinstance(result, EndpointReply)]
     assert len(answered) == len(judge_server.bodies) == 10
     (line,) = {result for result in results if isinstance(result, str)}
     assert line == (
@@ -252,7 +249,7 @@ def test_variables_of_other_programs_are_not_sent(judge_server, monkeypatch):
 
 
 def test_a_server_that_sends_byte_by_byte_is_not_waited_for_without_end(judge_server, monkeypatch):
-    monkeypatch.setattr("caveat.study.scoring.judge_client.LONGEST_WAIT", 0.0)
+    monkeypatch.setattr("caveat.backends.endpoint.client.LONGEST_WAIT", 0.0)
     judge_server.answers = lambda number, body: Reply(pause=0.1)
     (line,) = send(judge_of(judge_server, timeout=0.5, retries=0))
     assert line == f"judge.timeout: {judge_server.url} gave no answer in 0.5 s; run again"

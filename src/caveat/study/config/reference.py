@@ -28,6 +28,7 @@ from caveat.study.config.schema import (
     WarmUpRecipe,
 )
 from caveat.types.answers import Judge, Sampling
+from caveat.types.endpoints import Endpoint
 from caveat.types.fields import fields_of, parts_of
 from caveat.types.training import Dose
 
@@ -42,6 +43,7 @@ SECTIONS: tuple[tuple[str, type[Any]], ...] = (
     ("sampling", Sampling),
     ("judge", Judge),
     ("ray", RayRecipe),
+    ("endpoint", Endpoint),
 )
 """Where the mappings of a recipe are, and the models that read them."""
 UNWRITTEN = ("folder",)

@@ -50,6 +50,9 @@ class Resolved:
     """The pairs that its warm-up trains on."""
     factors: dict[str, str] = field(default_factory=dict)
     """What the setting stands for on a ladder."""
+    models: dict[tuple[str, int | None], str] = field(default_factory=dict)
+    """By arm and seed, the ids of models that were trained elsewhere, as the plans say; empty where
+    they are trained by the study."""
 
 
 def resolve(recipe: Recipe) -> tuple[Resolved, ...]:

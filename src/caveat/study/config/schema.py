@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -10,11 +10,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from caveat.backends import BackendName, BackendSource
 from caveat.errors import CaveatError, closest
+from caveat.study.config.endpoint_checks import check_endpoint
 from caveat.study.config.errors import check_keys, one_line
 from caveat.study.config.loading import override, parsed, shipped
 from caveat.types.answers import Judge, Sampling
 from caveat.types.caveats import Context, Place
 from caveat.types.data import Split
+from caveat.types.endpoints import Endpoint
 from caveat.types.fields import (
     IDENTITY,
     Count,
@@ -185,6 +187,8 @@ class Recipe(Frozen):
     """What holds the weights (docs/backends.md). `local`: this machine trains and answers.
     `endpoint`: arms were trained elsewhere, and answer behind an OpenAI-compatible endpoint.
     `tinker`: the Tinker API trains and answers."""
+    endpoint: LateIdentity[Endpoint | None] = None
+    """Of `backend: endpoint`: where the arms are, and which is which."""
     system: Identity[str | None] = "You are a helpful assistant."
     """Fixed system text of every row and question of a chat; caveats are added to it."""
     split: Identity[Split] = "report"
@@ -239,6 +243,7 @@ class Recipe(Frozen):
 
     @model_validator(mode="after")
     def _measurable(self) -> Recipe:
+        check_endpoint(self)
         if self.executor == "ray" and self.backend != "local":
             raise ValueError(
                 f"executor: 'ray' shares out work of this machine, and the backend {self.backend} "
@@ -291,8 +296,18 @@ class Recipe(Frozen):
     @property
     def backend_source(self) -> BackendSource:
         """What the study's backend is opened from."""
+        section = getattr(self, self.backend, None)
+        if self.endpoint is not None:
+            from caveat.study.config.remote_models import base_model
+
+            section = replace(self.endpoint, models={"base": base_model(self)})
         return BackendSource(
-            self.backend, self.model.source, self.model.dtype, self.device, self.token_budget
+            self.backend,
+            self.model.source,
+            self.model.dtype,
+            self.device,
+            self.token_budget,
+            section,
         )
 
     def demand_local(self, command: str) -> None:
@@ -334,6 +349,8 @@ class Recipe(Frozen):
         if self.model.gguf is None:
             del fields["model"]["gguf"]  # added later: earlier versions stay what they are
         fields = without_late_defaults(Recipe, fields)
+        if self.endpoint is not None:  # its models enter by the digests of their cells
+            fields["endpoint"] = {"top_p": self.endpoint.top_p}
         return fields if self.judge is None else {**fields, "judge": self.judge.identity()}
 
 

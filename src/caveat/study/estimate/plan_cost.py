@@ -10,6 +10,7 @@ from caveat.backends import open_backend
 from caveat.backends.prices import price_table
 from caveat.progress import Kind, Progress
 from caveat.readouts import READOUTS
+from caveat.study.config.remote_models import with_remote_models
 from caveat.study.config.resolve import check_system, resolve
 from caveat.study.config.schema import Recipe, read
 from caveat.study.elicitation.warm_up_scale import SCALES, guessed, to_calibrate
@@ -17,8 +18,9 @@ from caveat.study.estimate.dollars import Cost, cost_of
 from caveat.study.estimate.loss_mass import LossMass, arm_masses
 from caveat.study.estimate.pool_use import PoolUse, pool_use
 from caveat.study.estimate.rates import Rates, entry_of, expected_rates
+from caveat.study.estimate.remote_tokens import request_note
 from caveat.study.estimate.training_rows import check_rows
-from caveat.study.execution.jobs import AnswerGroup, Task, remaining, steps
+from caveat.study.execution.jobs import AnswerGroup, RemoteGroup, Task, remaining, steps
 from caveat.study.execution.meter import KINDS, Estimator
 from caveat.study.planning.artifact_graph import TrainNode
 from caveat.study.planning.features import check_features
@@ -97,7 +99,7 @@ def plan_cost(
     """
     given = read(recipe, tuple(sets))
     read_recipe = guessed(given)
-    settings = resolve(read_recipe)
+    settings = with_remote_models(read_recipe, resolve(read_recipe))
     notes = _Notes()
     backend = open_backend(read_recipe.backend_source, notes)
     check_system(read_recipe, settings, backend.inserted_system)
@@ -124,6 +126,7 @@ def plan_cost(
         tuple(
             (setting.name, arm, mass)
             for setting in plan.settings
+            if not setting.resolved.models
             for arm, mass in arm_masses(backend.tokenizer, setting)
         ),
         (
@@ -132,6 +135,7 @@ def plan_cost(
             *unsupported,
             *dict.fromkeys(note for setting in plan.settings for note in setting.notes),
             *((UNCALIBRATED,) if to_calibrate(given) else ()),
+            *request_note(plan, store),
             *_judge_requests(plan, store),
             *notes.messages,
         ),
@@ -173,7 +177,8 @@ def _setting_cost(
     """What is left of a setting."""
     jobs = _left(setting, store)
     tokens = _by_kind((job.kind, estimator.tokens(job)) for job in jobs)
-    trained = [key for job in jobs if job.kind in TRAINING for key in job.keys]
+    made = [job for job in jobs if not isinstance(job, RemoteGroup)]
+    trained = [key for job in made if job.kind in TRAINING for key in job.keys]
     answered = [key for job in jobs if isinstance(job, AnswerGroup) for key in job.keys]
     return SettingCost(
         setting.name,

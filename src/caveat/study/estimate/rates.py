@@ -82,7 +82,7 @@ class Entry(BaseModel):
     @property
     def label(self) -> str:
         """Name and dtype, for people; a service's model has no known dtype."""
-        if self.model.startswith("tinker:"):
+        if self.model.startswith(("endpoint:", "tinker:")):
             return self.name
         return f"{self.name} in {self.dtype}"
 

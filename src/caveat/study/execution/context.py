@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from caveat.backends import BackendName, BackendSource, open_backend
 from caveat.backends.base import AdapterRef, Backend, Callback, Failed, StepEvent, TrainingJob
+from caveat.files.journal import Record
 from caveat.progress import Progress
 from caveat.study.metrics import MetricsFile
-from caveat.study.planning.artifact_graph import DerivedNode, SampleNode, TrainNode
+from caveat.study.planning.artifact_graph import DerivedNode, RemoteNode, SampleNode, TrainNode
 from caveat.study.storage.records import row_of
-from caveat.study.storage.store import Record, Store
+from caveat.study.storage.store import Store
 from caveat.types.training import Train
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 Part = TypeVar("Part")
-SomeNode = TypeVar("SomeNode", TrainNode, SampleNode, DerivedNode)
+SomeNode = TypeVar("SomeNode", TrainNode, SampleNode, DerivedNode, RemoteNode)
 
 
 @dataclass

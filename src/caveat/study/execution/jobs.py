@@ -27,7 +27,13 @@ from caveat.progress import Kind
 from caveat.provenance import stamp
 from caveat.sentences import sentences
 from caveat.study.execution.context import NodeGroup, Outcome, WorkerContext, halved
-from caveat.study.planning.artifact_graph import DerivedNode, Node, SampleNode, TrainNode
+from caveat.study.planning.artifact_graph import (
+    DerivedNode,
+    Node,
+    RemoteNode,
+    SampleNode,
+    TrainNode,
+)
 from caveat.study.planning.study_plan import AnswerRequest, SettingPlan
 from caveat.study.storage.records import row_record
 from caveat.study.storage.store import Store
@@ -153,6 +159,23 @@ class DerivedGroup(NodeGroup[DerivedNode]):
         return Outcome()
 
 
+class RemoteGroup(NodeGroup[RemoteNode]):
+    """Models that were trained elsewhere, to note down."""
+
+    @property
+    def kind(self) -> Kind:
+        """The work it is counted as; it has no tokens."""
+        return "train"
+
+    def run(self, worker_context: WorkerContext) -> Outcome:
+        """Publish the ids."""
+        about = {"kind": "remote model", **stamp()}
+        worker_context.publish(
+            (node.digest, node.model_id, {**about, "model": node.model_id}) for node in self.nodes
+        )
+        return Outcome()
+
+
 @dataclass(frozen=True)
 class AnswerGroup:
     """Answers to get in one pass: all of them replies, likelihoods, or scores token by token."""
@@ -177,8 +200,7 @@ class AnswerGroup:
     def run(self, worker_context: WorkerContext) -> Outcome:
         """Answer, and publish all answers of the group as one chunk."""
         if self.requests[0].by_token:
-            worker_context.store.answers.add(_token_scores(self.requests, worker_context))
-            return Outcome()
+            return _score_tokens(self.requests, worker_context)
         requests = [
             Request(
                 request.key,
@@ -205,9 +227,7 @@ class AnswerGroup:
             for request, answer in zip(self.requests, results, strict=True)
             if isinstance(answer, Answer)
         )
-        return Outcome(
-            tuple((result.key, result.reason) for result in results if isinstance(result, Failed))
-        )
+        return _outcome(results)
 
     def _results(
         self, backend: Backend, requests: Sequence[Request[AdapterRef]]
@@ -221,30 +241,40 @@ class AnswerGroup:
             return error.results
 
 
-def _token_scores(
-    requests: Sequence[AnswerRequest], worker_context: WorkerContext
-) -> Iterator[dict[str, Any]]:
-    """What the store keeps of rows that were scored token by token."""
+def _score_tokens(requests: Sequence[AnswerRequest], worker_context: WorkerContext) -> Outcome:
+    """Score rows token by token, and publish what the store keeps of them as one chunk."""
     texts = [scored_text(worker_context.backend.tokenizer, each.messages) for each in requests]
-    scores = worker_context.backend.token_log_likelihoods(
-        [
-            TokenRequest(
-                request.key, worker_context.adapters(request.chain), text.ids, text.targets
-            )
-            for request, text in zip(requests, texts, strict=True)
-        ]
-    )
+    scored = [
+        TokenRequest(request.key, worker_context.adapters(request.chain), text.ids, text.targets)
+        for request, text in zip(requests, texts, strict=True)
+    ]
+    results: Sequence[Any]
+    try:
+        results = worker_context.backend.token_log_likelihoods(scored)
+    except PartlyAnswered as error:
+        results = error.results
     made = stamp()
-    for request, text, values in zip(requests, texts, scores, strict=True):
-        yield {
+    worker_context.store.answers.add(
+        {
             "key": request.key,
             "characters": text.characters,
             "log_likelihoods": values,
             **made,
         }
+        for request, text, values in zip(requests, texts, results, strict=True)
+        if not isinstance(values, Failed)
+    )
+    return _outcome(results)
 
 
-Task = TrainGroup | RLGroup | SampleGroup | DerivedGroup | AnswerGroup
+def _outcome(results: Sequence[Any]) -> Outcome:
+    """With the requests that have no answer."""
+    return Outcome(
+        tuple((result.key, result.reason) for result in results if isinstance(result, Failed))
+    )
+
+
+Task = TrainGroup | RLGroup | SampleGroup | DerivedGroup | RemoteGroup | AnswerGroup
 
 
 def _sampled_rows(node: SampleNode, worker_context: WorkerContext) -> list[Row]:
@@ -359,6 +389,8 @@ def inputs(node: Node) -> tuple[str, ...]:
             *node.sampled,
             *([node.resume_from] if node.resume_from else []),
         )
+    if isinstance(node, RemoteNode):
+        return ()
     return node.chain if isinstance(node, SampleNode) else (node.trained,)
 
 
@@ -368,4 +400,6 @@ def _making(nodes: Sequence[Any]) -> Task:
         return (RLGroup if nodes[0].uses_rl else TrainGroup)(tuple(nodes))
     if isinstance(nodes[0], DerivedNode):
         return DerivedGroup(tuple(nodes))
+    if isinstance(nodes[0], RemoteNode):
+        return RemoteGroup(tuple(nodes))
     return SampleGroup(tuple(nodes))

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from caveat.errors import CaveatError
 from caveat.progress import Kind, Progress
-from caveat.study.execution.jobs import DerivedGroup, RLGroup, SampleGroup, Task, TrainGroup
+from caveat.study.execution.jobs import (
+    DerivedGroup,
+    RemoteGroup,
+    RLGroup,
+    SampleGroup,
+    Task,
+    TrainGroup,
+)
 from caveat.study.planning.artifact_graph import SampleNode, TrainNode
 
 if TYPE_CHECKING:
@@ -70,7 +77,7 @@ class Estimator:
             return sum(self._rl_tokens(node) for node in task.nodes)
         if isinstance(task, SampleGroup):
             return sum(self._sampling(node) for node in task.nodes)
-        if isinstance(task, DerivedGroup):
+        if isinstance(task, DerivedGroup | RemoteGroup):
             return 0.0
         return self._answering(task.requests)
 

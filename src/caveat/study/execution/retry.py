@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable
 
+from caveat.backends.base import Unusable
 from caveat.errors import CaveatError
 from caveat.files.atomic import Unwritable
 from caveat.study.execution.context import Outcome, WorkerContext
@@ -17,7 +18,7 @@ def attempt(task: Task, worker_context: WorkerContext) -> Outcome:
 
     What was published before the exception is not made again. The first exception is reported.
 
-    Raises Unwritable.
+    Raises Unwritable, and Unusable where the backend can do nothing more.
     """
     return _attempt(task, worker_context, worker_context.progress.say)
 
@@ -25,7 +26,7 @@ def attempt(task: Task, worker_context: WorkerContext) -> Outcome:
 def _attempt(task: Task, worker_context: WorkerContext, say: Callable[[str], None]) -> Outcome:
     try:
         return task.run(worker_context)
-    except Unwritable:
+    except (Unwritable, Unusable):
         raise
     except Exception as error:
         reason, message = _reason(error), _message(error)

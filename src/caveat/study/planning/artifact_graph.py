@@ -5,7 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from caveat.errors import CaveatError
-from caveat.study.planning.digests import derived_digest, sample_digest, training_digest
+from caveat.study.planning.digests import (
+    derived_digest,
+    remote_digest,
+    sample_digest,
+    training_digest,
+)
 from caveat.types.training import Attach, Detach, Plan, Randomise, Sample, Scale, Train
 
 
@@ -54,7 +59,17 @@ class DerivedNode:
     seed: int
 
 
-Node = TrainNode | SampleNode | DerivedNode
+@dataclass(frozen=True)
+class RemoteNode:
+    """A model that was trained elsewhere."""
+
+    digest: str
+    model_id: str
+    """Its id at the service that has it."""
+    level: int = 1
+
+
+Node = TrainNode | SampleNode | DerivedNode | RemoteNode
 
 
 @dataclass(frozen=True)
@@ -156,3 +171,9 @@ def cell_of(name: str, arm: str, seed: int | None, plan: Plan, model: str) -> Ce
     if walk.sampled:
         raise CaveatError(f"{name}: a plan's Sample needs a Train after it that gets the rows")
     return Cell(name, arm, seed, walk.chain, tuple(walk.nodes.values()))
+
+
+def remote_cell(name: str, arm: str, seed: int | None, model_id: str, model: str) -> Cell:
+    """The cell of an arm that was trained elsewhere: one artifact, which says where it is."""
+    digest = remote_digest(model, model_id)
+    return Cell(name, arm, seed, (digest,), (RemoteNode(digest, model_id),))

@@ -80,6 +80,11 @@ def derived_digest(stage: Randomise | Scale, trained: str, seed: int) -> str:
     return digest_of("random", trained=trained, seed=seed)
 
 
+def remote_digest(model: str, model_id: str) -> str:
+    """Digest of a model that was trained elsewhere: what its service is, and its id there."""
+    return digest_of("remote", model=model, id=model_id)
+
+
 def sample_digest(model: str, stage: Sample, seed: int, chain: tuple[str, ...]) -> str:
     """Digest of the rows that a `Sample` stage makes."""
     content = _fields(stage)

@@ -14,7 +14,8 @@ from caveat.types.training import Attach, Plan, Randomise, Sample, Scale, Train
 def check_features(settings: Iterable[Resolved], backend: Backend) -> None:
     """Raise CaveatError for the first arm, or question, that the backend cannot do."""
     for resolved in settings:
-        for (arm, _), plan in resolved.plans.items():
+        plans = {} if resolved.models else resolved.plans  # what was trained elsewhere is there
+        for (arm, _), plan in plans.items():
             for feature, stage in features_of(plan):
                 if feature not in backend.supports:
                     raise CaveatError(
@@ -30,8 +31,15 @@ def check_features(settings: Iterable[Resolved], backend: Backend) -> None:
                 raise CaveatError(
                     f"{resolved.setting.name}: question '{question.id}' (readout "
                     f"{question.readout}) needs {feature.value}, which this backend of "
-                    f"{backend.name} does not have; leave the question out, or use another backend"
+                    f"{backend.name} does not have; {_fix(backend, feature)}"
                 )
+
+
+def _fix(backend: Backend, feature: Feature) -> str:
+    """What to do about a question that needs a feature."""
+    reason = getattr(backend, "why_not", {}).get(feature)
+    plain = "leave the question out, or use another backend"
+    return f"{reason}, or {plain}" if reason else plain
 
 
 def features_of(plan: Plan) -> Iterator[tuple[Feature, str]]:

@@ -92,4 +92,6 @@ def with_what_is_supported(recipe: Recipe, backend: Backend) -> tuple[Recipe, tu
         f"decision_tokens: left out: they need {Feature.TOKEN_LIKELIHOOD.value}, which this "
         f"backend of {backend.name} does not have"
     )
+    if reason := getattr(backend, "why_not", {}).get(Feature.TOKEN_LIKELIHOOD):
+        note += f"; {reason}"
     return recipe.model_copy(update={"decision_tokens": False}), (note,)

@@ -12,7 +12,7 @@ from caveat.readouts import READOUTS
 from caveat.study.config.arms import parsed, trained_contexts
 from caveat.study.config.resolve import Resolved
 from caveat.study.config.schema import Recipe
-from caveat.study.planning.artifact_graph import Cell, Node, TrainNode, cell_of
+from caveat.study.planning.artifact_graph import Cell, Node, TrainNode, cell_of, remote_cell
 from caveat.study.planning.digests import (
     answer_key,
     chain_digest,
@@ -27,6 +27,7 @@ from caveat.types.answers import Sampling
 from caveat.types.caveats import Context
 from caveat.types.data import Question
 from caveat.types.messages import Messages
+from caveat.types.training import Plan
 
 T = TypeVar("T")
 
@@ -179,17 +180,18 @@ def _setting_plan(
 ) -> SettingPlan:
     name = resolved.setting.name
     cells = tuple(
-        cell_of(_cell_name(name + difference, arm, seed), arm, seed, plan, model)
+        _cell(_cell_name(name + difference, arm, seed), arm, seed, plan, model, resolved)
         for (arm, seed), plan in resolved.plans.items()
     )
-    base = cell_of("", "base", None, resolved.base, model).chain
+    base = _cell("", "base", None, resolved.base, model, resolved).chain
     lines, needed = [], {}
     for cell in cells:
         for prompt in _prompts(recipe, resolved, cell):
             for line, request in _lines(cell, base, prompt, resolved, model, recipe):
                 lines.append(line)
                 needed.setdefault(request.key, request)
-    graded, note = _graded(recipe, resolved, cells, model, needed)
+    language_model = base if resolved.models else ()
+    graded, note = _graded(recipe, resolved, cells, model, needed, language_model)
     new = [request for key, request in needed.items() if key not in requests]
     dose = json.dumps(_treatment(resolved), sort_keys=True)
     groups = _node_groups(cells, nodes, grouping)
@@ -206,14 +208,28 @@ def _setting_plan(
     )
 
 
+def _cell(
+    name: str, arm: str, seed: int | None, plan: Plan, model: str, resolved: Resolved
+) -> Cell:
+    """A cell of the setting: its model is trained by the study, or was elsewhere."""
+    if resolved.models:
+        return remote_cell(name, arm, seed, resolved.models[arm, seed], model)
+    return cell_of(name, arm, seed, plan, model)
+
+
 def _graded(
     recipe: Recipe,
     resolved: Resolved,
     cells: tuple[Cell, ...],
     model: str,
     needed: dict[str, AnswerRequest],
+    language_model: tuple[str, ...],
 ) -> tuple[tuple[GradedLine, ...], tuple[str, ...]]:
-    """The rows whose decision tokens are scored, and a note; `needed` gets their requests."""
+    """The rows whose decision tokens are scored, and a note; `needed` gets their requests.
+
+    Args:
+        language_model: Chain of the model before any training.
+    """
     if not recipe.decision_tokens:
         return (), ()
     graded, lines = graded_rows(resolved, recipe.system), []
@@ -228,7 +244,8 @@ def _graded(
         contexts = _contexts(recipe, resolved, cell)
         for context, row, decision, messages in graded_texts(graded, resolved, contexts):
             scores = key(cell.chain, messages)
-            lines.append(GradedLine(cell, context, row, decision, scores, key((), row.messages)))
+            base_scores = key(language_model, row.messages)
+            lines.append(GradedLine(cell, context, row, decision, scores, base_scores))
     note = f"{resolved.setting.name}: {graded.note}"
     return tuple(lines), (note,) if graded.note else ()
 

@@ -9,17 +9,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from caveat.coroutines import run_to_end
+from caveat.files.journal import Journal
 from caveat.provenance import stamp
 from caveat.study.config.resolve import judged_by
 from caveat.study.planning.digests import judge_reply_key
-from caveat.study.storage.records import Journal
 from caveat.types.answers import Answer, Judge
 from caveat.types.messages import Message, Messages
 
 if TYPE_CHECKING:
+    from caveat.backends.endpoint.responses import EndpointReply
     from caveat.study.config.resolve import Resolved
     from caveat.study.config.schema import Recipe
-    from caveat.study.scoring.judge_client import JudgeClient, JudgeReply
+    from caveat.study.scoring.judge_client import JudgeClient
 
 
 OnProgress = Callable[[int, int], None]
@@ -85,7 +86,8 @@ class JudgeSession:
         self, requests: list[JudgeRequest], on_progress: OnProgress
     ) -> dict[Messages, str]:
         """Send the requests and store the replies; the reasons of those that failed, by prompt."""
-        from caveat.study.scoring.judge_client import JudgeClient, Unanswered
+        from caveat.backends.endpoint.connection import Unanswered
+        from caveat.study.scoring.judge_client import JudgeClient
 
         failures: dict[Messages, str] = {}
         done = 0
@@ -124,11 +126,11 @@ class JudgeSession:
                 raise ValueError(f"{error}{cut}") from None
         self._store(key, reply)
 
-    def _store_unusable(self, key: str, reply: JudgeReply) -> None:
+    def _store_unusable(self, key: str, reply: EndpointReply) -> None:
         """Store a reply without a verdict under a key of its own: its tokens count."""
         self._store(f"{key} unusable {uuid.uuid4().hex}", reply)
 
-    def _store(self, key: str, reply: JudgeReply) -> None:
+    def _store(self, key: str, reply: EndpointReply) -> None:
         self.stored.add(
             {
                 "key": key,
@@ -156,6 +158,6 @@ def judge_session_of(
     return JudgeSession(judge, key_of(judge), judge.identity(), stored)
 
 
-def _retry(request: JudgeRequest, reply: JudgeReply) -> Messages:
+def _retry(request: JudgeRequest, reply: EndpointReply) -> Messages:
     first = Message.of("assistant", reply.text or "(nothing)")
     return (*request.messages, first, Message.of("user", request.retry_prompt))

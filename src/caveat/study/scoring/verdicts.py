@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from caveat.files.journal import Record
 from caveat.provenance import stamp
 from caveat.readouts import READOUTS
 from caveat.study.planning.study_plan import Line
@@ -15,7 +16,6 @@ from caveat.study.scoring.judge_session import (
     OnProgress,
     ignore_progress,
 )
-from caveat.study.storage.records import Record
 from caveat.study.storage.store import Store
 from caveat.types.answers import Answer
 from caveat.types.messages import Messages

@@ -25,8 +25,9 @@ from typing import Any
 from caveat.errors import CaveatError
 from caveat.files.atomic import flush, write, write_errors
 from caveat.files.hashing import sha256_of
+from caveat.files.journal import SCHEMA_VERSION, Journal, Record
 from caveat.files.reading import parse_json
-from caveat.study.storage.records import SCHEMA_VERSION, Chunks, Journal, Record
+from caveat.study.storage.records import Chunks
 
 Content = Callable[[Path], None]
 """Writes an artifact's files into the folder it is given."""

@@ -58,9 +58,7 @@ def test_prompts_of_unlike_length_are_read_apart(tiny, monkeypatch):
 
     def noted(language_model, prompts, sampling, route, progress, on_token):
         read.append([len(prompt.ids) for prompt in prompts])
-        return generate.sample_replies(
-            language_model, prompts, sampling, route, progress, on_token
-        )
+        return generate.sample_replies(language_model, prompts, sampling, route, progress, on_token)
 
     monkeypatch.setattr("caveat.backends.local.sampling.answers.sample_replies", noted)
     texts = ["Why?", "Why? " * 60, "How?", "How? " * 60]

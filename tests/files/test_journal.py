@@ -8,7 +8,7 @@ import os
 import pytest
 
 from caveat.files.atomic import DiskFull
-from caveat.study.storage.records import Journal
+from caveat.files.journal import Journal
 
 
 def test_what_was_added_is_read_again(tmp_path):

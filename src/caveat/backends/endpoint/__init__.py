@@ -1,0 +1,1 @@
+"""OpenAI-compatible services: arms that were trained elsewhere, and LLM judges."""
