@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from caveat.backends.base import AdapterRef, StateRequest
-from caveat.diagnostics.intervals import t_limits
+from caveat.diagnostics.intervals import share_limits, t_limits
 from caveat.diagnostics.probes import Probe, folds_of
 from caveat.diagnostics.subjects import BARE, BASE, NAMES, DiagnosedSetting, layers_of
 from caveat.rendering import render_prompt
@@ -38,6 +38,9 @@ HELD_COLUMNS = (
     *NAMES, "arm", "context", "layer", "held", "held_low", "held_high", "accuracy", "shuffled",
     "shuffled_high", "questions", "seeds",
 )  # fmt: skip
+
+
+HELD_LIMITS = ("held", "held_low", "held_high")
 
 
 @dataclass(frozen=True)
@@ -215,7 +218,7 @@ def held_probe(names: dict[str, str], states: QuestionStates) -> DataFrame:
         for position, layer in enumerate(states.layers):
             values = [[part[position] for part in some] for some in parts]
             held, accuracy, shuffled, high = np.array(values, float).T
-            limits = dict(zip(("held", "held_low", "held_high"), t_limits(held), strict=True))
+            limits = dict(zip(HELD_LIMITS, share_limits(held), strict=True))
             rows.append(
                 {
                     **names, "arm": arm, "context": context, "layer": layer, **limits,

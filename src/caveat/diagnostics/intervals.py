@@ -22,6 +22,12 @@ def mean_over_seeds(frame: DataFrame, column: str) -> tuple[float, float, float]
     return t_limits(frame.groupby("seed")[column].mean().to_numpy(float))
 
 
+def share_limits(values: np.ndarray) -> tuple[float, float, float]:
+    """`t_limits` of shares: the limits stay in [0, 1]."""
+    mean, low, high = t_limits(values)
+    return mean, float(np.maximum(low, 0.0)), float(np.minimum(high, 1.0))
+
+
 def t_limits(values: np.ndarray) -> tuple[float, float, float]:
     """The mean of values that are independent of each other, and its 95% limits."""
     from scipy.special import stdtrit

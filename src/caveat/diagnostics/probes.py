@@ -20,7 +20,7 @@ from caveat.backends.base import AdapterRef, StateRequest
 from caveat.caveats.insertion import framed_rows, marked
 from caveat.caveats.neutral import NeutralText
 from caveat.decision_tokens import scored_text
-from caveat.diagnostics.intervals import t_limits
+from caveat.diagnostics.intervals import share_limits
 from caveat.diagnostics.subjects import BARE, BASE, MARKED, NAMES, DiagnosedSetting, layers_of
 from caveat.errors import CaveatError
 from caveat.study.planning.held_out import spread
@@ -142,7 +142,7 @@ def caveat_probe(setting: DiagnosedSetting) -> DataFrame:
     count = len(_rows(setting))
     for (arm, against, position), values in results.items():
         accuracy, shuffled, high, p = np.array(values).T
-        limits = t_limits(accuracy)
+        limits = share_limits(accuracy)
         rows.append(
             {
                 **setting.names, "arm": arm, "against": against, "layer": layers[position],
