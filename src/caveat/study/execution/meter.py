@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, get_args
 
+from caveat.backends.endpoint.connection import estimated_tokens
 from caveat.errors import CaveatError
 from caveat.progress import Kind, Progress
 from caveat.study.execution.jobs import (
@@ -64,7 +65,11 @@ class Estimator:
         from caveat.decision_tokens import scored_text
         from caveat.rendering import continuation, render_prompt, render_row
 
-        self.prompt = cache(lambda messages: len(render_prompt(tokenizer, messages).ids))
+        self.prompt = cache(
+            estimated_tokens  # by their length, where they are rendered elsewhere
+            if tokenizer is None
+            else lambda messages: len(render_prompt(tokenizer, messages).ids)
+        )
         self.option = cache(lambda text: len(continuation(tokenizer, text)))
         self.scored = cache(lambda messages: scored_text(tokenizer, messages).read)
         self.row = cache(lambda row, loss, most: _size(render_row(tokenizer, row, loss, most)))
