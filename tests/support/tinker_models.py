@@ -107,30 +107,34 @@ def _loss(now: torch.Tensor, data: list[Datum], loss: str, config: dict[str, flo
 def written(
     language_model: LanguageModel,
     adapter: Adapter | None,
-    ids: tuple[int, ...],
+    prompts: list[tuple[str, tuple[int, ...]]],
     sampling: Sampling,
-    keys: list[str],
 ) -> list[tuple[list[int], bool]]:
-    """Samples of a prompt: their tokens with the one that ends them, and whether it did."""
+    """A sample of each prompt: its tokens with the one that ends them, and whether it did.
+
+    Args:
+        prompts: Each with the key that its randomness comes from.
+    """
     stacks = stack_chains([[adapter] if adapter else []], language_model.device)
     with stacked(language_model.model, stacks) as route:
-        prompts = [Prompt(key, 0, ids, ()) for key in keys]
-        some = sample(language_model, prompts, sampling, route, Progress())
-    return [
-        ([*one.tokens, *([] if one.end is None else [one.end])], one.end is not None)
-        for one in some
-    ]
+        some = [Prompt(key, 0, ids, ()) for key, ids in prompts]
+        samples = sample(language_model, some, sampling, route, Progress())
+    return [(list(one.written), one.end is not None) for one in samples]
 
 
 @torch.inference_mode()
 def scored(
-    language_model: LanguageModel, adapter: Adapter | None, ids: tuple[int, ...]
-) -> np.ndarray:
-    """Log-probabilities of a text's tokens; NaN of the first."""
+    language_model: LanguageModel, adapter: Adapter | None, texts: list[tuple[int, ...]]
+) -> list[np.ndarray]:
+    """Log-probabilities of each text's tokens; NaN of the first."""
     stacks = stack_chains([[adapter] if adapter else []], language_model.device)
     reader = language_model.reader(0)
-    rows = [Example(0, ids, tuple(range(1, len(ids))))]
+    rows = [Example(0, ids, tuple(range(1, len(ids))), 1.0, tag) for tag, ids in enumerate(texts)]
+    values: dict[int, np.ndarray] = {}
     with stacked(language_model.model, stacks) as route:
-        (batch,) = reader.batches(rows, TOKENS)
-        losses, _ = reader.weighted_losses(batch, route)
-    return np.concatenate([[np.nan], -losses.numpy()]).astype(np.float32)
+        for batch in reader.batches(rows, TOKENS):
+            losses, _ = reader.weighted_losses(batch, route)
+            lengths = [len(example.targets) for example in batch.examples]
+            for example, part in zip(batch.examples, losses.split(lengths), strict=True):
+                values[example.tag] = np.concatenate([[np.nan], -part.numpy()]).astype(np.float32)
+    return [values[tag] for tag in range(len(texts))]

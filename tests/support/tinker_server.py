@@ -9,7 +9,7 @@ import asyncio
 import socket
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -37,6 +37,17 @@ class Refused(Exception):
         self.status, self.reason = status, reason
 
 
+@dataclass(frozen=True)
+class Waiting:
+    """A request to a model that is not worked on yet."""
+
+    kind: tuple[str | None, int, float, bool]
+    """Model, most tokens, temperature, and whether the prompt is scored."""
+    prompt: tuple[str, tuple[int, ...]]
+    """The key that its randomness comes from, and its tokens."""
+    future: Future[Any] = field(default_factory=Future)
+
+
 @dataclass
 class TinkerServer:
     """Holds runs, checkpoints and results."""
@@ -59,6 +70,7 @@ class TinkerServer:
         self.language_model: LanguageModel = load(self.model)
         self._samplers: dict[str, str | None] = {}
         self._results: dict[str, Future[Any]] = {}
+        self._waiting: deque[Waiting] = deque()
         self._worker = ThreadPoolExecutor(1)
         listening = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
@@ -178,33 +190,64 @@ class TinkerServer:
         }  # fmt: skip
 
     def sample(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Samples and scores of a prompt; those that wait for the same model share a pass."""
+        assert body["num_samples"] == 1
         path = self._samplers[body["sampling_session_id"]]
         ids = tuple(token for chunk in body["prompt"]["chunks"] for token in chunk["tokens"])
-        settings, count = body["sampling_params"], body["num_samples"]
+        settings, number = body["sampling_params"], f"request-{len(self._results)}"
+        seed = settings.get("seed")
+        waiting = Waiting(
+            (path, settings["max_tokens"], settings["temperature"], bool(body["prompt_logprobs"])),
+            (self.keys.get(seed, f"{seed}"), ids),
+        )
+        self._results[number] = waiting.future
+        self._waiting.append(waiting)
+        self._worker.submit(self._answer_waiting)
+        more = {} if self.fault == "no ids" else {"sample_sequence_ids": ["sequence"]}
+        return {"request_id": number, **more}
 
-        def work() -> Any:
-            if path is not None and path not in self.checkpoints:
-                return {"error": f"checkpoint {path} was not found", "category": "user"}
-            adapter = None if path is None else self.checkpoints[path]
-            assert not isinstance(adapter, TrainingState)
+    def _answer_waiting(self) -> None:
+        """Answer all requests that wait by now, those of a kind together."""
+        waiting = []
+        while self._waiting:
+            waiting.append(self._waiting.popleft())
+        for kind in dict.fromkeys(one.kind for one in waiting):
+            some = [one for one in waiting if one.kind == kind]
+            try:
+                replies = self._replies(*kind, [one.prompt for one in some])
+            except Exception as error:
+                replies = [{"error": f"{type(error).__name__}: {error}", "category": "server"}]
+                replies *= len(some)
+            for one, reply in zip(some, replies, strict=True):
+                one.future.set_result(reply)
+
+    def _replies(
+        self,
+        path: str | None,
+        max_tokens: int,
+        temperature: float,
+        is_scored: bool,
+        prompts: list[tuple[str, tuple[int, ...]]],
+    ) -> list[Any]:
+        if path is not None and path not in self.checkpoints:
+            lost = {"error": f"checkpoint {path} was not found", "category": "user"}
+            return [lost] * len(prompts)
+        adapter = None if path is None else self.checkpoints[path]
+        assert not isinstance(adapter, TrainingState)
+        sampling = Sampling(max_tokens, temperature)
+        samples = written(self.language_model, adapter, prompts, sampling)
+        texts = [ids for _, ids in prompts]
+        scores = scored(self.language_model, adapter, texts) if is_scored else [None] * len(texts)
+        replies = []
+        for (tokens, ended), values in zip(samples, scores, strict=True):
             reply = wire.SampleResponse()
-            sampling = Sampling(settings["max_tokens"], settings["temperature"])
-            seed = settings.get("seed")
-            keys = [self.keys.get(seed, f"{seed} {number}") for number in range(count)]
-            for tokens, ended in written(self.language_model, adapter, ids, sampling, keys):
-                one = reply.sequences.add()
-                one.tokens = np.array(tokens, np.int32).tobytes()
-                values = scored(self.language_model, adapter, (*ids, *tokens))[len(ids) :]
-                one.logprobs = values.tobytes()
-                one.stop_reason = wire.STOP_REASON_STOP if ended else wire.STOP_REASON_LENGTH
-            if body.get("prompt_logprobs"):
-                values = scored(self.language_model, adapter, ids)
+            one = reply.sequences.add()
+            one.tokens = np.array(tokens, np.int32).tobytes()
+            one.stop_reason = wire.STOP_REASON_STOP if ended else wire.STOP_REASON_LENGTH
+            if values is not None:
                 reply.prompt_logprobs = values.tobytes()
-            return reply.SerializeToString()
-
-        ids_of = [f"sequence-{number}" for number in range(count)]
-        more = {} if self.fault == "no ids" else {"sample_sequence_ids": ids_of}
-        return self.later("asample", work, **more)
+            replies.append(reply.SerializeToString())
+        return replies
 
     def listed(self, run: str) -> dict[str, Any]:
         if run not in self.runs:
@@ -255,7 +298,8 @@ def _application(server: TinkerServer) -> FastAPI:
     @app.middleware("http")
     async def guard(request: Request, go_on: Any) -> Response:
         name = request.url.path.removeprefix("/api/v1/")
-        server.calls[name] += 1
+        if name != "session_heartbeat":
+            server.calls[name] += 1
         if request.headers.get("x-api-key") != KEY:
             return JSONResponse({"detail": "unknown key"}, 401)
         if server.fault == "rate limit" and name in ("asample", "forward_backward"):

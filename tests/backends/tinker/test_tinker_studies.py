@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 from functools import partial
+from importlib.metadata import version
 
 import pytest
 import yaml
@@ -52,8 +53,9 @@ def test_two_settings_end_to_end(whole, server):
     assert not any(KEY.encode() in text for text in texts), "the key is stored nowhere"
 
 
-def test_killed_and_continued_without_training_anything_twice(server, whole, tmp_path):
+def test_killed_and_continued_without_training_anything_twice(server, whole, tmp_path, monkeypatch):
     study, _ = whole
+    monkeypatch.setattr("harness.SECONDS", 600)  # where other work slows the machine down
     environment = {name: os.environ[name] for name in os.environ if name.startswith("TINKER_")}
     errand = partial(
         Errand, RECIPE, tmp_path / "study", before=partial(set_environment, environment)
@@ -216,16 +218,18 @@ def test_plan_and_run_say_what_it_costs(server, tmp_path, monkeypatch, command):
     ],
 )  # fmt: skip
 def test_a_service_that_fails_ends_the_work_in_one_line(server, tmp_path, fault, patience, line):
-    from importlib.metadata import version
-
+    recipe = small(
+        backend="tinker", settings=SETTINGS[:1], arms=["base", "bare"], contexts=["none"]
+    )
     backend = open_backend(BackendSource("tinker", "tiny"))
     backend.connect()
     backend.service.patience, server.fault = patience, fault
-    study = run(RECIPE, tmp_path, Heard(), backend=backend, report=False)
+    study = run(recipe, tmp_path, Heard(), backend=backend, report=False)
     reasons = set(study.failures()["reason"])
     expected = line.format(url=server.url, version=version("tinker"))
     assert len(reasons) == 1 and reasons.pop().startswith(expected)
-    assert server.calls["create_model"] <= ADAPTERS, "nothing is sent after the first failure"
+    assert server.calls["create_model"] == 1, "nothing is sent after the first failure"
     server.fault = ""
     backend.service.close()
-    assert len(run(RECIPE, tmp_path, Heard(), report=False).failures()) == 0
+    if fault == "rate limit":
+        assert len(run(recipe, tmp_path, Heard(), report=False).failures()) == 0
