@@ -185,10 +185,9 @@ class TinkerBackend:
     def lost(self, adapters: Sequence[AdapterRef]) -> list[AdapterRef]:
         """Saved adapters that the service does not have any more: expired, or deleted."""
         checkpoints = {ref: self._checkpoint(ref) for ref in adapters}
-        there = {
-            run: self.service.checkpoints(run) for run in {c.run for c in checkpoints.values()}
-        }
-        return [ref for ref, one in checkpoints.items() if one.sampler not in there[one.run]]
+        runs = {checkpoint.run for checkpoint in checkpoints.values()}
+        there = {run: self.service.checkpoints(run) for run in runs}
+        return [ref for ref, one in checkpoints.items() if not one.parts() <= there[one.run]]
 
     def capacity(self) -> Capacity:
         """A number of adapters side by side; memory is the service's."""

@@ -31,6 +31,11 @@ class Checkpoint:
         """The service's name of the training run."""
         return self.sampler.removeprefix("tinker://").partition("/")[0]
 
+    def parts(self) -> set[tuple[str, str]]:
+        """Kind and name of what it consists of on the service."""
+        handles = {"sampler": self.sampler} | ({"training": self.state} if self.state else {})
+        return {(kind, handle.rpartition("/")[2]) for kind, handle in handles.items()}
+
     def save(self, folder: Path) -> None:
         """Write it into a folder."""
         folder.mkdir(parents=True, exist_ok=True)

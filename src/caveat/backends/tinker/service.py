@@ -129,8 +129,9 @@ class Service:
             failure = self._failure(error, self.patience if seconds is None else seconds)
         raise failure
 
-    def checkpoints(self, run: str) -> set[str]:
-        """Handles of the checkpoints that a training run still has; none for one that is gone."""
+    def checkpoints(self, run: str) -> set[tuple[str, str]]:
+        """Kind and name of the checkpoints that a training run still has, as services write the
+        rest of a handle in several ways; none for a run that is gone."""
         self.connect()
         try:
             listed = self.wait(self._rest.list_checkpoints(run))
@@ -138,7 +139,9 @@ class Service:
             raise
         except CaveatError:  # the service knows no such run any more
             return set()
-        return {checkpoint.tinker_path for checkpoint in listed.checkpoints}
+        return {
+            (one.checkpoint_type, one.tinker_path.rpartition("/")[2]) for one in listed.checkpoints
+        }
 
     def close(self) -> None:
         """Finish the session. A service that knows no end of sessions lets it expire."""
