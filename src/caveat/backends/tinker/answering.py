@@ -72,7 +72,7 @@ class Answering:
                 max_tokens=sampling.max_tokens,
                 temperature=sampling.temperature,
                 seed=seed_of(request.key),
-                stop=self.ends,
+                stop=self.ends or None,
             )
             prompt = types.ModelInput.from_ints(list(self._prompt(request)))
             return self._client(model).sample(prompt, 1, settings)

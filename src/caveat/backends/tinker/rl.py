@@ -101,7 +101,7 @@ class _Policy:
                     max_tokens=rl.max_completion_length,
                     temperature=rl.temperature,
                     seed=seed_of(reply_key(self.cell, turn, index, number)),
-                    stop=self.answering.ends,
+                    stop=self.answering.ends or None,
                 ),
             )
             for index, prompt in enumerate(self.cell.update_prompts(turn))
