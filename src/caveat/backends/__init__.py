@@ -67,7 +67,7 @@ def _tinker(source: BackendSource, progress: Progress | None) -> Backend:
     progress = progress or Progress()
     tokenizer, inserted_system = load_tokenizer(source.model)
     service = Service(source.model, say=progress.say)
-    return TinkerBackend(service, tokenizer, inserted_system, progress)
+    return TinkerBackend(service, tokenizer, inserted_system, progress, source.folder)
 
 
 def load_backend(

@@ -163,11 +163,13 @@ class BudgetedBackend:
     def token_log_likelihoods(
         self, requests: Sequence[TokenRequest[AdapterRef]]
     ) -> list[tuple[float, ...]]:
-        """Score tokens, where the budget allows for all of them. Raises CaveatError elsewhere."""
-        read = sum(max(one.targets, default=0) + 1 for one in requests)
-        if not self.spending.reserve(Billed(prefill=read, sample=len(requests))):
-            raise CaveatError(self.spending.reason)
-        return self._backend.token_log_likelihoods(requests)
+        """Score the tokens of the requests that the budget allows for."""
+        results = self._afforded(
+            requests,
+            lambda one: Billed(prefill=max(one.targets, default=0) + 1, sample=1),
+            lambda some: _partly(lambda: self._backend.token_log_likelihoods(some)),
+        )
+        return _whole(results)
 
     def _afforded(
         self,
@@ -225,16 +227,16 @@ class BudgetedBackend:
         return len(continuation(tokenizer, text))
 
 
-def _partly(work: Callable[[], Sequence[Answer]]) -> Sequence[Answer | Failed]:
-    """Answers, with a `Failed` for each that there is none of."""
+def _partly(work: Callable[[], Sequence[Any]]) -> Sequence[Any]:
+    """Results, with a `Failed` for each that there is none of."""
     try:
         return work()
     except PartlyAnswered as error:
         return error.results
 
 
-def _whole(results: Sequence[Answer | Failed]) -> list[Answer]:
-    """The answers. Raises PartlyAnswered where some are missing."""
+def _whole(results: list[Any]) -> list[Any]:
+    """The results. Raises PartlyAnswered where some are missing."""
     if any(isinstance(result, Failed) for result in results):
         raise PartlyAnswered(results)
-    return [result for result in results if isinstance(result, Answer)]
+    return results

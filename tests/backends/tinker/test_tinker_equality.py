@@ -113,3 +113,19 @@ def test_replies_are_sampled_by_key(backends, trained, server):
     server.keys = {seed_of(request.key): request.key for request in some}
     keyed = [replace(own, key=one.key) for own, one in zip(requests(folders[0]), some, strict=True)]
     assert remote.generate(some, sampling) == local.generate(keyed, sampling)
+
+
+def test_what_arrived_is_not_requested_again(server, backends, trained, tmp_path):
+    some = requests([folder for _, folder in trained[0][1][:2]])
+    scored = requests([], ("Yes", "No"))
+    token = [TokenRequest("token", (), (5, 6, 7), (1, 2))]
+    outcomes = []
+    for _ in range(2):
+        server.calls.clear()
+        kept = open_backend(BackendSource("tinker", "tiny", folder=tmp_path))
+        answers = kept.generate(some, Sampling(max_tokens=3))
+        scores = kept.log_likelihoods(scored), kept.token_log_likelihoods(token)
+        outcomes.append((answers, scores, server.calls["asample"]))
+        kept.service.close()
+    assert outcomes[0][:2] == outcomes[1][:2]
+    assert (outcomes[0][2], outcomes[1][2]) == (len(some) + 2 * len(scored) + 1, 0)

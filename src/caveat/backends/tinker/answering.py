@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from caveat.backends.base import AdapterRef, Failed, PartlyAnswered, Request, TokenRequest
 from caveat.backends.batches import LossSum
 from caveat.backends.tinker.checkpoints import Checkpoint
 from caveat.backends.tinker.service import Service
 from caveat.errors import CaveatError
+from caveat.files.journal import Journal, Record
 from caveat.progress import Progress
 from caveat.rendering import continuation, render_prompt, render_row
 from caveat.types.answers import Answer, Sampling
@@ -20,6 +21,10 @@ from caveat.types.data import Row
 from caveat.types.messages import Message
 
 SEED_BITS = 0x7FFFFFFF
+JOURNAL = "tinker.jsonl"
+"""The file of a study's folder that holds what arrived."""
+SomeRequest = TypeVar("SomeRequest", Request[AdapterRef], TokenRequest[AdapterRef])
+Result = TypeVar("Result")
 
 
 class Positioned(Protocol):
@@ -35,10 +40,14 @@ class Positioned(Protocol):
 
 
 class Answering:
-    """Samples from models of one service, and scores text with them."""
+    """Samples from models of one service, and scores text with them.
 
-    def __init__(self, service: Service, tokenizer: Any) -> None:
-        self.service, self.tokenizer = service, tokenizer
+    What arrives costs money: each answer is written to a journal as soon as it is there, and no
+    request whose answer is in it is sent again.
+    """
+
+    def __init__(self, service: Service, tokenizer: Any, journal: Journal | None = None) -> None:
+        self.service, self.tokenizer, self._journal = service, tokenizer, journal
         self._opening: dict[str | None, Any] = {}
         """Futures of sampling clients, by handle; None is the base model."""
 
@@ -77,16 +86,17 @@ class Answering:
             prompt = types.ModelInput.from_ints(list(self._prompt(request)))
             return self._client(model).sample(prompt, 1, settings)
 
-        def receive(request: Request[AdapterRef], future: Any) -> Answer:
+        def receive(request: Request[AdapterRef], future: Any) -> Record:
             (sequence,) = self.service.wait(future).sequences
             tokens = list(sequence.tokens)
             if tokens and tokens[-1] in self.ends:
                 tokens.pop()
             progress.advance("reply", len(tokens) + 1)
             text = self.tokenizer.decode(tokens, skip_special_tokens=True).strip()
-            return Answer(text, sequence.stop_reason == "length", len(tokens))
+            truncated = sequence.stop_reason == "length"
+            return {"text": text, "truncated": truncated, "tokens": len(tokens)}
 
-        return _answered(models, requests, send, receive)
+        return self._answered(models, requests, send, receive, _answer)
 
     def log_likelihoods(
         self,
@@ -105,7 +115,7 @@ class Answering:
                 [self.score(model, (*prompt, *tail)) if tail else None for tail in tails],
             )
 
-        def receive(request: Request[AdapterRef], sent: Any) -> Answer:
+        def receive(request: Request[AdapterRef], sent: Any) -> Record:
             prompt, tails, futures = sent
             values = [
                 sum(self._last(future, len(tail))) if tail else 0.0
@@ -113,9 +123,9 @@ class Answering:
             ]
             # a prompt counts once, as with the backend `local`
             progress.advance("score", len(prompt) + sum(map(len, tails)))
-            return Answer(log_likelihoods=tuple(values), option_tokens=tuple(map(len, tails)))
+            return {"log_likelihoods": values, "option_tokens": list(map(len, tails))}
 
-        return _answered(models, requests, send, receive)
+        return self._answered(models, requests, send, receive, _answer)
 
     def token_log_likelihoods(
         self,
@@ -123,18 +133,21 @@ class Answering:
         requests: Sequence[TokenRequest[AdapterRef]],
         progress: Progress,
     ) -> list[tuple[float, ...]]:
-        """Log-likelihoods of single tokens, in nats."""
-        read = [request.ids[: max(request.targets, default=0) + 1] for request in requests]
-        futures = [
-            self.score(model, ids) if request.targets else None
-            for model, request, ids in zip(models, requests, read, strict=True)
-        ]
-        scores = []
-        for request, ids, future in zip(requests, read, futures, strict=True):
-            values = self._last(future, len(ids) - request.targets[0]) if request.targets else []
-            scores.append(tuple(values[target - request.targets[0]] for target in request.targets))
-            progress.advance("score", len(ids))
-        return scores
+        """Log-likelihoods of single tokens, in nats. Raises PartlyAnswered where some are not."""
+
+        def send(model: Checkpoint | None, request: TokenRequest[AdapterRef]) -> Any:
+            # what follows the last target changes nothing
+            return self.score(model, _read(request)) if request.targets else None
+
+        def receive(request: TokenRequest[AdapterRef], future: Any) -> Record:
+            progress.advance("score", len(_read(request)))
+            first = request.targets[0] if request.targets else 0
+            values = self._last(future, len(_read(request)) - first) if request.targets else []
+            return {"log_likelihoods": [values[target - first] for target in request.targets]}
+
+        return self._answered(
+            models, requests, send, receive, lambda record: tuple(record["log_likelihoods"])
+        )
 
     def losses(self, models: Sequence[Checkpoint | None], sums: Sequence[LossSum]) -> list[float]:
         """Each sum of token losses, in nats, under its model."""
@@ -150,6 +163,43 @@ class Answering:
             )
             for loss_sum, some in zip(sums, futures, strict=True)
         ]
+
+    def _answered(
+        self,
+        models: Sequence[Checkpoint | None],
+        requests: Sequence[SomeRequest],
+        send: Callable[[Checkpoint | None, SomeRequest], Any],
+        receive: Callable[[SomeRequest, Any], Record],
+        read: Callable[[Record], Result],
+    ) -> list[Result]:
+        """Each request's answer, from the journal or the service. Raises PartlyAnswered."""
+        kept: Any = {} if self._journal is None else self._journal
+        records: dict[str, Record] = {one.key: kept[one.key] for one in requests if one.key in kept}
+        sent: dict[str, Any] = {}
+        failures: dict[str, str] = {}
+        for model, request in zip(models, requests, strict=True):
+            if request.key not in records:
+                try:
+                    sent[request.key] = send(model, request)
+                except CaveatError as error:
+                    failures[request.key] = str(error)
+        for request in requests:
+            if request.key in sent:
+                try:
+                    record = receive(request, sent[request.key])
+                except CaveatError as error:
+                    failures[request.key] = str(error)
+                    continue
+                records[request.key] = record
+                if self._journal is not None:
+                    self._journal.add({"key": request.key, **record})
+        results = [
+            Failed(one.key, failures[one.key]) if one.key in failures else read(records[one.key])
+            for one in requests
+        ]
+        if failures:
+            raise PartlyAnswered(results)
+        return results
 
     def _prompt(self, request: Request[AdapterRef]) -> tuple[int, ...]:
         ids = render_prompt(self.tokenizer, request.messages).ids
@@ -198,20 +248,17 @@ def seed_of(key: str) -> int:
     return int.from_bytes(hashlib.sha256(key.encode()).digest()[:4], "little") & SEED_BITS
 
 
-def _answered(models: Any, requests: Any, send: Any, receive: Any) -> list[Answer]:
-    """What is received of requests that are all sent before. Raises PartlyAnswered."""
-    sent: list[Any] = []
-    for model, request in zip(models, requests, strict=True):
-        try:
-            sent.append(send(model, request))
-        except CaveatError as error:
-            sent.append(Failed(request.key, str(error)))
-    results: list[Answer | Failed] = []
-    for request, one in zip(requests, sent, strict=True):
-        try:
-            results.append(one if isinstance(one, Failed) else receive(request, one))
-        except CaveatError as error:
-            results.append(Failed(request.key, str(error)))
-    if any(isinstance(result, Failed) for result in results):
-        raise PartlyAnswered(results)
-    return results
+def _read(request: TokenRequest[AdapterRef]) -> tuple[int, ...]:
+    """The text up to its last target."""
+    return request.ids[: max(request.targets, default=0) + 1]
+
+
+def _answer(record: Record) -> Answer:
+    """The answer that a record keeps."""
+    return Answer(
+        record.get("text", ""),
+        record.get("truncated", False),
+        record.get("tokens", 0),
+        tuple(record.get("log_likelihoods", ())),
+        tuple(record.get("option_tokens", ())),
+    )

@@ -27,12 +27,13 @@ from caveat.backends.base import (
     ignore,
 )
 from caveat.backends.batches import LossSum
-from caveat.backends.tinker.answering import Answering
+from caveat.backends.tinker.answering import JOURNAL, Answering
 from caveat.backends.tinker.checkpoints import Checkpoint
 from caveat.backends.tinker.rl import train_rl
 from caveat.backends.tinker.service import Service
 from caveat.backends.tinker.training import train
 from caveat.errors import CaveatError
+from caveat.files.journal import Journal
 from caveat.progress import Progress
 from caveat.rendering import render_prompt
 from caveat.types.answers import Answer, Sampling
@@ -55,11 +56,19 @@ class TinkerBackend:
         tokenizer: Any,
         inserted_system: str | None,
         progress: Progress | None = None,
+        folder: Path | None = None,
     ) -> None:
-        """Hold a service, to which nothing is sent before `connect`."""
+        """Hold a service, to which nothing is sent before `connect`.
+
+        Args:
+            folder: The study's, where answers are kept as they arrive; None: they are not kept.
+        """
         self.service, self.tokenizer, self.inserted_system = service, tokenizer, inserted_system
         self.progress = progress or Progress()
-        self._answering = Answering(service, tokenizer)
+        journal = None if folder is None else Journal(folder / JOURNAL, self.progress.say)
+        if journal is not None:
+            journal.refresh()
+        self._answering = Answering(service, tokenizer, journal)
         self._new: dict[str, Checkpoint] = {}
         """Checkpoints of adapters that were made here, by handle."""
         self._numbers = count()

@@ -93,7 +93,6 @@ class Service:
 
         _forward_pauses(self.say)
         patience = min(self.patience, OPENING_PATIENCE)
-        self._rest = self._opened(lambda: tinker.RestClient(**self._address()), patience)
         names = self._offered(patience)
         if self.model not in names:
             listed = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
@@ -106,12 +105,15 @@ class Service:
         self._client = client
 
     def _offered(self, patience: float) -> list[str]:
-        """Models that the service has."""
+        """Models that the service has, by the first requests that all versions of the API know."""
+        import tinker
+
         try:
+            self._rest = self._opened(lambda: tinker.RestClient(**self._address()), patience)
             offered = self.wait(self._rest.get_server_capabilities(), patience).supported_models
         except Unavailable:
             raise
-        except CaveatError as error:  # the first request that every service of the API answers
+        except CaveatError as error:
             raise self.mismatch(str(error)) from None
         return sorted(one.model_name for one in offered if one.model_name)
 
