@@ -117,7 +117,7 @@ def test_replies_are_sampled_by_key(backends, trained, server):
 
 def test_what_arrived_is_not_requested_again(server, backends, trained, tmp_path):
     some = requests([folder for _, folder in trained[0][1][:2]])
-    scored = requests([], ("Yes", "No"))
+    scored = [replace(one, key=f"{one.key}?") for one in requests([], ("Yes", "No"))]
     token = [TokenRequest("token", (), (5, 6, 7), (1, 2))]
     outcomes = []
     for _ in range(2):
