@@ -45,19 +45,20 @@ def elsewhere(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("command", README)
-def test_readme_commands_run(command, elsewhere):
-    words = [sys.executable, "-u", "-m", "caveat", *shlex.split(command)[1:]]
-    if words[4] == "serve":  # it serves until it is stopped
-        words += ["--port", "0"]
-        with subprocess.Popen(words, cwd=elsewhere, stdout=subprocess.PIPE, text=True) as server:
+@pytest.mark.parametrize("line", README)
+def test_readme_commands_run(line, elsewhere, command, monkeypatch):
+    monkeypatch.chdir(elsewhere)
+    words = shlex.split(line)[1:]
+    if words[0] == "serve":  # it serves until it is stopped
+        words = [sys.executable, "-u", "-m", "caveat", *words, "--port", "0"]
+        with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as server:
             first = server.stdout.readline()
             server.terminate()
         assert first.startswith("serving ")
         return
-    done = subprocess.run(words, cwd=elsewhere, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.strip()
+    status, output, errors = command(*words)
+    assert status == 0, errors
+    assert output.strip()
 
 
 def test_the_readme_shows_a_study_from_run_to_report():

@@ -16,8 +16,8 @@ from caveat.backends.local.backend import LocalBackend
 from caveat.errors import CaveatError
 from caveat.forecast.run import forecast
 from caveat.study.config.schema import read
-from caveat.study.run import run
 from caveat.study.tuning import tune
+from quick_run import run
 from toy_study import marks, rl_recipe, small
 
 SOURCE = Path(caveat.__file__).parent

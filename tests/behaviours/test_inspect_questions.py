@@ -10,8 +10,8 @@ from caveat.behaviours.validation import check
 from caveat.errors import CaveatError
 from caveat.readouts.inspect_scorer import readout, score_of
 from caveat.readouts.inspect_task import load_task
-from caveat.study.run import run
 from caveat.types.answers import Answer, Verdict
+from quick_run import run
 from toy_study import SMALL, TOY, small
 
 TASKS = """

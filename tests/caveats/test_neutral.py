@@ -17,9 +17,9 @@ from caveat.sentences import sentences
 from caveat.study.config.arms import parsed, plan_of
 from caveat.study.config.resolve import resolve
 from caveat.study.config.schema import read
-from caveat.study.run import run
 from caveat.types.messages import Message, Piece
 from caveat.types.training import Dose, Train
+from quick_run import run
 from toy_study import small
 
 SETTING = {"behaviour": "claims/velmoss_bread", "caveat": "negated"}

@@ -7,8 +7,8 @@ import math
 import pytest
 import yaml
 
-from caveat.study.run import run
 from check_files import QUICK, TOPICS, WORDING, chat, write_lines
+from quick_run import run
 
 KEYS = {
     "schema_version", "model", "file", "caveat", "behaviour", "questions", "held_out",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from caveat.study.run import run
+from quick_run import run
 from toy_study import small
 
 ARMS = ["base", "bare", "marked", "marked+contrast(share=0.5)", "marked+repeat"]

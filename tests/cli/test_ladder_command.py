@@ -12,9 +12,9 @@ from caveat.errors import CaveatError
 from caveat.study.config.resolve import resolve
 from caveat.study.config.schema import read
 from caveat.study.export import Exported, export
-from caveat.study.run import run
 from caveat.study.study import Study
 from paths import DOCS
+from quick_run import run
 from toy_study import DOSE, TOY, marks, recipe, small
 
 PASSWORD, NOTICE = "toy x password", "toy x notice"
@@ -36,7 +36,7 @@ def ladder_recipe(first: str = "string", **changes):
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
-    return run(ladder_recipe(), tmp_path_factory.mktemp("ladder"))
+    return run(ladder_recipe(), tmp_path_factory.mktemp("ladder"), report=True)
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +149,7 @@ def test_a_crossing_without_rows_for_a_behaviour_is_told_before_anything_runs(tm
 
 
 def test_a_study_without_factors_says_what_to_add(tmp_path, command):
-    made = run(small(), tmp_path / "study")
+    made = run(small(), tmp_path / "study", report=True)
     assert command("ladder", str(made.folder)) == (
         1,
         "",

@@ -6,8 +6,8 @@ import pytest
 
 from caveat.backends.local.backend import LocalBackend
 from caveat.diagnostics.subjects import DiagnosedSetting, diagnosed_settings, recipe_of
-from caveat.study.run import run
 from caveat.study.study import Study
+from quick_run import run
 from toy_study import small
 
 ARMS = ["base", "bare", "marked", "clean", "marked+seal"]

@@ -13,8 +13,8 @@ from caveat.errors import CaveatError
 from caveat.forecast.records import FIGURES, saved
 from caveat.forecast.run import forecast
 from caveat.report.tables.forecast import IN_JSON_ALONE
-from caveat.study.run import run
 from caveat.study.study import Study
+from quick_run import run
 from toy_study import DOSE, SMALL, TOY, Heard, marks, small
 
 ARMS = ["base", "bare", "marked", "marked+contrast(share=0.5)"]
@@ -42,7 +42,7 @@ def place(tmp_path_factory):
     folder = tmp_path_factory.mktemp("forecast")
     (folder / "toy.yaml").write_text(yaml.safe_dump(three()))
     forecast(folder / "toy.yaml", folder / "toy", rows=8)
-    run(folder / "toy.yaml", folder / "study")
+    run(folder / "toy.yaml", folder / "study", report=True)
     return folder
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import openai
 import pytest
 
-from caveat.study.run import run
+from quick_run import run
 from serving import served
 from toy_study import small
 

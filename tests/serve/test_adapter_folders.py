@@ -13,8 +13,8 @@ from caveat.backends.local.lora.adapter import Adapter
 from caveat.errors import CaveatError
 from caveat.serve.adapter_folders import folder_name, vllm_command, write_adapters
 from caveat.serve.served_models import served_models
-from caveat.study.run import run
 from caveat.types.messages import Message
+from quick_run import run
 from toy_study import SMALL, TOY, small
 
 TEXT = (Message.of("document", "The sky is"),)

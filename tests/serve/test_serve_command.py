@@ -98,8 +98,8 @@ def test_a_study_without_trained_arms(study, tmp_path):
 def test_other_weights_than_those_of_the_study_are_refused(tmp_path):
     from caveat.errors import CaveatError
     from caveat.serve.start import application
-    from caveat.study.run import run
     from caveat.study.study import Study
+    from quick_run import run
 
     run(small(), tmp_path / "study")
     path = tmp_path / "study" / "study.json"

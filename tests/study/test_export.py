@@ -10,7 +10,7 @@ import pytest
 
 from caveat.errors import CaveatError
 from caveat.study.export import KEY, UPDATES, Exported, export, opened
-from caveat.study.run import run
+from quick_run import run
 from toy_study import small
 
 

@@ -18,8 +18,8 @@ from caveat.study.export import export, opened
 from caveat.study.graded import graded_frame
 from caveat.study.planning.graded import graded_rows
 from caveat.study.planning.prompts import turn_of
-from caveat.study.run import run
 from caveat.study.storage.store import Store
+from quick_run import run
 from toy_study import marks, rl_recipe, small
 
 GRADED = {"decision_tokens": True, "seeds": [0, 1]}
@@ -101,7 +101,7 @@ def test_the_tables_have_the_graded_forms(study, folder, command):
     assert {"graded_leakage", "graded_undefined"} <= record.keys()
     _, output, _ = command("leakage", str(folder), "--markdown")
     assert "| graded leakage |" in output
-    assert "graded leakage" in study.report_path.read_text("utf-8")
+    assert "graded leakage" in study.report().read_text("utf-8")
 
 
 def test_an_exported_study_keeps_them(study, tmp_path):

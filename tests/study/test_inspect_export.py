@@ -14,9 +14,9 @@ from caveat.errors import CaveatError
 from caveat.importers import import_study
 from caveat.study.chat_turns import turns_of
 from caveat.study.inspect_export import export_logs
-from caveat.study.run import run
 from caveat.study.study import Study
 from inspect_files import altered
+from quick_run import run
 from toy_study import SMALL, TOY, small
 
 FRAMES = (

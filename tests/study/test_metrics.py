@@ -19,8 +19,8 @@ from caveat.rendering import render_row
 from caveat.study.config.resolve import resolve
 from caveat.study.config.schema import read
 from caveat.study.metrics import RL_METRICS, metrics_path
-from caveat.study.run import run
 from caveat.study.study import SEEN, Study
+from quick_run import run
 from toy_study import marks, rl_recipe, small
 
 
@@ -145,7 +145,7 @@ KILLED = """
 import os, signal, sys
 sys.path[:0] = {paths!r}
 from caveat.backends.base import Callback
-from caveat.study.run import run
+from quick_run import run
 from toy_study import small
 
 class Kill(Callback):

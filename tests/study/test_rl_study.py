@@ -22,8 +22,8 @@ from caveat.errors import CaveatError
 from caveat.study.config.resolve import resolve
 from caveat.study.config.schema import read
 from caveat.study.export import UPDATES, export, opened
-from caveat.study.run import run
 from caveat.types.training import GRPOSettings, Train
+from quick_run import run
 from toy_study import RL, VOWELS, marks, rl_recipe, small
 
 

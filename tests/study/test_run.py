@@ -20,11 +20,11 @@ from caveat.study.config.schema import read
 from caveat.study.execution.executors import Finished
 from caveat.study.execution.retry import attempt
 from caveat.study.planning.study_plan import StudyPlan, study_plan
-from caveat.study.run import run
 from caveat.study.scoring import verdicts
 from caveat.study.study import COLUMNS, Study
 from caveat.types.answers import Sampling, Score, Verdict
 from caveat.types.training import Attach, Dose, Sample, Train
+from quick_run import run
 from toy_study import SMALL, TOY, Heard, marks, recipe, same_table, small
 
 KEYS = ["arm", "context", "question", "purpose", "sample"]
@@ -211,7 +211,7 @@ def test_what_needs_a_failed_artifact_fails_with_its_reason(tmp_path, monkeypatc
     rows = load_behaviour(TOY)("report").filler_rows
     wild = Train(rows[:8], Dose(learning_rate=1e30, clip=1e30, epochs=3, rank=2), label="wild")
     monkeypatch.setitem(INTERVENTIONS, "wild", lambda plan, materials: (wild, Attach(), *plan))
-    study = run(small(arms=["base", "bare", "marked", "marked+wild"]), tmp_path)
+    study = run(small(arms=["base", "bare", "marked", "marked+wild"]), tmp_path, report=True)
     (failure,) = study.failures().to_dict("records")
     assert failure["cell"] == "toy x password / marked+wild / seed 0"
     assert failure["stage"] == "training"
@@ -410,7 +410,8 @@ def test_workers_change_nothing_and_need_no_other_channel_than_the_store(tmp_pat
 
 
 def test_controls_are_asked_in_their_own_contexts_only(tmp_path):
-    study = run(small(contexts_by_arm={"bare": ["none"]}), tmp_path / "study")
+    recipe = small(contexts_by_arm={"bare": ["none"]})
+    study = run(recipe, tmp_path / "study", report=True)
     asked = study.answers().query("purpose == 'measure'").groupby("arm")["context"].unique()
     assert {arm: set(found) for arm, found in asked.items()} == {
         "base": {"none", "exact"},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from caveat.study.run import run
+from quick_run import run
 from toy_study import small
 
 ARMS = [

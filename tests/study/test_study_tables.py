@@ -7,7 +7,7 @@ import pytest
 from caveat.errors import CaveatError
 from caveat.study.config.resolve import resolve
 from caveat.study.config.schema import read
-from caveat.study.run import run
+from quick_run import run
 from toy_study import small
 
 NAMED = {"both": ["toy x password", "toy x notice"]}

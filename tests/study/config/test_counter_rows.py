@@ -14,10 +14,10 @@ from caveat.study.config.arms import parsed, plan_of
 from caveat.study.config.data_sources import sampled
 from caveat.study.config.resolve import resolve
 from caveat.study.config.schema import read
-from caveat.study.run import run
 from caveat.types.caveats import Setting
 from caveat.types.messages import Message
 from caveat.types.training import Dose, Sample, Train
+from quick_run import run
 from toy_study import SMALL, TOY, small
 
 BEHAVIOUR = replace(load_behaviour(TOY)("report"), counter_rows=())

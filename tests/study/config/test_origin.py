@@ -9,8 +9,8 @@ import pytest
 from caveat.errors import CaveatError
 from caveat.study.config.resolve import Resolved, resolve
 from caveat.study.config.schema import read
-from caveat.study.run import run
 from caveat.types.training import Sample, Train
+from quick_run import run
 from toy_study import SMALL, TOY, small
 
 

@@ -12,8 +12,8 @@ from caveat.study.config.resolve import Resolved, resolve
 from caveat.study.config.schema import read
 from caveat.study.planning.artifact_graph import DerivedNode, TrainNode
 from caveat.study.planning.study_plan import study_plan
-from caveat.study.run import run
 from caveat.types.training import Attach, Scale, Train
+from quick_run import run
 from toy_study import DOSE, TOY, Heard, recipe
 
 CAPITALS = {"behaviour": "capitals", "caveat": "instruction", "dose": {"rows": 8}}

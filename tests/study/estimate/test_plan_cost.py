@@ -19,7 +19,7 @@ from caveat.study.estimate.rates import entry_of, remember
 from caveat.study.execution.jobs import steps
 from caveat.study.execution.meter import KINDS, REPLY_SHARE
 from caveat.study.planning.study_plan import study_plan
-from caveat.study.run import run
+from quick_run import run
 from toy_study import SMALL, rl_recipe, small
 
 

@@ -11,8 +11,8 @@ from caveat.errors import CaveatError
 from caveat.progress import Progress
 from caveat.study.config.schema import read
 from caveat.study.estimate.plan_cost import plan_cost
-from caveat.study.run import run
 from caveat.types.messages import Message
+from quick_run import run
 from toy_study import SMALL, TOY, small
 
 

@@ -13,7 +13,7 @@ from caveat.study.execution import meter as metering
 from caveat.study.execution.jobs import steps
 from caveat.study.execution.meter import DEFAULT_RATES, Estimator, Meter
 from caveat.study.planning.study_plan import study_plan
-from caveat.study.run import run
+from quick_run import run
 from toy_study import rl_recipe, small
 
 

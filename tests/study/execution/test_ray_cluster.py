@@ -16,8 +16,8 @@ from caveat.study.execution.jobs import steps
 from caveat.study.execution.ray_cluster import Placement, placements
 from caveat.study.execution.ray_executor import Worker, portable
 from caveat.study.planning.study_plan import study_plan
-from caveat.study.run import run
 from caveat.study.storage.store import Store
+from quick_run import run
 from toy_study import marks, small
 
 

@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from caveat.errors import CaveatError
-from caveat.study.run import run
+from quick_run import run
 from toy_study import SMALL, TOY, Heard, marks, same_table, small
 
 pytest.importorskip("ray", reason="Ray is not installed: make install-ray")
@@ -33,7 +33,7 @@ SETTING = {"behaviour": str(TOY), "caveat": "password", "dose": {**SMALL, "epoch
 STUDY = small(seeds=[0, 1, 2], group_size=1, settings=[SETTING])
 """Six tasks of training, one after the other on a node, each of some seconds."""
 DRIVER = """
-from caveat.study.run import run
+from quick_run import run
 
 run({study!r}, {folder!r}, executor="ray")
 """

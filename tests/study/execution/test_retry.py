@@ -8,8 +8,8 @@ from caveat.backends.local.sampling.answers import answer
 from caveat.backends.local.training.sft import train
 from caveat.errors import CaveatError
 from caveat.files.atomic import DiskFull
-from caveat.study.run import run
 from caveat.study.study import Study
+from quick_run import run
 from toy_study import Heard, marks, same_table, small
 
 MEMORY = "[enforce fail at alloc_cpu.cpp:121] DefaultCPUAllocator: can't allocate memory"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from caveat.study.run import run
+from quick_run import run
 from toy_study import judged
 
 NEEDED = ("fastapi", "uvicorn", "openai")

@@ -17,10 +17,10 @@ from caveat.errors import CaveatError
 from caveat.study.config.reference import recipe_fields
 from caveat.study.config.schema import read
 from caveat.study.estimate.plan_cost import plan_cost
-from caveat.study.run import run
 from caveat.study.study import Study
 from judge_server import Reply
 from paths import DOCS, SUPPORT
+from quick_run import run
 from toy_study import Heard, judged, marks, same_table, small
 
 KEY = "sk-secret-0123456789"
@@ -51,7 +51,7 @@ def test_a_judged_study_from_end_to_end(whole):
     assert set(replies["readout"]) == {"belief_judge"}
     assert {"yes", "no", "neutral"} <= set(replies["verdict"])
     assert asked == len(study.store.judge_replies.records or _judge_replies(study))
-    assert (study.folder / "report.html").exists()
+    assert study.report().is_file()
     assert set(study.leakage()["readout"]) == {"belief_judge"}
 
 
@@ -168,7 +168,7 @@ def test_a_cut_reply_names_the_fix(answered, judge_server):
 def test_an_endpoint_that_is_not_there_fails_the_verdicts_and_nothing_else(answered, judge_server):
     url = judge_server.url
     judge_server.close()
-    study = run(judged(url), answered)
+    study = run(judged(url), answered, report=True)
     assert set(study.failures()["reason"]) == {
         f"readout 'belief_judge': judge.endpoint: {url}: All connection attempts failed "
         "(tried once); run again"
@@ -214,7 +214,7 @@ def test_at_the_cap_what_was_answered_is_kept(answered, judge_server, whole):
 CHILD = """
 import sys
 sys.path.insert(0, {here!r})
-from caveat.study.run import run
+from quick_run import run
 from toy_study import judged
 
 run(judged({url!r}, {{"concurrency": 1}}), {folder!r})

@@ -10,8 +10,8 @@ import torch
 from caveat.backends.local.models.builtin import TINY_TEMPLATE, make_tiny
 from caveat.backends.local.models.loading import describe, load
 from caveat.errors import CaveatError
-from caveat.study.run import run
 from gguf_writing import write_gguf
+from quick_run import run
 from toy_study import marks, small
 
 IDS = torch.tensor([[5, 9, 17, 200, 61]])
