@@ -23,6 +23,9 @@ def test_whole_arms_are_the_study_and_both_directions_are_taken_out(study, setti
     questions = table["questions"].unique()
     assert len(questions) == 1, "every part is measured on every question"
     assert (table["seeds"] == 3).all()
+    answers = study.answers().query("purpose == 'measure' and context == 'none' and seed == 0")
+    first = answers.query("arm == 'marked' and scope == 'trained'")["reply"].iloc[0]
+    assert table.loc[("marked", "", "none"), "example"] == first
 
 
 def test_the_direction_is_that_of_the_other_questions_and_of_another_seed(setting):

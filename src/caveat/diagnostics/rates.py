@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 COLUMNS = (
     *NAMES, "readout", "scope", "arm", "part", "context", "rate", "rate_low", "rate_high",
-    "change", "change_low", "change_high", "questions", "seeds",
+    "change", "change_low", "change_high", "questions", "seeds", "example",
 )  # fmt: skip
 WHOLE = ""
 """The part that is taken from a model that stays as it is."""
@@ -148,6 +148,7 @@ def rate_table(
 
     `rate` is the share of replies with the verdict yes, `change` by how much it differs from that
     of the arm as it is; both with 95% limits over questions, and seeds where there are three.
+    `example` is the first reply: look whether it still is one, as a broken model says no to all.
     """
     import pandas as pd
 
@@ -158,7 +159,7 @@ def rate_table(
             "arm": f"{task.model.arm}{SEPARATOR}{task.part}", "seed": task.model.seed,
             "context": task.context, "question": task.prompt.question.id,
             "cluster": task.prompt.question.cluster, "scope": task.prompt.question.scope,
-            "readout": task.prompt.question.readout,
+            "readout": task.prompt.question.readout, "reply": answer.text,
             "yes": float(_verdict(task.prompt, answer, base.get(task.key)) == Verdict.YES),
         }
         for task, answer in zip(tasks, answers, strict=True)
@@ -200,11 +201,14 @@ def _verdict(prompt: PlannedPrompt, answer: Answer, base: Answer | None) -> Verd
 
 
 def _rows(setting: DiagnosedSetting, answers: DataFrame) -> Iterator[dict]:
+    named = ["readout", "scope", "arm", "context"]
+    examples = answers.drop_duplicates(named).set_index(named)["reply"]
     for panel in panels(answers, answers["yes"]):
         estimates = Estimates.of(panel)
         low, high = estimates.rate_intervals()
         for index, cell in enumerate(panel.cells):
             arm, _, part = cell.arm.partition(SEPARATOR)
+            place = panel.names["readout"], panel.names["scope"], cell.arm, cell.context
             whole = panel.find(f"{arm}{SEPARATOR}{WHOLE}", cell.context)
             change = (float("nan"),) * 3
             if part != WHOLE and whole is not None:
@@ -215,4 +219,5 @@ def _rows(setting: DiagnosedSetting, answers: DataFrame) -> Iterator[dict]:
                 **interval_columns("rate", (panel.mean[index], low[index], high[index])),
                 **interval_columns("change", change),
                 "questions": panel.cell_questions[index], "seeds": panel.cell_seeds[index],
+                "example": examples[place],
             }  # fmt: skip
