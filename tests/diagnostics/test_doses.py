@@ -7,7 +7,7 @@ import pytest
 from caveat.diagnostics.logits import decision_tokens
 from caveat.diagnostics.run import diagnose
 from caveat.diagnostics.subjects import diagnosed_settings, recipe_of
-from caveat.study.run import run
+from quick_run import run
 from toy_study import SMALL, small
 
 LABELS = ["toy x password (epochs=1)", "toy x password (epochs=2)"]
