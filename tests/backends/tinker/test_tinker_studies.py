@@ -178,14 +178,18 @@ def test_an_address_without_the_api_or_without_anything_is_one_line(server, tmp_
     monkeypatch.setenv("TINKER_BASE_URL", f"{server.url}/v2")
     with pytest.raises(CaveatError, match="speaks another version of the Tinker API"):
         run(RECIPE, tmp_path)
-    monkeypatch.setenv("TINKER_BASE_URL", "http://127.0.0.1:9")
-    monkeypatch.setattr("caveat.backends.tinker.service.OPENING_PATIENCE", 1.0)
-    with pytest.raises(CaveatError) as refused:
-        run(RECIPE, tmp_path)
-    assert str(refused.value) == (
-        "http://127.0.0.1:9: no reply for 1 s; check the address in TINKER_BASE_URL and the "
-        "connection"
-    )
+    for address, line in (
+        (
+            "http://127.0.0.1:9",
+            "http://127.0.0.1:9: cannot be reached (Connection refused); check "
+            "the address in TINKER_BASE_URL and the connection",
+        ),
+        ("localhost", "TINKER_BASE_URL: 'localhost' is no address, such as http://127.0.0.1:8000"),
+    ):
+        monkeypatch.setenv("TINKER_BASE_URL", address)
+        with pytest.raises(CaveatError) as refused:
+            run(RECIPE, tmp_path)
+        assert str(refused.value) == line
 
 
 def test_plan_and_run_say_what_it_costs(server, tmp_path, monkeypatch, command):

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from importlib import metadata
 from importlib.util import find_spec
 from typing import Any, Protocol, TypeVar
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from caveat.errors import CaveatError, closest
 
@@ -93,6 +96,7 @@ class Service:
 
         _forward_pauses(self.say)
         patience = min(self.patience, OPENING_PATIENCE)
+        self._check_address()
         names = self._offered(patience)
         if self.model not in names:
             listed = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
@@ -103,6 +107,29 @@ class Service:
         client = tinker.ServiceClient(**self._address())
         self._opened(lambda: client.holder, patience)
         self._client = client
+
+    def _check_address(self) -> None:
+        """Raise CaveatError where nothing listens at an address of the user's.
+
+        The client would try for five minutes, and hold up all others of this process meanwhile.
+        """
+        if self.url is None:
+            return
+        parts = urlsplit(self.url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise CaveatError(
+                f"{URL_VARIABLE}: {self.url!r} is no address, such as http://127.0.0.1:8000"
+            )
+        if parts.scheme in getproxies() and not proxy_bypass(parts.hostname):
+            return
+        try:
+            port = parts.port or (443 if parts.scheme == "https" else 80)
+            socket.create_connection((parts.hostname, port), OPENING_PATIENCE).close()
+        except (OSError, ValueError) as error:
+            raise CaveatError(
+                f"{self.url}: cannot be reached ({getattr(error, 'strerror', None) or error}); "
+                f"check the address in {URL_VARIABLE} and the connection"
+            ) from None
 
     def _offered(self, patience: float) -> list[str]:
         """Models that the service has, by the first requests that all versions of the API know."""
