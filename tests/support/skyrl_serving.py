@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from caveat.backends import load_backend, save_model
 from caveat.files.hashing import cache_folder
 
 VERSION = "0.4.0"
@@ -20,7 +21,7 @@ PYTHON_VARIABLE = "CAVEAT_SKYRL_PYTHON"
 """Names the Python of an environment that is there already."""
 ENTRY = Path(__file__).with_name("skyrl_entry.py")
 NEEDS = (
-    "torch", "tinker>=0.25,<0.26", "transformers>=5.6.1,<=5.16.1", "peft==0.18.1", "jax<1",
+    "torch==2.13.0", "tinker>=0.25,<0.26", "transformers>=5.6.1,<=5.16.1", "peft==0.18.1", "jax<1",
     "flax", "optax", "sqlmodel", "sqlalchemy[asyncio]", "aiosqlite", "asyncpg", "psycopg2-binary",
     "fastapi[standard]", "aiohttp", "datasets>=4", "pillow", "rich", "hf_transfer",
     "cloudpathlib", "zstandard", "xxhash", "typer", "typing_extensions",
@@ -83,6 +84,8 @@ def _wait(process: subprocess.Popen[bytes], address: str, log: Path) -> None:
 
 
 if __name__ == "__main__":
+    if not Path(sys.argv[1]).exists():
+        save_model(load_backend("tiny"), Path(sys.argv[1]))
     with skyrl(Path(sys.argv[1]), Path(sys.argv[2])) as url:
         print(url, flush=True)
         input("enter ends it")
