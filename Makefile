@@ -63,6 +63,7 @@ findings: install
 	$(BIN)/caveat ladder docs/data/crossing.parquet --all --markdown > docs/data/crossing.md
 	$(BIN)/caveat ladder docs/data/ladder.parquet --all --markdown > docs/data/ladder.md
 	$(BIN)/caveat ladder docs/data/dose.parquet --all --markdown > docs/data/dose.md
+	$(BIN)/caveat leakage docs/data/claims-loss.parquet --markdown > docs/data/claims-loss.md
 	$(BIN)/caveat rl docs/data/rl.parquet --markdown > docs/data/rl.md
 	$(BIN)/caveat leakage docs/data/rl.parquet --markdown > docs/data/rl-leakage.md
 	$(BIN)/caveat forecast $(foreach name,$(FORECAST),--from docs/data/forecast-$(name).json --against docs/data/$(name).parquet) --markdown > docs/data/forecast.md

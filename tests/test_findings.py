@@ -25,6 +25,7 @@ TABLES = {
     "crossing.md": ("ladder", "crossing", "--all"),
     "ladder.md": ("ladder", "ladder", "--all"),
     "dose.md": ("ladder", "dose", "--all"),
+    "claims-loss.md": ("leakage", "claims-loss"),
     "rl.md": ("rl", "rl"),
     "rl-leakage.md": ("leakage", "rl"),
 }
