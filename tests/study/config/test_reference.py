@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from caveat.study.config import schema
 from caveat.study.config.reference import SECTIONS, RecipeField, markdown, recipe_fields
+from caveat.types.endpoints import Endpoint
 from caveat.types.fields import fields_of
 
 FIELDS = {(field.section, field.name): field for field in recipe_fields()}
@@ -22,7 +23,7 @@ def test_every_model_of_a_recipe_has_a_section():
         and (issubclass(model, BaseModel) or model is schema.RLRecipe)
         and model not in (BaseModel, schema.Frozen)
     }
-    records = {schema.Dose, schema.Sampling, schema.Judge}
+    records = {schema.Dose, schema.Sampling, schema.Judge, Endpoint}
     assert {model for _, model in SECTIONS} == models | records
 
 
