@@ -132,14 +132,16 @@ def test_readers_beside_a_writer(undisturbed, tmp_path):
     undisturbed("trained").assert_same(folder)
 
 
-def test_too_little_memory_costs_nothing_that_is_finished(undisturbed, tmp_path):
+@pytest.mark.parametrize(
+    "megabytes", [16, *(pytest.param(few, marks=pytest.mark.slow) for few in (1, 64))]
+)
+def test_too_little_memory_costs_nothing_that_is_finished(undisturbed, tmp_path, megabytes):
     """Whatever a process does that gets no memory, the next one ends as if it had not been."""
-    for megabytes in (1, 16, 64):
-        folder = tmp_path / str(megabytes)
-        sent("trained", folder, partial(little_memory, megabytes))
-        before = marks(folder)
-        assert child(STUDIES["trained"], folder).code == 0
-        undisturbed("trained").assert_same(folder, before)
+    folder = tmp_path / "study"
+    sent("trained", folder, partial(little_memory, megabytes))
+    before = marks(folder)
+    assert child(STUDIES["trained"], folder).code == 0
+    undisturbed("trained").assert_same(folder, before)
 
 
 def little_memory(megabytes: int) -> None:
