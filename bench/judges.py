@@ -97,6 +97,7 @@ def main() -> None:
     parser.add_argument("--journal", type=Path, default=Path("judges.jsonl"))
     parser.add_argument("--max-tokens", type=int, default=8)
     parser.add_argument("--key-env")
+    parser.add_argument("--judges", nargs="+", choices=JUDGES, default=JUDGES)
     chosen = parser.parse_args()
     judge = Judge(
         chosen.endpoint, chosen.model, 0.0, chosen.max_tokens, chosen.key_env, timeout=3600.0
@@ -105,7 +106,7 @@ def main() -> None:
     session = JudgeSession(judge, key_of(judge), judge.identity(), journal)
     frame = sample(chosen.folder, chosen.replies)
     table = [line(frame, "rules", "all")]
-    for name in JUDGES:
+    for name in chosen.judges:
         start = time.monotonic()
         judged_frame = frame.assign(ruled=verdicts(frame, name, session))
         table.append(line(judged_frame, name, "all"))
