@@ -179,6 +179,11 @@ class _Run:
         backend = worker_context.backend
         self.spending = self.limit.spending(backend)
         if self.spending is None:
+            if backend.billed_by is not None:
+                raise CaveatError(
+                    f"model '{backend.name}': no price is known for it, so no budget can be kept; "
+                    "give a price table with --prices FILE"
+                )
             return worker_context
         return replace(worker_context, given=BudgetedBackend(backend, self.spending))
 

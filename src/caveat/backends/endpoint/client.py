@@ -8,6 +8,7 @@ key that is shown nowhere.
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -293,7 +294,11 @@ class EndpointClient:
         if "max_tokens" in options and NEWER_LIMIT in message:
             self._renamed_limit = True
             return "echo" not in options
-        neutral = [name for name in ("seed", "top_p") if name in options and name in message]
+        neutral = [
+            name
+            for name in ("seed", "top_p")  # as words: a model's name may hold "seed0"
+            if name in options and re.search(rf"\b{name}\b", message)
+        ]
         dropped = {name for name in neutral if name == "seed" or options[name] == 1}
         self._unknown_options |= dropped
         return bool(dropped)

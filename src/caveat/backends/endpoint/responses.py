@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 from caveat.backends.endpoint.connection import counted_tokens, estimated
 from caveat.files.reading import parse_json
+
+ENDS = ("stop", "length", "content_filter", "tool_calls")
+"""Why a service may end a reply. Without text and one of these, what came is no reply."""
 
 
 class Unreadable(ValueError):
@@ -77,6 +81,8 @@ def _choices(content: str) -> Sequence[Mapping[str, Any]]:
 def _reply(
     body: Mapping[str, Any], choice: Mapping[str, Any], text: object, prompt_tokens: int
 ) -> EndpointReply:
+    if text is None and choice.get("finish_reason") not in ENDS:
+        raise Unreadable(str(choice))  # an upstream error in the form of a reply
     text = text or ""
     if not isinstance(text, str):
         raise Unreadable(text)
@@ -109,7 +115,7 @@ def echoed_prompts(content: str, lengths: Sequence[int]) -> EchoedPrompts:
         if not isinstance(values, list) or len(values) < length:
             raise Unreadable(content)
         values = values[:length]  # some services write one token more
-        if not all(type(value) in (int, float) for value in values[1:]):
+        if not all(type(value) in (int, float) and isfinite(value) for value in values[1:]):
             raise Unreadable(content)
         tokens = logprobs.get("tokens")
         known = isinstance(tokens, list) and all(isinstance(token, str) for token in tokens)

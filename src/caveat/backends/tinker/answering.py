@@ -233,7 +233,12 @@ class Answering:
         precedes, has an entry.
         """
         values = list(self.service.wait(future))[-count:]
-        if len(values) != count or any(value is None or math.isnan(value) for value in values):
+        if len(values) == count and any(math.isnan(value or 0.0) for value in values):
+            raise CaveatError(
+                "log-probabilities are not finite: training ran to infinity; lower "
+                "dose.learning_rate"
+            )
+        if len(values) != count or any(value is None for value in values):
             raise self.service.mismatch(f"{values!r} for the log-probabilities of {count} tokens")
         return [float(value) for value in values]
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from caveat.backends.base import (
     AdapterRef,
@@ -39,6 +40,7 @@ from caveat.rendering import render_prompt
 from caveat.types.answers import Answer, Sampling
 from caveat.types.messages import Messages
 
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 AT_ONCE = 8
 """Adapters that are trained side by side: those of one group, which are stored together."""
 
@@ -80,8 +82,11 @@ class TinkerBackend:
 
     @property
     def billed_by(self) -> str | None:
-        """The provider's prices, at its own address alone."""
-        return "tinker" if self.service.url is None else None
+        """The provider's prices; None for a server on this machine."""
+        if self.service.url is None:
+            return "tinker"
+        host = urlsplit(self.service.url).hostname  # none of what is no address: `connect` says it
+        return None if host is None or host in LOOPBACK else "tinker"
 
     @property
     def identity(self) -> str:

@@ -35,6 +35,8 @@ REFUSED = {
     403: f"refuses access to the key in {KEY_VARIABLE}; export one that may train and sample",
 }
 """Statuses that every further request would get too, and what to do."""
+GONE = (404, 410)
+"""Statuses of what the service does not have, or not any more."""
 Result = TypeVar("Result")
 
 
@@ -47,6 +49,14 @@ class Waited(Protocol):
 
 class Unavailable(CaveatError):
     """The service cannot be used any more in this run: no further request is sent."""
+
+
+class Refused(CaveatError):
+    """One request was refused, and the next one need not be."""
+
+    def __init__(self, message: str, status: int | None) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class Service:
@@ -166,7 +176,9 @@ class Service:
             listed = self.wait(self._rest.list_checkpoints(run))
         except Unavailable:
             raise
-        except CaveatError:  # the service knows no such run any more
+        except Refused as error:
+            if error.status not in GONE:
+                raise
             return set()
         return {
             (one.checkpoint_type, one.tinker_path.rpartition("/")[2]) for one in listed.checkpoints
@@ -247,7 +259,7 @@ class Service:
         ):  # fmt: skip
             return self.mismatch(f"{type(error).__name__}: {error}")
         else:
-            return CaveatError(f"{self.label}: {self._scrubbed(error)}")
+            return Refused(f"{self.label}: {self._scrubbed(error)}", status)
         return Unavailable(self.closed)
 
     def _scrubbed(self, error: object) -> str:
