@@ -151,6 +151,21 @@ class PartlyAnswered(CaveatError):
         super().__init__("; ".join(reasons))
 
 
+def partly(work: Callable[[], Sequence[Any]]) -> Sequence[Any]:
+    """What a call gives, with a `Failed` for each request that has no answer."""
+    try:
+        return work()
+    except PartlyAnswered as error:
+        return error.results
+
+
+def whole(results: list[Any]) -> list[Any]:
+    """The results of a call. Raises PartlyAnswered where there is a `Failed` among them."""
+    if any(isinstance(result, Failed) for result in results):
+        raise PartlyAnswered(results)
+    return results
+
+
 class Unusable(CaveatError):
     """The backend can do nothing more in this run: a key was refused, or nothing was reached."""
 

@@ -14,7 +14,6 @@ from caveat.backends.base import (
     Grader,
     OnStep,
     OnToken,
-    PartlyAnswered,
     Request,
     RLJob,
     TokenRequest,
@@ -22,6 +21,8 @@ from caveat.backends.base import (
     TrainedPolicy,
     TrainingJob,
     ignore,
+    partly,
+    whole,
 )
 from caveat.backends.batches import prepare
 from caveat.backends.prices import Billed, Price, PriceTable, price_table
@@ -47,9 +48,10 @@ class Limit:
     """A price table in place of the shipped one."""
 
     def spending(self, backend: Backend) -> Spending | None:
-        """What counts the dollars of a backend's work; None where it costs nothing known.
+        """What counts the dollars of a backend's work; None where nothing is billed.
 
-        Raises CaveatError for a budget that cannot be kept to.
+        Raises CaveatError for a budget that cannot be kept to, and where work is billed at a price
+        that nobody here knows.
         """
         table = price_table(backend, self.prices)
         if table is not None:
@@ -58,6 +60,11 @@ class Limit:
             raise CaveatError(
                 f"--budget {self.budget:g}: no price is known for the work of '{backend.name}'; "
                 "name a price table with --prices FILE, or leave the budget out"
+            )
+        if backend.billed_by is not None:
+            raise CaveatError(
+                f"model '{backend.name}': no price is known for it, so no budget can be kept; "
+                "give a price table with --prices FILE"
             )
         return None
 
@@ -139,13 +146,13 @@ class BudgetedBackend:
         results = self._afforded(
             requests,
             lambda one: Billed(prefill=self._prompt(one.messages), sample=sampling.max_tokens),
-            lambda some: _partly(lambda: self._backend.generate(some, sampling, on_token)),
+            lambda some: partly(lambda: self._backend.generate(some, sampling, on_token)),
         )
         for result in results:
             if isinstance(result, Answer):  # the token that ends a reply is billed, too
                 used = min(result.tokens + 1, sampling.max_tokens)
                 self.spending.refund(Billed(sample=sampling.max_tokens - used))
-        return _whole(results)
+        return whole(results)
 
     def log_likelihoods(self, requests: Sequence[Request[AdapterRef]]) -> list[Answer]:
         """Score the options that the budget allows for; each is read with its prompt."""
@@ -156,9 +163,9 @@ class BudgetedBackend:
             return Billed(prefill=count * self._prompt(request.messages) + options, sample=count)
 
         results = self._afforded(
-            requests, cost, lambda some: _partly(lambda: self._backend.log_likelihoods(some))
+            requests, cost, lambda some: partly(lambda: self._backend.log_likelihoods(some))
         )
-        return _whole(results)
+        return whole(results)
 
     def token_log_likelihoods(
         self, requests: Sequence[TokenRequest[AdapterRef]]
@@ -167,9 +174,9 @@ class BudgetedBackend:
         results = self._afforded(
             requests,
             lambda one: Billed(prefill=max(one.targets, default=0) + 1, sample=1),
-            lambda some: _partly(lambda: self._backend.token_log_likelihoods(some)),
+            lambda some: partly(lambda: self._backend.token_log_likelihoods(some)),
         )
-        return _whole(results)
+        return whole(results)
 
     def _afforded(
         self,
@@ -225,18 +232,3 @@ class BudgetedBackend:
         if tokenizer is None:
             return len(text) // CHARACTERS_A_TOKEN + 1
         return len(continuation(tokenizer, text))
-
-
-def _partly(work: Callable[[], Sequence[Any]]) -> Sequence[Any]:
-    """Results, with a `Failed` for each that there is none of."""
-    try:
-        return work()
-    except PartlyAnswered as error:
-        return error.results
-
-
-def _whole(results: list[Any]) -> list[Any]:
-    """The results. Raises PartlyAnswered where some are missing."""
-    if any(isinstance(result, Failed) for result in results):
-        raise PartlyAnswered(results)
-    return results

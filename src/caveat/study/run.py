@@ -31,7 +31,7 @@ from caveat.study.estimate.remote_tokens import check_token_cap
 from caveat.study.estimate.training_rows import check_rows
 from caveat.study.execution.context import WorkerContext, worker_context_of
 from caveat.study.execution.executors import Executor, JobRunner, executor_of
-from caveat.study.execution.jobs import remaining, steps
+from caveat.study.execution.jobs import left_tasks, steps
 from caveat.study.execution.lost import set_lost_aside
 from caveat.study.execution.meter import Estimator, Meter
 from caveat.study.metrics import write_stages
@@ -179,11 +179,6 @@ class _Run:
         backend = worker_context.backend
         self.spending = self.limit.spending(backend)
         if self.spending is None:
-            if backend.billed_by is not None:
-                raise CaveatError(
-                    f"model '{backend.name}': no price is known for it, so no budget can be kept; "
-                    "give a price table with --prices FILE"
-                )
             return worker_context
         return replace(worker_context, given=BudgetedBackend(backend, self.spending))
 
@@ -266,11 +261,8 @@ class _Run:
 
     def _count(self, plan: StudyPlan, estimator: Estimator) -> None:
         """Tell the meter what is ahead."""
-        for setting in plan.settings:
-            for task in (task for _, tasks in steps(setting) for task in tasks):
-                part = remaining(task, self.store)
-                if part is not None:
-                    self.meter.costs[part.keys[0]] = (part.kind, estimator.tokens(part))
+        for task in left_tasks(plan.settings, self.store):
+            self.meter.costs[task.keys[0]] = (task.kind, estimator.tokens(task))
 
     def _notes(self, inserted: str | None, cuts: Sequence[str]) -> list[str]:
         notes = [each for resolved in self.settings for each in resolved.notes] + [

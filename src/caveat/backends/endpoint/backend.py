@@ -22,10 +22,10 @@ from caveat.backends.base import (
     Failed,
     Feature,
     OnToken,
-    PartlyAnswered,
     Request,
     TokenRequest,
     Unusable,
+    whole,
 )
 from caveat.backends.endpoint.client import EndpointClient, Generation
 from caveat.backends.endpoint.connection import Connection, Refused, read_key
@@ -256,13 +256,14 @@ class EndpointBackend:
         """Each request's answer, from the journal or the service."""
         missing = {one.key: one for one in requests if one.key not in self._kept}
         failures = run_to_end(self._sent(missing, send)) if missing else {}
-        results = [
-            Failed(one.key, failures[one.key]) if one.key in failures else read(self._kept[one.key])
-            for one in requests
-        ]
-        if failures:
-            raise PartlyAnswered(results)
-        return results
+        return whole(
+            [
+                Failed(one.key, failures[one.key])
+                if one.key in failures
+                else read(self._kept[one.key])
+                for one in requests
+            ]
+        )
 
     async def _sent(
         self, requests: Mapping[str, SomeRequest], send: Send[SomeRequest]

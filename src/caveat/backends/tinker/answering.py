@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any, Protocol, TypeVar
 
-from caveat.backends.base import AdapterRef, Failed, PartlyAnswered, Request, TokenRequest
+from caveat.backends.base import AdapterRef, Failed, Request, TokenRequest, whole
 from caveat.backends.batches import LossSum
 from caveat.backends.tinker.checkpoints import Checkpoint
 from caveat.backends.tinker.service import Service
@@ -193,13 +193,14 @@ class Answering:
                 records[request.key] = record
                 if self._journal is not None:
                     self._journal.add({"key": request.key, **record})
-        results = [
-            Failed(one.key, failures[one.key]) if one.key in failures else read(records[one.key])
-            for one in requests
-        ]
-        if failures:
-            raise PartlyAnswered(results)
-        return results
+        return whole(
+            [
+                Failed(one.key, failures[one.key])
+                if one.key in failures
+                else read(records[one.key])
+                for one in requests
+            ]
+        )
 
     def _prompt(self, request: Request[AdapterRef]) -> tuple[int, ...]:
         ids = render_prompt(self.tokenizer, request.messages).ids

@@ -15,8 +15,7 @@ from caveat.study.execution.jobs import (
     SampleGroup,
     Task,
     TrainGroup,
-    remaining,
-    steps,
+    left_tasks,
 )
 from caveat.study.execution.meter import REPLY_SHARE, Estimator
 from caveat.study.planning.artifact_graph import TrainNode
@@ -57,14 +56,7 @@ def cost_of(plan: StudyPlan, store: Store, estimator: Estimator, table: PriceTab
     Args:
         table: Holds the plan's model; None: no price is known.
     """
-    left = [
-        job
-        for setting in plan.settings
-        for _, tasks in steps(setting)
-        for task in tasks
-        if (job := remaining(task, store)) is not None
-    ]
-    tokens = _sum(billed(job, estimator) for job in left)
+    tokens = _sum(billed(task, estimator) for task in left_tasks(plan.settings, store))
     if table is None:
         return Cost(tokens)
     return Cost(tokens, table.models[plan.recipe.model.source], table.read)

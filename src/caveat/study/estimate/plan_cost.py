@@ -20,7 +20,7 @@ from caveat.study.estimate.pool_use import PoolUse, pool_use
 from caveat.study.estimate.rates import Rates, entry_of, expected_rates
 from caveat.study.estimate.remote_tokens import request_note
 from caveat.study.estimate.training_rows import check_rows
-from caveat.study.execution.jobs import AnswerGroup, RemoteGroup, Task, remaining, steps
+from caveat.study.execution.jobs import AnswerGroup, RemoteGroup, left_tasks
 from caveat.study.execution.meter import KINDS, Estimator
 from caveat.study.planning.artifact_graph import TrainNode
 from caveat.study.planning.features import check_features
@@ -149,16 +149,10 @@ def plan_cost(
 
 def _pool_use(plan: StudyPlan, store: Store, estimator: Estimator, rates: Rates) -> PoolUse:
     """What bounds the time of all that is left."""
-    tasks = [task for setting in plan.settings for task in _left(setting, store)]
     return pool_use(
-        tasks, lambda task: rates.seconds(_by_kind([(task.kind, estimator.tokens(task))]))
+        left_tasks(plan.settings, store),
+        lambda task: rates.seconds(_by_kind([(task.kind, estimator.tokens(task))])),
     )
-
-
-def _left(setting: SettingPlan, store: Store) -> list[Task]:
-    """What is left of a setting's tasks, in their order."""
-    tasks = (task for _, stage in steps(setting) for task in stage)
-    return [part for task in tasks if (part := remaining(task, store)) is not None]
 
 
 class _Notes(Progress):
@@ -175,7 +169,7 @@ def _setting_cost(
     setting: SettingPlan, store: Store, estimator: Estimator, rates: Rates
 ) -> SettingCost:
     """What is left of a setting."""
-    jobs = _left(setting, store)
+    jobs = left_tasks([setting], store)
     tokens = _by_kind((job.kind, estimator.tokens(job)) for job in jobs)
     made = [job for job in jobs if not isinstance(job, RemoteGroup)]
     trained = [key for job in made if job.kind in TRAINING for key in job.keys]

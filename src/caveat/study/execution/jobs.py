@@ -5,21 +5,20 @@ Jobs can be pickled: they name artifacts by digest and find everything else in t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from caveat.backends.base import (
     AdapterRef,
-    Backend,
     Failed,
-    PartlyAnswered,
     Request,
     RLJob,
     TokenRequest,
     Trained,
     TrainedPolicy,
+    partly,
 )
 from caveat.decision_tokens import scored_text
 from caveat.errors import CaveatError
@@ -210,7 +209,14 @@ class AnswerGroup:
             )
             for request in self.requests
         ]
-        results = self._results(worker_context.backend, requests)
+        first, backend = self.requests[0], worker_context.backend
+        results = partly(
+            lambda: (
+                backend.log_likelihoods(requests)
+                if first.options
+                else backend.generate(requests, first.sampling)
+            )
+        )
         made = stamp()
         worker_context.store.answers.add(
             {
@@ -229,17 +235,6 @@ class AnswerGroup:
         )
         return _outcome(results)
 
-    def _results(
-        self, backend: Backend, requests: Sequence[Request[AdapterRef]]
-    ) -> Sequence[Answer | Failed]:
-        """Each request's answer, or why there is none."""
-        try:
-            if self.requests[0].options:
-                return backend.log_likelihoods(requests)
-            return backend.generate(requests, self.requests[0].sampling)
-        except PartlyAnswered as error:
-            return error.results
-
 
 def _score_tokens(requests: Sequence[AnswerRequest], worker_context: WorkerContext) -> Outcome:
     """Score rows token by token, and publish what the store keeps of them as one chunk."""
@@ -248,11 +243,7 @@ def _score_tokens(requests: Sequence[AnswerRequest], worker_context: WorkerConte
         TokenRequest(request.key, worker_context.adapters(request.chain), text.ids, text.targets)
         for request, text in zip(requests, texts, strict=True)
     ]
-    results: Sequence[Any]
-    try:
-        results = worker_context.backend.token_log_likelihoods(scored)
-    except PartlyAnswered as error:
-        results = error.results
+    results = partly(lambda: worker_context.backend.token_log_likelihoods(scored))
     made = stamp()
     worker_context.store.answers.add(
         {
@@ -359,6 +350,12 @@ def remaining(task: Task, store: Store) -> Task | None:
         return AnswerGroup(requests) if requests else None
     nodes = [node for node in task.nodes if not store.has(node.digest)]
     return _making(nodes) if nodes else None
+
+
+def left_tasks(settings: Iterable[SettingPlan], store: Store) -> list[Task]:
+    """What is not made of the tasks of some settings, in their order."""
+    tasks = (task for setting in settings for _, stage in steps(setting) for task in stage)
+    return [part for task in tasks if (part := remaining(task, store)) is not None]
 
 
 def possible(task: Task, has: Callable[[str], bool]) -> Task | None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 from caveat.backends.base import Backend
-from caveat.study.execution.jobs import AnswerGroup, inputs, remaining, steps
+from caveat.study.execution.jobs import left_tasks, needs
 from caveat.study.planning.artifact_graph import SampleNode
 from caveat.study.planning.study_plan import StudyPlan
 from caveat.study.storage.store import Store
@@ -21,22 +20,8 @@ def set_lost_aside(plan: StudyPlan, store: Store, backend: Backend) -> None:
     rows = {
         node.digest for cell in plan.cells for node in cell.nodes if isinstance(node, SampleNode)
     }
-    needed = {store.artifact(digest) for digest in _needed(plan, store) if digest not in rows}
+    digests = {digest for task in left_tasks(plan.settings, store) for digest in needs(task)}
+    needed = {store.artifact(digest) for digest in digests - rows if store.has(digest)}
     for ref in backend.lost(sorted(needed)):
         assert isinstance(ref, Path)
         store.set_aside(ref.name, "lost", "its checkpoint is gone from the service")
-
-
-def _needed(plan: StudyPlan, store: Store) -> Iterator[str]:
-    """Digests of finished artifacts that some work left starts from."""
-    for setting in plan.settings:
-        for task in (task for _, tasks in steps(setting) for task in tasks):
-            left = remaining(task, store)
-            if left is None:
-                continue
-            digests = (
-                (digest for request in left.requests for digest in request.chain)
-                if isinstance(left, AnswerGroup)
-                else (digest for node in left.nodes for digest in inputs(node))
-            )
-            yield from filter(store.has, digests)
