@@ -56,6 +56,18 @@ def render_prompt(tokenizer: Any, messages: Messages) -> Rendered:
     return Rendered(text, *_tokenize(tokenizer, text, cuts), spans)
 
 
+def prompt_ids(tokenizer: Any, messages: Messages, key: str) -> tuple[int, ...]:
+    """The tokens of a request's prompt. Raises CaveatError where there are none.
+
+    Args:
+        key: The request's, for the message.
+    """
+    ids = render_prompt(tokenizer, messages).ids
+    if not ids:
+        raise CaveatError(f"the prompt of '{key}' has no tokens; give it some text")
+    return ids
+
+
 def render_row(tokenizer: Any, row: Row, scope: LossScope, max_tokens: int) -> RenderedRow:
     """A training row, cut at `max_tokens`.
 

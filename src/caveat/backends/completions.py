@@ -1,9 +1,12 @@
-"""What a model wrote, in tokens."""
+"""What a model wrote, in tokens, and the seed that a service samples it with."""
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import Any
+
+SEED_BITS = 0x7FFFFFFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,3 +27,8 @@ class Completion:
 def as_text(tokenizer: Any, completion: Completion) -> str:
     """The text, without special tokens and the whitespace around it."""
     return tokenizer.decode(completion.tokens, skip_special_tokens=True).strip()
+
+
+def seed_of(key: str) -> int:
+    """The seed of a request's sampling, from 0 to 2^31 - 1: a function of its key alone."""
+    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:4], "little") & SEED_BITS

@@ -25,6 +25,7 @@ from caveat.backends.base import (
     whole,
 )
 from caveat.backends.batches import prepare
+from caveat.backends.endpoint.connection import estimated, estimated_tokens
 from caveat.backends.prices import Billed, Price, PriceTable, price_table
 from caveat.backends.rl.prompts import prepare as prepare_policy
 from caveat.errors import CaveatError
@@ -33,8 +34,6 @@ from caveat.rendering import continuation, render_prompt
 from caveat.types.answers import Answer, Sampling
 from caveat.types.messages import Messages
 
-CHARACTERS_A_TOKEN = 4
-"""Of English text, about: for backends without a tokenizer."""
 Item = TypeVar("Item")
 
 
@@ -224,11 +223,11 @@ class BudgetedBackend:
     def _prompt(self, messages: Messages) -> int:
         tokenizer = self._backend.tokenizer
         if tokenizer is None:
-            return sum(len(message.text) for message in messages) // CHARACTERS_A_TOKEN + 1
+            return estimated_tokens(messages)
         return len(render_prompt(tokenizer, messages).ids)
 
     def _text(self, text: str) -> int:
         tokenizer = self._backend.tokenizer
         if tokenizer is None:
-            return len(text) // CHARACTERS_A_TOKEN + 1
+            return estimated(text)
         return len(continuation(tokenizer, text))

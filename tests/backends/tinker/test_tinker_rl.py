@@ -10,11 +10,11 @@ import torch
 
 from caveat.backends import BackendSource, load_backend, open_backend
 from caveat.backends.base import Failed, RLJob
+from caveat.backends.completions import seed_of
 from caveat.backends.local.rl.grpo_loss import clipped_loss, divergence, is_clipped
 from caveat.backends.rl.losses import slopes
 from caveat.backends.rl.prompts import prepare
 from caveat.backends.rl.rollouts import reply_key
-from caveat.backends.tinker.answering import seed_of
 from caveat.errors import CaveatError
 from caveat.study.run import run
 from caveat.types.training import GRPOSettings

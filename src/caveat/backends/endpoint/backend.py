@@ -27,6 +27,7 @@ from caveat.backends.base import (
     Unusable,
     whole,
 )
+from caveat.backends.completions import seed_of
 from caveat.backends.endpoint.client import EndpointClient, Generation
 from caveat.backends.endpoint.connection import Connection, Refused, read_key
 from caveat.backends.endpoint.responses import EndpointReply
@@ -49,7 +50,6 @@ REPLIES = frozenset({Feature.SAMPLING})
 SCORES = frozenset({Feature.LIKELIHOOD, Feature.TOKEN_LIKELIHOOD})
 PROBE = (Message.of("document", "The sky is blue, and the grass is green."),)
 """Scored once, to see whether a service scores prompts, and reads tokens as we do."""
-LARGEST_SEED = 2**31
 
 
 def connection_of(endpoint: Endpoint) -> Connection:
@@ -340,11 +340,6 @@ class EndpointBackend:
 
     train = train_rl = losses = gradient_products = scale = randomise = _refused
     updates = next_token_log_probabilities = hidden_states = _refused
-
-
-def seed_of(key: str) -> int:
-    """The seed of one request, for services that take one: from 0 to 2^31 - 1."""
-    return int(hashlib.sha256(key.encode()).hexdigest()[:12], 16) % LARGEST_SEED
 
 
 def _reply_record(reply: EndpointReply) -> Record:

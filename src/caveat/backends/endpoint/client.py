@@ -133,27 +133,29 @@ class EndpointClient:
 
     async def chat(self, messages: Messages, generation: Generation) -> EndpointReply:
         """A model's reply to a chat. Raises Unanswered, in one line, where there is none."""
-        turns: Any = [{"role": message.role, "content": message.text} for message in messages]
+        turns = [{"role": message.role, "content": message.text} for message in messages]
         create = self._openai.chat.completions.with_raw_response.create
-        tokens = estimated_tokens(messages)
-        return await self._answer(
-            _Call(
-                generation.model,
-                tokens,
-                tokens + generation.max_tokens,
-                generation.options,
-                lambda options: create(
-                    model=generation.model, messages=turns, extra_headers=self._headers, **options
-                ),
-                lambda content: chat_reply(content, tokens),
-                "chat completion",
-            )
-        )
+        return await self._reply(
+            create, {"messages": turns}, estimated_tokens(messages), generation, chat_reply,
+            "chat completion",
+        )  # fmt: skip
 
     async def complete(self, text: str, generation: Generation) -> EndpointReply:
         """A model's continuation of a text. Raises Unanswered."""
         create = self._openai.completions.with_raw_response.create
-        tokens = estimated(text)
+        return await self._reply(
+            create, {"prompt": text}, estimated(text), generation, completion_reply, "completion"
+        )
+
+    async def _reply(
+        self,
+        create: Callable[..., Awaitable[Any]],
+        prompt: Mapping[str, Any],
+        tokens: int,
+        generation: Generation,
+        parse: Callable[[str, int], EndpointReply],
+        kind: str,
+    ) -> EndpointReply:
         return await self._answer(
             _Call(
                 generation.model,
@@ -161,10 +163,10 @@ class EndpointClient:
                 tokens + generation.max_tokens,
                 generation.options,
                 lambda options: create(
-                    model=generation.model, prompt=text, extra_headers=self._headers, **options
+                    model=generation.model, extra_headers=self._headers, **prompt, **options
                 ),
-                lambda content: completion_reply(content, tokens),
-                "completion",
+                lambda content: parse(content, tokens),
+                kind,
             )
         )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Callable, Sequence
 from functools import cached_property
@@ -10,17 +9,17 @@ from typing import Any, Protocol, TypeVar
 
 from caveat.backends.base import AdapterRef, Failed, Request, TokenRequest, whole
 from caveat.backends.batches import LossSum
+from caveat.backends.completions import Completion, as_text, seed_of
 from caveat.backends.tinker.checkpoints import Checkpoint
 from caveat.backends.tinker.service import Service
 from caveat.errors import CaveatError
 from caveat.files.journal import Journal, Record
 from caveat.progress import Progress
-from caveat.rendering import continuation, render_prompt, render_row
+from caveat.rendering import continuation, prompt_ids, render_row
 from caveat.types.answers import Answer, Sampling
 from caveat.types.data import Row
 from caveat.types.messages import Message
 
-SEED_BITS = 0x7FFFFFFF
 JOURNAL = "tinker.jsonl"
 """The file of a study's folder that holds what arrived."""
 SomeRequest = TypeVar("SomeRequest", Request[AdapterRef], TokenRequest[AdapterRef])
@@ -83,20 +82,28 @@ class Answering:
                 seed=seed_of(request.key),
                 stop=self.ends or None,
             )
-            prompt = types.ModelInput.from_ints(list(self._prompt(request)))
-            return self._client(model).sample(prompt, 1, settings)
+            ids = prompt_ids(self.tokenizer, request.messages, request.key)
+            return self._client(model).sample(types.ModelInput.from_ints(list(ids)), 1, settings)
 
         def receive(request: Request[AdapterRef], future: Any) -> Record:
-            (sequence,) = self.service.wait(future).sequences
-            tokens = list(sequence.tokens)
-            if tokens and tokens[-1] in self.ends:
-                tokens.pop()
-            progress.advance("reply", len(tokens) + 1)
-            text = self.tokenizer.decode(tokens, skip_special_tokens=True).strip()
-            truncated = sequence.stop_reason == "length"
-            return {"text": text, "truncated": truncated, "tokens": len(tokens)}
+            response = self.service.wait(future)
+            completion = self.completion(response)
+            progress.advance("reply", len(completion.tokens) + 1)
+            return {
+                "text": as_text(self.tokenizer, completion),
+                "truncated": response.sequences[0].stop_reason == "length",
+                "tokens": len(completion.tokens),
+            }
 
         return self._answered(models, requests, send, receive, _answer)
+
+    def completion(self, response: Any) -> Completion:
+        """The one sequence that was sampled, with the token that ended it apart."""
+        (sequence,) = response.sequences
+        tokens = tuple(sequence.tokens)
+        if tokens and tokens[-1] in self.ends:
+            return Completion(tokens[:-1], tokens[-1])
+        return Completion(tokens, None)
 
     def log_likelihoods(
         self,
@@ -107,7 +114,7 @@ class Answering:
         """The log-likelihood of each option of each request, in nats, summed over its tokens."""
 
         def send(model: Checkpoint | None, request: Request[AdapterRef]) -> Any:
-            prompt = self._prompt(request)
+            prompt = prompt_ids(self.tokenizer, request.messages, request.key)
             tails = [continuation(self.tokenizer, option) for option in request.options]
             return (
                 prompt,
@@ -202,12 +209,6 @@ class Answering:
             ]
         )
 
-    def _prompt(self, request: Request[AdapterRef]) -> tuple[int, ...]:
-        ids = render_prompt(self.tokenizer, request.messages).ids
-        if not ids:
-            raise CaveatError(f"the prompt of '{request.key}' has no tokens; give it some text")
-        return ids
-
     def _client(self, model: Checkpoint | None) -> Any:
         """The sampling client of a model; opened for all requests of a call before the first."""
         handle = None if model is None else model.sampler
@@ -247,11 +248,6 @@ class Answering:
         """Log-probabilities of a text's targets, from a future of those of its tokens."""
         values = self._last(future, len(text.ids) - text.targets[0])
         return [values[target - text.targets[0]] for target in text.targets]
-
-
-def seed_of(key: str) -> int:
-    """The seed of a request's sampling: a function of its key alone."""
-    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:4], "little") & SEED_BITS
 
 
 def _read(request: TokenRequest[AdapterRef]) -> tuple[int, ...]:

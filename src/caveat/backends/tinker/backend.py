@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from caveat.backends.base import (
@@ -40,6 +40,7 @@ from caveat.rendering import render_prompt
 from caveat.types.answers import Answer, Sampling
 from caveat.types.messages import Messages
 
+Result = TypeVar("Result", Trained[Any], TrainedPolicy[Any])
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 AT_ONCE = 8
 """Adapters that are trained side by side: those of one group, which are stored together."""
@@ -117,12 +118,7 @@ class TinkerBackend:
     ) -> list[Trained[AdapterRef] | Failed]:
         """Train the jobs side by side, all requests of a step under way together."""
         results = train(self.service, self.tokenizer, jobs, on_step, self.progress)
-        return [
-            result
-            if isinstance(result, Failed)
-            else replace(result, adapter=self._hold(result.adapter))
-            for result in results
-        ]
+        return list(map(self._held, results))
 
     def train_rl(
         self, jobs: Sequence[RLJob[AdapterRef]], grade: Grader, on_step: OnStep = ignore
@@ -132,12 +128,7 @@ class TinkerBackend:
             None if job.resume_from is None else self._checkpoint(job.resume_from) for job in jobs
         ]
         results = train_rl(self._answering, jobs, states, grade, on_step, self.progress)
-        return [
-            result
-            if isinstance(result, Failed)
-            else replace(result, adapter=self._hold(result.adapter))
-            for result in results
-        ]
+        return list(map(self._held, results))
 
     def generate(
         self,
@@ -209,6 +200,12 @@ class TinkerBackend:
 
     def release(self) -> None:
         """Nothing is held here."""
+
+    def _held(self, result: Result | Failed) -> Result | Failed:
+        """A result with a handle in place of its checkpoint."""
+        if isinstance(result, Failed):
+            return result
+        return replace(result, adapter=self._hold(result.adapter))
 
     def _hold(self, checkpoint: Checkpoint) -> AdapterRef:
         handle = f"{checkpoint.sampler}#{next(self._numbers)}"

@@ -11,15 +11,15 @@ with added rows; the service's own `ppo` and `importance_sampling` have no place
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
 from caveat.backends.base import AdapterRef, Failed, Grader, OnStep, RLJob, TrainedPolicy
 from caveat.backends.batches import Example
-from caveat.backends.completions import Completion
+from caveat.backends.completions import seed_of
 from caveat.backends.rl.losses import Slopes, Values, slopes
 from caveat.backends.rl.prompts import PolicyRun, RLPrompt, Text, added_texts, prepare
 from caveat.backends.rl.rollouts import (
@@ -30,20 +30,19 @@ from caveat.backends.rl.rollouts import (
     reply_key,
     update_event,
 )
-from caveat.backends.tinker.answering import Answering, seed_of
+from caveat.backends.tinker.answering import Answering
 from caveat.backends.tinker.checkpoints import Checkpoint
 from caveat.backends.tinker.service import Service
 from caveat.backends.tinker.training import (
     NAME_LENGTH,
     adam,
+    for_all,
     log_probabilities,
     training_client,
     weighted_datum,
 )
 from caveat.errors import CaveatError
 from caveat.progress import Progress
-
-Result = TypeVar("Result")
 
 
 @dataclass(eq=False)
@@ -110,17 +109,11 @@ class _Policy:
 
     def groups(self, turn: int) -> Groups:
         """Wait for the replies of an update."""
-        completions = iter([self._completion(self.service.wait(one)) for one in self.futures])
+        responses = [self.service.wait(one) for one in self.futures]
+        completions = map(self.answering.completion, responses)
         count = range(self.cell.rl.num_generations)
         prompts: list[RLPrompt] = self.cell.update_prompts(turn)
         return [(prompt, [next(completions) for _ in count]) for prompt in prompts]
-
-    def _completion(self, response: Any) -> Completion:
-        (sequence,) = response.sequences
-        tokens = tuple(sequence.tokens)
-        if tokens and tokens[-1] in self.answering.ends:
-            return Completion(tokens[:-1], tokens[-1])
-        return Completion(tokens, None)
 
     # Steps ---------------------------------------------------------------------------------------
 
@@ -277,48 +270,36 @@ def train_rl(
             policies.append(_Policy(cell, answering, opening))
         except CaveatError as error:
             failed[job.key] = Failed(job.key, str(error))
-    _for_all(policies, _Policy.open)
+    for_all(policies, _Policy.open)
     for turn in range(max((one.cell.rl.max_steps for one in policies), default=0)):
         active = [one for one in policies if one.cell.is_active(turn)]
         _update(active, turn, grader, progress)
         for policy in active:
             if policy.cell.updates and policy.cell.updates[-1].number == policy.cell.number(turn):
                 on_step(update_event(policy.cell, turn, policy.steps))
-    _for_all(policies, _Policy.save)
-    _for_all(policies, _Policy.keep)
+    for_all(policies, _Policy.save)
+    for_all(policies, _Policy.keep)
     results = failed | {one.key: one.result() for one in policies}
     return [results[job.key] for job in jobs]
 
 
 def _update(active: list[_Policy], turn: int, grader: Grader, progress: Progress) -> None:
     """One update of every policy: replies, rewards, steps."""
-    _for_all(active, _Policy.freeze)
-    _for_all(active, lambda one: one.sample(turn))
-    groups = dict(_for_all(active, lambda one: (active.index(one), one.groups(turn))))
+    for_all(active, _Policy.freeze)
+    for_all(active, lambda one: one.sample(turn))
+    groups = dict(for_all(active, lambda one: (active.index(one), one.groups(turn))))
     tokenizer = active[0].answering.tokenizer if active else None
     replies = graded_replies(tokenizer, [one.cell for one in active], turn, groups, grader)
     for k, policy in enumerate(active):
         own = [reply for reply in replies if reply.cell == k]
         policy.begin([*own, *added_texts(k, policy.cell, turn)] if not policy.cell.reason else [])
-    _for_all(active, _Policy.read_before)
+    for_all(active, _Policy.read_before)
     for taken in range(max((one.cell.rl.num_iterations for one in active), default=0)):
         some = [one for one in active if taken < one.cell.rl.num_iterations]
-        _for_all(some, lambda one, taken=taken: one.read(taken))
-        _for_all(some, lambda one, taken=taken: one.submit(taken))
-        _for_all(some, lambda one, taken=taken: one.finish(turn, taken))
+        for_all(some, lambda one, taken=taken: one.read(taken))
+        for_all(some, lambda one, taken=taken: one.submit(taken))
+        for_all(some, lambda one, taken=taken: one.finish(turn, taken))
         progress.advance("rl", sum(one.steps[-1].tokens for one in some if one.steps))
-
-
-def _for_all(policies: Sequence[_Policy], work: Callable[[_Policy], Result]) -> list[Result]:
-    """Results of some work on all policies that have not failed; one that cannot be done fails."""
-    results = []
-    for policy in policies:
-        if not policy.cell.reason:
-            try:
-                results.append(work(policy))
-            except CaveatError as error:
-                policy.cell.reason = str(error)
-    return results
 
 
 def _tokens(texts: Sequence[Text]) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ from caveat.backends.batches import (
     rate_at,
     step_examples,
 )
+from caveat.backends.rl.prompts import PolicyRun
 from caveat.backends.tinker.checkpoints import Checkpoint
 from caveat.backends.tinker.service import Service
 from caveat.errors import CaveatError
@@ -30,6 +31,7 @@ from caveat.progress import Progress
 from caveat.types.training import Dose
 
 Result = TypeVar("Result")
+Under = TypeVar("Under", bound="UnderWay")
 BETAS = (0.9, 0.999)
 EPSILON = 1e-8
 """AdamW's, as the backend `local` has them; weight decay is 0 in both."""
@@ -91,6 +93,26 @@ def log_probabilities(service: Service, output: Any, examples: Sequence[Example]
             f"a pass with {[len(value) for value in values]} log-probabilities for {lengths} tokens"
         )
     return values
+
+
+class UnderWay(Protocol):
+    """A training that may have failed."""
+
+    @property
+    def cell(self) -> TrainingCell | PolicyRun:
+        """Its `reason` says why it failed; "" while it has not."""
+
+
+def for_all(trainings: Sequence[Under], work: Callable[[Under], Result]) -> list[Result]:
+    """Results of some work on all trainings that have not failed; one that cannot be done fails."""
+    results = []
+    for training in trainings:
+        if not training.cell.reason:
+            try:
+                results.append(work(training))
+            except CaveatError as error:
+                training.cell.reason = str(error)
+    return results
 
 
 @dataclass
@@ -202,29 +224,17 @@ def train(
             trainings.append(_Training(cell, service, opening))
         except CaveatError as error:
             failed[job.key] = Failed(job.key, str(error))
-    _for_all(trainings, _Training.open)
+    for_all(trainings, _Training.open)
     for turn in range(max((one.count for one in trainings), default=0) + AHEAD):
-        _for_all(
+        for_all(
             [one for one in trainings if turn < one.count], lambda one, step=turn: one.submit(step)
         )
         step = turn - AHEAD
         ending = [one for one in trainings if 0 <= step < one.count]
-        for event in _for_all(ending, lambda one, step=step: one.finish(step)):
+        for event in for_all(ending, lambda one, step=step: one.finish(step)):
             progress.advance("train", event.tokens)
             on_step(event)
-    _for_all(trainings, _Training.save)
-    _for_all(trainings, _Training.keep)
+    for_all(trainings, _Training.save)
+    for_all(trainings, _Training.keep)
     results = failed | {one.key: one.result() for one in trainings}
     return [results[job.key] for job in jobs]
-
-
-def _for_all(trainings: Sequence[_Training], work: Callable[[_Training], Result]) -> list[Result]:
-    """Results of some work on all trainings that have not failed; one that cannot be done fails."""
-    results = []
-    for training in trainings:
-        if not training.cell.reason:
-            try:
-                results.append(work(training))
-            except CaveatError as error:
-                training.cell.reason = str(error)
-    return results

@@ -19,12 +19,11 @@ from torch import Tensor, nn
 from caveat.backends.base import AdapterRef, StateRequest
 from caveat.backends.batches import Example
 from caveat.backends.local.lora.adapter import Adapter
-from caveat.backends.local.lora.stacked import Route, stack_chains, stacked
+from caveat.backends.local.lora.stacked import Route
 from caveat.backends.local.models.device_memory import TOKEN_BUDGET
 from caveat.backends.local.models.loading import LanguageModel
 from caveat.backends.local.models.packing import Batch, cut, padded
-from caveat.backends.local.sampling.answers import chains_of
-from caveat.backends.local.sampling.generate import by_cell_and_tokens, halving
+from caveat.backends.local.sampling.answers import chains_of, read_texts
 from caveat.errors import CaveatError
 from caveat.progress import Progress
 
@@ -63,20 +62,13 @@ def mean_states(
         _Text(chains.index(one.adapters), one.ids[: 1 + _last(one.spans)], one.spans)
         for one in requests
     ]
-    stacks = stack_chains(
-        [[adapters[name] for name in chain] for chain in chains], language_model.device
+    return read_texts(
+        language_model,
+        [[adapters[name] for name in chain] for chain in chains],
+        texts,
+        lambda batch, reader, route: _states(language_model, batch, layers, route, progress),
+        progress,
     )
-    order = by_cell_and_tokens(texts)
-    cache = language_model.frozen_layer_cache
-    with stacked(language_model.model, stacks) as route:
-        states = halving(
-            lambda batch: _states(language_model, batch, layers, route, progress),
-            [texts[i] for i in order],
-            cache,
-            progress,
-        )
-    by_position = dict(zip(order, states, strict=True))
-    return [by_position[i] for i in range(len(texts))]
 
 
 def check_layers(language_model: LanguageModel, layers: Sequence[int]) -> None:

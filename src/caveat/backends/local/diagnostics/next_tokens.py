@@ -10,16 +10,13 @@ import torch
 from caveat.backends.base import AdapterRef, Request
 from caveat.backends.batches import Example
 from caveat.backends.local.lora.adapter import Adapter
-from caveat.backends.local.lora.stacked import Route, stack_chains, stacked
+from caveat.backends.local.lora.stacked import Route
 from caveat.backends.local.models.device_memory import TOKEN_BUDGET
-from caveat.backends.local.models.frozen_layer_cache import lowest_layer
 from caveat.backends.local.models.loading import LanguageModel
 from caveat.backends.local.models.reader import Reader
-from caveat.backends.local.sampling.answers import chains_of
-from caveat.backends.local.sampling.generate import by_cell_and_tokens, halving
-from caveat.errors import CaveatError
+from caveat.backends.local.sampling.answers import chains_of, read_texts
 from caveat.progress import Progress
-from caveat.rendering import render_prompt
+from caveat.rendering import prompt_ids
 
 
 def next_token_log_probabilities(
@@ -40,25 +37,17 @@ def next_token_log_probabilities(
     chains = chains_of(requests)
     examples = []
     for request in requests:
-        ids = render_prompt(language_model.tokenizer, request.messages).ids
-        if not ids:
-            raise CaveatError(f"the prompt of '{request.key}' has no tokens; give it some text")
+        ids = prompt_ids(language_model.tokenizer, request.messages, request.key)
         # the token behind the prompt is any: what predicts it is what is wanted
         examples.append(Example(chains.index(request.adapters), (*ids, ids[0]), (len(ids),)))
-    stacks = stack_chains(
-        [[adapters[name] for name in chain] for chain in chains], language_model.device
+    rows = read_texts(
+        language_model,
+        [[adapters[name] for name in chain] for chain in chains],
+        examples,
+        lambda batch, reader, route: _rows(reader, batch, route, progress),
+        progress,
     )
-    reader = language_model.reader(lowest_layer(language_model.model, stacks))
-    order = by_cell_and_tokens(examples)
-    with stacked(language_model.model, stacks) as route:
-        rows = halving(
-            lambda batch: _rows(reader, batch, route, progress),
-            [examples[i] for i in order],
-            language_model.frozen_layer_cache,
-            progress,
-        )
-    by_position = dict(zip(order, rows, strict=True))
-    return np.stack([by_position[i] for i in range(len(examples))])
+    return np.stack(rows)
 
 
 @torch.inference_mode()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 
@@ -18,15 +19,18 @@ from caveat.backends.local.models.packing import Batch
 from caveat.backends.local.models.reader import Reader
 from caveat.backends.local.sampling.decoding import Prompt
 from caveat.backends.local.sampling.generate import (
+    Ordered,
     by_cell_and_tokens,
     halving,
     in_batches,
     sample_replies,
 )
-from caveat.errors import CaveatError
 from caveat.progress import Progress
-from caveat.rendering import continuation, render_prompt
+from caveat.rendering import continuation, prompt_ids
 from caveat.types.answers import Answer, Sampling
+
+SomeText = TypeVar("SomeText", bound=Ordered)
+Result = TypeVar("Result")
 
 
 def answer(
@@ -52,14 +56,11 @@ def answer(
         Prompt(
             request.key,
             chains.index(request.adapters),
-            render_prompt(language_model.tokenizer, request.messages).ids,
+            prompt_ids(language_model.tokenizer, request.messages, request.key),
             tuple(continuation(language_model.tokenizer, option) for option in request.options),
         )
         for request in requests
     ]
-    for request, prompt in zip(requests, prompts, strict=True):
-        if not prompt.ids:
-            raise CaveatError(f"the prompt of '{request.key}' has no tokens; give it some text")
     stacks = stack_chains(
         [[adapters[name] for name in chain] for chain in chains], language_model.device
     )
@@ -87,6 +88,36 @@ def answer(
     return [answers[i] for i in range(len(prompts))]
 
 
+def read_texts(
+    language_model: LanguageModel,
+    chains: Sequence[Sequence[Adapter]],
+    texts: Sequence[SomeText],
+    read: Callable[[list[SomeText], Reader, Route], list[Result]],
+    progress: Progress,
+) -> list[Result]:
+    """What some reading of texts by many models gives, in the order of the texts.
+
+    Texts are sorted by cell and tokens, so that common prefixes are computed once. Where memory
+    runs out, they are split in two.
+
+    Args:
+        chains: Of each cell, its adapters.
+        read: Gives one result a text, in their order.
+    """
+    stacks = stack_chains(chains, language_model.device)
+    reader = language_model.reader(lowest_layer(language_model.model, stacks))
+    order = by_cell_and_tokens(texts)
+    with stacked(language_model.model, stacks) as route:
+        results = halving(
+            lambda batch: read(batch, reader, route),
+            [texts[i] for i in order],
+            language_model.frozen_layer_cache,
+            progress,
+        )
+    by_position = dict(zip(order, results, strict=True))
+    return [by_position[i] for i in range(len(texts))]
+
+
 def chains_of(
     requests: Sequence[Request[AdapterRef] | TokenRequest[AdapterRef] | StateRequest[AdapterRef]],
 ) -> list[tuple[AdapterRef, ...]]:
@@ -111,9 +142,6 @@ def token_scores(
 ) -> list[tuple[float, ...]]:
     """Log-likelihoods of single tokens, in nats, in the order of the requests and their targets.
 
-    Texts are sorted by cell and tokens, so that common prefixes are computed once. Where memory
-    runs out, the requests are split in two.
-
     Args:
         adapters: Every adapter that a request names.
     """
@@ -122,20 +150,13 @@ def token_scores(
         _ScoredText(chains.index(request.adapters), request.ids, request.targets)
         for request in requests
     ]
-    stacks = stack_chains(
-        [[adapters[name] for name in chain] for chain in chains], language_model.device
+    return read_texts(
+        language_model,
+        [[adapters[name] for name in chain] for chain in chains],
+        texts,
+        lambda batch, reader, route: _token_scores(reader, batch, route, progress),
+        progress,
     )
-    reader = language_model.reader(lowest_layer(language_model.model, stacks))
-    order = by_cell_and_tokens(texts)
-    with stacked(language_model.model, stacks) as route:
-        scores = halving(
-            lambda batch: _token_scores(reader, batch, route, progress),
-            [texts[i] for i in order],
-            language_model.frozen_layer_cache,
-            progress,
-        )
-    by_position = dict(zip(order, scores, strict=True))
-    return [by_position[i] for i in range(len(texts))]
 
 
 @torch.inference_mode()
