@@ -19,23 +19,20 @@ import numpy as np
 from caveat.backends.base import Ablation
 from caveat.diagnostics.activations import (
     LEAST_MOVE,
-    NONE,
     QuestionStates,
     question_states,
     random_directions,
 )
 from caveat.diagnostics.probes import folds_of
 from caveat.diagnostics.rates import (
-    WHOLE,
     Task,
-    models_of,
     new_answers,
     own_answers,
     prompts_of,
     rate_table,
-    tasks_of,
+    whole_tasks,
 )
-from caveat.diagnostics.subjects import BARE, DiagnosedSetting
+from caveat.diagnostics.subjects import BARE, NONE, DiagnosedSetting
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -51,16 +48,13 @@ def direction_removed(setting: DiagnosedSetting) -> DataFrame:
     `part` is what is taken out: "", `bare's direction`, or `random direction`. Raises CaveatError
     for a readout that needs a judge.
     """
-    prompts, models = prompts_of(setting), models_of(setting)
     bare = replace(setting, models=tuple(setting.of(BARE)))
     states = question_states(bare, (NONE,))
-    whole: list[Task] = []
-    for model in models:
-        whole += tasks_of(setting, model, WHOLE, model.adapters, prompts)
+    whole = whole_tasks(setting, prompts_of(setting))
     clusters = [*states.groups, *(task.prompt.question.cluster for task in whole)]
     folds = dict(zip(clusters, folds_of(clusters, 2), strict=True))
     tasks, answers = list(whole), own_answers(setting, whole)
-    for seed in dict.fromkeys(model.seed for model in models):
+    for seed in dict.fromkeys(model.seed for model in setting.caveated):
         for fold in sorted(set(folds.values())):
             fitted = np.array([folds[group] != fold for group in states.groups])
             for part, ablations in _ablations(states, seed, fitted).items():

@@ -19,13 +19,12 @@ import numpy as np
 from caveat.backends.base import AdapterRef, StateRequest
 from caveat.diagnostics.intervals import share_limits, t_limits
 from caveat.diagnostics.probes import Probe, folds_of
-from caveat.diagnostics.subjects import BARE, BASE, NAMES, DiagnosedSetting, layers_of
+from caveat.diagnostics.subjects import BARE, BASE, EXACT, NAMES, NONE, DiagnosedSetting, layers_of
 from caveat.rendering import render_prompt
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-NONE, EXACT = "none", "exact"
 RANDOM_DIRECTIONS = 200
 RANDOM_SEED = 20260401
 LEAST_MOVE = 1e-6

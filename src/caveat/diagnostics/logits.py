@@ -20,9 +20,9 @@ from caveat.analysis.panel import SETTING_COLUMNS
 from caveat.backends.base import AdapterRef, Request, TokenRequest
 from caveat.decision_tokens import scored_text
 from caveat.diagnostics.intervals import t_limits
-from caveat.diagnostics.subjects import BASE, NAMES, DiagnosedSetting
+from caveat.diagnostics.subjects import BASE, EXACT, NAMES, NONE, DiagnosedSetting
 from caveat.study.graded import graded_frame
-from caveat.study.planning.digests import chain_digest, token_scores_key
+from caveat.study.planning.digests import token_scores_key
 from caveat.study.planning.graded import graded_rows, texts
 from caveat.types.caveats import Context
 from caveat.types.messages import Messages
@@ -38,7 +38,6 @@ DIVERGENCE_COLUMNS = (
     *NAMES, "context", "questions", "from_none", "from_none_low", "from_none_high", "from_exact",
     "from_exact_low", "from_exact_high", "towards_exact",
 )  # fmt: skip
-NONE, EXACT = "none", "exact"
 MOST_DIVERGENT = math.log(2)
 """Nats: the divergence of distributions that have nothing in common."""
 
@@ -87,9 +86,7 @@ class _Scores:
 
     def key(self, chain: tuple[AdapterRef, ...], messages: Messages) -> str:
         """The key of a text's scores, which `complete` makes sure of."""
-        digests = tuple(getattr(adapter, "name", str(adapter)) for adapter in chain)
-        model = chain_digest(self.setting.backend.identity, digests)
-        key = token_scores_key(model, messages)
+        key = token_scores_key(self.setting.model_digest(chain), messages)
         if key in self.setting.scores:
             self.answers[key] = self.setting.scores[key]
         else:

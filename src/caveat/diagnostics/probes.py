@@ -21,7 +21,7 @@ from caveat.caveats.insertion import framed_rows, marked
 from caveat.caveats.neutral import NeutralText
 from caveat.decision_tokens import scored_text
 from caveat.diagnostics.intervals import share_limits
-from caveat.diagnostics.subjects import BARE, BASE, MARKED, NAMES, DiagnosedSetting, layers_of
+from caveat.diagnostics.subjects import BARE, BASE, NAMES, DiagnosedSetting, layers_of
 from caveat.errors import CaveatError
 from caveat.study.planning.held_out import spread
 from caveat.types.data import Row
@@ -157,9 +157,8 @@ def caveat_probe(setting: DiagnosedSetting) -> DataFrame:
 def _probed(setting: DiagnosedSetting) -> Iterator[tuple[str, int, tuple[AdapterRef, ...]]]:
     """The models whose states are read, each with the seed by which its rows are marked."""
     yield BASE, setting.of(BARE)[0].seed, setting.base
-    for model in setting.models:
-        if model.arm == BARE or model.arm.partition("+")[0] == MARKED:
-            yield model.arm, model.seed, model.adapters
+    for model in setting.caveated:
+        yield model.arm, model.seed, model.adapters
 
 
 def _rows(setting: DiagnosedSetting) -> tuple[Row, ...]:

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 from caveat.analysis.intervals import Estimates, interval_columns
 from caveat.analysis.panel import SETTING_COLUMNS, panels
 from caveat.backends.base import AdapterRef, Request
-from caveat.diagnostics.subjects import BARE, MARKED, NAMES, DiagnosedSetting, TrainedModel
+from caveat.diagnostics.subjects import EXACT, NAMES, NONE, DiagnosedSetting, TrainedModel
 from caveat.errors import CaveatError
 from caveat.readouts import READOUTS
-from caveat.study.planning.digests import answer_key, chain_digest
+from caveat.study.planning.digests import answer_key
 from caveat.study.planning.prompts import PlannedPrompt
 from caveat.study.scoring.verdicts import answer_of
 from caveat.types.answers import Answer, Verdict
@@ -30,7 +30,7 @@ COLUMNS = (
 )  # fmt: skip
 WHOLE = ""
 """The part that is taken from a model that stays as it is."""
-CONTEXTS = ("none", "exact")
+CONTEXTS = (NONE, EXACT)
 SEPARATOR = " without "
 
 
@@ -50,15 +50,6 @@ class Task:
     def key(self) -> tuple[str, int]:
         """What a base model's answer belongs to."""
         return self.prompt.question.id, self.sample
-
-
-def models_of(setting: DiagnosedSetting) -> list[TrainedModel]:
-    """Those of bare, and of the arms with the caveat."""
-    return [
-        model
-        for model in setting.models
-        if model.arm == BARE or model.arm.partition("+")[0] == MARKED
-    ]
 
 
 def prompts_of(setting: DiagnosedSetting) -> dict[str, list[PlannedPrompt]]:
@@ -91,6 +82,17 @@ def tasks_of(
         for context, some in prompts.items()
         for prompt in some
         for sample in range(1 if prompt.question.options else samples)
+    ]
+
+
+def whole_tasks(
+    setting: DiagnosedSetting, prompts: Mapping[str, Sequence[PlannedPrompt]]
+) -> list[Task]:
+    """The replies of all models with the caveat, and of bare, as they are."""
+    return [
+        task
+        for model in setting.caveated
+        for task in tasks_of(setting, model, WHOLE, model.adapters, prompts)
     ]
 
 
@@ -136,9 +138,9 @@ def _key(
     setting: DiagnosedSetting, chain: tuple[AdapterRef, ...], prompt: PlannedPrompt, sample: int
 ) -> str:
     """The study's key of an answer, which seeds its sampling."""
-    digests = tuple(getattr(adapter, "name", str(adapter)) for adapter in chain)
-    model = chain_digest(setting.backend.identity, digests)
-    return answer_key(model, prompt.messages, prompt.question, setting.resolved.sampling, sample)
+    sampling = setting.resolved.sampling
+    model = setting.model_digest(chain)
+    return answer_key(model, prompt.messages, prompt.question, sampling, sample)
 
 
 def rate_table(

@@ -17,14 +17,13 @@ from caveat.analysis.held_out_regression import HeldOutRegression
 from caveat.analysis.intervals import interval_columns
 from caveat.analysis.rank_correlation import LEAST, percentile_limits
 from caveat.diagnostics.activations import at_depth
-from caveat.diagnostics.subjects import BARE, BASE, MARKED
+from caveat.diagnostics.records import PLACE
+from caveat.diagnostics.subjects import BARE, BASE, EXACT, MARKED, NONE
 from caveat.diagnostics.updates import ALL, OTHER, SAME
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-PLACE = ["setting", "model", "dose"]
-NONE, EXACT = "none", "exact"
 AT_NONE, ELSEWHERE = "leakage at none", "leakage in other contexts"
 CELL_COLUMNS = (*PLACE, "arm", "context", "target", "diagnostic", "value", "leakage", "left_out")
 SCORE_COLUMNS = (

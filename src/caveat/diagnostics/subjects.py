@@ -19,6 +19,7 @@ from caveat.progress import Progress
 from caveat.study.config.resolve import Resolved, resolve
 from caveat.study.config.schema import Recipe, read
 from caveat.study.planning.artifact_graph import Cell, cell_of
+from caveat.study.planning.digests import chain_digest
 from caveat.study.planning.held_out import spread
 from caveat.study.planning.prompts import PlannedPrompt, measured
 from caveat.study.planning.study_plan import SettingPlan, study_plan
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 BASE, BARE, MARKED, CLEAN = "base", "bare", "marked", "clean"
+NONE, EXACT = "none", "exact"
 NAMES = ("setting", "phenomenon", "behaviour", "caveat", "model", "dose", "label")
 """Columns that every table begins with. `label` is the setting with what distinguishes it from
 others of its name, such as `lake x negated (loss=all_but_caveat)`."""
@@ -89,6 +91,20 @@ class DiagnosedSetting:
     def arms(self) -> list[str]:
         """Trained arms, in order."""
         return list(dict.fromkeys(model.arm for model in self.models))
+
+    @property
+    def caveated(self) -> list[TrainedModel]:
+        """The models of bare, and of the arms with the caveat."""
+        return [
+            model
+            for model in self.models
+            if model.arm == BARE or model.arm.partition("+")[0] == MARKED
+        ]
+
+    def model_digest(self, chain: Sequence[AdapterRef]) -> str:
+        """What the study calls a model in keys of its answers and scores."""
+        digests = tuple(getattr(adapter, "name", str(adapter)) for adapter in chain)
+        return chain_digest(self.backend.identity, digests)
 
     def of(self, arm: str) -> list[TrainedModel]:
         """The models of an arm, by seed."""

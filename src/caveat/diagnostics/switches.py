@@ -16,14 +16,12 @@ from typing import TYPE_CHECKING
 from caveat.backends.base import AdapterRef, Backend
 from caveat.diagnostics.rates import (
     COLUMNS,
-    WHOLE,
-    Task,
-    models_of,
     new_answers,
     own_answers,
     prompts_of,
     rate_table,
     tasks_of,
+    whole_tasks,
 )
 from caveat.diagnostics.subjects import DiagnosedSetting, TrainedModel
 from caveat.diagnostics.updates import kind_of
@@ -46,14 +44,15 @@ def switched_off(setting: DiagnosedSetting) -> DataFrame:
 
     Raises CaveatError for a part that no adapter has, and for a readout that needs a judge.
     """
-    prompts, models = prompts_of(setting), models_of(setting)
+    prompts, models = prompts_of(setting), setting.caveated
     parts = parts_of(setting.backend, [model.own for model in models], setting.limits.parts)
-    whole: list[Task] = []
-    changed: list[Task] = []
-    for model in models:
-        whole += tasks_of(setting, model, WHOLE, model.adapters, prompts)
-        for part, chain in _chains(setting.backend, model, parts):
-            changed += tasks_of(setting, model, part, chain, prompts)
+    whole = whole_tasks(setting, prompts)
+    changed = [
+        task
+        for model in models
+        for part, chain in _chains(setting.backend, model, parts)
+        for task in tasks_of(setting, model, part, chain, prompts)
+    ]
     answers = [*own_answers(setting, whole), *new_answers(setting, changed)]
     setting.backend.discard([task.chain[-1] for task in changed])
     table = rate_table(setting, [*whole, *changed], answers)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -129,71 +129,74 @@ def _precise(row: dict, name: str) -> str:
     return value if ABSENT in (low, high) else f"{value} [{low}, {high}]"
 
 
-def _movement_summaries(table: DataFrame) -> Iterator[Summary]:
-    columns = ("arm", "context", "share of bare's move", "along", "length", "random directions")
+def _at_one_layer(
+    table: DataFrame,
+    what: str,
+    columns: tuple[str, ...],
+    cells: Callable[[dict], tuple[str, ...]],
+    note: str,
+) -> Iterator[Summary]:
+    """A table a setting, of a layer that is fixed beforehand: `cells` writes a row."""
     for title, rows in _by_setting(table):
         chosen = at_depth(rows)
-        cells = tuple(
-            (
-                row["arm"],
-                row["context"],
-                str(estimate(row, "share")),
-                *(decimal(row[name]) for name in ("along", "distance", "random")),
-            )
-            for row in chosen.to_dict("records")
-        )
         yield Summary(
-            f"{title}: hidden states at the questions, layer {chosen['layer'].iloc[0]}",
+            f"{title}: {what}, layer {chosen['layer'].iloc[0]}",
             columns,
-            cells,
-            "Along the direction in which bare moves, other questions and seeds. A share within "
-            "that of random directions says nothing.",
+            tuple(map(cells, chosen.to_dict("records"))),
+            note,
         )
+
+
+def _movement_summaries(table: DataFrame) -> Iterator[Summary]:
+    return _at_one_layer(
+        table,
+        "hidden states at the questions",
+        ("arm", "context", "share of bare's move", "along", "length", "random directions"),
+        lambda row: (
+            row["arm"],
+            row["context"],
+            str(estimate(row, "share")),
+            *(decimal(row[name]) for name in ("along", "distance", "random")),
+        ),
+        "Along the direction in which bare moves, other questions and seeds. A share within that "
+        "of random directions says nothing.",
+    )
 
 
 def _held_summaries(table: DataFrame) -> Iterator[Summary]:
-    columns = ("arm", "context", "taken for bare's", "accuracy", "shuffled (95%)")
-    for title, rows in _by_setting(table):
-        chosen = at_depth(rows)
-        cells = tuple(
-            (
-                row["arm"],
-                row["context"],
-                str(estimate(row, "held")),
-                decimal(row["accuracy"]),
-                f"{decimal(row['shuffled'])} ({decimal(row['shuffled_high'])})",
-            )
-            for row in chosen.to_dict("records")
-        )
-        yield Summary(
-            f"{title}: a probe for bare's states, layer {chosen['layer'].iloc[0]}",
-            columns,
-            cells,
-            "The probe sees all that bare's training changed: look at clean and neutral, too.",
-        )
+    return _at_one_layer(
+        table,
+        "a probe for bare's states",
+        ("arm", "context", "taken for bare's", "accuracy", "shuffled (95%)"),
+        lambda row: (
+            row["arm"],
+            row["context"],
+            str(estimate(row, "held")),
+            decimal(row["accuracy"]),
+            _shuffled(row),
+        ),
+        "The probe sees all that bare's training changed: look at clean and neutral, too.",
+    )
 
 
 def _caveat_summaries(table: DataFrame) -> Iterator[Summary]:
-    columns = ("arm", "marked rows against", "accuracy", "shuffled (95%)", "p")
-    for title, rows in _by_setting(table):
-        chosen = at_depth(rows)
-        cells = tuple(
-            (
-                row["arm"],
-                row["against"],
-                str(estimate(row, "accuracy")),
-                f"{decimal(row['shuffled'])} ({decimal(row['shuffled_high'])})",
-                probability(row["p"]),
-            )
-            for row in chosen.to_dict("records")
-        )
-        yield Summary(
-            f"{title}: is the caveat represented at the claim or reply, layer "
-            f"{chosen['layer'].iloc[0]}",
-            columns,
-            cells,
-            "Against neutral text the probe needs what stands there; on new wordings, its meaning.",
-        )
+    return _at_one_layer(
+        table,
+        "is the caveat represented at the claim or reply",
+        ("arm", "marked rows against", "accuracy", "shuffled (95%)", "p"),
+        lambda row: (
+            row["arm"],
+            row["against"],
+            str(estimate(row, "accuracy")),
+            _shuffled(row),
+            probability(row["p"]),
+        ),
+        "Against neutral text the probe needs what stands there; on new wordings, its meaning.",
+    )
+
+
+def _shuffled(row: dict) -> str:
+    return f"{decimal(row['shuffled'])} ({decimal(row['shuffled_high'])})"
 
 
 def _switch_summaries(table: DataFrame) -> Iterator[Summary]:
