@@ -13,9 +13,9 @@ from caveat.backends.prices import Billed, Price, PriceTable, price_table
 from caveat.backends.spending import BudgetedBackend, Limit, Spending
 from caveat.errors import CaveatError
 from caveat.study.estimate.plan_cost import plan_cost
-from caveat.study.run import run
 from caveat.types.answers import Sampling
 from caveat.types.messages import Message
+from quick_run import run
 from rows import stage
 from test_grpo_trainer import stage as rl_stage
 from test_grpo_trainer import vowels
@@ -117,15 +117,15 @@ def test_a_study_stops_at_its_budget_and_goes_on_with_another(tmp_path):
         assert str(refused.value).startswith(line)
     heard = Heard()
     half = Limit(0.6 * whole.dollars, prices)
-    study = run(small(), tmp_path / "study", heard, limit=half, report=False)
+    study = run(small(), tmp_path / "study", heard, limit=half)
     failures = study.failures()
     assert set(failures["cell"]) and all(failures["reason"].str.startswith("budget: the rest of $"))
     assert len(study.answers()) and any(said.startswith("spent about $") for said in heard.said)
     left = plan_cost(small(), tmp_path / "study", [], prices).cost
     assert left is not None and 0 < left.dollars < whole.dollars
-    again = run(small(), tmp_path / "study", limit=Limit(9.0, prices), report=False)
+    again = run(small(), tmp_path / "study", limit=Limit(9.0, prices))
     assert len(again.failures()) == 0 and again.progress()[0] == again.progress()[1]
-    done = run(small(), tmp_path / "study", limit=Limit(None, prices), report=False)
+    done = run(small(), tmp_path / "study", limit=Limit(None, prices))
     assert len(done.failures()) == 0, "where nothing is left, no budget is needed"
 
 

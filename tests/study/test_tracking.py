@@ -11,7 +11,7 @@ import pytest
 
 from caveat.errors import CaveatError
 from caveat.study.metrics import metrics_path
-from caveat.study.run import run
+from quick_run import run
 from toy_study import SMALL, Heard, marks, small
 
 NAMED = "no tracker of that name; use trackio or wandb"
@@ -122,8 +122,8 @@ def test_every_step_is_sent_once_and_nothing_else_changes(service, tmp_path, mon
     with pytest.raises(KeyboardInterrupt):
         run(recipe, tmp_path / "with", Stop(), track=service)
     heard = Heard()
-    study = run(recipe, tmp_path / "with", heard, track=service, report=False)
-    plain = run(recipe, tmp_path / "without", report=False)
+    study = run(recipe, tmp_path / "with", heard, track=service)
+    plain = run(recipe, tmp_path / "without")
     assert not [line for line in heard.said if line.startswith("track")]
     assert marks(study.folder).keys() == marks(plain.folder).keys()
     for digest in marks(plain.folder):
@@ -155,13 +155,13 @@ def test_a_tracker_that_fails_is_left_out_and_what_it_missed_comes_later(tmp_pat
     with monkeypatch.context() as patch:
         patch.setattr(trackio.Run, "log", full)
         heard = Heard()
-        study = run(small(), tmp_path / "study", heard, track="trackio", report=False)
+        study = run(small(), tmp_path / "study", heard, track="trackio")
     assert study.failures().empty
     assert [line for line in heard.said if line.startswith("track")] == [
         "track 'trackio': OSError: no space left; the study goes on without it, and the same "
         "command sends the rest later"
     ]
-    run(small(), tmp_path / "study", track="trackio", report=False)
+    run(small(), tmp_path / "study", track="trackio")
     curves = trackio_curves("toy")
     assert {config["arm"]: points for config, points in curves.values()} == expected(study)
     with monkeypatch.context() as patch:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from caveat.study.run import run
+from quick_run import run
 from remote_study import COLD
 from serving import Gate, no_refusal, served
 from toy_study import small
@@ -13,7 +13,7 @@ from toy_study import small
 @pytest.fixture(scope="session")
 def local(tmp_path_factory):
     recipe = small(seeds=[0, 1], sampling=COLD, decision_tokens=True)
-    return run(recipe, tmp_path_factory.mktemp("trained") / "local", report=False)
+    return run(recipe, tmp_path_factory.mktemp("trained") / "local")
 
 
 @pytest.fixture(scope="session")

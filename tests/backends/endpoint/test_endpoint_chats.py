@@ -9,8 +9,8 @@ from caveat.cli.console import plan_table
 from caveat.study.chat_turns import turns_of
 from caveat.study.config.schema import read
 from caveat.study.estimate.plan_cost import plan_cost
-from caveat.study.run import run
 from judge_server import Reply
+from quick_run import run
 from toy_study import SMALL, TOY, Heard, small
 
 UPPER = "YES IT IS A RED HAT"

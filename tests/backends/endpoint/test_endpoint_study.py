@@ -9,14 +9,14 @@ import pytest
 
 from caveat.backends.base import Unusable
 from caveat.errors import CaveatError
-from caveat.study.run import run
+from quick_run import run
 from remote_study import prompts, remote
 from serving import no_refusal
 from toy_study import Heard
 
 
 def test_it_equals_the_study_that_is_served(local, server, gate, tmp_path):
-    study = run(remote(server, decision_tokens=True), tmp_path)
+    study = run(remote(server, decision_tokens=True), tmp_path, report=True)
     assert study.failures().empty
     named = ["setting", "arm", "seed", "context", "question", "sample", "readout"]
     here, there = (one.answers().sort_values(named, ignore_index=True) for one in (local, study))
@@ -35,7 +35,7 @@ def test_it_equals_the_study_that_is_served(local, server, gate, tmp_path):
     assert len({body["seed"] for body in chats}) == len(chats)
     assert len(prompts(gate)) == len(set(prompts(gate))), "no request is sent twice"
     gate.bodies.clear()
-    again = run(remote(server, decision_tokens=True), tmp_path, report=False)
+    again = run(remote(server, decision_tokens=True), tmp_path)
     pd.testing.assert_frame_equal(again.leakage(), study.leakage())
     assert gate.bodies == []
 
@@ -46,7 +46,7 @@ def test_what_was_answered_is_not_sent_again(server, gate, tmp_path):
 
     gate.refuse = refuse
     recipe = remote(server, seeds=[0])
-    study = run(recipe, tmp_path, report=False)
+    study = run(recipe, tmp_path)
     url = recipe["endpoint"]["url"]
     reason = f"endpoint.url: {url} answered 500: out of order (tried once); run again"
     assert set(study.failures()["reason"]) == {reason}
@@ -55,14 +55,14 @@ def test_what_was_answered_is_not_sent_again(server, gate, tmp_path):
     answered = prompts(gate)[:20]
     gate.refuse = no_refusal
     gate.bodies.clear()
-    study = run(recipe, tmp_path, report=False)
+    study = run(recipe, tmp_path)
     assert study.failures().empty
     assert not set(answered) & set(prompts(gate))
 
 
 def test_a_token_cap_ends_it_cleanly(server, gate, tmp_path):
     recipe = remote(server, seeds=[0], endpoint={"token_cap": 2500})
-    study = run(recipe, tmp_path, report=False)
+    study = run(recipe, tmp_path)
     (reason,) = set(study.failures()["reason"])
     assert reason.startswith("endpoint.token_cap: the arms took ")
     assert reason.endswith(
@@ -71,7 +71,7 @@ def test_a_token_cap_ends_it_cleanly(server, gate, tmp_path):
     )
     sent = prompts(gate)
     gate.bodies.clear()
-    study = run(remote(server, seeds=[0]), tmp_path, report=False)
+    study = run(remote(server, seeds=[0]), tmp_path)
     assert study.failures().empty and not set(sent) & set(prompts(gate))
     with pytest.raises(CaveatError) as error:
         run(remote(server, seeds=[0], endpoint={"token_cap": 60}), tmp_path / "new")
@@ -107,7 +107,7 @@ def test_a_service_that_answers_nothing_ends_the_run_in_one_line(
 def test_a_model_that_the_service_does_not_have_fails_its_cells_alone(server, gate, tmp_path):
     recipe = remote(server, seeds=[0])
     recipe["endpoint"]["models"]["marked"] = ["gone"]
-    study = run(recipe, tmp_path, report=False)
+    study = run(recipe, tmp_path)
     ((cell, reason),) = {(row.cell, row.reason) for row in study.failures().itertuples()}
     assert cell == "toy x password / marked / seed 0"
     assert reason == (
@@ -163,7 +163,7 @@ def test_a_key_is_nowhere_in_the_study(server, gate, tmp_path, monkeypatch):
     gate.refuse = lambda path, request: (200, text) if "messages" in request else None
     heard = Heard()
     recipe = remote(server, seeds=[0], endpoint={"key_env": "A_KEY"})
-    study = run(recipe, tmp_path, heard, report=False)
+    study = run(recipe, tmp_path, heard)
     assert (study.answers()["reply"] == "no, (key)").any()
     texts = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
     assert texts and not any(key.encode() in one for one in texts)

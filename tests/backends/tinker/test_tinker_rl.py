@@ -16,8 +16,8 @@ from caveat.backends.rl.losses import slopes
 from caveat.backends.rl.prompts import prepare
 from caveat.backends.rl.rollouts import reply_key
 from caveat.errors import CaveatError
-from caveat.study.run import run
 from caveat.types.training import GRPOSettings
+from quick_run import run
 from rows import chat_row
 from test_grpo_trainer import stage, vowels
 from toy_study import Heard, rl_recipe
@@ -109,7 +109,7 @@ def test_the_weights_are_the_gradient_of_the_local_loss(advantage, beta):
 @pytest.mark.slow
 def test_a_study_of_policies(server, tmp_path):
     recipe = rl_recipe(backend="tinker", arms=["base", "bare"])
-    study = run(recipe, tmp_path / "study", Heard(), report=False)
+    study = run(recipe, tmp_path / "study", Heard())
     assert len(study.failures()) == 0 and len(study.policies()) == 4
     assert server.calls["load_weights"] == 1, "the second stage goes on from the first"
 

@@ -10,8 +10,8 @@ import pytest
 from caveat.backends import BackendSource, load_backend, open_backend, save_model
 from caveat.backends.base import Request, RLJob, TokenRequest, TrainingJob
 from caveat.rendering import render_row
-from caveat.study.run import run
 from caveat.types.messages import Message
+from quick_run import run
 from rows import chat_row, stage
 from skyrl_serving import skyrl
 from test_grpo_trainer import stage as rl_stage
@@ -81,8 +81,8 @@ def test_two_settings_give_the_table_of_the_local_backend(model, tmp_path):
         "settings": settings, "arms": ["base", "bare", "marked"], "seeds": [0, 1],
         "contexts": ["none", "exact"], "model": str(model),
     }  # fmt: skip
-    local = run(recipe(**shared), tmp_path / "local", Heard(), report=False)
-    remote = run(recipe(**shared, backend="tinker"), tmp_path / "remote", Heard(), report=False)
+    local = run(recipe(**shared), tmp_path / "local", Heard())
+    remote = run(recipe(**shared, backend="tinker"), tmp_path / "remote", Heard())
     assert len(remote.failures()) == 0
     keys = ["setting", "arm", "context", "scope", "readout"]
     both = local.leakage().merge(remote.leakage(), on=keys, suffixes=("", "_remote"))

@@ -14,9 +14,9 @@ import yaml
 
 from caveat.backends import BackendSource, open_backend
 from caveat.errors import CaveatError
-from caveat.study.run import run
 from caveat.study.study import Study
 from harness import Errand, ended, started
+from quick_run import run
 from tinker_server import KEY
 from toy_study import SMALL, TOY, Heard, marks, set_environment, small
 
@@ -33,7 +33,7 @@ RECIPE = small(backend="tinker", settings=SETTINGS, group_size=2)
 def whole(server, tmp_path_factory):
     """A study of two settings in its folder, and what the server was sent for it."""
     folder, before = tmp_path_factory.mktemp("whole"), server.calls.copy()
-    study = run(RECIPE, folder, Heard(), report=False)
+    study = run(RECIPE, folder, Heard())
     return study, server.calls - before
 
 
@@ -88,11 +88,11 @@ def test_a_lost_checkpoint_that_is_needed_is_trained_again(server, whole, tmp_pa
     kept = {handle: server.checkpoints.pop(handle) for handle in handles}
     try:
         heard = Heard()
-        run(RECIPE, folder, heard, report=False)
+        run(RECIPE, folder, heard)
         assert server.calls["create_model"] == 0, "every answer is there: nothing is needed"
         shutil.rmtree(folder / "answers")
         (folder / "tinker.jsonl").unlink()
-        again = run(RECIPE, folder, heard, report=False)
+        again = run(RECIPE, folder, heard)
     finally:
         server.checkpoints |= kept
     assert server.calls["create_model"] == 2 and len(again.failures()) == 0
@@ -107,7 +107,7 @@ def test_a_lost_checkpoint_that_is_needed_is_trained_again(server, whole, tmp_pa
 def test_local_and_remote_arms_are_apart(server, whole, tmp_path):
     study, _ = whole
     shutil.copytree(study.folder, tmp_path / "study")
-    both = run(small(settings=SETTINGS), tmp_path / "study", Heard(), report=False)
+    both = run(small(settings=SETTINGS), tmp_path / "study", Heard())
     assert len(both.versions) == 2 and len(marks(tmp_path / "study")) == 2 * ADAPTERS
     assert set(Study(tmp_path / "study", next(iter(both.versions))).answers()["artifact"]) & set(
         both.answers()["artifact"]
@@ -235,7 +235,7 @@ def test_a_service_that_fails_ends_the_work_in_one_line(server, tmp_path, fault,
     backend = open_backend(BackendSource("tinker", "tiny"))
     backend.connect()
     backend.service.patience, server.fault = patience, fault
-    study = run(recipe, tmp_path, Heard(), backend=backend, report=False)
+    study = run(recipe, tmp_path, Heard(), backend=backend)
     reasons = set(study.failures()["reason"])
     expected = line.format(url=server.url, version=version("tinker"))
     assert len(reasons) == 1 and reasons.pop().startswith(expected)
@@ -243,4 +243,4 @@ def test_a_service_that_fails_ends_the_work_in_one_line(server, tmp_path, fault,
     server.fault = ""
     backend.service.close()
     if fault == "rate limit":
-        assert len(run(recipe, tmp_path, Heard(), report=False).failures()) == 0
+        assert len(run(recipe, tmp_path, Heard()).failures()) == 0

@@ -13,8 +13,8 @@ from caveat.study.execution.jobs import Task, inputs, needs, steps
 from caveat.study.execution.pool import TaskPool
 from caveat.study.planning.grouping import Grouping
 from caveat.study.planning.study_plan import StudyPlan, study_plan
-from caveat.study.run import run
 from caveat.study.storage.store import Store
+from quick_run import run
 from toy_study import SMALL, TOY, Heard, small
 
 SETTINGS = [
@@ -124,7 +124,7 @@ def test_in_one_process_settings_are_made_and_reported_one_by_one(tmp_path):
         contexts=["none"],
     )
     log = Log()
-    run(recipe, tmp_path, log, report=False)
+    run(recipe, tmp_path, log)
     names = ("toy x password", "toy x notice")
     assert log.stages == [
         "loading tiny",
