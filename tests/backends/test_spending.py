@@ -170,6 +170,8 @@ def test_a_budget_needs_a_price_and_the_shipped_tables_are_whole(tiny, tmp_path)
     assert table is not None and table.models["Qwen/Qwen3-8B"].train == 0.44
     assert all(price.train > 0 for price in table.models.values()) and table.read.year == 2026
     assert price_table(replace_name(Remote()), None) is None
+    with pytest.raises(CaveatError, match="no price is known for it, so no budget can be kept"):
+        Limit().spending(replace_name(Remote()))
 
 
 def replace_name(remote):

@@ -302,6 +302,8 @@ def _application(server: TinkerServer) -> FastAPI:
             server.calls[name] += 1
         if request.headers.get("x-api-key") != KEY:
             return JSONResponse({"detail": "unknown key"}, 401)
+        if server.fault == "no lists" and name.endswith("/checkpoints"):
+            return JSONResponse({"detail": "not now"}, 400)
         if server.fault == "rate limit" and name in ("asample", "forward_backward"):
             return JSONResponse({"detail": "too many requests"}, 429)
         try:

@@ -60,6 +60,25 @@ def test_a_top_p_that_changes_replies_is_not_left_out(judge_server):
     ]
 
 
+def test_a_model_named_after_its_seed_keeps_the_seed(judge_server):
+    message = json.dumps({"error": {"message": "'marked/seed0': the prompt is too long"}})
+    judge_server.answers = lambda n, body: Reply(status=400, body=message) if n == 0 else Reply()
+    generation = Generation("marked/seed0", 8, seed=7)
+    refused, reply = send(judge_server, generation, generation)
+    assert "the prompt is too long" in refused and reply == "yes"
+    assert [body["seed"] for body in judge_server.bodies] == [7, 7]
+
+
+def test_an_error_in_the_form_of_a_reply_is_none(judge_server):
+    def body(reason):
+        message = {"role": "assistant", "content": None}
+        return json.dumps({"choices": [{"message": message, "finish_reason": reason}]})
+
+    judge_server.answers = lambda n, _: Reply(body=body("error" if n == 0 else "stop"))
+    failed, empty = send(judge_server, Generation("m", 8), Generation("m", 8))
+    assert "answered with no chat completion" in failed and empty == ""
+
+
 def test_a_refusal_is_a_reply(judge_server):
     message = {"role": "assistant", "content": None, "refusal": "I cannot."}
     body = json.dumps({"choices": [{"message": message, "finish_reason": "stop"}]})
@@ -77,8 +96,11 @@ def test_a_model_that_is_not_there_ends_its_own_requests_alone(judge_server):
 
 @pytest.mark.parametrize(
     "logprobs",
-    [None, {"token_logprobs": [None]}, {"token_logprobs": [None, None]}, {"token_logprobs": 3}],
-)
+    [
+        None, {"token_logprobs": [None]}, {"token_logprobs": [None, None]}, {"token_logprobs": 3},
+        {"token_logprobs": [None, float("nan")]}, {"token_logprobs": [None, float("-inf")]},
+    ],
+)  # fmt: skip
 def test_log_probabilities_that_are_none(logprobs):
     content = json.dumps({"choices": [{"index": 0, "text": "ab", "logprobs": logprobs}]})
     with pytest.raises(Unreadable):

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+from concurrent.futures import Future
 from functools import partial
 from importlib.metadata import version
 
@@ -13,6 +14,7 @@ import pytest
 import yaml
 
 from caveat.backends import BackendSource, open_backend
+from caveat.backends.batches import Example
 from caveat.errors import CaveatError
 from caveat.study.study import Study
 from harness import Errand, ended, started
@@ -102,6 +104,39 @@ def test_a_lost_checkpoint_that_is_needed_is_trained_again(server, whole, tmp_pa
         "again"
         for one in lost
     }
+
+
+def test_a_checkpoint_is_lost_only_where_the_service_says_so(server, whole):
+    study, _ = whole
+    folder = min((study.folder / "artifacts").iterdir())
+    backend = open_backend(BackendSource("tinker", "tiny"))
+    assert backend.lost([folder]) == []
+    server.fault = "no lists"
+    with pytest.raises(CaveatError, match="not now"):
+        backend.lost([folder])
+    backend.service.close()
+
+
+def test_scores_that_are_not_finite_end_their_own_request_alone(server):
+    backend = open_backend(BackendSource("tinker", "tiny"))
+    future: Future = Future()
+    future.set_result([None, -1.0, float("nan")])
+    text = Example(0, (1, 2, 3), (1, 2))
+    with pytest.raises(CaveatError, match="log-probabilities are not finite"):
+        backend._answering.at(future, text)
+    assert backend.service.closed == ""
+
+
+@pytest.mark.parametrize(
+    ("url", "biller"),
+    [
+        ("https://service.example/api", "tinker"), ("http://127.0.0.1:8000", None),
+        ("http://localhost:8000", None), ("", "tinker"), ("localhost", None),
+    ],
+)  # fmt: skip
+def test_only_a_server_on_this_machine_is_free(monkeypatch, url, biller):
+    monkeypatch.setenv("TINKER_BASE_URL", url)
+    assert open_backend(BackendSource("tinker", "tiny")).billed_by == biller
 
 
 def test_local_and_remote_arms_are_apart(server, whole, tmp_path):
