@@ -1,0 +1,209 @@
+"""The gate in front of the sandbox: it refuses a source before it runs, with line and reason.
+
+It reads the syntax tree and lets ordinary functions and classes pass. What it refuses leads from
+plain values to the interpreter: imports beyond a short list, names such as `eval`, attributes such
+as `__globals__`, format strings that look up attributes. It is the first layer and not the wall:
+what slips through meets the limits of the process (docs/sandbox.md).
+
+RestrictedPython is not used: it refuses `counts[key] += 1`, annotated assignments and names with an
+underscore, and so ordinary honest code (docs/sandbox.md has the comparison).
+"""
+
+from __future__ import annotations
+
+import ast
+import string
+from collections.abc import Iterator
+
+from caveat.environments.sandbox.names import MODULES, words
+
+MOST_CHARACTERS = 20_000
+"""Longest source."""
+REFUSED_NAMES = words(
+    "eval exec compile open input breakpoint globals locals vars dir memoryview help exit quit "
+    "copyright credits license delattr __import__"
+)
+"""Builtins that a source cannot have. It may use such a name for something of its own."""
+LITERAL_NAME_CALLS = frozenset({"getattr", "setattr", "hasattr"})
+"""Builtins whose second argument must be written out."""
+DUNDER_NAMES = frozenset({"__name__"})
+"""Names with two underscores on both sides that may be read."""
+METHODS = frozenset(
+    f"__{name}__"
+    for name in words(
+        "init new repr str bytes format lt le eq ne gt ge hash bool len length_hint getitem "
+        "setitem delitem missing iter next reversed contains add sub mul matmul truediv floordiv "
+        "mod divmod pow lshift rshift and xor or radd rsub rmul rmatmul rtruediv rfloordiv rmod "
+        "rdivmod rpow rlshift rrshift rand rxor ror iadd isub imul imatmul itruediv ifloordiv imod "
+        "ipow ilshift irshift iand ixor ior neg pos abs invert complex int float index round trunc "
+        "floor ceil enter exit call post_init copy deepcopy"
+    )
+)
+"""Methods of operators: they may be defined and called by name."""
+READ_ONLY = frozenset({"__name__", "__doc__"})
+"""Further attributes that may be read."""
+STORED = frozenset({"__slots__", "__hash__", "__doc__"})
+"""Names that a class body may assign."""
+REFUSED_ATTRIBUTES = words(
+    "mro tb_frame tb_next tb_lasti tb_lineno gi_frame gi_code gi_yieldfrom gi_running "
+    "gi_suspended cr_frame cr_code cr_await cr_origin cr_running ag_frame ag_code ag_await f_back "
+    "f_builtins f_code f_globals f_locals f_trace f_lineno func_globals func_code with_traceback "
+    "format_map"
+)
+"""Attributes that lead to frames, code and namespaces."""
+
+
+class Refused(Exception):
+    """Why a source is refused, in one line."""
+
+
+def checked_tree(source: str) -> ast.Module:
+    """The syntax tree of a source that may run. Raises Refused."""
+    if len(source) > MOST_CHARACTERS:
+        raise Refused(f"{len(source)} characters; {MOST_CHARACTERS} are allowed")
+    try:
+        tree = ast.parse(source)
+        nodes = list(ast.walk(tree))
+    except SyntaxError as error:
+        raise Refused(f"line {error.lineno or 1}: no Python: {error.msg}") from None
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise Refused(f"the parser gave up: {type(error).__name__}") from None
+    bound = _bound_names(nodes)
+    uses = _permitted_uses(nodes)
+    for node in nodes:
+        if reason := _reason(node, bound, uses):
+            raise Refused(f"line {getattr(node, 'lineno', 1)}: {reason}")
+    return tree
+
+
+def _reason(node: ast.AST, bound: frozenset[str], uses: frozenset[ast.AST]) -> str:
+    """Why a node is refused, or nothing."""
+    reason = ""
+    match node:
+        case ast.AsyncFunctionDef() | ast.AsyncFor() | ast.AsyncWith() | ast.Await():
+            reason = "asynchronous code is not allowed"
+        case ast.Import() | ast.ImportFrom():
+            reason = _import_reason(node) or _dunder_reason(node)
+        case ast.Attribute():
+            reason = "" if node in uses else _attribute_reason(node.attr)
+        case ast.MatchClass():
+            reason = next(filter(None, map(_attribute_reason, node.kwd_attrs)), "")
+        case ast.Name():
+            reason = _name_reason(node, bound, uses)
+        case ast.FunctionDef() if node.name in METHODS:
+            pass
+        case ast.ClassDef() if node.keywords:
+            reason = "a class with keywords, such as a metaclass, is not allowed"
+        case _:
+            reason = _dunder_reason(node)
+    return reason
+
+
+def _dunder_reason(node: ast.AST) -> str:
+    """Why the names that a node itself holds are refused, or nothing."""
+    named = (name for name in _identifiers(node) if _is_dunder(name))
+    return next((f"the name {name} is not allowed" for name in named), "")
+
+
+def _import_reason(node: ast.Import | ast.ImportFrom) -> str:
+    """Why an import is refused, or nothing."""
+    if isinstance(node, ast.ImportFrom):
+        if node.level or not node.module:
+            return "a relative import is not allowed"
+        modules = [node.module]
+        if node.module in MODULES:
+            for alias in node.names:
+                if alias.name not in MODULES[node.module]:
+                    return f"{node.module}.{alias.name} cannot be imported"
+    else:
+        modules = [alias.name for alias in node.names]
+    refused = (module for module in modules if module not in MODULES)
+    return next((f"the module {module} cannot be imported" for module in refused), "")
+
+
+def _name_reason(node: ast.Name, bound: frozenset[str], uses: frozenset[ast.AST]) -> str:
+    """Why a name cannot be used here, or nothing."""
+    name = node.id
+    if _is_dunder(name):
+        allowed = DUNDER_NAMES if isinstance(node.ctx, ast.Load) else STORED
+        return "" if name in allowed else f"the name {name} is not allowed"
+    if name in bound or node in uses:
+        return ""
+    if name in LITERAL_NAME_CALLS:
+        return f"{name} is allowed only in a call with the attribute's name written out"
+    if name == "type":
+        return "type is allowed only in a call with one argument"
+    return f"{name} is not allowed" if name in REFUSED_NAMES else ""
+
+
+def _attribute_reason(name: str) -> str:
+    """Why an attribute cannot be reached, or nothing."""
+    if name == "format":
+        return "format is allowed only on a text that is written out; use an f-string"
+    refused = _is_dunder(name) and name not in METHODS | READ_ONLY
+    return f"the attribute {name} is not allowed" if refused or name in REFUSED_ATTRIBUTES else ""
+
+
+def _is_dunder(name: str) -> bool:
+    return name.startswith("__") and name.endswith("__")
+
+
+def _identifiers(node: ast.AST) -> Iterator[str]:
+    """All names that a node itself holds, whatever it is."""
+    for field, value in ast.iter_fields(node):
+        if isinstance(node, ast.Constant) or field == "type_comment":
+            continue
+        for item in value if isinstance(value, list) else [value]:
+            if isinstance(item, str):
+                yield item
+
+
+def _bound_names(nodes: list[ast.AST]) -> frozenset[str]:
+    """Names that a source gives a meaning of its own."""
+    names: set[str] = set()
+    for node in nodes:
+        match node:
+            case ast.Name(ctx=ast.Store()):
+                names.add(node.id)
+            case ast.FunctionDef() | ast.ClassDef():
+                names.add(node.name)
+            case ast.arg():
+                names.add(node.arg)
+            case ast.alias():
+                names.add(node.asname or node.name)
+    return frozenset(names)
+
+
+def _permitted_uses(nodes: list[ast.AST]) -> frozenset[ast.AST]:
+    """Names and attributes that are refused elsewhere and allowed in these calls."""
+    uses: set[ast.AST] = set()
+    for node in nodes:
+        match node:
+            case ast.Call(
+                func=ast.Name(id="getattr" | "setattr" | "hasattr"),
+                args=[_, ast.Constant(value=str() as name), *_],
+            ) if not _attribute_reason(name):
+                uses.add(node.func)
+            case ast.Call(func=ast.Name(id="type"), args=[argument], keywords=[]) if not isinstance(
+                argument, ast.Starred
+            ):
+                uses.add(node.func)
+            case ast.Call(
+                func=ast.Attribute(attr="format", value=ast.Constant(value=str() as text))
+            ) if _formats_values_only(text):
+                uses.add(node.func)
+    return frozenset(uses)
+
+
+def _formats_values_only(text: str) -> bool:
+    """Whether a format string looks up neither attributes nor items, in nested fields neither."""
+    try:
+        fields = list(string.Formatter().parse(text))
+    except ValueError:
+        return True  # it raises where it runs
+    for _, name, specification, _ in fields:
+        if name and ("." in name or "[" in name):
+            return False
+        if specification and not _formats_values_only(specification):
+            return False
+    return True

@@ -1,0 +1,140 @@
+"""What guest code can name: builtins, and modules of which it sees chosen names only.
+
+A real module leads to others (`re.enum.sys.modules`), so guests import stand-ins that hold
+functions and classes of the module and nothing else. Left out are names that turn texts into code
+or attributes: `operator.attrgetter`, `typing.get_type_hints`, `string.Formatter`,
+`functools.singledispatch`.
+"""
+
+from __future__ import annotations
+
+import builtins
+import collections.abc
+import importlib
+import random
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType, ModuleType
+from typing import Any
+
+
+def words(text: str) -> frozenset[str]:
+    """The words of a text."""
+    return frozenset(text.split())
+
+
+BUILTINS = words(
+    "abs all any ascii bin bool bytearray bytes callable chr classmethod complex dict divmod "
+    "enumerate filter float format frozenset getattr hasattr hash hex id int isinstance "
+    "issubclass iter len list map max min next object oct ord pow print property range repr "
+    "reversed round set setattr slice sorted staticmethod str sum super tuple zip "
+    "NotImplemented Ellipsis __build_class__"
+)
+"""Builtins besides exceptions, `type` and `__import__`."""
+
+_LISTED = {
+    "abc": "ABC abstractmethod",
+    "collections": "ChainMap Counter OrderedDict UserDict UserList UserString abc defaultdict "
+    "deque namedtuple",
+    "copy": "copy deepcopy",
+    "dataclasses": "asdict astuple dataclass field replace",
+    "decimal": "Decimal Context getcontext localcontext InvalidOperation DivisionByZero Inexact "
+    "Rounded ROUND_CEILING ROUND_DOWN ROUND_FLOOR ROUND_HALF_DOWN ROUND_HALF_EVEN ROUND_HALF_UP "
+    "ROUND_UP ROUND_05UP",
+    "functools": "cache cached_property cmp_to_key lru_cache partial partialmethod reduce "
+    "total_ordering wraps",
+    "json": "dumps loads",
+    "numbers": "Number Complex Real Rational Integral",
+    "random": "random randint randrange choice choices shuffle sample uniform gauss seed",
+    "re": "compile match fullmatch search findall finditer split sub subn escape purge error "
+    "Pattern Match A I L M S U X ASCII IGNORECASE LOCALE MULTILINE DOTALL UNICODE VERBOSE NOFLAG",
+    "string": "ascii_letters ascii_lowercase ascii_uppercase capwords digits hexdigits octdigits "
+    "printable punctuation whitespace Template",
+    "sys": "maxsize",
+    "textwrap": "TextWrapper dedent fill indent shorten wrap",
+    "typing": "Any AnyStr Callable ClassVar Collection Container Counter DefaultDict Deque Dict "
+    "Final FrozenSet Generator Generic Hashable Iterable Iterator List Literal Mapping "
+    "MutableMapping MutableSequence MutableSet NamedTuple NoReturn Optional OrderedDict "
+    "Pattern Match Reversible Sequence Set Sized Text Tuple Type TypeVar Union cast",
+    "unicodedata": "category combining normalize name lookup numeric decimal digit",
+}
+_WHOLE = ("bisect", "cmath", "fractions", "heapq", "itertools", "math", "operator", "statistics")
+"""Modules all of whose public names may be used."""
+_LEFT_OUT = {"operator": {"attrgetter", "methodcaller", "call"}}
+_FUTURE = "annotations division print_function unicode_literals absolute_import generators"
+
+
+def _public(name: str) -> frozenset[str]:
+    """The public names of a module that are no modules themselves."""
+    module = importlib.import_module(name)
+    names = getattr(module, "__all__", None) or [n for n in vars(module) if not n.startswith("_")]
+    values = {n for n in names if not isinstance(getattr(module, n), ModuleType)}
+    return frozenset(values) - _LEFT_OUT.get(name, set())
+
+
+MODULES: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        **{name: words(text) for name, text in _LISTED.items()},
+        **{name: _public(name) for name in _WHOLE},
+        "collections.abc": frozenset(collections.abc.__all__),
+        "__future__": words(_FUTURE),
+    }
+)
+"""Modules that guest code may import, with the names that it sees of them."""
+
+
+def stand_ins() -> dict[str, ModuleType]:
+    """The modules as guest code sees them, by name."""
+    modules = {}
+    for name, names in MODULES.items():
+        real = importlib.import_module(name)
+        module = ModuleType(name)
+        for attribute in sorted(names):
+            if hasattr(real, attribute):
+                setattr(module, attribute, getattr(real, attribute))
+        modules[name] = module
+    modules["functools"].wraps = _wraps  # type: ignore[attr-defined]
+    modules["collections"].abc = modules["collections.abc"]  # type: ignore[attr-defined]
+    random.seed(0)
+    return modules
+
+
+def guest_builtins(modules: Mapping[str, ModuleType]) -> dict[str, Any]:
+    """The builtins of guest code, which imports the given modules."""
+
+    def import_(
+        name: str, space: Any = None, local: Any = None, names: Any = (), level: int = 0
+    ) -> ModuleType:
+        if level or name not in modules:
+            raise ImportError(f"the module {name} cannot be imported")
+        return modules[name if names else name.partition(".")[0]]
+
+    return {
+        **{name: getattr(builtins, name) for name in BUILTINS if hasattr(builtins, name)},
+        **dict(_exceptions()),
+        "type": _type,
+        "__import__": import_,
+    }
+
+
+def _exceptions() -> Iterator[tuple[str, type]]:
+    for name, value in vars(builtins).items():
+        if isinstance(value, type) and issubclass(value, BaseException):
+            yield name, value
+
+
+def _type(value: object, /) -> type:
+    """The type of a value that is no class: the type of a class makes classes of any content."""
+    kind = type(value)
+    if issubclass(kind, type):
+        raise TypeError("the type of a class cannot be had here")
+    return kind
+
+
+def _wraps(wrapped: Any) -> Any:
+    """As functools.wraps, for the usual attributes only: others would be read by any name."""
+    from functools import WRAPPER_ASSIGNMENTS, update_wrapper
+
+    def decorate(wrapper: Any) -> Any:
+        return update_wrapper(wrapper, wrapped, WRAPPER_ASSIGNMENTS, ())
+
+    return decorate

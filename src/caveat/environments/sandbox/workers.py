@@ -1,0 +1,181 @@
+"""The study's side of the sandbox's processes: start, one request at a time, restart, end.
+
+Whatever a process does, the study's thread waits no longer than the wall limit and `GRACE_SECONDS`.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import select
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import NamedTuple
+
+import caveat
+from caveat.environments.sandbox.confinement import FLOOR, PURPOSES
+from caveat.environments.sandbox.records import Isolation, Layer
+from caveat.environments.sandbox.server import ANSWER, HEAD
+from caveat.errors import CaveatError
+
+START_SECONDS = 60.0
+"""Longest time for starting a process."""
+GRACE_SECONDS = 10.0
+"""How much longer than a call's wall limit its answer may take."""
+_PATH = str(Path(caveat.__file__).parent.parent)
+_START = "import sys; sys.path.insert(0, {path!r}); from {module} import main; main()"
+_MODULE = "caveat.environments.sandbox.server"
+
+
+class Answer(NamedTuple):
+    """A process's answer."""
+
+    status: int
+    """Exit status of the fork, as of waitpid."""
+    ending: int
+    """How the fork ended: `server.ENDED`, `LATE` or `LONG`."""
+    body: bytes
+
+
+class Worker:
+    """One process of the sandbox; it starts when it is needed, and again where it was lost."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._folder = ""
+        self.layers: tuple[str, ...] = ()
+        """The layers that the process reported."""
+
+    def start(self) -> None:
+        """Start the process unless it runs. Raises CaveatError where the floor does not hold."""
+        if self._process is not None and self._process.poll() is None:
+            return
+        self.close()
+        if not hasattr(os, "fork"):
+            raise _not_available("this system has no fork")
+        self._folder = tempfile.mkdtemp(prefix="caveat-sandbox-")
+        self._process = subprocess.Popen(
+            [sys.executable, "-s", "-S", "-P", "-B", "-c",
+             _START.format(path=_PATH, module=_MODULE)],
+            env={"PYTHONHASHSEED": "0"}, cwd=self._folder, start_new_session=True, bufsize=0,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        deadline = time.monotonic() + START_SECONDS
+        try:
+            (length,) = struct.unpack("!I", self._read(4, deadline))
+            self.layers = ("gate", *json.loads(self._read(length, deadline)))
+        except (OSError, ValueError):
+            self.close()
+            raise _not_available("its process does not start") from None
+        if missing := [layer for layer in FLOOR if layer not in self.layers]:
+            self.close()
+            raise _not_available(f"this system does not give: {PURPOSES[missing[0]]}")
+
+    def answer(self, body: bytes, wall_seconds: float, most_bytes: int) -> Answer | None:
+        """The answer to a request; None where the process was lost. Then it is ended."""
+        deadline = time.monotonic() + wall_seconds + GRACE_SECONDS
+        try:
+            self._write(HEAD.pack(wall_seconds, most_bytes, len(body)) + body, deadline)
+            status, ending, length = ANSWER.unpack(self._read(ANSWER.size, deadline))
+            return Answer(status, ending, self._read(length, deadline))
+        except OSError:
+            self.close()
+            return None
+
+    def close(self) -> None:
+        """End the process and what it started."""
+        process, self._process = self._process, None
+        if process is not None:
+            with suppress(OSError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            for pipe in (process.stdin, process.stdout):
+                assert pipe is not None
+                with suppress(OSError):
+                    pipe.close()
+        if self._folder:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder = ""
+
+    def _read(self, length: int, deadline: float) -> bytes:
+        """So many bytes. Raises OSError where the process ended or took too long."""
+        assert self._process is not None and self._process.stdout is not None
+        fd, data = self._process.stdout.fileno(), bytearray()
+        while len(data) < length:
+            ready, _, _ = select.select([fd], [], [], max(deadline - time.monotonic(), 0))
+            piece = os.read(fd, length - len(data)) if ready else b""
+            if not piece:
+                raise OSError("the sandbox's process was lost")
+            data += piece
+        return bytes(data)
+
+    def _write(self, data: bytes, deadline: float) -> None:
+        assert self._process is not None and self._process.stdin is not None
+        fd = self._process.stdin.fileno()
+        os.set_blocking(fd, False)
+        while data:
+            _, ready, _ = select.select([], [fd], [], max(deadline - time.monotonic(), 0))
+            if not ready:
+                raise OSError("the sandbox's process takes no request")
+            with suppress(BlockingIOError):
+                data = data[os.write(fd, data) :]
+
+
+def _not_available(reason: str) -> CaveatError:
+    return CaveatError(
+        f"the sandbox for model-written code is not available: {reason}; run on Linux or macOS "
+        "(docs/sandbox.md). Nothing was run"
+    )
+
+
+_idle: list[Worker] = []
+_lock = threading.Lock()
+
+
+@contextmanager
+def worker() -> Iterator[Worker]:
+    """A running process that nobody else uses meanwhile."""
+    with _lock:
+        instance = _idle.pop() if _idle else Worker()
+    try:
+        instance.start()
+        yield instance
+    finally:
+        with _lock:
+            _idle.append(instance)
+
+
+@atexit.register
+def close_all() -> None:
+    """End all processes that are idle."""
+    with _lock:
+        while _idle:
+            _idle.pop().close()
+
+
+def _forget() -> None:
+    """In a fork of the study: the processes belong to its parent."""
+    _idle.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release)
+    os.register_at_fork(after_in_child=_forget)
+    os.register_at_fork(after_in_child=_lock.release)
+
+
+def isolation_of(layers: tuple[str, ...]) -> Isolation:
+    """What isolates guest code, by the layers that a process reported."""
+    return Isolation(
+        tuple(Layer(name, name in layers, purpose) for name, purpose in PURPOSES.items())
+    )
