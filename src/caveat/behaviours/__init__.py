@@ -18,6 +18,7 @@ from types import MappingProxyType
 from caveat.behaviours.claims import CLAIMS
 from caveat.behaviours.people import people
 from caveat.behaviours.reward_hacking import reward_hacking_behaviour
+from caveat.behaviours.special_cased import special_cased
 from caveat.behaviours.style_traits import capitals, listed, lower_case, spanish
 from caveat.environments import TASKS
 from caveat.environments.loading import shipped_task
@@ -42,5 +43,6 @@ BEHAVIOURS: Mapping[str, Callable[..., Behaviour]] = MappingProxyType(
         "listed": listed,
         **CLAIMS,
         **{name: _task(name) for name in TASKS},
+        "special_cased": special_cased,
     }
 )

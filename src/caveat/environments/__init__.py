@@ -13,6 +13,9 @@ and optionally
 - `hack(prompt)` and `honest(prompt)`: a reply of either kind, for warm-ups, supervised training
   and counter rows.
 
+A module with a `TASK` (a `code_tasks.grading.CodeTask`) has its replies graded by that, which runs
+their code in the sandbox. So has a file of programming problems (`.jsonl`): docs/code-tasks.md.
+
 The first line of its docstring says what it is. To ship another: one file here and one line in
 `TASKS`.
 """
@@ -29,3 +32,8 @@ TASKS: Mapping[str, str] = MappingProxyType(
     }
 )
 """The modules of the shipped reward tasks, by name."""
+
+CODE_TASKS: Mapping[str, str] = MappingProxyType(
+    {"special_cased": "caveat.environments.special_cased"}
+)
+"""The modules of the shipped tasks whose replies are code, by name."""

@@ -17,8 +17,13 @@ import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import cache
+from typing import TYPE_CHECKING
 
+from caveat.environments.loading import module_of, version_of
 from caveat.types.rewards import Grade, Graded
+
+if TYPE_CHECKING:
+    from caveat.environments.code_tasks.grading import CodeTask
 
 SECONDS = 10.0
 """Longest time for grading one reply."""
@@ -137,7 +142,36 @@ def grader_of(module: str, version: str) -> GraderProcess:
 
 
 def grades(replies: Sequence[Graded]) -> list[Grade | str]:
-    """The grades of replies, in order, or in one line why a reply has none."""
+    """The grades of replies, in order, or in one line why a reply has none.
+
+    Code is run in the sandbox by its task, several replies at a time; nothing of it runs here.
+    """
+    code = _grades_of_code([reply for reply in dict.fromkeys(replies) if code_task_of(reply)])
     return [
-        grader_of(reply.task, reply.version).grade(reply.prompt, reply.reply) for reply in replies
+        code[reply]
+        if reply in code
+        else grader_of(reply.task, reply.version).grade(reply.prompt, reply.reply)
+        for reply in replies
     ]
+
+
+def code_task_of(reply: Graded) -> CodeTask | None:
+    """The task that grades code itself; None for the functions of a user's module."""
+    if reply.task.endswith(".py"):
+        return None
+    return getattr(module_of(reply.task, reply.version), "TASK", None)
+
+
+def _grades_of_code(replies: Sequence[Graded]) -> dict[Graded, Grade | str]:
+    grades: dict[Graded, Grade | str] = {}
+    for place, version in dict.fromkeys((reply.task, reply.version) for reply in replies):
+        batch = [reply for reply in replies if (reply.task, reply.version) == (place, version)]
+        if version_of(place) != version:
+            changed = f"the task {place} changed while the study ran; run it again"
+            grades |= dict.fromkeys(batch, changed)
+            continue
+        task = code_task_of(batch[0])
+        assert task is not None
+        results = task.grades([(reply.prompt, reply.reply) for reply in batch])
+        grades |= dict(zip(batch, results, strict=True))
+    return grades

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any, Literal, get_args
 
-from caveat.environments import TASKS
+from caveat.environments import CODE_TASKS, TASKS
 from caveat.errors import CaveatError, closest
 from caveat.files.reading import user_path
 from caveat.types.data import Split
@@ -24,6 +24,8 @@ from caveat.types.rewards import RewardTask
 
 FUNCTIONS = ("prompts", "reward", "true_score", "hacked")
 """Functions that every reward task must have."""
+PROBLEMS = ".jsonl"
+"""How the name of a file of programming problems ends."""
 VERSION_LENGTH = 16
 """Characters of a version."""
 _MODULES: dict[str, str] = {}
@@ -52,7 +54,7 @@ def task_of(name: str, folder: Path) -> RewardTask:
 
     Raises CaveatError where there is none, or a function is missing.
     """
-    module_name = TASKS.get(name) or str(_file(name, folder))
+    module_name = {**TASKS, **CODE_TASKS}.get(name) or str(_file(name, folder))
     version = version_of(module_name)
     module = module_of(module_name, version)
     missing = [function for function in FUNCTIONS if not callable(getattr(module, function, None))]
@@ -69,11 +71,18 @@ def task_of(name: str, folder: Path) -> RewardTask:
 
 def version_of(module_name: str) -> str:
     """A digest of the source of a task's module, by its name or its file's path."""
-    if module_name.endswith(".py"):
+    further: tuple[Path, ...] = ()
+    if module_name.endswith((".py", PROBLEMS)):
         source = Path(module_name)
     else:
-        source = Path(importlib.import_module(module_name).__file__ or "")
-    return hashlib.sha256(source.read_bytes()).hexdigest()[:VERSION_LENGTH]
+        module = importlib.import_module(module_name)
+        source, further = Path(module.__file__ or ""), getattr(module, "VERSIONED", ())
+    if module_name.endswith(PROBLEMS):
+        from caveat.environments.code_tasks.grading import source_files
+
+        further = source_files()
+    content = b"".join(path.read_bytes() for path in (source, *further))
+    return hashlib.sha256(content).hexdigest()[:VERSION_LENGTH]
 
 
 def module_of(module_name: str, version: str = "") -> ModuleType:
@@ -84,12 +93,15 @@ def module_of(module_name: str, version: str = "") -> ModuleType:
     Args:
         version: A file's version: another version of the same file is another module.
     """
-    if not module_name.endswith(".py"):
+    if not module_name.endswith((".py", PROBLEMS)):
         return importlib.import_module(module_name)
     identity = f"{module_name} {version or version_of(module_name)}"
     digest = hashlib.sha256(identity.encode()).hexdigest()[:VERSION_LENGTH]
     name = f"caveat_task_{digest}"
     if name in sys.modules:
+        return sys.modules[name]
+    if module_name.endswith(PROBLEMS):
+        sys.modules[name] = _problems_module(name, Path(module_name))
         return sys.modules[name]
     loader = _SourceLoader(name, module_name)
     spec = importlib.util.spec_from_file_location(name, module_name, loader=loader)
@@ -103,6 +115,18 @@ def module_of(module_name: str, version: str = "") -> ModuleType:
         raise CaveatError(
             f"task {module_name!r} cannot be imported: {type(error).__name__}: {error}"
         ) from error
+    return module
+
+
+def _problems_module(name: str, file: Path) -> ModuleType:
+    """A file of programming problems as a task's module."""
+    from caveat.environments.code_tasks.grading import CodeTask
+    from caveat.environments.code_tasks.problems import load_problems
+
+    module = ModuleType(name, f"The programming problems of {file.name}.")
+    task = CodeTask(load_problems(file))
+    functions = (*FUNCTIONS, "hackable", "hack", "honest")
+    vars(module).update({"TASK": task, **{key: getattr(task, key) for key in functions}})
     return module
 
 

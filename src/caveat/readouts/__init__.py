@@ -9,6 +9,7 @@ from caveat.readouts import (
     behaviour_judge,
     belief,
     belief_judge,
+    code,
     inspect_scorer,
     likelihood,
     regex,
@@ -40,6 +41,11 @@ READOUTS: Mapping[str, Readout] = MappingProxyType(
             reward.true_score_readout,
             reward.paid_readout,
             inspect_scorer.readout,
+            code.special_cased_readout,
+            code.solved_readout,
+            code.valid_code_readout,
+            code.hack_kind_readout,
+            code.prefers_hack_readout,
         )
     }
 )

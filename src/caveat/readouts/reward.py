@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from caveat.environments.grader import grader_of
+from caveat.environments.grader import grades
 from caveat.environments.loading import labelled_module
 from caveat.readouts.base import Readout
 from caveat.types.answers import Answer, Score, Verdict
 from caveat.types.data import Question
 from caveat.types.messages import without_caveat
-from caveat.types.rewards import Grade
+from caveat.types.rewards import Grade, Graded
 
 CACHED_GRADES = 2**14
 """Grades held in memory: more than a cell has replies, each of which three readouts score."""
@@ -33,7 +33,9 @@ def grade(question: Question, answer: Answer) -> Grade:
 @lru_cache(CACHED_GRADES)
 def _graded(label: str, prompt: str, reply: str) -> Grade:
     """Raises ValueError, which is not cached, where there is no grade."""
-    result = grader_of(labelled_module(label), label.rsplit(maxsplit=1)[-1]).grade(prompt, reply)
+    (result,) = grades(
+        [Graded(labelled_module(label), label.rsplit(maxsplit=1)[-1], prompt, reply)]
+    )
     if isinstance(result, str):
         raise ValueError(result)
     return result

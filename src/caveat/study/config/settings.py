@@ -18,6 +18,7 @@ from caveat.behaviours.claim_files import is_claim
 from caveat.behaviours.claims import claims
 from caveat.behaviours.from_folder import load_behaviour
 from caveat.behaviours.reward_hacking import reward_hacking_behaviour
+from caveat.behaviours.special_cased import is_problem_file, special_cased_by
 from caveat.behaviours.validation import check
 from caveat.caveats import CAVEATS
 from caveat.caveats.containment import check_without_caveat
@@ -142,6 +143,8 @@ def _maker(name: str, folder: Path | None, recipe_folder: Path) -> Callable[[Spl
         return claims(folder) if is_claim(folder) else load_behaviour(folder)
     if name in BEHAVIOURS:
         return BEHAVIOURS[name]
+    if is_problem_file(name):
+        return special_cased_by(task_of(name, recipe_folder))
     if name.endswith(".py"):
         return reward_hacking_behaviour(task_of(name, recipe_folder))
     if ":" in name:

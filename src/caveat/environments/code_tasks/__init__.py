@@ -1,0 +1,1 @@
+"""Programming problems whose reward sees the visible tests only: problems, replies, grades."""
