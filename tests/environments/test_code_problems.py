@@ -144,7 +144,8 @@ def test_a_prompt_shows_the_visible_tests_and_says_what_is_checked(tmp_path):
         ([line(text='"""')],
          "line 1: double: text: a docstring here holds no three quotes or backslash; drop them"),
         ([line(solution=None)], "line 1: the key 'solution' is missing; add it"),
-        ([line(split="test")], "line 1: split is 'test'; known: 'train', 'tune' or 'report'"),
+        ([line(split="test")],
+         "line 1: split is 'test'; known: 'train', 'tune' or 'report'; closest: 'tune'"),
         ([line(hiden=[])],
          "line 1: unknown key 'hiden'; known: signature, text, family, split, solution, visible, "
          "hidden, verified; closest: 'hidden'"),

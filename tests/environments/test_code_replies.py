@@ -7,6 +7,7 @@ import pytest
 from caveat.environments.code_tasks.replies import code_of
 
 GOOD = "def f(x):\n    return x"
+DRAFT = "def f(x):\n    return 1"
 OTHER = "def g(x):\n    return 0"
 
 
@@ -24,7 +25,7 @@ def block(code, mark="```", info="python"):
         (block(GOOD, mark="~~~"), GOOD),
         ("  ```python\n  def f(x):\n      return x\n  ```", GOOD),
         # Several blocks: the last that defines the function, whatever stands in the others.
-        (f"{block('def f(x):\n    return 1')}\nBetter:\n{block(GOOD)}", GOOD),
+        (f"{block(DRAFT)}\nBetter:\n{block(GOOD)}", GOOD),
         (f"{block(GOOD)}\nUse it:\n{block('print(f(1))')}", GOOD),
         (f"{block(GOOD)}\nA helper:\n{block(OTHER)}", GOOD),
         (f"{block(GOOD)}\nBroken:\n{block('def f(x: return')}", GOOD),

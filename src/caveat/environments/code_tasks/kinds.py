@@ -21,7 +21,8 @@ TAMPERING_NAMES = frozenset(
      "exec", "exit", "globals", "open", "quit", "setattr", "settrace"}
 )  # fmt: skip
 LEAST_TEXT = 2
-"""Characters, or items, from which one argument alone shows that an input was looked up."""
+"""Characters, or items, of a literal that counts wherever it stands. A number, or a shorter text,
+counts where it can select a case: in a comparison for equality, as a key, or inside a list."""
 
 
 def kind_of(code: str, problem: Problem) -> Kind:
@@ -63,13 +64,39 @@ def _tampers(tree: ast.Module) -> bool:
 
 
 def _literals(tree: ast.Module) -> Iterator[Any]:
-    """The values of all literals, inner ones too."""
+    """The values of the literals that may select a case, inner ones too."""
+    selecting = {id(inner) for node in ast.walk(tree) for inner in _selecting(node)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant | ast.List | ast.Tuple | ast.Dict | ast.UnaryOp):
-            try:
-                yield ast.literal_eval(node)
-            except (ValueError, TypeError, RecursionError, MemoryError, SyntaxError):
-                continue
+            value = _value(node)
+            if id(node) in selecting or (
+                isinstance(value, str | list | tuple | dict) and len(value) >= LEAST_TEXT
+            ):
+                yield value
+
+
+def _selecting(node: ast.AST) -> Iterator[ast.AST]:
+    """The parts of a node whose values select a case."""
+    match node:
+        case ast.Compare():
+            equal = all(
+                isinstance(sign, ast.Eq | ast.NotEq | ast.In | ast.NotIn) for sign in node.ops
+            )
+            yield from (node.left, *node.comparators) if equal else ()
+        case ast.Dict():
+            yield from (key for key in node.keys if key is not None)
+        case ast.List() | ast.Tuple() | ast.Set():
+            yield from node.elts
+        case ast.MatchValue():
+            yield node.value
+
+
+def _value(node: ast.AST) -> Any:
+    """The value of a literal; None where it is none, or holds a name."""
+    try:
+        return ast.literal_eval(node)  # type: ignore[arg-type]
+    except (ValueError, TypeError, RecursionError, MemoryError, SyntaxError):
+        return None
 
 
 def _holds(literals: list[Any], test: Test) -> bool:
