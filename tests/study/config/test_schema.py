@@ -367,3 +367,11 @@ def test_a_recipe_without_later_fields_has_the_identity_it_always_had():
     assert other["wordings"] == 1 and other["warm_up"]["counter_rows"] == "none"
     assert other["rl"].items() >= {"reward": "coin", "optim": "sgd", "momentum": 0.5}.items()
     assert other["rl"]["skip_zero_variance"] is True
+
+
+def test_a_star_sets_every_entry_of_a_list():
+    toy = {"behaviour": str(TOY), "caveat": "password"}
+    settings = [{**toy, "dose": {"rows": rows}} for rows in (2, 3)]
+    read_recipe = read(recipe(settings=settings), ("settings.*.dose.epochs=3",))
+    assert [setting.dose.epochs for setting in read_recipe.settings] == [3, 3]
+    assert [setting.dose.rows for setting in read_recipe.settings] == [2, 3]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,8 @@ def parsed(path: Path) -> Any:
 def override(raw: dict[str, Any], sets: tuple[str, ...]) -> dict[str, Any]:
     """A copy of a recipe's mapping with `a.b=c` items put in; whole numbers index lists.
 
+    `*` stands for every index, as in `settings.*.dose.epochs=2`.
+
     Raises CaveatError for an item that cannot be placed.
     """
     raw = copy.deepcopy(raw)
@@ -71,8 +74,24 @@ def override(raw: dict[str, Any], sets: tuple[str, ...]) -> dict[str, Any]:
             raw["model"] = {**(raw.get("model") or {}), "name": read}
             raw["model"].pop("gguf", None)  # a file of the model that is replaced
         else:
-            _put(raw, key.split("."), read, item)
+            for path in _paths(raw, key.split(".")):
+                _put(raw, path, copy.deepcopy(read), item)
     return raw
+
+
+def _paths(target: Any, path: list[str]) -> Iterator[list[str]]:
+    """The path with each `*` that stands where a list is replaced by every index of that list."""
+    for step, name in enumerate(path):
+        if isinstance(target, list) and target and name == "*":
+            for index, entry in enumerate(target):
+                for rest in _paths(entry, path[step + 1 :]):
+                    yield [*path[:step], str(index), *rest]
+            return
+        if isinstance(target, list) and name.isdigit() and int(name) < len(target):
+            target = target[int(name)]
+        else:
+            target = target.get(name) if isinstance(target, dict) else None
+    yield path
 
 
 def _put(target: Any, path: list[str], value: Any, item: str) -> None:
