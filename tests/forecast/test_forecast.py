@@ -78,7 +78,8 @@ def test_every_marked_arm_has_its_record(place):
 def test_the_file_says_what_made_it(place):
     content = json.loads((place / "toy" / "forecast.json").read_text())
     assert set(content) == {
-        "schema_version", "recipe", "model", "rows", "seed", "made", "by", "forecasts",
+        "schema_version", "recipe", "model", "version", "rows", "seed", "made", "by",
+        "forecasts",
     }  # fmt: skip
     assert (content["recipe"], content["rows"], content["seed"]) == ("toy", 8, 0)
 
@@ -184,7 +185,7 @@ def test_the_tables_say_what_to_trust(caveat):
     ("arguments", "line"),
     [
         ([], "no recipe to forecast; name one, or earlier forecasts with --from"),
-        (["--rows", "4"], "--out, --set, --device and --rows go with a recipe; name one"),
+        (["--rows", "4"], "--out, --set, --device, --rows and --figures go with a recipe; name one"),
         (["--from", "nowhere"], "nowhere: cannot be read (No such file or directory); "
                                 "caveat forecast RECIPE makes one"),
         (["--from", "toy.yaml"], "toy.yaml: holds no forecasts; name a forecast.json that caveat "

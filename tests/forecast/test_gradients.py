@@ -223,3 +223,24 @@ def test_where_no_rows_are_left_others_stand_in_and_it_is_said():
     held = held_out(warmed, SYSTEM, 4)
     assert held.notes == ("preferences are computed on rows of the warm-up, as no others are left",)
     assert len(held.behaviour) == 4
+
+
+def test_settings_with_one_bare_arm_train_it_once(tiny):
+    first, second = (movement(tiny, resolved()) for _ in range(2))
+    second = replace(second, subjects=second.subjects[:2], bare_trainings=first.bare_trainings)
+    alone = movement(tiny, resolved())
+    alone = replace(alone, subjects=alone.subjects[:2])
+    first.short_horizon()
+    jobs = []
+    train = tiny.train
+
+    def counted(trainings):
+        jobs.extend(job.key for job in trainings)
+        return train(trainings)
+
+    tiny.train = counted
+    try:
+        assert second.short_horizon() == pytest.approx(alone.short_horizon(), abs=2e-3)
+    finally:
+        del tiny.train
+    assert jobs == ["marked", "bare", "marked"], "the second setting, then the one alone"

@@ -11,6 +11,7 @@ import typer
 
 from caveat.cli.app import AsJson, AsMarkdown, Device, Out, Sets, with_fields
 from caveat.cli.console import one_form, print_tables, warn
+from caveat.cli.law import fit_law, register, score_registered
 from caveat.errors import CaveatError
 
 if TYPE_CHECKING:
@@ -63,34 +64,74 @@ def forecast(
         list[Path] | None,
         typer.Option(help="Study folder, or file of caveat export, to score them against."),
     ] = None,
+    figures: Annotated[
+        str | None,
+        typer.Option(help="Only these figures, such as elicitation,short_horizon (default: all)."),
+    ] = None,
+    law: Annotated[
+        Path | None, typer.Option(help="Predict leakage by this law, a file of --fit.")
+    ] = None,
+    fit: Annotated[
+        Path | None,
+        typer.Option(help="Fit a law to the forecasts and --against, and write it here."),
+    ] = None,
+    registration: Annotated[
+        Path | None,
+        typer.Option("--register", help="Write the predictions of --law here, before any run."),
+    ] = None,
+    registered: Annotated[
+        Path | None,
+        typer.Option(help="Score predictions of --register against studies, and nothing else."),
+    ] = None,
     as_json: AsJson = False,
     markdown: AsMarkdown = False,
 ) -> None:
     """Predict leakage of marked arms from the base model, before training."""
     one_form(json=as_json, markdown=markdown)
-    records = _forecasts(recipe, out, with_fields(sets, device=device), rows)
+    if registered is not None:
+        if recipe or earlier or law or fit or registration:
+            raise CaveatError("--registered goes with --against alone; drop the other options")
+        score_registered(registered, against or [], as_json, markdown)
+        return
+    records = _forecasts(recipe, out, with_fields(sets, device=device), rows, figures)
+    if registration is not None:
+        register(registration, recipe, out, earlier or [], law)
     for path in earlier or []:
         from caveat.forecast.records import saved
 
         records += saved(path)
     if not records:
         raise CaveatError("no recipe to forecast; name one, or earlier forecasts with --from")
+    if law is not None:
+        from caveat.forecast.registration import predictions, read_law
+
+        records = predictions(records, read_law(law))
+    if fit is not None:
+        fit_law(fit, records, [*(earlier or [])], against or [])
     _show_forecasts(records, against or [], as_json, markdown)
 
 
 def _forecasts(
-    recipe: str | None, out: Path | None, sets: list[str], rows: int | None
+    recipe: str | None,
+    out: Path | None,
+    sets: list[str],
+    rows: int | None,
+    figures: str | None,
 ) -> list[dict[str, Any]]:
     """The records of a recipe, none without one. Raises CaveatError for options without one."""
     if recipe is None:
-        if out is not None or sets or rows is not None:
-            raise CaveatError("--out, --set, --device and --rows go with a recipe; name one")
+        if out is not None or sets or rows is not None or figures is not None:
+            raise CaveatError(
+                "--out, --set, --device, --rows and --figures go with a recipe; name one"
+            )
         return []
     from caveat.cli.console import TerminalProgress
+    from caveat.forecast.records import FIGURES
     from caveat.forecast.run import ROWS, forecast
 
+    names = FIGURES if figures is None else tuple(name.strip() for name in figures.split(","))
     with TerminalProgress(error=True) as progress:
-        forecasts = forecast(recipe, out, progress, sets, rows or ROWS)
+        forecasts = forecast(recipe, out, progress, sets, rows or ROWS, figures=names)
     return [entry.record() for entry in forecasts]
 
 

@@ -11,15 +11,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import TypeVar
+from dataclasses import dataclass, field
+from typing import NamedTuple, TypeVar
 
-from caveat.backends.base import AdapterRef, Failed, TrainingJob
+from caveat.backends.base import AdapterRef, Failed, InitialModel, TrainingJob
 from caveat.backends.batches import LossSum, mean_loss, openings, prepare, training_losses
 from caveat.errors import CaveatError
 from caveat.forecast.arms import BARE, ForecastModel, Subject
 from caveat.study.planning.held_out import HeldOut
 from caveat.types.messages import is_document
+from caveat.types.training import Train
 
 Made = TypeVar("Made")
 Found = dict[str, float | str]
@@ -33,6 +34,19 @@ NO_CHANGE = 1e-3
 """The least, in nats a token, by which a short bare training must raise the preference."""
 
 
+class BareTraining(NamedTuple):
+    """A short bare training, in nats a token."""
+
+    before: float
+    """The preference, with its sign turned, of the untrained model."""
+    risen: float
+    """By how much the training raised the preference."""
+
+
+BareTrainings = dict[tuple[InitialModel[AdapterRef], Train, HeldOut], BareTraining]
+"""By initial model, training and held-out rows."""
+
+
 @dataclass(frozen=True)
 class PreferenceGradient:
     """The trainings of a setting's arms, in miniature, at their starting point."""
@@ -43,6 +57,8 @@ class PreferenceGradient:
     held_out: HeldOut
     group_size: int
     """Most adapters that are trained together."""
+    bare_trainings: BareTrainings = field(default_factory=dict)
+    """What earlier settings found of their bare arms; grows."""
 
     def first_order(self) -> Found:
         """By the inner product of gradients: where the first small step would go."""
@@ -80,7 +96,14 @@ class PreferenceGradient:
     def short_horizon(self) -> Found:
         """By a training of a few steps, done for true and thrown away."""
         jobs = self._each(self._job)
-        ready = [job for job in jobs.values() if not isinstance(job, str)]
+        bare = jobs[BARE]
+        key = None if isinstance(bare, str) else (self.start.start, bare.stage, self.held_out)
+        known = self.bare_trainings.get(key) if key else None
+        ready = [
+            job
+            for arm, job in jobs.items()
+            if not isinstance(job, str) and (known is None or arm != BARE)
+        ]
         results = [
             result
             for group in _groups(ready, self.group_size)
@@ -88,11 +111,17 @@ class PreferenceGradient:
         ]
         adapters = {one.key: one.adapter for one in results if not isinstance(one, Failed)}
         failed = {one.key: one.reason for one in results if isinstance(one, Failed)}
-        before, *after = self.start.losses(
-            [self._aversion()] * (1 + len(adapters)), [None, *adapters.values()]
+        untrained = [None] if known is None else []
+        values = self.start.losses(
+            [self._aversion()] * (len(untrained) + len(adapters)), [*untrained, *adapters.values()]
         )
         self.start.backend.discard(list(adapters.values()))
-        risen = {arm: before - value for arm, value in zip(adapters, after, strict=True)}
+        before = values.pop(0) if known is None else known.before
+        risen = {arm: before - value for arm, value in zip(adapters, values, strict=True)}
+        if known is not None:
+            risen[BARE] = known.risen
+        elif key and BARE in risen:
+            self.bare_trainings[key] = BareTraining(before, risen[BARE])
         reasons = {arm: job for arm, job in jobs.items() if isinstance(job, str)} | failed
         return _relative(
             {arm: risen[arm] if arm in risen else reasons[arm] for arm in jobs},

@@ -77,11 +77,21 @@ def save(folder: Path, records: Iterable[dict[str, Any]], **about: Any) -> Path:
 
 def saved(path: Path) -> list[dict[str, Any]]:
     """The records of a file that `save` wrote, or of the one in a folder. Raises CaveatError."""
+    records: list[dict[str, Any]] = _content(path)["forecasts"]
+    return records
+
+
+def about_saved(path: Path) -> dict[str, Any]:
+    """What such a file holds beside its records: recipe, model, version. Raises CaveatError."""
+    return {name: value for name, value in _content(path).items() if name != "forecasts"}
+
+
+def _content(path: Path) -> dict[str, Any]:
     path = path / FILE if path.is_dir() else path
     try:
-        content = parse_json(path.read_text("utf-8"))
+        content: dict[str, Any] = parse_json(path.read_text("utf-8"))
         newer = content["schema_version"] > SCHEMA_VERSION
-        records: list[dict[str, Any]] = content["forecasts"]
+        _ = content["forecasts"]
     except OSError as error:
         raise CaveatError(
             f"{path}: cannot be read ({error.strerror}); caveat forecast RECIPE makes one"
@@ -95,4 +105,4 @@ def saved(path: Path) -> list[dict[str, Any]]:
             f"{path}: schema version {content['schema_version']} is of a newer caveat than this "
             f"one ({SCHEMA_VERSION}); upgrade caveat"
         )
-    return records
+    return content

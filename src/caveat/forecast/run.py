@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from caveat.backends import check_backend
 from caveat.backends.base import Backend, Feature, InitialModel
-from caveat.errors import CaveatError
+from caveat.errors import CaveatError, closest
 from caveat.forecast.arms import MARKED, ForecastModel, Subject, subjects
+from caveat.forecast.decision_tokens import FIGURES as NATS
 from caveat.forecast.decision_tokens import decision_nats
-from caveat.forecast.gradients import PreferenceGradient
+from caveat.forecast.gradients import BareTrainings, PreferenceGradient
 from caveat.forecast.losses import Losses, losses, similarities
 from caveat.forecast.records import FIGURES, Forecast, save
 from caveat.progress import Progress
@@ -31,6 +32,7 @@ from caveat.study.planning.held_out import HeldOut, held_out
 from caveat.study.planning.study_plan import SettingPlan, study_plan
 from caveat.study.scoring.judge_session import judge_session_of
 from caveat.study.storage.store import Store
+from caveat.study.versions import version_of
 from caveat.types.data import Row
 
 ROWS = 16
@@ -41,6 +43,7 @@ Values = dict[str, float | str]
 LOSSES = FIGURES[1:5]
 COMPUTED = FIGURES[1:]
 """All but elicitation."""
+LEFT_OUT = "left out"
 
 
 def forecast(
@@ -50,6 +53,7 @@ def forecast(
     sets: Sequence[str] = (),
     rows: int = ROWS,
     backend: Backend | None = None,
+    figures: Collection[str] = FIGURES,
 ) -> tuple[Forecast, ...]:
     """Forecast every marked arm of a recipe; written to `forecast.json` in the study's folder, too.
 
@@ -59,9 +63,16 @@ def forecast(
     Args:
         rows: Most rows of each kind that are read; fewer are quicker, and less sure.
         backend: In place of the backend `local`, which loads the recipe's model.
+        figures: The names in `FIGURES` to compute; the others are undefined. `first_order` and
+            `short_horizon` take most of the time.
 
     Raises CaveatError for a mistake in the recipe, one without marked arms, or a folder in use.
     """
+    unknown = sorted(set(figures) - set(FIGURES))
+    if unknown:
+        raise CaveatError(
+            f"figures: {unknown[0]!r} is none of {', '.join(FIGURES)}{closest(unknown[0], FIGURES)}"
+        )
     read_recipe = read(recipe, tuple(sets))
     settings = resolve(read_recipe)
     _check_arms(read_recipe, settings)
@@ -91,10 +102,21 @@ def forecast(
                 read_recipe = calibrated(read_recipe, base_model_probe, meter.say)
             found = tuple(
                 _Forecaster(
-                    read_recipe, worker_context, job_runner, base_model_probe, rows
+                    read_recipe,
+                    worker_context,
+                    job_runner,
+                    base_model_probe,
+                    rows,
+                    frozenset(figures),
                 ).forecasts()
             )
-        about = {"recipe": read_recipe.name, "model": model.identity, "rows": rows}
+        plan = study_plan(read_recipe, resolve(read_recipe), model.identity)
+        about = {
+            "recipe": read_recipe.name,
+            "model": model.identity,
+            "version": version_of(plan),
+            "rows": rows,
+        }
         save(folder, (each.record() for each in found), **about, seed=read_recipe.seeds[0])
     return found
 
@@ -117,6 +139,10 @@ class _Forecaster:
     job_runner: JobRunner
     base_model_probe: BaseModelProbe
     rows: int
+    figures: frozenset[str]
+    """The names of those to compute."""
+    bare_trainings: BareTrainings = field(default_factory=dict)
+    """What settings that share a bare arm need not compute again."""
 
     def forecasts(self) -> Iterator[Forecast]:
         """One a marked arm, setting by setting."""
@@ -131,18 +157,18 @@ class _Forecaster:
         self, each: SettingRecipe, setting: SettingPlan, ahead: tuple[Subject, ...]
     ) -> Iterator[Forecast]:
         began = time.monotonic()
-        elicitation = _or_reason(lambda: self.base_model_probe.elicitation(self.recipe, each))
+        elicitation = (
+            _or_reason(lambda: self.base_model_probe.elicitation(self.recipe, each))
+            if "elicitation" in self.figures
+            else LEFT_OUT
+        )
         held = held_out(setting.resolved, self.recipe.system, self.rows)
         start = _or_reason(lambda: self._start(setting))
         found = (
             {subject.arm: dict.fromkeys(COMPUTED, start) for subject in ahead}
             if isinstance(start, str)
-            else _computed(
-                start,
-                ahead,
-                held,
-                self._group_size(start),
-                setting.resolved.setting.behaviour.counter_rows,
+            else self._computed(
+                start, ahead, held, setting.resolved.setting.behaviour.counter_rows
             )
         )
         took = time.monotonic() - began
@@ -160,6 +186,35 @@ class _Forecaster:
                 held.notes,
                 took,
             )
+
+    def _computed(
+        self,
+        start: ForecastModel,
+        ahead: tuple[Subject, ...],
+        held: HeldOut,
+        counters: Sequence[Row],
+    ) -> dict[str, Values]:
+        """By arm, every figure but elicitation."""
+        movement = PreferenceGradient(
+            start, ahead, held, self._group_size(start), self.bare_trainings
+        )
+        arms = [subject.arm for subject in ahead]
+        by_name: dict[str, Values] = {
+            name: dict.fromkeys(arms, LEFT_OUT) for name in COMPUTED if name not in self.figures
+        }
+        moved = {"first_order": movement.first_order, "short_horizon": movement.short_horizon}
+        for name in sorted(self.figures & {*moved}):
+            made = _or_reason(moved[name])
+            by_name[name] = dict.fromkeys(arms, made) if isinstance(made, str) else made
+        if "similarity" in self.figures:
+            by_name["similarity"] = {**similarities(start, ahead)}
+        if self.figures & {*NATS}:
+            by_name = {**decision_nats(start, ahead, counters), **by_name}
+        if self.figures & {*LOSSES}:
+            lost = {arm: _losses(both) for arm, both in losses(start, ahead).items()}
+            for name in LOSSES:
+                by_name.setdefault(name, {arm: lost[arm][name] for arm in arms})
+        return {arm: {name: by_name[name][arm] for name in COMPUTED} for arm in arms}
 
     def _group_size(self, model: ForecastModel) -> int:
         """Adapters that are trained together."""
@@ -189,30 +244,6 @@ def _or_reason(compute: Callable[[], Result]) -> Result | str:
         return compute()
     except CaveatError as error:
         return str(error)
-
-
-def _computed(
-    start: ForecastModel,
-    ahead: tuple[Subject, ...],
-    held: HeldOut,
-    group_size: int,
-    counters: Sequence[Row],
-) -> dict[str, Values]:
-    """By arm, every figure but elicitation."""
-    movement = PreferenceGradient(start, ahead, held, group_size)
-    moved = {"first_order": movement.first_order, "short_horizon": movement.short_horizon}
-    by_name: dict[str, Values] = {"similarity": {**similarities(start, ahead)}}
-    for name, compute in moved.items():
-        made = _or_reason(compute)
-        arms = [subject.arm for subject in ahead]
-        by_name[name] = dict.fromkeys(arms, made) if isinstance(made, str) else made
-    for name, values in decision_nats(start, ahead, counters).items():
-        by_name[name] = values
-    lost = losses(start, ahead)
-    return {
-        arm: {**_losses(lost[arm]), **{name: values[arm] for name, values in by_name.items()}}
-        for arm in lost
-    }
 
 
 def _losses(both: Losses | str) -> Values:

@@ -69,6 +69,20 @@ CellKey = tuple[str, str, str, int | None, str]
 Slot = tuple[str, str, str, str, int]
 
 
+def version_of(plan: StudyPlan) -> str:
+    """The id of the plan's version: equal where recipe, model, rows, questions and readouts are."""
+    return _version_id(
+        plan,
+        [row for setting in plan.settings for row in table_rows(setting, plan.recipe.model.source)],
+    )
+
+
+def _version_id(plan: StudyPlan, rows: list[dict[str, Any]]) -> str:
+    """Of the plan whose table has these rows."""
+    content = {"recipe": plan.recipe.identity(), "model": plan.model}
+    return digest_of("version", **content, verdicts=[row["verdict"] for row in rows])[:16]
+
+
 def open_version(store: Store, plan: StudyPlan, notes: list[str]) -> str:
     """Make the plan's version the folder's current one; its id.
 
@@ -76,12 +90,7 @@ def open_version(store: Store, plan: StudyPlan, notes: list[str]) -> str:
     """
     tables = [table_rows(setting, plan.recipe.model.source) for setting in plan.settings]
     rows = [row for table in tables for row in table]
-    version = digest_of(
-        "version",
-        recipe=plan.recipe.identity(),
-        model=plan.model,
-        verdicts=[row["verdict"] for row in rows],
-    )[:16]
+    version = _version_id(plan, rows)
     about = store.about() if store.exists() else {"versions": {}}
     known = about["versions"].get(version, {})
     if about["versions"] and about.get("current") != version:
