@@ -185,7 +185,8 @@ def test_the_tables_say_what_to_trust(caveat):
     ("arguments", "line"),
     [
         ([], "no recipe to forecast; name one, or earlier forecasts with --from"),
-        (["--rows", "4"], "--out, --set, --device, --rows and --figures go with a recipe; name one"),
+        (["--rows", "4"], "--out, --set, --device, --rows and --figures go with a recipe; name "
+                          "one"),
         (["--from", "nowhere"], "nowhere: cannot be read (No such file or directory); "
                                 "caveat forecast RECIPE makes one"),
         (["--from", "toy.yaml"], "toy.yaml: holds no forecasts; name a forecast.json that caveat "

@@ -103,11 +103,13 @@ class Law:
     def coarse(self, values: np.ndarray) -> np.ndarray:
         """The law as a yes or a no: by whether it predicts more than one half.
 
-        Each new cell gets the mean leakage of the fitted cells on its side; with none there, 0 or 1.
+        Each new cell gets the mean leakage of the fitted cells on its side; with none, 0 or 1.
         """
         fitted, new = self.predicted(self.values) > 0.5, self.predicted(values) > 0.5
         mean = {
-            side: float(self.leakage[fitted == side].mean()) if (fitted == side).any() else float(side)
+            side: float(self.leakage[fitted == side].mean())
+            if (fitted == side).any()
+            else float(side)
             for side in (False, True)
         }
         return np.where(new, mean[True], mean[False])

@@ -14,7 +14,10 @@ from caveat.errors import CaveatError
 
 
 def fit_law(
-    path: Path, records: Sequence[dict[str, Any]], forecasts: Sequence[Path], studies: Sequence[Path]
+    path: Path,
+    records: Sequence[dict[str, Any]],
+    forecasts: Sequence[Path],
+    studies: Sequence[Path],
 ) -> None:
     """Fit the simplest law to forecasts whose leakage was measured, write it and print it.
 
@@ -72,9 +75,9 @@ def register(
 
 def score_registered(path: Path, studies: Sequence[Path], as_json: bool, markdown: bool) -> None:
     """Print registered predictions beside what studies of the same version measured."""
-    from caveat.analysis import records_of
+    from caveat.analysis.json_records import plain_records
     from caveat.analysis.law import prediction_scores
-    from caveat.forecast.registration import measured, read_registration
+    from caveat.forecast.registration import KEY, PREDICTED, measured, read_registration
     from caveat.report.tables.forecast import registered_summaries
     from caveat.study.export import opened
 
@@ -87,7 +90,8 @@ def score_registered(path: Path, studies: Sequence[Path], as_json: bool, markdow
         raise CaveatError(f"{path}: none of its predictions was measured; let the study finish")
     scores = prediction_scores(usable)
     if as_json:
-        content = {"scores": scores, "predictions": records_of(cells)}
+        shown = [*KEY, *registration.predictors, *PREDICTED, "leakage", "left_out"]
+        content = {"scores": scores, "predictions": plain_records(cells[shown])}
         typer.echo(json.dumps(content, indent=1, allow_nan=False))
     else:
         print_tables(registered_summaries(registration, cells, scores), markdown)

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 LAW_SCHEMA, REGISTRATION_SCHEMA = 1, 1
 KEY = ("setting", "model", "dose", "arm")
+PREDICTED = ("predicted", "low", "high", "coarse")
+"""Leakage by the law, the limits of its interval, and the law as a yes or a no."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Registration:
     """SHA-256 of the law's file."""
     predictors: tuple[str, ...]
     predictions: tuple[dict[str, Any], ...]
-    """By marked arm: `KEY`, behaviour, the predictors, `predicted`, `low`, `high`, `coarse`."""
+    """By marked arm: `KEY`, behaviour, the predictors, and `PREDICTED`."""
 
 
 def write_law(path: Path, law: Law, sources: Mapping[str, str]) -> None:
@@ -74,9 +76,8 @@ def predictions(records: Sequence[Mapping[str, Any]], law: Law) -> list[dict[str
     usable = np.array([row for row in values if None not in row], float)
     columns: dict[str, list[float | None]] = {}
     limits = law.interval(usable) if len(usable) else (usable, usable)
-    names = ("predicted", "low", "high", "coarse")
     results = (law.predicted(usable), *limits, law.coarse(usable)) if len(usable) else ((),) * 4
-    for name, result in zip(names, results, strict=True):
+    for name, result in zip(PREDICTED, results, strict=True):
         left = iter(result)
         columns[name] = [float(next(left)) if there else None for there in known]
     return [
@@ -101,9 +102,7 @@ def register(path: Path, forecasts: Path, law_path: Path) -> Registration:
             f"{forecasts}: names no version of its recipe; run caveat forecast RECIPE anew"
         )
     predicted = [
-        {name: record[name] for name in (*KEY, "behaviour", *law.predictors)} | {
-            name: record[name] for name in ("predicted", "low", "high", "coarse")
-        }
+        {name: record[name] for name in (*KEY, "behaviour", *law.predictors, *PREDICTED)}
         for record in predictions(saved(forecasts), law)
     ]
     if all(prediction["predicted"] is None for prediction in predicted):
@@ -127,7 +126,7 @@ def read_registration(path: Path) -> Registration:
         fields["predictors"] = tuple(fields["predictors"])
         fields["predictions"] = tuple(fields["predictions"])
         for prediction in fields["predictions"]:
-            _ = [prediction[name] for name in (*KEY, "predicted", "low", "high", "coarse")]
+            _ = [prediction[name] for name in (*KEY, *PREDICTED)]
     except (KeyError, TypeError):
         raise CaveatError(
             f"{path}: holds no registered predictions; name a file that caveat forecast "
@@ -176,7 +175,9 @@ def _content(path: Path, what: str, schema_version: int) -> dict[str, Any]:
     except OSError as error:
         raise CaveatError(f"{path}: cannot be read ({error.strerror}); fix that") from None
     except (ValueError, KeyError, TypeError):
-        raise CaveatError(f"{path}: holds no {what.removeprefix('a ')}; name another file") from None
+        raise CaveatError(
+            f"{path}: holds no {what.removeprefix('a ')}; name another file"
+        ) from None
     if newer:
         raise CaveatError(
             f"{path}: schema version {content['schema_version']} is of a newer caveat than this "

@@ -167,9 +167,7 @@ class _Forecaster:
         found = (
             {subject.arm: dict.fromkeys(COMPUTED, start) for subject in ahead}
             if isinstance(start, str)
-            else self._computed(
-                start, ahead, held, setting.resolved.setting.behaviour.counter_rows
-            )
+            else self._computed(start, ahead, held, setting.resolved.setting.behaviour.counter_rows)
         )
         took = time.monotonic() - began
         pair = setting.resolved.setting

@@ -16,6 +16,7 @@ from caveat.report.tables.summary import Summary
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+    from caveat.forecast.registration import Registration
 
 Record = Mapping[str, Any]
 NAMES = {
@@ -62,11 +63,12 @@ def _key(record: Record) -> tuple[Any, ...]:
 
 def _summary(group: list[Record], groups: list[list[Record]]) -> Summary:
     names = [name for name in NAMES if name in group[0] and name not in IN_JSON_ALONE]
-    measured = "leakage" in group[0]
+    measured, predicted = "leakage" in group[0], "predicted" in group[0]
     rows = tuple(
         (
             record["arm"],
             *("undefined" if record[name] is None else decimal(record[name]) for name in names),
+            *((_prediction(record),) if predicted else ()),
             *((record["left_out"] or decimal(record["leakage"]),) if measured else ()),
         )
         for record in group
@@ -74,6 +76,7 @@ def _summary(group: list[Record], groups: list[list[Record]]) -> Summary:
     columns = (
         "arm",
         *(NAMES[name] for name in names),
+        *(("leakage by the law",) if predicted else ()),
         *(("leakage measured",) if measured else ()),
     )
     return Summary(_title(group[0], [first[0] for first in groups]), columns, rows, _note(group))
@@ -103,6 +106,41 @@ def _note(group: list[Record]) -> str:
     lines = [f"{', '.join(of)}: {names}: {reason}." for (reason, names), of in arms.items()]
     lines += [f"{note[:1].upper()}{note[1:]}." for note in group[0]["notes"]]
     return "\n".join([*lines, f"{group[0]['seconds']:.0f} s."])
+
+
+def _prediction(record: Record) -> str:
+    if record["predicted"] is None:
+        return "undefined"
+    return f"{decimal(record['predicted'])} [{decimal(record['low'])}, {decimal(record['high'])}]"
+
+
+def registered_summaries(
+    registration: Registration, cells: DataFrame, scores: Mapping[str, float]
+) -> list[Summary]:
+    """Registered predictions beside what was measured, and how well they met it.
+
+    Args:
+        cells: Of `forecast.registration.measured`.
+        scores: Of `analysis.law.prediction_scores`.
+    """
+    rows = tuple(
+        (
+            f"{record['setting']}" + ("" if record["arm"] == "marked" else f", {record['arm']}"),
+            _prediction(record),
+            record["left_out"] or decimal(record["leakage"]),
+        )
+        for record in cells.to_dict("records")
+    )
+    predictors = ", ".join(NAMES[name] for name in registration.predictors)
+    note = (
+        f"Registered {registration.registered} for version {registration.version}, by a law "
+        f"through {predictors}.\n{scores['cells']:.0f} cells: R2 {decimal(scores['r2'])}, of the "
+        f"law as a yes or a no {decimal(scores['r2_coarse'])}; rank correlation "
+        f"{decimal(scores['rank'])}; mean absolute error {decimal(scores['error'])}; "
+        f"{decimal(scores['covered'])} of the cells inside their interval (nominal 0.90)."
+    )
+    columns = ("setting", "leakage predicted", "leakage measured")
+    return [Summary(f"{registration.recipe}: registered predictions", columns, rows, note)]
 
 
 def score_summaries(scores: DataFrame) -> list[Summary]:
