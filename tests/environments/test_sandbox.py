@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import math
-
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
-from caveat.environments.sandbox.records import Call, CallOutcome, Limits
+from caveat.environments.sandbox.records import Call, CallOutcome
 from caveat.environments.sandbox.run import check_source, isolation, run_calls, run_many
+from caveat.environments.sandbox.values import decode, encode
 from caveat.errors import CaveatError
 
 HONEST = """
@@ -100,6 +101,58 @@ def test_the_floor_holds_here():
     assert all(layers.holds(name) for name in ("gate", "process", "limits"))
 
 
-def test_not_a_number_comes_back():
-    (outcome,) = run_calls(HONEST, [Call("echo", (math.nan,))], Limits())
-    assert math.isnan(outcome.value)
+def test_dicts_of_the_standard_library_come_out_as_dicts():
+    source = (
+        "from collections import Counter, OrderedDict, defaultdict\ndef f():\n"
+        "    return [Counter('aab'), OrderedDict(a=1), defaultdict(list, a=[2])]"
+    )
+    (outcome,) = run_calls(source, [Call("f")])
+    assert outcome.value == [{"a": 2, "b": 1}, {"a": 1}, {"a": [2]}]
+    assert {type(item) for item in outcome.value} == {dict}
+
+
+hashable = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.integers(-(2**200), 2**200)
+    | st.floats()
+    | st.text(st.characters()),
+    lambda items: st.tuples(items, items) | st.frozensets(items, max_size=3),
+    max_leaves=5,
+)
+values = st.recursive(
+    hashable | st.sets(hashable, max_size=3),
+    lambda items: st.lists(items, max_size=4) | st.dictionaries(hashable, items, max_size=4),
+    max_leaves=8,
+)
+
+
+def typed(value):
+    """A value with the types of all its parts, in which not-a-number equals itself."""
+    parts = value
+    match value:
+        case dict():
+            parts = [(typed(key), typed(item)) for key, item in value.items()]
+        case set() | frozenset():
+            parts = sorted(repr(typed(item)) for item in value)
+        case list() | tuple():
+            parts = [typed(item) for item in value]
+        case float():
+            parts = value.hex()
+    return type(value), parts
+
+
+@given(st.lists(values, max_size=8))
+@settings(max_examples=8, deadline=None)
+def test_values_come_back_equal_and_of_the_same_types(items):
+    (outcome,) = run_calls(HONEST, [Call("echo", (items,))])
+    assert outcome.status == "returned"
+    assert typed(outcome.value) == typed(items)
+
+
+@given(values)
+@settings(max_examples=40, deadline=None)
+@example(-(2**10_000))
+def test_encoded_values_are_decoded(value):
+    assert typed(decode(encode(value, 10_000, 1 << 20), 10_000)) == typed(value)

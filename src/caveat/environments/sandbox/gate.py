@@ -15,42 +15,30 @@ import ast
 import string
 from collections.abc import Iterator
 
-from caveat.environments.sandbox.names import MODULES, words
+from caveat.environments.sandbox.names import METHODS, MODULES, attribute_reason, is_dunder, words
 
 MOST_CHARACTERS = 20_000
 """Longest source."""
 REFUSED_NAMES = words(
-    "eval exec compile open input breakpoint globals locals vars dir memoryview help exit quit "
-    "copyright credits license delattr __import__"
+    "eval exec compile open breakpoint globals locals vars dir delattr __import__"
 )
 """Builtins that a source cannot have. It may use such a name for something of its own."""
-LITERAL_NAME_CALLS = frozenset({"getattr", "setattr", "hasattr"})
-"""Builtins whose second argument must be written out."""
-DUNDER_NAMES = frozenset({"__name__"})
+_READ = frozenset({"__name__"})
 """Names with two underscores on both sides that may be read."""
-METHODS = frozenset(
-    f"__{name}__"
-    for name in words(
-        "init new repr str bytes format lt le eq ne gt ge hash bool len length_hint getitem "
-        "setitem delitem missing iter next reversed contains add sub mul matmul truediv floordiv "
-        "mod divmod pow lshift rshift and xor or radd rsub rmul rmatmul rtruediv rfloordiv rmod "
-        "rdivmod rpow rlshift rrshift rand rxor ror iadd isub imul imatmul itruediv ifloordiv imod "
-        "ipow ilshift irshift iand ixor ior neg pos abs invert complex int float index round trunc "
-        "floor ceil enter exit call post_init copy deepcopy"
-    )
+_STORED = frozenset({"__slots__", "__hash__", "__doc__"})
+"""Such names that a class body may assign."""
+_NAMING = words("name names id attr arg asname rest module kwd_attrs")
+"""Fields of syntax nodes that hold names."""
+_ASYNCHRONOUS = (ast.AsyncFunctionDef, ast.AsyncFor, ast.AsyncWith, ast.Await)
+_HARMLESS = frozenset(
+    kind
+    for kind in vars(ast).values()
+    if isinstance(kind, type)
+    and issubclass(kind, ast.AST)
+    and not _NAMING.intersection(kind._fields)
+    and kind not in _ASYNCHRONOUS
 )
-"""Methods of operators: they may be defined and called by name."""
-READ_ONLY = frozenset({"__name__", "__doc__"})
-"""Further attributes that may be read."""
-STORED = frozenset({"__slots__", "__hash__", "__doc__"})
-"""Names that a class body may assign."""
-REFUSED_ATTRIBUTES = words(
-    "mro tb_frame tb_next tb_lasti tb_lineno gi_frame gi_code gi_yieldfrom gi_running "
-    "gi_suspended cr_frame cr_code cr_await cr_origin cr_running ag_frame ag_code ag_await f_back "
-    "f_builtins f_code f_globals f_locals f_trace f_lineno func_globals func_code with_traceback "
-    "format_map"
-)
-"""Attributes that lead to frames, code and namespaces."""
+"""Nodes of the kinds that every source has most of: nothing is to be said about them alone."""
 
 
 class Refused(Exception):
@@ -71,7 +59,7 @@ def checked_tree(source: str) -> ast.Module:
     bound = _bound_names(nodes)
     uses = _permitted_uses(nodes)
     for node in nodes:
-        if reason := _reason(node, bound, uses):
+        if type(node) not in _HARMLESS and (reason := _reason(node, bound, uses)):
             raise Refused(f"line {getattr(node, 'lineno', 1)}: {reason}")
     return tree
 
@@ -80,16 +68,16 @@ def _reason(node: ast.AST, bound: frozenset[str], uses: frozenset[ast.AST]) -> s
     """Why a node is refused, or nothing."""
     reason = ""
     match node:
-        case ast.AsyncFunctionDef() | ast.AsyncFor() | ast.AsyncWith() | ast.Await():
+        case _ if isinstance(node, _ASYNCHRONOUS):
             reason = "asynchronous code is not allowed"
         case ast.Import() | ast.ImportFrom():
             reason = _import_reason(node) or _dunder_reason(node)
         case ast.Attribute():
-            reason = "" if node in uses else _attribute_reason(node.attr)
+            reason = "" if node in uses else attribute_reason(node.attr)
         case ast.MatchClass():
-            reason = next(filter(None, map(_attribute_reason, node.kwd_attrs)), "")
+            reason = next(filter(None, map(attribute_reason, node.kwd_attrs)), "")
         case ast.Name():
-            reason = _name_reason(node, bound, uses)
+            reason = _name_reason(node, bound)
         case ast.FunctionDef() if node.name in METHODS:
             pass
         case ast.ClassDef() if node.keywords:
@@ -101,7 +89,7 @@ def _reason(node: ast.AST, bound: frozenset[str], uses: frozenset[ast.AST]) -> s
 
 def _dunder_reason(node: ast.AST) -> str:
     """Why the names that a node itself holds are refused, or nothing."""
-    named = (name for name in _identifiers(node) if _is_dunder(name))
+    named = (name for name in _identifiers(node) if is_dunder(name))
     return next((f"the name {name} is not allowed" for name in named), "")
 
 
@@ -121,31 +109,13 @@ def _import_reason(node: ast.Import | ast.ImportFrom) -> str:
     return next((f"the module {module} cannot be imported" for module in refused), "")
 
 
-def _name_reason(node: ast.Name, bound: frozenset[str], uses: frozenset[ast.AST]) -> str:
+def _name_reason(node: ast.Name, bound: frozenset[str]) -> str:
     """Why a name cannot be used here, or nothing."""
     name = node.id
-    if _is_dunder(name):
-        allowed = DUNDER_NAMES if isinstance(node.ctx, ast.Load) else STORED
+    if is_dunder(name):
+        allowed = _READ if isinstance(node.ctx, ast.Load) else _STORED
         return "" if name in allowed else f"the name {name} is not allowed"
-    if name in bound or node in uses:
-        return ""
-    if name in LITERAL_NAME_CALLS:
-        return f"{name} is allowed only in a call with the attribute's name written out"
-    if name == "type":
-        return "type is allowed only in a call with one argument"
-    return f"{name} is not allowed" if name in REFUSED_NAMES else ""
-
-
-def _attribute_reason(name: str) -> str:
-    """Why an attribute cannot be reached, or nothing."""
-    if name == "format":
-        return "format is allowed only on a text that is written out; use an f-string"
-    refused = _is_dunder(name) and name not in METHODS | READ_ONLY
-    return f"the attribute {name} is not allowed" if refused or name in REFUSED_ATTRIBUTES else ""
-
-
-def _is_dunder(name: str) -> bool:
-    return name.startswith("__") and name.endswith("__")
+    return f"{name} is not allowed" if name in REFUSED_NAMES and name not in bound else ""
 
 
 def _identifiers(node: ast.AST) -> Iterator[str]:
@@ -175,19 +145,10 @@ def _bound_names(nodes: list[ast.AST]) -> frozenset[str]:
 
 
 def _permitted_uses(nodes: list[ast.AST]) -> frozenset[ast.AST]:
-    """Names and attributes that are refused elsewhere and allowed in these calls."""
+    """The attributes `format` of texts that are written out and look up nothing."""
     uses: set[ast.AST] = set()
     for node in nodes:
         match node:
-            case ast.Call(
-                func=ast.Name(id="getattr" | "setattr" | "hasattr"),
-                args=[_, ast.Constant(value=str() as name), *_],
-            ) if not _attribute_reason(name):
-                uses.add(node.func)
-            case ast.Call(func=ast.Name(id="type"), args=[argument], keywords=[]) if not isinstance(
-                argument, ast.Starred
-            ):
-                uses.add(node.func)
             case ast.Call(
                 func=ast.Attribute(attr="format", value=ast.Constant(value=str() as text))
             ) if _formats_values_only(text):

@@ -12,7 +12,7 @@ import builtins
 import collections.abc
 import importlib
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType, ModuleType
 from typing import Any
 
@@ -24,12 +24,47 @@ def words(text: str) -> frozenset[str]:
 
 BUILTINS = words(
     "abs all any ascii bin bool bytearray bytes callable chr classmethod complex dict divmod "
-    "enumerate filter float format frozenset getattr hasattr hash hex id int isinstance "
+    "enumerate filter float format frozenset hash hex id int isinstance "
     "issubclass iter len list map max min next object oct ord pow print property range repr "
-    "reversed round set setattr slice sorted staticmethod str sum super tuple zip "
+    "reversed round set slice sorted staticmethod str sum super tuple zip "
     "NotImplemented Ellipsis __build_class__"
 )
-"""Builtins besides exceptions, `type` and `__import__`."""
+"""Builtins besides exceptions, and those that `guest_builtins` replaces."""
+
+METHODS = frozenset(
+    f"__{name}__"
+    for name in words(
+        "init new repr str bytes format lt le eq ne gt ge hash bool len length_hint getitem "
+        "setitem delitem missing iter next reversed contains add sub mul matmul truediv floordiv "
+        "mod divmod pow lshift rshift and xor or radd rsub rmul rmatmul rtruediv rfloordiv rmod "
+        "rdivmod rpow rlshift rrshift rand rxor ror iadd isub imul imatmul itruediv ifloordiv imod "
+        "ipow ilshift irshift iand ixor ior neg pos abs invert complex int float index round trunc "
+        "floor ceil enter exit call post_init copy deepcopy"
+    )
+)
+"""Methods of operators: they may be defined and called by name."""
+_READABLE = METHODS | {"__name__", "__doc__"}
+_REFUSED_ATTRIBUTES = words(
+    "mro tb_frame tb_next tb_lasti tb_lineno gi_frame gi_code gi_yieldfrom gi_running "
+    "gi_suspended cr_frame cr_code cr_await cr_origin cr_running ag_frame ag_code ag_await f_back "
+    "f_builtins f_code f_globals f_locals f_trace f_lineno func_globals func_code with_traceback "
+    "format_map"
+)
+"""Attributes that lead to frames, code and namespaces."""
+
+
+def is_dunder(name: str) -> bool:
+    """Whether a name has two underscores on both sides."""
+    return len(name) > 4 and name.startswith("__") and name.endswith("__")
+
+
+def attribute_reason(name: str) -> str:
+    """Why an attribute cannot be reached, or nothing."""
+    if name == "format":
+        return "format is allowed only on a text that is written out; use an f-string"
+    refused = is_dunder(name) and name not in _READABLE
+    return f"the attribute {name} is not allowed" if refused or name in _REFUSED_ATTRIBUTES else ""
+
 
 _LISTED = {
     "abc": "ABC abstractmethod",
@@ -49,7 +84,7 @@ _LISTED = {
     "Pattern Match A I L M S U X ASCII IGNORECASE LOCALE MULTILINE DOTALL UNICODE VERBOSE NOFLAG",
     "string": "ascii_letters ascii_lowercase ascii_uppercase capwords digits hexdigits octdigits "
     "printable punctuation whitespace Template",
-    "sys": "maxsize",
+    "sys": "getrecursionlimit maxsize setrecursionlimit",
     "textwrap": "TextWrapper dedent fill indent shorten wrap",
     "typing": "Any AnyStr Callable ClassVar Collection Container Counter DefaultDict Deque Dict "
     "Final FrozenSet Generator Generic Hashable Iterable Iterator List Literal Mapping "
@@ -110,16 +145,42 @@ def guest_builtins(modules: Mapping[str, ModuleType]) -> dict[str, Any]:
 
     return {
         **{name: getattr(builtins, name) for name in BUILTINS if hasattr(builtins, name)},
-        **dict(_exceptions()),
+        **_EXCEPTIONS,
+        "getattr": _getattr,
+        "hasattr": _hasattr,
+        "setattr": _setattr,
         "type": _type,
         "__import__": import_,
     }
 
 
-def _exceptions() -> Iterator[tuple[str, type]]:
-    for name, value in vars(builtins).items():
-        if isinstance(value, type) and issubclass(value, BaseException):
-            yield name, value
+_EXCEPTIONS = {
+    name: value
+    for name, value in vars(builtins).items()
+    if isinstance(value, type) and issubclass(value, BaseException)
+}
+
+
+def _getattr(value: Any, name: str, /, *default: Any) -> Any:
+    """As the builtin, for attributes that may be written out."""
+    return getattr(value, _attribute(name), *default)
+
+
+def _hasattr(value: Any, name: str, /) -> bool:
+    return hasattr(value, _attribute(name))
+
+
+def _setattr(value: Any, name: str, item: Any, /) -> None:
+    setattr(value, _attribute(name), item)
+
+
+def _attribute(name: str) -> str:
+    """The name itself. Raises TypeError for texts that only claim to be one."""
+    if type(name) is not str:
+        raise TypeError("the attribute's name must be a text")
+    if reason := attribute_reason(name):
+        raise TypeError(reason)
+    return name
 
 
 def _type(value: object, /) -> type:

@@ -44,8 +44,8 @@ class Limits:
 
     cpu_seconds: float = 1.0
     """Processor time. Whether a call ends in time does not depend on what else the machine does."""
-    wall_seconds: float = 10.0
-    """Time by the clock; long, since the machine may be busy."""
+    wall_seconds: float = 60.0
+    """Time by the clock, for what waits without computing. Long: the machine may be busy."""
     memory_bytes: int = 256 << 20
     """Address space, beyond the interpreter's own."""
     printed_characters: int = 100_000

@@ -16,15 +16,15 @@ from functools import cache
 
 from caveat.environments.sandbox.guest import MOST_MESSAGE
 from caveat.environments.sandbox.records import STATUSES, Call, CallOutcome, Isolation, Limits
-from caveat.environments.sandbox.server import LATE, LONG, request_of
+from caveat.environments.sandbox.requests import LARGE, LATE, LONG, isolation_of, request_body
 from caveat.environments.sandbox.values import NotPlain, TooLarge, decode, encode
-from caveat.environments.sandbox.workers import Answer, Worker, isolation_of, worker
+from caveat.environments.sandbox.workers import Answer, Worker, worker
 from caveat.errors import CaveatError
 
 Job = tuple[str, Sequence[Call]]
 """A source and calls of its functions."""
-_CALL_LAYERS = ("process", "limits", "memory limit", "seccomp")
-"""Layers that each fork must have if the first one had them."""
+ATTEMPTS = 2
+"""How often a call is tried whose process of the sandbox is lost."""
 
 
 def run_calls(
@@ -97,15 +97,20 @@ def _outcome(
     process: Worker, source: str, call: dict[str, str] | None, limits: Limits, gate: bool
 ) -> CallOutcome:
     """What came of one request."""
-    process.start()
-    layers = [layer for layer in _CALL_LAYERS if layer in process.layers]
-    body = request_of(source, call, limits, gate=gate, layers=layers)
+    body = request_body(source, call, limits, gate, process.layers)
     most_bytes = 2 * limits.value_bytes + 1000
-    answer = process.answer(body, limits.wall_seconds, most_bytes)
-    if answer is None:
+    # One that was ended from outside, before or during the call, says nothing about the code.
+    for _ in range(ATTEMPTS):
+        process.start()
+        answer = process.answer(body, limits.wall_seconds, most_bytes)
+        if answer is not None:
+            break
+    else:
         return CallOutcome("crashed", message="it ended the sandbox's process")
     if answer.ending == LATE:
         return CallOutcome("timeout", message=f"it ran for more than {limits.wall_seconds:g} s")
+    if answer.ending == LARGE:
+        return CallOutcome("memory", message="more memory than allowed")
     if answer.ending == LONG:
         return CallOutcome("output", message="its answer was too long")
     return _read(answer, limits)

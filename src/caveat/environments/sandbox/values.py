@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter, OrderedDict, defaultdict
 from typing import Any
 
 MOST_DEPTH = 32
@@ -18,6 +19,8 @@ MOST_BITS = 1 << 14
 """Longest integer, in bits: converting longer ones takes quadratic time."""
 SMALL_BITS = 60
 """Integers of so many bits are JSON numbers; longer ones are hexadecimal texts."""
+_DICTS = (dict, Counter, OrderedDict, defaultdict)
+"""Classes of the standard library whose values come out as dicts, which equal them."""
 _TAGS: dict[type, str] = {list: "list", tuple: "tuple", set: "set", frozenset: "frozenset"}
 _TYPES = {tag: kind for kind, tag in _TAGS.items()}
 _NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
@@ -84,8 +87,8 @@ def _packed(value: Any, budget: _Budget, depth: int) -> Any:
         return value if math.isfinite(value) else ["float", repr(value)]
     if kind in _TAGS:
         return [_TAGS[kind], *(_packed(item, budget, depth + 1) for item in value)]
-    if kind is dict:
-        pairs = [item for pair in value.items() for item in pair]
+    if kind in _DICTS:
+        pairs = [item for pair in dict.items(value) for item in pair]
         return ["dict", *(_packed(item, budget, depth + 1) for item in pairs)]
     raise NotPlain(f"a value of type {kind.__name__[:60]!r}, which is no plain data")
 

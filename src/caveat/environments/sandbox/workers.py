@@ -11,7 +11,6 @@ import os
 import select
 import shutil
 import signal
-import struct
 import subprocess
 import sys
 import tempfile
@@ -19,13 +18,12 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 import caveat
-from caveat.environments.sandbox.confinement import FLOOR, PURPOSES
-from caveat.environments.sandbox.records import Isolation, Layer
-from caveat.environments.sandbox.server import ANSWER, HEAD
+from caveat.environments.sandbox.requests import ANSWER, FLOOR, HEAD, LENGTH, PURPOSES
 from caveat.errors import CaveatError
 
 START_SECONDS = 60.0
@@ -33,8 +31,17 @@ START_SECONDS = 60.0
 GRACE_SECONDS = 10.0
 """How much longer than a call's wall limit its answer may take."""
 _PATH = str(Path(caveat.__file__).parent.parent)
-_START = "import sys; sys.path.insert(0, {path!r}); from {module} import main; main()"
-_MODULE = "caveat.environments.sandbox.server"
+_START = (
+    "import sys; sys.path.insert(0, {path!r}); "
+    "from caveat.environments.sandbox.server import main; main(wrapped={wrapped})"
+)
+_KEPT_VARIABLES = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONHOME")
+"""What an interpreter may need to start. Its process clears them."""
+_WRAP = (
+    "--unshare-all", "--as-pid-1", "--die-with-parent", "--cap-drop", "ALL", "--uid", "65534",
+    "--gid", "65534", "--dev", "/dev", "--proc", "/proc",
+)  # fmt: skip
+"""Options of bubblewrap, which may enter namespaces on some systems where Python may not."""
 
 
 class Answer(NamedTuple):
@@ -43,18 +50,20 @@ class Answer(NamedTuple):
     status: int
     """Exit status of the fork, as of waitpid."""
     ending: int
-    """How the fork ended: `server.ENDED`, `LATE` or `LONG`."""
+    """How the fork ended, by `requests.py`."""
     body: bytes
 
 
 class Worker:
     """One process of the sandbox; it starts when it is needed, and again where it was lost."""
 
-    def __init__(self) -> None:
-        self._process: subprocess.Popen[bytes] | None = None
-        self._folder = ""
+    def __init__(self, wrapped: bool = False) -> None:
+        """`wrapped`: whether bubblewrap starts the process."""
+        self.wrapped = wrapped
         self.layers: tuple[str, ...] = ()
         """The layers that the process reported."""
+        self._process: subprocess.Popen[bytes] | None = None
+        self._folder = ""
 
     def start(self) -> None:
         """Start the process unless it runs. Raises CaveatError where the floor does not hold."""
@@ -65,21 +74,33 @@ class Worker:
             raise _not_available("this system has no fork")
         self._folder = tempfile.mkdtemp(prefix="caveat-sandbox-")
         self._process = subprocess.Popen(
-            [sys.executable, "-s", "-S", "-P", "-B", "-c",
-             _START.format(path=_PATH, module=_MODULE)],
-            env={"PYTHONHASHSEED": "0"}, cwd=self._folder, start_new_session=True, bufsize=0,
+            self._command(), cwd=self._folder, start_new_session=True, bufsize=0,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            env={
+                # Sets have the same order in every process, so that outcomes can be repeated.
+                "PYTHONHASHSEED": "0",
+                **{name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ},
+            },
         )  # fmt: skip
         deadline = time.monotonic() + START_SECONDS
         try:
-            (length,) = struct.unpack("!I", self._read(4, deadline))
+            (length,) = LENGTH.unpack(self._read(LENGTH.size, deadline))
             self.layers = ("gate", *json.loads(self._read(length, deadline)))
         except (OSError, ValueError):
             self.close()
             raise _not_available("its process does not start") from None
         if missing := [layer for layer in FLOOR if layer not in self.layers]:
             self.close()
-            raise _not_available(f"this system does not give: {PURPOSES[missing[0]]}")
+            raise _not_available(f"this system does not give {PURPOSES[missing[0]]}")
+
+    def _command(self) -> list[str]:
+        start = _START.format(path=_PATH, wrapped=self.wrapped)
+        command = [sys.executable, "-s", "-S", "-P", "-B", "-c", start]
+        if not self.wrapped:
+            return command
+        seen = {"/usr", "/lib", "/lib64", "/bin", sys.base_prefix, sys.prefix, _PATH}
+        binds = [word for path in sorted(seen) for word in ("--ro-bind-try", path, path)]
+        return ["bwrap", *_WRAP, *binds, "--bind", self._folder, self._folder, "--", *command]
 
     def answer(self, body: bytes, wall_seconds: float, most_bytes: int) -> Answer | None:
         """The answer to a request; None where the process was lost. Then it is ended."""
@@ -142,11 +163,30 @@ _idle: list[Worker] = []
 _lock = threading.Lock()
 
 
+@cache
+def _wrapped() -> bool:
+    """Whether bubblewrap gives more here than the process can give itself."""
+    if sys.platform != "linux" or shutil.which("bwrap") is None:
+        return False
+    alone, wrapped = Worker(), Worker(wrapped=True)
+    try:
+        alone.start()
+        if "network namespace" in alone.layers:
+            return False
+        wrapped.start()
+        return len(wrapped.layers) > len(alone.layers)
+    except CaveatError:
+        return False
+    finally:
+        alone.close()
+        wrapped.close()
+
+
 @contextmanager
 def worker() -> Iterator[Worker]:
     """A running process that nobody else uses meanwhile."""
     with _lock:
-        instance = _idle.pop() if _idle else Worker()
+        instance = _idle.pop() if _idle else Worker(_wrapped())
     try:
         instance.start()
         yield instance
@@ -172,10 +212,3 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release)
     os.register_at_fork(after_in_child=_forget)
     os.register_at_fork(after_in_child=_lock.release)
-
-
-def isolation_of(layers: tuple[str, ...]) -> Isolation:
-    """What isolates guest code, by the layers that a process reported."""
-    return Isolation(
-        tuple(Layer(name, name in layers, purpose) for name, purpose in PURPOSES.items())
-    )

@@ -1,0 +1,224 @@
+"""Whatever happens to the sandbox's processes, calls have outcomes and nothing is left over."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from caveat.environments.sandbox import workers
+from caveat.environments.sandbox.records import Call, CallOutcome, Limits
+from caveat.environments.sandbox.requests import LARGE
+from caveat.environments.sandbox.run import isolation, run_calls
+from caveat.environments.sandbox.workers import Worker, worker
+from caveat.errors import CaveatError
+from paths import ROOT
+
+SECRET = "expected-d41d8cd98f00b204e9800998ecf8427e"
+"""An expected value: the study has it, the sandbox must not."""
+SEARCH = """
+import gc, sys
+
+def texts():
+    for item in gc.get_objects():
+        yield item
+        if isinstance(item, dict):
+            yield from item.values()
+        elif isinstance(item, (list, tuple, set)):
+            yield from item
+
+def f(argument, word):
+    frame, places = sys._getframe(), []
+    while frame:
+        places += [frame.f_locals, frame.f_globals]
+        frame = frame.f_back
+    word = word[::-1]
+    here = any(isinstance(item, (str, bytes)) and word in str(item) for item in texts())
+    return [word in repr(places), here]
+"""
+
+
+def test_no_process_sees_expected_values_or_other_calls_arguments():
+    reverse = SECRET[::-1]
+    other = Call("f", (SECRET, reverse))
+    outcomes = run_calls(
+        SEARCH, [Call("f", (1, reverse)), other, Call("f", (1, reverse))], gate=False
+    )
+    assert [outcome.value for outcome in outcomes] == [[False, False], [True, True], [False, False]]
+
+
+def test_a_forged_answer_is_no_more_than_a_returned_value():
+    forged = json.dumps({"status": "returned", "message": "", "value": '["list",1]'})
+    source = f"import os\ndef f():\n    os.write(3, {forged.encode()!r})\n    os._exit(0)"
+    assert run_calls(source, [Call("f")], gate=False) == [CallOutcome("returned", [1])]
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["[]", "[[]]", '["object",1]', '["set",["list"]]', '["dict",1]', '["int","z"]', "1e999", "NaN",
+     '["int",1]', '["float","x"]', str(2**70), '{"a":1}', "[" * 40 + "1" + "]" * 40],
+)  # fmt: skip
+def test_forged_values_that_are_none(value):
+    forged = json.dumps({"status": "returned", "message": "", "value": value}).encode()
+    source = f"import os\ndef f():\n    os.write(3, {forged!r})\n    os._exit(0)"
+    assert run_calls(source, [Call("f")], gate=False) == [
+        CallOutcome("crashed", message="its process ended without an answer (code 0)")
+    ]
+
+
+def test_what_waits_without_computing_is_ended_by_the_clock():
+    source = (
+        "import _thread\ndef f():\n    lock = _thread.allocate_lock()\n    while lock.acquire(): 1"
+    )
+    assert run_calls(source, [Call("f")], Limits(wall_seconds=0.5), gate=False) == [
+        CallOutcome("timeout", message="it ran for more than 0.5 s")
+    ]
+
+
+def test_a_patched_interpreter_is_gone_at_the_next_call():
+    source = "import builtins\ndef f():\n    old = len(())\n    builtins.len = lambda x: 1\n"
+    source += "    return old, len(())"
+    assert [outcome.value for outcome in run_calls(source, [Call("f")] * 2, gate=False)] == [
+        (0, 1)
+    ] * 2
+
+
+def test_a_process_that_is_lost_between_calls_costs_none():
+    with worker() as process:
+        os.killpg(process._process.pid, signal.SIGKILL)
+    assert run_calls("def f():\n    return 1", [Call("f")]) == [CallOutcome("returned", 1)]
+
+
+def test_a_process_that_is_lost_during_a_call_is_reported():
+    process = Worker()
+    process.start()
+    os.killpg(process._process.pid, signal.SIGSTOP)
+    assert process.answer(b"{}", 0.1 - workers.GRACE_SECONDS, 100) is None
+    process.start()
+    process.close()
+
+
+def test_a_fork_without_a_promised_layer_runs_nothing():
+    request = {
+        "source": "def f(): return 1", "call": {"function": "f", "arguments": '["tuple"]'},
+        "limits": {}, "gate": True, "layers": ["process", "moat"],
+    }  # fmt: skip
+    with worker() as process:
+        assert process.answer(json.dumps(request).encode(), 5.0, 1000).body == b""
+        request["layers"] = ["process"]
+        assert (
+            json.loads(process.answer(json.dumps(request).encode(), 5.0, 1000).body)["value"] == "1"
+        )
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (
+            lambda patch: patch.setattr(sys, "executable", "/bin/false"),
+            "its process does not start",
+        ),
+        (lambda patch: patch.delattr(os, "fork"), "this system has no fork"),
+        (
+            lambda patch: (
+                patch.setattr(workers, "FLOOR", ("gate", "moat"))
+                or patch.setattr(workers, "PURPOSES", {"moat": "water around it"})
+            ),
+            "this system does not give water around it",
+        ),
+    ],
+)
+def test_without_the_floor_nothing_runs(monkeypatch, change, reason):
+    change(monkeypatch)
+    with pytest.raises(CaveatError) as error:
+        Worker().start()
+    assert str(error.value) == (
+        f"the sandbox for model-written code is not available: {reason}; run on Linux or macOS "
+        "(docs/sandbox.md). Nothing was run"
+    )
+
+
+STUDY = """
+from caveat.environments.sandbox.records import Call, Limits
+from caveat.environments.sandbox.run import run_calls
+from caveat.environments.sandbox.workers import worker
+with worker() as process:
+    print(process._process.pid, flush=True)
+run_calls("def f():\\n    while True: pass", [Call("f")], Limits(cpu_seconds=300, wall_seconds=300))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_nothing_is_left_over_when_the_study_is_killed():
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    with subprocess.Popen(
+        [sys.executable, "-c", STUDY], stdout=subprocess.PIPE, env=environment
+    ) as study:
+        server = int(study.stdout.readline())
+        guests = wait_for(lambda: descendants(server), lambda pids: len(pids) >= 2)
+        study.kill()
+    wait_for(lambda: [pid for pid in [server, *guests] if is_running(pid)], lambda pids: not pids)
+
+
+def wait_for(value, wanted):
+    """A value, as soon as it is as wanted; fails after a minute."""
+    deadline = time.monotonic() + 60
+    while not wanted(result := value()):
+        assert time.monotonic() < deadline, result
+        time.sleep(0.05)
+    return result
+
+
+def descendants(pid: int) -> list[int]:
+    """The processes that a process started, and those that they started."""
+    try:
+        children = [
+            int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        ]
+    except OSError:
+        return []
+    return [*children, *(inner for child in children for inner in descendants(child))]
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process runs; one that waits to be collected does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+MEMORY_WATCH = """
+from caveat.environments.sandbox.server import forked
+def use(fd):
+    text = b"a" * (200 << 20)
+    while text: pass
+print(forked(use, 60.0, 100, 100 << 20)[1:], flush=True)
+"""
+
+
+def test_memory_is_looked_at_where_the_kernel_does_not_limit_it():
+    """As on macOS; here in a process that is not confined."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    with subprocess.Popen(
+        [sys.executable, "-c", MEMORY_WATCH],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True,
+    ) as server:  # fmt: skip
+        assert server.stdout.read() == f"({LARGE}, b'')\n"
+
+
+@pytest.mark.skipif(not Path("/usr/bin/bwrap").exists(), reason="bubblewrap is not installed")
+def test_bubblewrap_gives_namespaces():
+    process = Worker(wrapped=True)
+    process.start()
+    try:
+        assert set(process.layers) >= {"network namespace", "process namespace", "seccomp"}
+        assert set(process.layers) <= {layer.name for layer in isolation().layers}
+    finally:
+        process.close()
