@@ -57,6 +57,12 @@ REFUSED = {
         "from typing import get_type_hints\n",
         "line 1: typing.get_type_hints cannot be imported",
     ),
+    "dataclasses": (  # its code is made of the names that fields say they have
+        "import dataclasses\n", "line 1: the module dataclasses cannot be imported",
+    ),
+    "named tuple": (
+        "from typing import NamedTuple\n", "line 1: typing.NamedTuple cannot be imported",
+    ),
     "Formatter": (
         "from string import Formatter\n",
         "line 1: string.Formatter cannot be imported",
@@ -348,6 +354,17 @@ SLIPS = {
     "attributes by wraps": (
         "import functools\nreturn functools.wraps(f, ('__globals__',))",
         "raised", "TypeError: _wraps() takes 1 positional argument but 2 were given",
+    ),
+    "metaclass by typing": (
+        "import typing\nclass Meta(typing.Type): pass\n"
+        "kind = Meta('K', (Meta,), {'__instancecheck__': lambda k, o: True})\n"
+        "C = kind('C', (), {'__match_args__': ('__globals__',)})\n"
+        "match f:\n    case C(g): return list(g)",
+        "raised", "TypeError: _Hint() takes no arguments",
+    ),
+    "class of a flag": (
+        "import re\nreturn type(re.I)._convert_",
+        "raised", "AttributeError: type object 'int' has no attribute '_convert_'",
     ),
     "code in a field's name": (
         "import collections\nreturn collections.namedtuple('C', ['a=exit()'])",

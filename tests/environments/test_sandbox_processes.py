@@ -14,7 +14,7 @@ import pytest
 
 from caveat.environments.sandbox import workers
 from caveat.environments.sandbox.records import Call, CallOutcome, Limits
-from caveat.environments.sandbox.requests import LARGE
+from caveat.environments.sandbox.requests import LARGE, request_body
 from caveat.environments.sandbox.run import isolation, run_calls
 from caveat.environments.sandbox.workers import Worker, worker
 from caveat.errors import CaveatError
@@ -115,6 +115,55 @@ def test_a_fork_without_a_promised_layer_runs_nothing():
         assert (
             json.loads(process.answer(json.dumps(request).encode(), 5.0, 1000).body)["value"] == "1"
         )
+
+
+class WithoutSeccomp(Worker):
+    """A process on a machine whose kernel has no seccomp."""
+
+    def _command(self) -> list[str]:
+        off = "from caveat.environments.sandbox.seccomp import Seccomp; "
+        off += "Seccomp.install = lambda self: False; "
+        *command, start = super()._command()
+        return [*command, start.replace("from caveat", off + "from caveat", 1)]
+
+
+LIBC = "import ctypes, os\n    libc = ctypes.CDLL(None)\n    "
+ALONE = {
+    "fork": ("import os\n    os.fork()", "BlockingIOError"),
+    "thread": ("import _thread\n    _thread.start_new_thread(print, ())", "RuntimeError"),
+    "kill the server": ("import os\n    os.kill(1, 9)\n    os.kill(1, 0)", ""),
+    "read a file": ("open('/etc/passwd')", "OSError"),
+    "list files": ("import os\n    return os.listdir('/')", "OSError"),
+    "make a file": ("import os\n    os.mknod('a')", "FileNotFoundError"),
+    "make a folder": ("import os\n    os.mkdir('/a')", "FileNotFoundError"),
+    "program": ("import os\n    os.execv('/bin/sh', ['sh'])", "FileNotFoundError"),
+    "other root": ("import os\n    os.chroot('.')", "PermissionError"),
+    "root": ("import os\n    os.setuid(0)", "PermissionError"),
+    "namespace": (LIBC + "return 1 / (libc.unshare(0x40000000) + 1)", "ZeroDivisionError"),
+    "mount": (LIBC + "return 1 / (libc.mount(0, b'/', b'tmpfs', 0, 0) + 1)", "ZeroDivisionError"),
+    "trace": (LIBC + "return 1 / (libc.ptrace(16, 1, 0, 0) + 1)", "ZeroDivisionError"),
+    "socket": (LIBC + "return 1 / (libc.socket(2, 1, 0) + 1)", "ZeroDivisionError"),
+    "limits": (
+        "import resource\n    resource.setrlimit(resource.RLIMIT_NPROC, (9, 9))", "ValueError",
+    ),
+}  # fmt: skip
+
+
+def test_namespaces_and_limits_hold_without_seccomp():
+    if not isolation().holds("empty root"):
+        pytest.skip("no namespaces on this system")
+    process = WithoutSeccomp()
+    process.start()
+    assert "seccomp" not in process.layers
+    outcomes = {}
+    for name, (text, _) in ALONE.items():
+        source = f"def f():\n    {text}\n"
+        call = {"function": "f", "arguments": '["tuple"]'}
+        body = request_body(source, call, Limits(), False, process.layers)
+        answer = process.answer(body, 10.0, 10_000)
+        outcomes[name] = json.loads(answer.body)["message"].partition(":")[0]
+    process.close()
+    assert outcomes == {name: error for name, (_, error) in ALONE.items()}
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from caveat.cli import (
     imports,
     published,
     run,
+    sandbox,
     serve,
     show,
     tune,
@@ -43,6 +44,7 @@ COMMANDS = (
     show.show,
     show.rows,
     show.models,
+    sandbox.sandbox,
 )
 """In the order in which the help lists them."""
 

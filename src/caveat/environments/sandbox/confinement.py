@@ -66,9 +66,10 @@ def confine_server(seccomp: Seccomp, wrapped: bool) -> list[str]:
 def _enter_namespaces() -> None:
     """Leave the namespaces of the study, where the system allows, and go on in a fork."""
     user, group = os.geteuid(), os.getegid()
-    if _LIBC.unshare(_APART if user == 0 else _APART | _CLONE_USER) != 0:
+    own_user = user != 0 or _LIBC.unshare(_APART) != 0
+    if own_user and _LIBC.unshare(_APART | _CLONE_USER) != 0:
         return
-    if user != 0:
+    if own_user:
         _write("/proc/self/setgroups", "deny")
         _write("/proc/self/uid_map", f"{NOBODY} {user} 1")
         _write("/proc/self/gid_map", f"{NOBODY} {group} 1")

@@ -78,10 +78,12 @@ def _reason(node: ast.AST, bound: frozenset[str], uses: frozenset[ast.AST]) -> s
             reason = next(filter(None, map(attribute_reason, node.kwd_attrs)), "")
         case ast.Name():
             reason = _name_reason(node, bound)
-        case ast.FunctionDef() if node.name in METHODS:
-            pass
+        case _ if getattr(node, "type_params", None):
+            reason = "type parameters are not allowed"
         case ast.ClassDef() if node.keywords:
             reason = "a class with keywords, such as a metaclass, is not allowed"
+        case ast.FunctionDef() if node.name in METHODS:
+            pass
         case _:
             reason = _dunder_reason(node)
     return reason

@@ -2,8 +2,9 @@
 
 A real module leads to others (`re.enum.sys.modules`), so guests import stand-ins that hold
 functions and classes of the module and nothing else. Left out are names that turn texts into code
-or attributes: `operator.attrgetter`, `typing.get_type_hints`, `string.Formatter`,
-`functools.singledispatch`.
+or attributes: `operator.attrgetter`, `string.Formatter`, `functools.singledispatch`, the whole of
+`dataclasses`. Types of `typing` say nothing, since `class Meta(typing.Type)` is a metaclass. Flags
+of `re` are integers, since their class makes classes.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import builtins
 import collections.abc
 import importlib
 import random
+import re
 from collections.abc import Mapping
 from types import MappingProxyType, ModuleType
 from typing import Any
@@ -71,12 +73,10 @@ _LISTED = {
     "collections": "ChainMap Counter OrderedDict UserDict UserList UserString abc defaultdict "
     "deque namedtuple",
     "copy": "copy deepcopy",
-    "dataclasses": "asdict astuple dataclass field replace",
     "decimal": "Decimal Context getcontext localcontext InvalidOperation DivisionByZero Inexact "
     "Rounded ROUND_CEILING ROUND_DOWN ROUND_FLOOR ROUND_HALF_DOWN ROUND_HALF_EVEN ROUND_HALF_UP "
     "ROUND_UP ROUND_05UP",
-    "functools": "cache cached_property cmp_to_key lru_cache partial partialmethod reduce "
-    "total_ordering wraps",
+    "functools": "cache cmp_to_key lru_cache partial reduce total_ordering wraps",
     "json": "dumps loads",
     "numbers": "Number Complex Real Rational Integral",
     "random": "random randint randrange choice choices shuffle sample uniform gauss seed",
@@ -87,9 +87,9 @@ _LISTED = {
     "sys": "getrecursionlimit maxsize setrecursionlimit",
     "textwrap": "TextWrapper dedent fill indent shorten wrap",
     "typing": "Any AnyStr Callable ClassVar Collection Container Counter DefaultDict Deque Dict "
-    "Final FrozenSet Generator Generic Hashable Iterable Iterator List Literal Mapping "
-    "MutableMapping MutableSequence MutableSet NamedTuple NoReturn Optional OrderedDict "
-    "Pattern Match Reversible Sequence Set Sized Text Tuple Type TypeVar Union cast",
+    "Final FrozenSet Generator Hashable Iterable Iterator List Literal Mapping Match "
+    "MutableMapping MutableSequence MutableSet NoReturn Optional OrderedDict Pattern "
+    "Reversible Sequence Set Sized Text Tuple Type TypeVar Union cast",
     "unicodedata": "category combining normalize name lookup numeric decimal digit",
 }
 _WHOLE = ("bisect", "cmath", "fractions", "heapq", "itertools", "math", "operator", "statistics")
@@ -123,12 +123,15 @@ def stand_ins() -> dict[str, ModuleType]:
     for name, names in MODULES.items():
         real = importlib.import_module(name)
         module = ModuleType(name)
-        for attribute in sorted(names):
-            if hasattr(real, attribute):
-                setattr(module, attribute, getattr(real, attribute))
+        for attribute in sorted(names & set(dir(real))):
+            value = getattr(real, attribute)
+            module.__dict__[attribute] = int(value) if isinstance(value, re.RegexFlag) else value
         modules[name] = module
-    modules["functools"].wraps = _wraps  # type: ignore[attr-defined]
-    modules["collections"].abc = modules["collections.abc"]  # type: ignore[attr-defined]
+    modules["collections"].__dict__["abc"] = modules["collections.abc"]
+    modules["functools"].__dict__["wraps"] = _wraps
+    modules["typing"].__dict__.update(
+        {name: _CONTAINERS.get(name, _Hint()) for name in MODULES["typing"]}, cast=_cast
+    )
     random.seed(0)
     return modules
 
@@ -189,6 +192,36 @@ def _type(value: object, /) -> type:
     if issubclass(kind, type):
         raise TypeError("the type of a class cannot be had here")
     return kind
+
+
+_CONTAINERS = {
+    "Counter": collections.Counter,
+    "DefaultDict": collections.defaultdict,
+    "Deque": collections.deque,
+    "OrderedDict": collections.OrderedDict,
+}
+"""Names of `typing` that honest code calls, as what they make."""
+
+
+class _Hint:
+    """What annotations may be made of: parts, alternatives and names of types, all the same."""
+
+    __slots__ = ()
+
+    def __getitem__(self, parts: object) -> _Hint:
+        return self
+
+    def __call__(self, *arguments: object, **options: object) -> _Hint:
+        return self
+
+    def __or__(self, other: object) -> _Hint:
+        return self
+
+    __ror__ = __or__
+
+
+def _cast(hint: object, value: Any) -> Any:
+    return value
 
 
 def _wraps(wrapped: Any) -> Any:

@@ -89,6 +89,8 @@ class Worker:
         except (OSError, ValueError):
             self.close()
             raise _not_available("its process does not start") from None
+        # From now on its folder is one in which nothing can be made.
+        shutil.rmtree(self._folder, ignore_errors=True)
         if missing := [layer for layer in FLOOR if layer not in self.layers]:
             self.close()
             raise _not_available(f"this system does not give {PURPOSES[missing[0]]}")
