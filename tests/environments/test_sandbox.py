@@ -12,7 +12,9 @@ from caveat.environments.sandbox.values import decode, encode
 from caveat.errors import CaveatError
 
 HONEST = """
-import math
+from __future__ import annotations
+
+import collections.abc, math, re
 from collections import Counter
 
 class Stack:
@@ -41,6 +43,14 @@ def root(number):
 def echo(value):
     return value
 
+def kind(value):
+    match value:
+        case {"size": int() as size}:
+            return size
+        case [first, *_] if isinstance(first, collections.abc.Hashable):
+            return type(first).__name__
+    return re.sub("a+", "b", str(value), flags=re.I)
+
 if __name__ == "__main__":
     print(root(3))
 """
@@ -54,6 +64,9 @@ def test_calls_of_honest_code():
             Call("size", (3,)),
             Call("root", (9,)),
             Call("rooot", (9,)),
+            Call("kind", ({"size": 3},)),
+            Call("kind", ([True],)),
+            Call("kind", ("AaB",)),
             Call("root", ("x",)),
         ],
     )
@@ -62,6 +75,9 @@ def test_calls_of_honest_code():
         CallOutcome("returned", 3),
         CallOutcome("returned", (3, "09", "   9")),
         CallOutcome("missing", message="no function 'rooot'"),
+        CallOutcome("returned", 3),
+        CallOutcome("returned", "bool"),
+        CallOutcome("returned", "bB"),
         CallOutcome(
             "raised", message="TypeError: 'str' object cannot be interpreted as an integer"
         ),
@@ -74,6 +90,13 @@ def test_each_call_starts_afresh():
         [1],
         [2],
     ]
+
+
+def test_outcomes_can_be_repeated():
+    """In other processes of other servers: random numbers, and the order of sets of texts."""
+    source = "import random\ndef f():\n    return random.random(), list({'a', 'b', 'c', 'd'})"
+    first, second = (job[0].value for job in run_many([(source, [Call("f")])] * 2, workers=2))
+    assert first == second
 
 
 def test_many_sources_keep_their_order():

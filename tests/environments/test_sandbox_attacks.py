@@ -134,6 +134,12 @@ REFUSED = {
         body("match x:\n    case object(__class__=c): return c"),
         "line 3: the attribute __class__ is not allowed",
     ),
+    "frame by a named tuple's pattern": (
+        "from abc import ABC\nfrom collections import namedtuple\n"
+        "class C(namedtuple('N', 'gi_frame'), ABC): pass\n"
+        + body("g = (i for i in ())\nC.register(type(g))\nmatch g:\n    case C(r): return r"),
+        "line 8: a class pattern without attributes' names is not allowed",
+    ),
     "match args": (
         "class C:\n    __match_args__ = ('__globals__',)\n",
         "line 2: the name __match_args__ is not allowed",

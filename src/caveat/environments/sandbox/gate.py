@@ -71,9 +71,12 @@ def _reason(node: ast.AST, bound: frozenset[str], uses: frozenset[ast.AST]) -> s
         case _ if isinstance(node, _ASYNCHRONOUS):
             reason = "asynchronous code is not allowed"
         case ast.Import() | ast.ImportFrom():
-            reason = _import_reason(node) or _dunder_reason(node)
+            reason = _import_reason(node)
         case ast.Attribute():
             reason = "" if node in uses else attribute_reason(node.attr)
+        case ast.MatchClass() if node.patterns:
+            # They look up the names that `__match_args__` has, as a named tuple's fields set it.
+            reason = "a class pattern without attributes' names is not allowed"
         case ast.MatchClass():
             reason = next(filter(None, map(attribute_reason, node.kwd_attrs)), "")
         case ast.Name():

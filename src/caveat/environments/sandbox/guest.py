@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import sys
 from collections.abc import Mapping
 from types import ModuleType
@@ -50,6 +51,7 @@ def _outcome(
         return _fields("refused", f"no Python: {type(error).__name__}: {error}")
     if call is None:
         return _fields("returned", "")
+    random.seed(0)  # Python seeds it anew in each fork; outcomes are to be repeatable
     arguments = decode(call["arguments"], limits.value_items)
     try:
         exec(code, space)

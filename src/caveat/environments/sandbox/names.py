@@ -12,7 +12,6 @@ from __future__ import annotations
 import builtins
 import collections.abc
 import importlib
-import random
 import re
 from collections.abc import Mapping
 from types import MappingProxyType, ModuleType
@@ -132,7 +131,6 @@ def stand_ins() -> dict[str, ModuleType]:
     modules["typing"].__dict__.update(
         {name: _CONTAINERS.get(name, _Hint()) for name in MODULES["typing"]}, cast=_cast
     )
-    random.seed(0)
     return modules
 
 

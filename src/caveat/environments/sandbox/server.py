@@ -13,7 +13,6 @@ import json
 import os
 import select
 import signal
-import subprocess
 import sys
 import time
 import warnings
@@ -140,9 +139,14 @@ def _answer(
 
 def _resident_bytes(process: int) -> int:
     """Memory of a process, by `ps`, which every system has; 0 where it ended."""
-    listing = subprocess.run(
-        ["/bin/ps", "-o", "rss=", "-p", str(process)], capture_output=True, check=False
-    ).stdout
+    listing_fd, ps_fd = os.pipe()
+    command = ["ps", "-o", "rss=", "-p", str(process)]
+    output = [(os.POSIX_SPAWN_DUP2, ps_fd, 1)]
+    ps = os.posix_spawn("/bin/ps", command, {}, file_actions=output)
+    os.close(ps_fd)
+    listing = os.read(listing_fd, 100)
+    os.close(listing_fd)
+    os.waitpid(ps, 0)
     return int(listing) * 1024 if listing.strip() else 0
 
 
