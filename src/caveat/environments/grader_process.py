@@ -1,8 +1,8 @@
 """The process in which a reward task's functions run: JSON lines in, JSON lines out.
 
 Its input is text that models wrote and code that users wrote; whatever happens here, the study goes
-on. Code that models wrote runs in `sandbox/`. What a function prints goes to the error stream. The process leads a process group of its own,
-which ends when the study's process is gone.
+on. Code that models wrote runs in `sandbox/`. What a function prints goes to the error stream. The
+process leads a process group of its own, which ends when the study's process is gone.
 """
 
 from __future__ import annotations
