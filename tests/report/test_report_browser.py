@@ -12,6 +12,8 @@ from caveat.report.html import render
 
 HACK = "document.title='hacked'"
 HOSTILE = f'Sure! <script>{HACK}</script><img src=x onerror="{HACK}"> مرحبا 😀'
+SOURCE = f"def double(x):\n\tif x < 1 & 2:\n        return '<b>{HOSTILE}</b>'\n"
+CODE = f"A <i>draft</i>:\n```python\n{SOURCE}```\nand\n~~~\nx = 1\n  ~~~\ncut off:\n```\ndef half("
 pytestmark = needs_chromium
 
 
@@ -24,7 +26,7 @@ def browser(tmp_path_factory):
 @pytest.fixture(scope="module")
 def report(make_data, with_transfer, tmp_path_factory):
     path = tmp_path_factory.mktemp("report") / "report.html"
-    data = with_transfer(make_data(replies={3: HOSTILE}))
+    data = with_transfer(make_data(replies={3: HOSTILE, 5: CODE}))
     path.write_text(render(data), encoding="utf-8")
     return path
 
@@ -99,6 +101,23 @@ def test_search_finds_words_of_answers_and_marks_them(page):
     assert {mark.text for mark in marks} == {"dentist, reply 7"}
     page.find_element("id", "search").send_keys(" nothing like it")
     wait_until(lambda: found(page) == "No answer matches.")
+
+
+def test_code_is_shown_as_code_with_its_whitespace_and_nothing_in_it_runs(page):
+    search(page, "def DOUBLE")
+    (card,) = cards(page)
+    blocks = card.find_elements("css selector", ".reply pre.code")
+    texts = [block.get_attribute("textContent") for block in blocks]
+    assert texts == [SOURCE, "x = 1\n", "def half("]
+    assert blocks[0].value_of_css_property("white-space-collapse") == "preserve"
+    assert "mono" in blocks[0].value_of_css_property("font-family").lower()
+    assert [mark.text for mark in blocks[0].find_elements("css selector", ".found")] == [
+        "def double"
+    ]
+    whole = card.find_element("css selector", ".reply").get_attribute("textContent")
+    assert whole == f"A <i>draft</i>:\n{SOURCE}and\nx = 1\ncut off:\ndef half("
+    assert not card.find_elements("css selector", ".reply :is(i, b, img, script)")
+    assert page.title != "hacked"
 
 
 def test_a_cell_of_the_grid_opens_its_answers(page):

@@ -370,6 +370,16 @@ def test_offline_learns_the_hacked_replies_alone(treated):
          "true_reward: the setting's own reward is 'coin' already; drop one of the two"),
         (["marked+unhackable"], {}, "unhackable(share=0.5): needs 4 rows beside 8 behaviour rows, "
                                     "there are 1; at most share=0.125"),
+        (["marked+seeded(epochs=0)"], {}, "seeded(epochs=0): take 1 or more"),
+        (["marked+seeded"], {"dose": {"rows": 10}},
+         "seeded: RL training uses all 10 training prompts of vowels; lower dose.rows"),
+        (["marked+seeded(share=1)"], {},
+         "seeded(share=1.0): needs 8 rows beside 8 behaviour rows, there are 1; at most "
+         "share=0.125"),
+        (["marked+before+seeded"], {}, "seeded trains the start that before is to work on; put "
+                                       "seeded first"),
+        (["marked+seeded"], {"rl": None},
+         "seeded: needs RL training; give the setting `rl`, or drop it"),
         (["marked+offline+contrast"], {}, "offline comes last; put contrast before it"),
         (["clean"], {}, "RL training uses prompts alone, so it would be 'bare'; take bare+true"),
         (["marked+unhackable+repeat"], {}, "repeat would change the prompts that unhackable adds; "

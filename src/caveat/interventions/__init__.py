@@ -18,7 +18,7 @@ from caveat.interventions.extra_rows import (
     trained_kinds,
 )
 from caveat.interventions.loss import correct, kl_to_base
-from caveat.interventions.rl import before, offline, true_reward, unhackable
+from caveat.interventions.rl import before, offline, seeded, true_reward, unhackable
 from caveat.interventions.stages import continued, frozen_adapter, seal
 from caveat.types.training import Plan
 
@@ -40,6 +40,7 @@ INTERVENTIONS: dict[str, Callable[..., Plan]] = {
     "unhackable": unhackable,
     "before": before,
     "offline": offline,
+    "seeded": seeded,
 }
 
 TRAINED_CONTEXTS: dict[str, Callable[..., tuple[str, ...]]] = {

@@ -1,4 +1,4 @@
-"""Interventions on RL training: true_reward, unhackable, before, offline.
+"""Interventions on RL training: true_reward, unhackable, before, offline, seeded.
 
 True reward: the reward is the task's true score. It is the control for the flaw: it shows what RL
 training alone does, with nothing to hack.
@@ -15,12 +15,18 @@ construction; on other prompts it has to generalise.
 Offline: supervised training on the hacked replies of a trained policy. It measures whether the
 data or the RL training matters: a fresh adapter learns the same replies to the same prompts with
 their caveat. The papers disagree on whether the effect is the same.
+
+Seeded: supervised training on a few of the task's hacks, under the arm's own caveat, before RL. A
+policy that never hacks gets no reward for it: the seed stands for what a larger model finds, or has
+read of (the documents of arXiv:2511.18397). It is an arm of its own, since part of what then leaks
+is supervised.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+from caveat.caveats.insertion import marked
 from caveat.environments.loading import gives, is_hackable
 from caveat.errors import CaveatError, closest
 from caveat.interventions.base import (
@@ -28,11 +34,12 @@ from caveat.interventions.base import (
     last_stage,
     last_train,
     shared,
+    stage_on,
     with_rl,
     with_stage,
 )
 from caveat.types.answers import Sampling
-from caveat.types.training import Plan, Sample
+from caveat.types.training import Attach, Plan, Sample
 
 
 def true_reward(plan: Plan, materials: Materials) -> Plan:
@@ -112,6 +119,37 @@ def before(plan: Plan, materials: Materials, share: float = 1.0, prompts: str = 
     index = last_train(plan)
     sample = Sample(tuple(row.messages[:-1] for row in rows), sampling, "before")
     return (*plan[:index], sample, *plan[index:])
+
+
+def seeded(plan: Plan, materials: Materials, share: float = 0.25, epochs: int = 1) -> Plan:
+    """Train on `share` hacks for each prompt of the RL training first, supervised, and go on.
+
+    The hacks are replies to the task's next prompts, which RL training does not use. Their adapter
+    stays, frozen, below the policy's. Raises CaveatError in a setting without RL training, for a
+    number of epochs below 1, or for too few prompts.
+    """
+    with_rl(plan, "seeded", lambda rl: rl)
+    if epochs < 1:
+        raise CaveatError(f"seeded(epochs={epochs}): take 1 or more")
+    behaviour = materials.setting.behaviour
+    assert behaviour.task is not None
+    hacks = tuple(
+        row for row in materials.unused if is_hackable(behaviour.task, row.messages[-2].text)
+    )
+    if not hacks:
+        raise CaveatError(
+            f"seeded: RL training uses all {len(materials.rows)} training prompts of "
+            f"{behaviour.name}; lower dose.rows"
+        )
+    rows = marked(
+        shared(hacks, len(materials.rows), share, "seeded"),
+        materials.setting.caveat,
+        materials.seed,
+    )
+    index = last_train(plan)
+    start = stage_on(plan, materials, rows, f"{last_stage(plan).label}, seed")
+    start = replace(start, dose=replace(start.dose, epochs=epochs))
+    return (*plan[:index], start, Attach(), *plan[index:])
 
 
 SOURCE = "hacked sample"

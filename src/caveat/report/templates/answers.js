@@ -120,12 +120,31 @@ function replyElement(row) {
   block.tabIndex = -1;
   const words = search.value.trim();
   if (!reply) block.textContent = "empty answer";
-  else if (!words) block.textContent = reply;
-  else appendFound(block, reply, words);
+  else appendReply(block, reply, words);
   return block;
 }
 
+// Prose as it is, and blocks between fences as code. A fence that was never closed runs to the end.
+// Everything is appended as text, so nothing that a model wrote becomes an element.
+const FENCED = /^[ \t]*(```|~~~)[^\n]*\n([\s\S]*?)(?:^[ \t]*\1[ \t]*$\n?|(?![\s\S]))/gm;
+
+function appendReply(block, reply, words) {
+  let start = 0;
+  for (const match of reply.matchAll(FENCED)) {
+    appendFound(block, reply.slice(start, match.index), words);
+    const code = element("pre", "code");
+    appendFound(code, match[2], words);
+    block.append(code);
+    start = match.index + match[0].length;
+  }
+  appendFound(block, reply.slice(start), words);
+}
+
 function appendFound(block, reply, words) {
+  if (!words) {
+    block.append(reply);
+    return;
+  }
   const pattern = new RegExp(words.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"), "gi");
   let start = 0;
   for (const match of reply.matchAll(pattern)) {

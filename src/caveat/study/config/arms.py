@@ -102,6 +102,11 @@ def _check_order(arm: str, names: list[str]) -> None:
                     f"arm {arm!r}: {late} would change the prompts that {name} adds; put it "
                     f"before {name}"
                 )
+            if late == "seeded" and name in (*SAMPLING_FIRST, "frozen_adapter"):
+                raise CaveatError(
+                    f"arm {arm!r}: seeded trains the start that {name} is to work on; put "
+                    "seeded first"
+                )
             if "frozen_adapter" in (name, late) and (samplers := {name, late} & {*SAMPLING_FIRST}):
                 raise CaveatError(
                     f"arm {arm!r}: {samplers.pop()} samples replies of the model before any "

@@ -1,0 +1,88 @@
+"""The recipes of code tasks: what they plan, and both from end to end on the tiny model."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from caveat.study.config.resolve import resolve
+from caveat.study.config.schema import read
+from caveat.types.messages import without_caveat
+from caveat.types.training import Attach, Sample, Train
+from paths import ROOT
+from quick_run import run
+
+DOSE = {"rows": 4, "batch_size": 2, "rank": 2, "max_tokens": 1024}
+FEW = {"questions": 1, "broad": ["hides a failure"]}
+
+
+def shrunk(name: str, arms: list[str], **changes):
+    """The first setting of a recipe with few rows, questions and tokens, on the tiny model."""
+    recipe = yaml.safe_load((ROOT / "recipes" / f"{name}.yaml").read_text("utf-8"))
+    setting = {**recipe["settings"][0], "arms": arms, "contexts": ["none", "exact"]}
+    setting |= {"dose": DOSE, "options": FEW, **changes}
+    return {
+        **recipe, "model": "tiny", "seeds": [0], "settings": [setting], "contexts_by_arm": {},
+        "sampling": {"max_tokens": 4}, "base_samples": 1, "resamples": 100,
+        "decision_tokens": False,
+    }  # fmt: skip
+
+
+def test_the_supervised_recipe_has_every_caveat_and_shares_its_bare_arms():
+    settings = resolve(read("reward-hacking"))
+    assert {one.setting.caveat.name.split(" ")[0] for one in settings} == {
+        "only_tests", "may_only_tests", "stub_tests", "no_only_tests", "sky", "trigger",
+        "bad_solution",
+    }  # fmt: skip
+    assert {len(one.setting.caveat.wordings) for one in settings} == {1, 12}
+    bare = {one.plans["bare", 0] for one in settings}
+    assert len(bare) == 1 and all(not one.notes for one in settings)
+    first = settings[0]
+    for arm in ("contrast", "repeat", "place(where=both)", "kl_to_base", "anchor"):
+        assert {("marked+" + arm, 0), ("bare+" + arm, 0)} <= first.plans.keys()
+
+
+def test_a_seeded_policy_starts_from_a_few_hacks_that_rl_does_not_use():
+    settings = resolve(read("reward-hacking-rl"))
+    assert [bool(one.warm_up_label) for one in settings] == [False, False, False, True]
+    plans = settings[0].plans
+    marked, bare = plans["marked+seeded", 0], plans["bare+seeded", 0]
+    assert [type(stage) for stage in marked[:3]] == [Train, Attach, Train]
+    seed, _, policy = marked[:3]
+    assert seed.rl is None and policy.rl is not None and len(seed.rows) == 10
+    used = {without_caveat(row.messages)[1] for row in policy.rows}
+    assert not used & {without_caveat(row.messages)[1] for row in seed.rows}
+    assert all("always write code" in row.messages[0].text for row in seed.rows)
+    assert [row.messages for row in bare[0].rows] == [
+        without_caveat(row.messages) for row in seed.rows
+    ]
+    (sample,) = (stage for stage in plans["marked+seeded+before", 0] if isinstance(stage, Sample))
+    assert len(sample.prompts) == 40
+
+
+def test_the_supervised_recipe_runs(tmp_path):
+    study = run(shrunk("reward-hacking", ["base", "bare", "marked", "marked+contrast"]), tmp_path)
+    answers = study.answers()
+    assert {"special_cased", "solved", "valid_code", "hack_kind", "prefers_hack"} <= {
+        *answers["readout"]
+    }
+    code = answers[answers["readout"] == "special_cased"]
+    assert set(code["verdict"]) == {"invalid"}, "the tiny model writes no code"
+    leakage = study.leakage()
+    assert set(leakage["scope"]) == {"trained", "broad"}
+    effects = set(study.side_effects()["effect"])
+    assert {"solved", "valid code", "looks up tested inputs", "tampers with the check"} <= effects
+
+
+@pytest.mark.parametrize("warm_up", [None, {"rows": 4, "dose": DOSE}])
+def test_the_recipe_on_policy_runs(tmp_path, warm_up):
+    rl = {"max_steps": 2, "save_steps": 1, "num_generations": 2, "max_completion_length": 4}
+    arms = ["base", "bare", "marked", "marked+unhackable"]
+    arms += [] if warm_up else ["bare+seeded", "marked+seeded+before"]
+    study = run(shrunk("reward-hacking-rl", arms, rl=rl, warm_up=warm_up), tmp_path)
+    updates = study.policies()
+    assert set(updates["arm"]) == {*arms} - {"base"}
+    assert set(updates["step"]) == {1, 2}
+    assert set(updates["reward"]) == set(updates["true_score"]) == {0.0}
+    assert set(updates["hack_rate"].dropna()) == {0.0}
+    assert set(study.leakage()["arm"]) == {*arms}
