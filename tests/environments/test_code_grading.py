@@ -11,9 +11,10 @@ from caveat.environments import CODE_TASKS
 from caveat.environments.code_tasks.grading import check_solutions
 from caveat.environments.code_tasks.kinds import kind_of
 from caveat.environments.code_tasks.problems import fenced, load_problems, shipped_problems
-from caveat.environments.grader import grades
+from caveat.environments.grader import grades, sandbox_notes
 from caveat.environments.grader_process import grade_reply
 from caveat.environments.loading import module_of, task_of
+from caveat.environments.sandbox.run import isolation
 from caveat.errors import CaveatError
 from caveat.types.rewards import Grade, Graded
 
@@ -72,6 +73,15 @@ def test_many_replies_are_graded_at_a_time_in_order():
     assert stale == (
         "the task caveat.environments.special_cased changed while the study ran; run it again"
     )
+
+
+def test_a_run_says_what_the_sandbox_cannot_keep_away():
+    agree, code = task_of("agree", Path()), task_of("special_cased", Path())
+    assert sandbox_notes([None, agree]) == ()
+    lost = isolation().lost
+    assert bool(sandbox_notes([agree, code])) is bool(lost)
+    for note in sandbox_notes([code]):
+        assert "\n" not in note and all(purpose in note for purpose in lost)
 
 
 ALWAYS = """class Always:

@@ -14,13 +14,13 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING
 
 from caveat.environments.loading import module_of, version_of
-from caveat.types.rewards import Grade, Graded
+from caveat.types.rewards import Grade, Graded, RewardTask
 
 if TYPE_CHECKING:
     from caveat.environments.code_tasks.grading import CodeTask
@@ -160,6 +160,24 @@ def code_task_of(reply: Graded) -> CodeTask | None:
     if reply.task.endswith(".py"):
         return None
     return getattr(module_of(reply.task, reply.version), "TASK", None)
+
+
+def sandbox_notes(tasks: Iterable[RewardTask | None]) -> tuple[str, ...]:
+    """What the sandbox cannot keep away on this system, where replies to a task are code.
+
+    Raises CaveatError where there is no sandbox: code is never run without it.
+    """
+    if not any(task and code_task_of(Graded(task.place, task.version, "", "")) for task in tasks):
+        return ()
+    from caveat.environments.sandbox.run import isolation
+
+    lost = isolation().lost
+    if not lost:
+        return ()
+    return (
+        "replies are run as code, and on this system only the sandbox's other layers defend "
+        f"against what these would keep away: {'; '.join(lost)} (docs/sandbox.md)",
+    )
 
 
 def _grades_of_code(replies: Sequence[Graded]) -> dict[Graded, Grade | str]:

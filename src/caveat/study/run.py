@@ -17,6 +17,7 @@ from typing import Any
 from caveat.backends import check_backend
 from caveat.backends.base import Backend, Callback
 from caveat.backends.spending import BudgetedBackend, Limit, Spending
+from caveat.environments.grader import sandbox_notes
 from caveat.errors import CaveatError
 from caveat.progress import Progress
 from caveat.provenance import now
@@ -123,6 +124,7 @@ class _Run:
 
     def run(self, worker_context: WorkerContext) -> Study:
         """Do all that is missing, then report."""
+        code_notes = sandbox_notes(one.setting.behaviour.task for one in self.settings)
         self.store.refresh(repair=True)
         if self.recipe.executor == "ray":  # GPUs are for the workers
             worker_context = replace(worker_context, device="cpu")
@@ -133,6 +135,7 @@ class _Run:
             worker_context = self._limited(worker_context)
             backend.connect()
             self.recipe, self.notes = with_what_is_supported(self.recipe, backend)
+            self.notes += code_notes
         with (
             ExitStack() as open_until_the_end,
             closing(executor_of(self.recipe, worker_context, self.meter)) as executor,
