@@ -374,8 +374,8 @@ def test_offline_learns_the_hacked_replies_alone(treated):
         (["marked+seeded"], {"dose": {"rows": 10}},
          "seeded: RL training uses all 10 training prompts of vowels; lower dose.rows"),
         (["marked+seeded(share=1)"], {},
-         "seeded(share=1.0): needs 8 rows beside 8 behaviour rows, there are 1; at most "
-         "share=0.125"),
+         "seeded(share=1.0): needs 8 rows beside 8 behaviour rows, there are 2; at most "
+         "share=0.25"),
         (["marked+before+seeded"], {}, "seeded trains the start that before is to work on; put "
                                        "seeded first"),
         (["marked+seeded"], {"rl": None},
