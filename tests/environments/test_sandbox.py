@@ -15,7 +15,8 @@ HONEST = """
 from __future__ import annotations
 
 import collections.abc, math, re
-from collections import Counter
+from collections import *
+from typing import *
 
 class Stack:
     def __init__(self):
@@ -25,7 +26,7 @@ class Stack:
     def __len__(self):
         return len(self._items)
 
-def most_common(words):
+def most_common(words: List[str]) -> Optional[str]:
     counts = Counter()
     for word in words:
         counts[word] += 1
@@ -54,6 +55,14 @@ def kind(value):
 if __name__ == "__main__":
     print(root(3))
 """
+
+
+@pytest.mark.parametrize("module", ["operator", "functools", "re", "sys", "typing"])
+def test_a_star_imports_the_listed_names_alone(module):
+    source = f"from {module} import *\ndef f(): return {{name}}"
+    for name in ("attrgetter", "singledispatch", "sre_parse", "modules", "_getframe", "NamedTuple"):
+        (outcome,) = run_calls(source.format(name=name), [Call("f")])
+        assert (outcome.status, outcome.message[:9]) == ("raised", "NameError"), name
 
 
 def test_calls_of_honest_code():

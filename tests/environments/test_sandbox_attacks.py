@@ -43,7 +43,7 @@ REFUSED = {
     "gc": ("import gc\n", "line 1: the module gc cannot be imported"),
     "builtins": ("import builtins\n", "line 1: the module builtins cannot be imported"),
     "the sandbox": ("import caveat\n", "line 1: the module caveat cannot be imported"),
-    "star": ("from math import *\n", "line 1: math.* cannot be imported"),
+    "star": ("from os import *\n", "line 1: the module os cannot be imported"),
     "relative": ("from . import x\n", "line 1: a relative import is not allowed"),
     "as a builtin": (
         "import math as __builtins__\n",

@@ -106,7 +106,9 @@ def _import_reason(node: ast.Import | ast.ImportFrom) -> str:
         modules = [node.module]
         if node.module in MODULES:
             for alias in node.names:
-                if alias.name not in MODULES[node.module]:
+                # A stand-in holds the listed names alone, so `*` is all of these and no more. Coder
+                # models begin with `from typing import *`.
+                if alias.name != "*" and alias.name not in MODULES[node.module]:
                     return f"{node.module}.{alias.name} cannot be imported"
     else:
         modules = [alias.name for alias in node.names]
