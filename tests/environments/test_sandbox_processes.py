@@ -104,6 +104,19 @@ def test_a_process_that_is_lost_during_a_call_is_reported():
     process.close()
 
 
+def test_an_answer_that_nobody_read_is_not_taken_for_the_next(monkeypatch):
+    source = "def f(x):\n    return x"
+
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    run_calls(source, [Call("f", (0,))])
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Worker, "_read", interrupted)
+        run_calls(source, [Call("f", (1,))])
+    assert run_calls(source, [Call("f", (2,))]) == [CallOutcome("returned", 2)]
+
+
 def test_a_fork_without_a_promised_layer_runs_nothing():
     request = {
         "source": "def f(): return 1", "call": {"function": "f", "arguments": '["tuple"]'},

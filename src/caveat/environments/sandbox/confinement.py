@@ -49,10 +49,12 @@ def confine_server(seccomp: Seccomp, wrapped: bool) -> list[str]:
         os.chdir("/")
         layers.append("empty root")
     if os.geteuid() == 0:
-        os.setgroups([])
-        os.setregid(NOBODY, NOBODY)
-        os.setreuid(NOBODY, NOBODY)
-        layers.append("user without rights")
+        with suppress(OSError):
+            os.setgroups([])
+        with suppress(OSError):
+            os.setregid(NOBODY, NOBODY)
+            os.setreuid(NOBODY, NOBODY)
+            layers.append("user without rights")
     if sys.platform == "linux":
         _drop_capabilities()
         _LIBC.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)

@@ -114,6 +114,9 @@ class Worker:
         except OSError:
             self.close()
             return None
+        except BaseException:
+            self.close()  # an answer that is not read now would be taken for that of the next call
+            raise
 
     def close(self) -> None:
         """End the process and what it started."""
@@ -135,7 +138,7 @@ class Worker:
         assert self._process is not None and self._process.stdout is not None
         fd, data = self._process.stdout.fileno(), bytearray()
         while len(data) < length:
-            ready, _, _ = select.select([fd], [], [], max(deadline - time.monotonic(), 0))
+            ready = _is_ready(fd, select.POLLIN, deadline)
             piece = os.read(fd, length - len(data)) if ready else b""
             if not piece:
                 raise OSError("the sandbox's process was lost")
@@ -147,11 +150,17 @@ class Worker:
         fd = self._process.stdin.fileno()
         os.set_blocking(fd, False)
         while data:
-            _, ready, _ = select.select([], [fd], [], max(deadline - time.monotonic(), 0))
-            if not ready:
+            if not _is_ready(fd, select.POLLOUT, deadline):
                 raise OSError("the sandbox's process takes no request")
             with suppress(BlockingIOError):
                 data = data[os.write(fd, data) :]
+
+
+def _is_ready(fd: int, event: int, deadline: float) -> bool:
+    """Whether a pipe is ready in time. Unlike select, poll takes any number of open files."""
+    poll = select.poll()
+    poll.register(fd, event)
+    return bool(poll.poll(max(deadline - time.monotonic(), 0.0) * 1000))
 
 
 def _not_available(reason: str) -> CaveatError:
