@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -275,12 +277,41 @@ def test_memory_is_looked_at_where_the_kernel_does_not_limit_it():
         assert server.stdout.read() == f"({LARGE}, b'')\n"
 
 
-@pytest.mark.skipif(not Path("/usr/bin/bwrap").exists(), reason="bubblewrap is not installed")
-def test_bubblewrap_gives_namespaces():
-    process = Worker(wrapped=True)
-    process.start()
-    try:
-        assert set(process.layers) >= {"network namespace", "process namespace", "seccomp"}
-        assert set(process.layers) <= {layer.name for layer in isolation().layers}
-    finally:
-        process.close()
+REFUSED_NAMESPACES = """
+import ctypes, errno, platform, struct
+from caveat.environments.sandbox.run import Call, isolation, run_calls
+unshare = {"x86_64": 272, "aarch64": 97}[platform.machine()]
+deny, allow = 0x50000 | errno.EPERM, 0x7fff0000
+steps = [(32, 0, 0, 0), (21, 0, 1, unshare), (6, 0, 0, deny), (6, 0, 0, allow)]
+code = b"".join(struct.pack("=HBBI", *step) for step in steps)
+class Program(ctypes.Structure):
+    _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_char_p))
+program, libc = Program(len(steps), code), ctypes.CDLL(None)
+assert libc.prctl(38, 1, 0, 0, 0) == libc.prctl(22, 2, ctypes.byref(program), 0, 0) == 0
+print(sorted(layer.name for layer in isolation().layers if not layer.holds))
+print(run_calls("def f():\\n    return 1", [Call("f")])[0].value)
+"""
+"""A study that may not enter namespaces, as in containers and on some distributions."""
+
+
+def run_refused(path: str) -> str:
+    run = subprocess.run(
+        [sys.executable, "-c", REFUSED_NAMESPACES], capture_output=True, text=True, check=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src"), "PATH": path},
+    )  # fmt: skip
+    return run.stdout
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="denies a system call")
+def test_where_namespaces_are_refused_the_floor_and_seccomp_hold():
+    lines = run_refused("").splitlines()
+    assert {"network namespace", "process namespace"} <= set(ast.literal_eval(lines[0]))
+    assert set(ast.literal_eval(lines[0])) <= {
+        "empty root", "network namespace", "process namespace", "user without rights",
+    }  # fmt: skip
+    assert lines[1] == "1"
+
+
+@pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
+def test_where_namespaces_are_refused_bubblewrap_gives_them():
+    assert run_refused(os.environ["PATH"]) == "['empty root']\n1\n"

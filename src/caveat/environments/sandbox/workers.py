@@ -38,8 +38,8 @@ _START = (
 _KEPT_VARIABLES = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONHOME")
 """What an interpreter may need to start. Its process clears them."""
 _WRAP = (
-    "--unshare-all", "--as-pid-1", "--die-with-parent", "--cap-drop", "ALL", "--uid", "65534",
-    "--gid", "65534", "--dev", "/dev", "--proc", "/proc",
+    "--unshare-all", "--as-pid-1", "--cap-drop", "ALL", "--uid", "65534", "--gid", "65534",
+    "--proc", "/proc",
 )  # fmt: skip
 """Options of bubblewrap, which may enter namespaces on some systems where Python may not."""
 
