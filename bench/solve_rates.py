@@ -98,7 +98,7 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("--split", default="", help="one of train, tune, report; all by default")
     parser.add_argument("--count", type=int, help="so many problems, families in turn")
     parser.add_argument("--samples", type=int, default=1)
-    parser.add_argument("--max-tokens", type=int, default=160)
+    parser.add_argument("--max-tokens", type=int, default=192)
     parser.add_argument("--temperature", type=float, default=0.7)
     parser.add_argument("--report", type=Path, help="write rates and replies here, as JSON")
     parser.add_argument("--own", type=Path, help="write problems with the model's solutions here")
