@@ -133,6 +133,13 @@ def test_the_floor_holds_here():
     assert all(layers.holds(name) for name in ("gate", "process", "limits"))
 
 
+def test_every_value_that_comes_out_can_be_printed():
+    source = "def f(bits):\n    return 2**bits - 1"
+    longest, longer = run_calls(source, [Call("f", (14_000,)), Call("f", (14_001,))])
+    assert len(repr(longest.value)) == 4215
+    assert longer.status == "output"
+
+
 def test_dicts_of_the_standard_library_come_out_as_dicts():
     source = (
         "from collections import Counter, OrderedDict, defaultdict\ndef f():\n"

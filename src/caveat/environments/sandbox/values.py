@@ -15,8 +15,8 @@ from typing import Any
 
 MOST_DEPTH = 32
 """Most levels of lists in lists."""
-MOST_BITS = 1 << 14
-"""Longest integer, in bits: converting longer ones takes quadratic time."""
+MOST_BITS = 14_000
+"""Longest integer, in bits: 4215 digits. Python raises where more than 4300 are to be printed."""
 SMALL_BITS = 60
 """Integers of so many bits are JSON numbers; longer ones are hexadecimal texts."""
 _DICTS = (dict, Counter, OrderedDict, defaultdict)
