@@ -66,7 +66,9 @@ def forecast(
     ] = None,
     figures: Annotated[
         str | None,
-        typer.Option(help="Only these figures, such as elicitation,short_horizon (default: all)."),
+        typer.Option(
+            help="Only these, such as elicitation,short_horizon: to compute, or of a law of --fit."
+        ),
     ] = None,
     law: Annotated[
         Path | None, typer.Option(help="Predict leakage by this law, a file of --fit.")
@@ -93,7 +95,11 @@ def forecast(
             raise CaveatError("--registered goes with --against alone; drop the other options")
         score_registered(registered, against or [], as_json, markdown)
         return
-    records = _forecasts(recipe, out, with_fields(sets, device=device), rows, figures)
+    names = tuple(name.strip() for name in figures.split(",")) if figures else ()
+    if fit is not None and recipe is None:
+        records = []
+    else:
+        records = _forecasts(recipe, out, with_fields(sets, device=device), rows, names)
     if registration is not None:
         register(registration, recipe, out, earlier or [], law)
     for path in earlier or []:
@@ -107,7 +113,7 @@ def forecast(
 
         records = predictions(records, read_law(law))
     if fit is not None:
-        fit_law(fit, records, [*(earlier or [])], against or [])
+        fit_law(fit, records, earlier or [], against or [], names)
     _show_forecasts(records, against or [], as_json, markdown)
 
 
@@ -116,11 +122,11 @@ def _forecasts(
     out: Path | None,
     sets: list[str],
     rows: int | None,
-    figures: str | None,
+    figures: tuple[str, ...],
 ) -> list[dict[str, Any]]:
     """The records of a recipe, none without one. Raises CaveatError for options without one."""
     if recipe is None:
-        if out is not None or sets or rows is not None or figures is not None:
+        if out is not None or sets or rows is not None or figures:
             raise CaveatError(
                 "--out, --set, --device, --rows and --figures go with a recipe; name one"
             )
@@ -129,9 +135,8 @@ def _forecasts(
     from caveat.forecast.records import FIGURES
     from caveat.forecast.run import ROWS, forecast
 
-    names = FIGURES if figures is None else tuple(name.strip() for name in figures.split(","))
     with TerminalProgress(error=True) as progress:
-        forecasts = forecast(recipe, out, progress, sets, rows or ROWS, figures=names)
+        forecasts = forecast(recipe, out, progress, sets, rows or ROWS, figures=figures or FIGURES)
     return [entry.record() for entry in forecasts]
 
 

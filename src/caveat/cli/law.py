@@ -18,15 +18,19 @@ def fit_law(
     records: Sequence[dict[str, Any]],
     forecasts: Sequence[Path],
     studies: Sequence[Path],
+    figures: Sequence[str],
 ) -> None:
     """Fit the simplest law to forecasts whose leakage was measured, write it and print it.
+
+    Args:
+        figures: What may enter it; () is all of `analysis.law.CANDIDATES`.
 
     Raises CaveatError without studies, or with too few behaviours.
     """
     import pandas as pd
 
     from caveat.analysis import forecast_cells
-    from caveat.analysis.law import simplest_law
+    from caveat.analysis.law import CANDIDATES, simplest_law
     from caveat.forecast.records import FILE
     from caveat.forecast.registration import sha256, write_law
     from caveat.study.export import opened
@@ -34,7 +38,8 @@ def fit_law(
     if not studies or not forecasts:
         raise CaveatError("--fit needs forecasts (--from) and what was measured (--against)")
     leakages = [opened(study, say=warn).leakage() for study in studies]
-    law = simplest_law(forecast_cells(records, pd.concat(leakages, ignore_index=True)))
+    cells = forecast_cells(records, pd.concat(leakages, ignore_index=True))
+    law = simplest_law(cells, figures or CANDIDATES)
     files = [file / FILE if file.is_dir() else file for file in forecasts]
     sources = {file.name: sha256(file) for file in [*files, *studies] if file.is_file()}
     write_law(path, law, sources)
@@ -90,7 +95,13 @@ def score_registered(path: Path, studies: Sequence[Path], as_json: bool, markdow
         raise CaveatError(f"{path}: none of its predictions was measured; let the study finish")
     scores = prediction_scores(usable)
     if as_json:
-        shown = [*KEY, *registration.predictors, *PREDICTED, "leakage", "left_out"]
+        shown = [
+            *(name for name in KEY if name != "model"),
+            *registration.predictors,
+            *PREDICTED,
+            "leakage",
+            "left_out",
+        ]
         content = {"scores": scores, "predictions": plain_records(cells[shown])}
         typer.echo(json.dumps(content, indent=1, allow_nan=False))
     else:

@@ -152,7 +152,18 @@ def measured(registration: Registration, studies: Sequence[StudyTables]) -> Data
                 "questions, seeds, model or readouts changed since: they cannot be scored"
             )
     leakages = pd.concat([study.leakage() for study in studies], ignore_index=True)
-    return forecast_cells(list(registration.predictions), leakages)
+    # the version holds the model's weights; its name may be a path of another machine
+    leakages = leakages.assign(model=leakages["model"].map(_warm_up))
+    predictions = [
+        {**prediction, "model": _warm_up(prediction["model"])}
+        for prediction in registration.predictions
+    ]
+    return forecast_cells(predictions, leakages)
+
+
+def _warm_up(model: str) -> str:
+    """What a model's name says beside that of the language model: its warm-up."""
+    return model.partition(" + ")[2]
 
 
 def sha256(path: Path) -> str:

@@ -79,7 +79,9 @@ def version_of(plan: StudyPlan) -> str:
 
 def _version_id(plan: StudyPlan, rows: list[dict[str, Any]]) -> str:
     """Of the plan whose table has these rows."""
-    content = {"recipe": plan.recipe.identity(), "model": plan.model}
+    # the model's name may be a path of this machine; its identity is there anyway
+    recipe = {name: value for name, value in plan.recipe.identity().items() if name != "model"}
+    content = {"recipe": recipe, "model": plan.model}
     return digest_of("version", **content, verdicts=[row["verdict"] for row in rows])[:16]
 
 
