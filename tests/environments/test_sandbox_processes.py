@@ -230,6 +230,32 @@ def test_nothing_is_left_over_when_the_study_is_killed():
     wait_for(lambda: [pid for pid in [server, *guests] if is_running(pid)], lambda pids: not pids)
 
 
+FORKED_STUDY = """
+import os, sys, warnings
+warnings.simplefilter("error")
+from caveat.environments.sandbox.run import Call, run_calls, run_many
+from caveat.environments.sandbox.workers import _idle
+source = "def f(x):\\n    return x"
+def value(number):
+    return run_calls(source, [Call("f", (number,))])[0].value
+assert value(1) == 1
+if not (child := os.fork()):
+    os._exit(value(2))
+assert value(3) == 3
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 2
+assert value(4) == 4
+run_many([(source, [Call("f", (0,))])] * 40, workers=(os.cpu_count() or 1) + 1)
+assert len(_idle) <= (os.cpu_count() or 1)
+"""
+
+
+def test_forks_of_a_study_have_processes_of_their_own():
+    subprocess.run(
+        [sys.executable, "-W", "error", "-c", FORKED_STUDY], check=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+    )  # fmt: skip
+
+
 def wait_for(value, wanted):
     """A value, as soon as it is as wanted; fails after a minute."""
     deadline = time.monotonic() + 60

@@ -125,13 +125,17 @@ class Worker:
             with suppress(OSError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-            for pipe in (process.stdin, process.stdout):
-                assert pipe is not None
-                with suppress(OSError):
-                    pipe.close()
+            _close_pipes(process)
         if self._folder:
             shutil.rmtree(self._folder, ignore_errors=True)
             self._folder = ""
+
+    def leave(self) -> None:
+        """Close this end of the process's pipes; it ends when nobody holds an end."""
+        if self._process is not None:
+            _close_pipes(self._process)
+            self._process.returncode = 0  # no child of this process: nobody is to wait for it
+            self._process = None
 
     def _read(self, length: int, deadline: float) -> bytes:
         """So many bytes. Raises OSError where the process ended or took too long."""
@@ -154,6 +158,13 @@ class Worker:
                 raise OSError("the sandbox's process takes no request")
             with suppress(BlockingIOError):
                 data = data[os.write(fd, data) :]
+
+
+def _close_pipes(process: subprocess.Popen[bytes]) -> None:
+    for pipe in (process.stdin, process.stdout):
+        assert pipe is not None
+        with suppress(OSError):
+            pipe.close()
 
 
 def _is_ready(fd: int, event: int, deadline: float) -> bool:
@@ -196,14 +207,19 @@ def _wrapped() -> bool:
 @contextmanager
 def worker() -> Iterator[Worker]:
     """A running process that nobody else uses meanwhile."""
+    wrapped = _wrapped()
     with _lock:
-        instance = _idle.pop() if _idle else Worker(_wrapped())
+        instance = _idle.pop() if _idle else Worker(wrapped)
     try:
         instance.start()
         yield instance
     finally:
         with _lock:
-            _idle.append(instance)
+            is_kept = len(_idle) < (os.cpu_count() or 1)
+            if is_kept:
+                _idle.append(instance)
+        if not is_kept:
+            instance.close()
 
 
 @atexit.register
@@ -216,7 +232,8 @@ def close_all() -> None:
 
 def _forget() -> None:
     """In a fork of the study: the processes belong to its parent."""
-    _idle.clear()
+    while _idle:
+        _idle.pop().leave()
 
 
 if hasattr(os, "register_at_fork"):
