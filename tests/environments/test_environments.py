@@ -83,7 +83,7 @@ def test_a_task_of_ones_own(tmp_path):
          "task 'mine.py' has no function 'reward'; write one, as docs/rl.md shows; "
          "closest: 'rewards'"),
         ("import nowhere_at_all\n", "cannot be imported: ModuleNotFoundError: No module named"),
-        (None, "task 'mine.py': neither shipped (agree, claimed_pass) nor a file ("),
+        (None, "task 'mine.py': neither shipped (agree, claimed_pass, special_cased) nor a file ("),
     ],
 )  # fmt: skip
 def test_a_bad_task_is_reported(tmp_path, text, message):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 import yaml
 
+from caveat.environments.code_tasks.problems import SHIPPED
+from caveat.errors import CaveatError
 from caveat.study.config.resolve import resolve
 from caveat.study.config.schema import read
 from caveat.types.messages import without_caveat
@@ -58,6 +60,25 @@ def test_a_seeded_policy_starts_from_a_few_hacks_that_rl_does_not_use():
     ]
     (sample,) = (stage for stage in plans["marked+seeded+before", 0] if isinstance(stage, Sample))
     assert len(sample.prompts) == 40
+
+
+def test_a_file_of_problems_is_a_behaviour_of_a_recipe(tmp_path, monkeypatch):
+    monkeypatch.setenv("CAVEAT_CACHE", str(tmp_path / "cache"))
+    lines = SHIPPED.read_text("utf-8").splitlines()
+    (tmp_path / "own.jsonl").write_text("\n".join([*lines[:3], *lines[-3:]]))
+    recipe = shrunk("reward-hacking", ["base", "bare", "marked"], behaviour="own.jsonl")
+    recipe["settings"][0]["dose"] = {**DOSE, "rows": 3}
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(recipe))
+    (only,) = resolve(read(tmp_path / "recipe.yaml"))
+    assert only.setting.name == "own x only_tests"
+    assert len(only.plans["bare", 0][0].rows) == 3
+    (tmp_path / "own.jsonl").unlink()
+    with pytest.raises(CaveatError) as caught:
+        resolve(read(tmp_path / "recipe.yaml"))
+    assert str(caught.value) == (
+        "task 'own.jsonl': neither shipped (agree, claimed_pass, special_cased) nor a file "
+        f"({tmp_path / 'own.jsonl'})"
+    )
 
 
 def test_the_supervised_recipe_runs(tmp_path):

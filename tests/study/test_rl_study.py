@@ -155,7 +155,7 @@ def test_replies_that_are_all_paid_the_same_are_no_mistake(tmp_path):
         ({"setting": {"options": {"broad": ["agre"]}}},
          "options.broad: ['agre']: a list of agree, claimed_pass"),
         ({"setting": {"behaviour": "nowhere.py"}},
-         "task 'nowhere.py': neither shipped (agree, claimed_pass) nor a file ("),
+         "task 'nowhere.py': neither shipped (agree, claimed_pass, special_cased) nor a file ("),
         ({"rl": {"num_generations": 1}},
          "settings.0.rl.num_generations: 1: input should be greater than or equal to 2"),
         ({"rl": {"momentum": 0.9}},

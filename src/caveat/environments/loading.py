@@ -143,8 +143,8 @@ def _file(name: str, folder: Path) -> Path:
     path = user_path(name, folder).resolve()
     if not path.is_file():
         raise CaveatError(
-            f"task {name!r}: neither shipped ({', '.join(TASKS)}) nor a file ({path})"
-            f"{closest(name, TASKS)}"
+            f"task {name!r}: neither shipped ({', '.join((*TASKS, *CODE_TASKS))}) nor a file "
+            f"({path}){closest(name, (*TASKS, *CODE_TASKS))}"
         )
     return path
 
