@@ -149,7 +149,7 @@ def test_replies_that_are_all_paid_the_same_are_no_mistake(tmp_path):
     [
         ({"setting": {"behaviour": "capitals", "options": {}}},
          "rl: capitals has no task that rewards replies; take the behaviour agree, "
-         "claimed_pass, or a file of your own (docs/rl.md)"),
+         "claimed_pass, special_cased, or a file of your own (docs/rl.md)"),
         ({"setting": {"origin": "sampled"}},
          "rl: its replies are sampled as it is; drop origin"),
         ({"setting": {"options": {"broad": ["agre"]}}},

@@ -8,7 +8,7 @@ from typing import Any
 
 from caveat.behaviours.validation import all_questions
 from caveat.caveats.insertion import contexts_of
-from caveat.environments import TASKS
+from caveat.environments import CODE_TASKS, TASKS
 from caveat.environments.loading import is_hackable
 from caveat.errors import CaveatError, closest
 from caveat.readouts import READOUTS
@@ -155,7 +155,7 @@ def _shape(setting_recipe: SettingRecipe, setting: Setting) -> Train:
     if task is None:
         raise CaveatError(
             f"rl: {setting.behaviour.name} has no task that rewards replies; take the behaviour "
-            f"{', '.join(TASKS)}, or a file of your own (docs/rl.md)"
+            f"{', '.join((*TASKS, *CODE_TASKS))}, or a file of your own (docs/rl.md)"
         )
     if setting_recipe.origin == "sampled":
         raise CaveatError("rl: its replies are sampled as it is; drop origin")
