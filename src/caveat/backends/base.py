@@ -197,6 +197,16 @@ class TokenRequest(Generic[AdapterT]):
 
 
 @dataclass(frozen=True)
+class PatchRequest(TokenRequest[AdapterT]):
+    """A text whose keys and values at some positions are those that another model computes."""
+
+    donor: tuple[AdapterT, ...] = ()
+    """The adapters of the other model, which reads the same text; () is the base model."""
+    positions: tuple[int, ...] = ()
+    """Positions whose keys and values are the other model's, in every layer; () changes nothing."""
+
+
+@dataclass(frozen=True)
 class StateRequest(Generic[AdapterT]):
     """One text to one model, to read its hidden states."""
 
@@ -479,6 +489,31 @@ class Backend(Protocol):
 
         Float32 of shape (spans, layers, width): the residual stream, before the final norm. Needs
         `Feature.WEIGHTS`. Raises CaveatError for a layer that the model does not have.
+        """
+
+    def patched_token_log_likelihoods(
+        self, requests: Sequence[PatchRequest[AdapterRef]]
+    ) -> list[tuple[float, ...]]:
+        """`token_log_likelihoods` with keys and values of another model at some positions.
+
+        Needs `Feature.WEIGHTS`. Raises CaveatError for a model whose layers have no modules
+        `k_proj` and `v_proj`.
+        """
+
+    def checkpoints(
+        self, jobs: Sequence[TrainingJob[AdapterRef]], steps: Sequence[int]
+    ) -> list[dict[int, AdapterRef] | Failed]:
+        """By job and step, the adapters that `train` has after so many steps; 0 is the start.
+
+        Needs `Feature.WEIGHTS`. `discard` forgets them.
+        """
+
+    def gradient_gram(
+        self, start: InitialModel[AdapterRef], adapter: AdapterRef, sums: Sequence[LossSum]
+    ) -> np.ndarray:
+        """Inner products of the sums' gradients by the adapter's weights, layer by layer.
+
+        Float64 of shape (layers, sums, sums). Needs `Feature.GRADIENTS`.
         """
 
     def ablated(self, ablations: Mapping[int, Ablation]) -> AbstractContextManager[None]:

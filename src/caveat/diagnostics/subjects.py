@@ -22,7 +22,7 @@ from caveat.study.planning.artifact_graph import Cell, cell_of
 from caveat.study.planning.digests import chain_digest
 from caveat.study.planning.held_out import spread
 from caveat.study.planning.prompts import PlannedPrompt, measured
-from caveat.study.planning.study_plan import SettingPlan, study_plan
+from caveat.study.planning.study_plan import SettingPlan, cells_alone
 from caveat.study.study import Study
 
 if TYPE_CHECKING:
@@ -204,17 +204,18 @@ def diagnosed_settings(
     that are gone, and a setting without `bare`.
     """
     limits, progress = limits or Limits(), progress or Progress()
-    plan = study_plan(recipe, _resolved(study, recipe), backend.identity)
-    labels = [_label(one) for one in plan.settings]
-    names = list(dict.fromkeys([*(one.name for one in plan.settings), *labels]))
-    if setting is not None and setting not in names:
+    resolved = _resolved(study, recipe)
+    plans = cells_alone(recipe, resolved, setting, backend.identity)
+    if setting is not None and not any(setting in (one.name, _label(one)) for one in plans):
+        every = cells_alone(recipe, resolved, None, backend.identity)
+        names = list(dict.fromkeys([*(one.name for one in every), *map(_label, every)]))
         raise CaveatError(
             f"--setting {setting!r}: {study.folder} has {', '.join(names)}{closest(setting, names)}"
         )
-    _check_plan(study, [cell for one in plan.settings for cell in one.cells])
-    _check_limits(limits, recipe, plan.settings)
+    _check_plan(study, plans)
+    _check_limits(limits, recipe, plans)
     kept = []
-    for one in plan.settings:
+    for one in plans:
         if setting in (None, one.name, _label(one)):
             diagnosed = _diagnosed(study, recipe, one, backend, limits)
             if diagnosed.models:
@@ -241,13 +242,15 @@ def _resolved(study: Study, recipe: Recipe) -> tuple[Resolved, ...]:
         ) from None
 
 
-def _check_plan(study: Study, cells: Sequence[Cell]) -> None:
+def _check_plan(study: Study, plans: Sequence[SettingPlan]) -> None:
     """Raise CaveatError where the recipe comes to other adapters than the study was made with."""
+    names = {plan.name for plan in plans}
     stored = {
         (row["setting"], row["arm"], row["seed"], tuple(row["chain"]))
         for row in study.store.lines(f"versions/{study.version}/cells.jsonl")
+        if row["setting"] in names
     }
-    planned = {tuple(cell.chain) for cell in cells}
+    planned = {tuple(cell.chain) for plan in plans for cell in plan.cells}
     if missing := [row for row in stored if row[3] not in planned]:
         name, arm, seed, _ = missing[0]
         raise CaveatError(
@@ -300,7 +303,10 @@ def _models(
 ) -> Iterator[TrainedModel]:
     """The finished cells. Raises CaveatError where one was answered and its adapter is gone."""
     answered = {
-        (line.cell.arm, line.cell.seed) for line in plan.lines if line.answer in study.store.answers
+        (row["arm"], row["seed"])
+        for row in study.planned
+        if (row["setting"], row["dose"]) == (plan.name, plan.dose)
+        and row["answer"] in study.store.answers
     }
     for cell in plan.cells:
         if cell.seed is None or cell.chain == base or not _within(cell, recipe, limits):

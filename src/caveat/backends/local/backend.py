@@ -24,6 +24,7 @@ from caveat.backends.base import (
     ModuleUpdates,
     OnStep,
     OnToken,
+    PatchRequest,
     Request,
     RLJob,
     StateRequest,
@@ -37,6 +38,7 @@ from caveat.backends.batches import LossSum
 from caveat.backends.local.diagnostics.ablation import without_directions
 from caveat.backends.local.diagnostics.hidden_states import mean_states
 from caveat.backends.local.diagnostics.next_tokens import next_token_log_probabilities
+from caveat.backends.local.diagnostics.patching import patched_scores
 from caveat.backends.local.diagnostics.update_geometry import compared
 from caveat.backends.local.lora.adapter import Adapter, TrainingState
 from caveat.backends.local.models import device_memory
@@ -44,7 +46,7 @@ from caveat.backends.local.models.loading import LanguageModel, load
 from caveat.backends.local.rl.grpo_trainer import train_rl
 from caveat.backends.local.sampling.answers import answer, token_scores
 from caveat.backends.local.training.initial_gradients import InitialGradients
-from caveat.backends.local.training.sft import train
+from caveat.backends.local.training.sft import checkpoints, train
 from caveat.progress import Progress
 from caveat.rendering import render_prompt
 from caveat.types.answers import Answer, Sampling
@@ -221,6 +223,38 @@ class LocalBackend:
             return mean_states(
                 self.language_model, self._named(requests), requests, layers, self.progress
             )
+
+    def patched_token_log_likelihoods(
+        self, requests: Sequence[PatchRequest[AdapterRef]]
+    ) -> list[tuple[float, ...]]:
+        """Score single tokens with another model's keys and values at some positions."""
+        with _memory_errors():
+            donors = [TokenRequest("", request.donor, (), ()) for request in requests]
+            named = self._named([*requests, *donors])
+            return patched_scores(self.language_model, named, requests, self.progress)
+
+    def checkpoints(
+        self, jobs: Sequence[TrainingJob[AdapterRef]], steps: Sequence[int]
+    ) -> list[dict[int, AdapterRef] | Failed]:
+        """Train the adapters in lockstep up to the last of the steps."""
+        with _memory_errors():
+            own = [replace(job, base_adapters=self._adapters(job.base_adapters)) for job in jobs]
+            results = checkpoints(
+                self.language_model, own, steps, self.progress, self.token_budget
+            )
+            return [
+                result
+                if isinstance(result, Failed)
+                else {step: self._hold(adapter) for step, adapter in result.items()}
+                for result in results
+            ]
+
+    def gradient_gram(
+        self, start: InitialModel[AdapterRef], adapter: AdapterRef, sums: Sequence[LossSum]
+    ) -> np.ndarray:
+        """Inner products of gradients by the weights of an adapter."""
+        with _memory_errors():
+            return self._initial(start).gram(self._adapter(adapter), sums)
 
     @contextmanager
     def ablated(self, ablations: Mapping[int, Ablation]) -> Iterator[None]:

@@ -146,6 +146,24 @@ def study_plan(
     return StudyPlan(recipe, model, tuple(plans))
 
 
+def cells_alone(
+    recipe: Recipe, settings: tuple[Resolved, ...], name: str | None, model: str
+) -> tuple[SettingPlan, ...]:
+    """The settings with their cells, without answers, whose keys take most of a plan's time.
+
+    Args:
+        name: Begins with the name of the settings to plan; None for all.
+    """
+    return tuple(
+        _setting_plan(
+            recipe.model_copy(update={"decision_tokens": False}), resolved,
+            _difference(resolved, settings), model, set(), set(), Grouping(), answers=False,
+        )
+        for resolved in settings
+        if name is None or name.startswith(resolved.setting.name)
+    )  # fmt: skip
+
+
 def _difference(resolved: Resolved, settings: tuple[Resolved, ...]) -> str:
     """How a setting differs from others of the same name, such as ` (epochs=2)`; empty if alone."""
     own = _treatment_and_warm_up(resolved)
@@ -177,6 +195,7 @@ def _setting_plan(
     nodes: set[str],
     requests: set[str],
     grouping: Grouping,
+    answers: bool = True,
 ) -> SettingPlan:
     name = resolved.setting.name
     cells = tuple(
@@ -185,7 +204,7 @@ def _setting_plan(
     )
     base = _cell("", "base", None, resolved.base, model, resolved).chain
     lines, needed = [], {}
-    for cell in cells:
+    for cell in cells if answers else ():
         for prompt in _prompts(recipe, resolved, cell):
             for line, request in _lines(cell, base, prompt, resolved, model, recipe):
                 lines.append(line)

@@ -1,4 +1,4 @@
-"""Losses, and inner products of gradients, of a model where a training would start.
+"""Losses, and inner products of gradients, of a model where a training would start, or has come to.
 
 Gradients are those of the B matrices of new LoRA adapters at their start: A is random as in
 training and B is 0, so the model is what it was, and A's own gradient is 0. The inner product of
@@ -11,11 +11,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from caveat.backends.base import GradientProducts, InitialModel
 from caveat.backends.batches import Example, LossSum
+from caveat.backends.local.diagnostics.update_geometry import layers_of
 from caveat.backends.local.lora.adapter import Adapter
 from caveat.backends.local.lora.stacked import adapted_modules, stack_chains, stacked
 from caveat.backends.local.models.device_memory import TOKEN_BUDGET
@@ -71,6 +73,33 @@ class InitialGradients:
             {name: _gradient(stack.up)[cell] for name, stack in stacks.items()}
             for cell in range(cells)
         ]
+
+    def gram(self, adapter: Adapter, sums: Sequence[LossSum]) -> np.ndarray:
+        """Inner products of the sums' gradients where a training has come to, by decoder layer.
+
+        Float64 of shape (layers, sums, sums). Gradients are those of A and B of the adapter, which
+        lies on top of the frozen ones; where B is 0, that of A is 0.
+        """
+        dose, cells = self.start.dose, len(sums)
+        model, device = self.language_model.model, self.language_model.device
+        layers = layers_of(model)
+        reader = self._reader()
+        stacks = start_stacks(self.language_model, [dose] * cells, [self.start.seed] * cells)
+        with torch.no_grad():
+            for name, (down, up) in adapter.weights.items():
+                stacks[name].down[:, : len(down)] = down.to(device)
+                stacks[name].up[:, :, : len(down)] = up.to(device)
+        frozen = stack_chains([self.start.base_adapters] * cells, device)
+        with stacked(model, frozen, stacks) as route:
+            for batch in reader.batches(_by_cell(sums), self.token_budget):
+                reader.weighted_losses(batch, route)[0].sum().backward()
+                self.progress.advance("train", sum(len(row.ids) for row in batch.examples))
+        products = np.zeros((1 + max(layers.values()), cells, cells))
+        for name, stack in stacks.items():
+            for parameter in (stack.down, stack.up):
+                flat = _gradient(parameter).flatten(1).double()
+                products[layers[name]] += (flat @ flat.T).cpu().numpy()
+        return products
 
     @torch.inference_mode()
     def losses(

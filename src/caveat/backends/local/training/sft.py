@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -49,6 +49,34 @@ def train(
     )
 
 
+def checkpoints(
+    language_model: LanguageModel,
+    jobs: Sequence[TrainingJob[Adapter]],
+    steps: Sequence[int],
+    progress: Progress,
+    token_budget: int | None = None,
+) -> list[dict[int, Adapter] | Failed]:
+    """By job and step, the adapters as `train` has them after so many of its steps.
+
+    Training ends with the last of the steps, or of the job's own. A job that has fewer steps lacks
+    those beyond.
+    """
+    kept: dict[str, dict[int, Adapter]] = {job.key: {} for job in jobs}
+
+    def run(cells: list[TrainingCell]) -> list[Trained[Adapter] | Failed]:
+        group = _Group(language_model, cells, progress, token_budget)
+        group.keep = lambda k, step: (
+            kept[group.keys[k]].update({step: group.adapter(k)}) if step in steps else None
+        )
+        return group.run(max(steps))
+
+    results = in_lockstep(jobs, lambda job: prepare(language_model.tokenizer, job), run)
+    return [
+        result if isinstance(result, Failed) else kept[job.key]
+        for job, result in zip(jobs, results, strict=True)
+    ]
+
+
 class _Group(LockstepGroup):
     """Cells under way in lockstep."""
 
@@ -63,11 +91,16 @@ class _Group(LockstepGroup):
         super().__init__(language_model, [cell.job for cell in cells], progress, token_budget)
         self.cells = cells
         self.on_step = on_step
+        self.keep: Callable[[int, int], None] = lambda k, step: None
+        """Called with each cell under way and the number of steps that it has taken, from 0."""
 
-    def run(self) -> list[Trained[Adapter] | Failed]:
-        """Take every step of every cell."""
+    def run(self, most: int | None = None) -> list[Trained[Adapter] | Failed]:
+        """Take every step of every cell, or so many at most."""
+        longest = max(len(cell.schedule) for cell in self.cells)
+        for k in range(len(self.cells)):
+            self.keep(k, 0)
         with stacked(self.language_model.model, self.base_adapters, self.stacks) as route:
-            for step in range(max(len(cell.schedule) for cell in self.cells)):
+            for step in range(longest if most is None else min(most, longest)):
                 self._step(step, route)
         return [self._result(k) for k in range(len(self.cells))]
 
@@ -94,6 +127,7 @@ class _Group(LockstepGroup):
         for k in under_way:
             key, steps = self.keys[k], len(self.cells[k].schedule)
             self.on_step(StepEvent(key, step + 1, steps, losses[k], norms[k], rates[k], tokens[k]))
+            self.keep(k, step + 1)
 
     def _backward(
         self, examples: list[Example], kept: list[Example], primary: int, route: Route

@@ -1,0 +1,154 @@
+"""Patched keys and values, against a cache of the donor's and against plain forward hooks."""
+
+from __future__ import annotations
+
+import copy
+from itertools import product
+
+import pytest
+import torch
+
+from caveat.backends.base import PatchRequest, TokenRequest
+from caveat.backends.local.backend import LocalBackend
+from caveat.backends.local.lora.adapter import Adapter
+from caveat.backends.local.lora.stacked import adapted_modules
+from caveat.errors import CaveatError
+from caveat.rendering import render_prompt
+from caveat.types.messages import Message
+
+TEXTS = ("Why is it so?", "Say it again, and say it in other words than these.")
+CUT = 9
+"""Tokens of the prefix."""
+
+
+@pytest.fixture(scope="module")
+def chains(tiny, tmp_path_factory):
+    """The base model, and one whose every layer is changed a lot."""
+    generator = torch.Generator().manual_seed(3)
+    weights = {}
+    for name in adapted_modules(tiny.model, (0.0, 1.0)):
+        out, width = tiny.model.get_submodule(name).weight.shape
+        weights[name] = (
+            torch.randn(2, width, generator=generator) / 8,
+            torch.randn(out, 2, generator=generator) / 8,
+        )
+    folder = tmp_path_factory.mktemp("adapter")
+    Adapter(2, 4.0, weights).save(folder)
+    return {"base": (), "trained": (folder,)}
+
+
+@pytest.fixture(scope="module")
+def models(tiny, chains):
+    """The same two, plain, with the adapter in the weights."""
+    merged = copy.deepcopy(tiny.model)
+    adapter = Adapter.load(chains["trained"][0])
+    for name, (down, up) in adapter.weights.items():
+        merged.get_submodule(name).weight.data += adapter.scale * up @ down
+    return {"base": tiny.model, "trained": merged}
+
+
+def texts(tiny):
+    return [
+        render_prompt(tiny.tokenizer, (Message.of("user", text),)).ids for text in TEXTS
+    ]  # fmt: skip
+
+
+def with_cache(receiver, donor, ids) -> torch.Tensor:
+    """Log-probabilities behind the prefix, whose cache is the donor's: (tokens, vocabulary)."""
+    with torch.no_grad():
+        cache = donor(torch.tensor([ids[:CUT]]), use_cache=True).past_key_values
+        logits = receiver(torch.tensor([ids[CUT:]]), past_key_values=cache).logits[0]
+    return logits.log_softmax(-1)
+
+
+def with_hooks(receiver, donor, ids, positions) -> torch.Tensor:
+    """Log-probabilities where the projections of some positions are the donor's, by hand."""
+    donated, handles = {}, []
+    blocks = zip(donor.model.layers, receiver.model.layers, strict=True)
+    for number, (giving, taking) in enumerate(blocks):
+        for name in ("k_proj", "v_proj"):
+            key = number, name
+
+            def keep(module, inputs, output, key=key):
+                donated[key] = output.clone()
+
+            def put(module, inputs, output, key=key):
+                changed = output.clone()
+                changed[:, positions] = donated[key][:, positions]
+                return changed
+
+            with torch.no_grad():
+                handle = getattr(giving.self_attn, name).register_forward_hook(keep)
+            handles.append((getattr(taking.self_attn, name), put, handle))
+    with torch.no_grad():
+        donor(torch.tensor([ids]))
+        for _, _, handle in handles:
+            handle.remove()
+        putting = [module.register_forward_hook(put) for module, put, _ in handles]
+        logits = receiver(torch.tensor([ids])).logits[0].log_softmax(-1)
+    for handle in putting:
+        handle.remove()
+    return logits
+
+
+def test_a_patched_prefix_is_the_donors_cache_and_any_span_is_what_hooks_say(tiny, chains, models):
+    backend = LocalBackend(tiny)
+    pairs = list(product(chains, chains, texts(tiny)))
+    span = (4, 5, 8)
+    requests, expected = [], []
+    for receiver, donor, ids in pairs:
+        targets = tuple(range(CUT + 1, len(ids)))
+        cached = with_cache(models[receiver], models[donor], ids)
+        hooked = with_hooks(models[receiver], models[donor], ids, list(span))
+        for positions in (tuple(range(CUT)), span):
+            requests.append(
+                PatchRequest("", chains[receiver], ids, targets, chains[donor], positions)
+            )
+            expected.append(
+                [
+                    float(cached[target - CUT - 1, ids[target]])
+                    if positions != span
+                    else float(hooked[target - 1, ids[target]])
+                    for target in targets
+                ]
+            )
+    values = backend.patched_token_log_likelihoods(requests)
+    for request, value, wanted in zip(requests, values, expected, strict=True):
+        assert value == pytest.approx(wanted, abs=2e-4), request
+    changed = [abs(a - b) for a, b in zip(values[4], values[0], strict=True)]
+    assert max(changed) > 0.01, "the donor matters"
+
+
+def test_own_keys_and_values_and_no_positions_change_nothing(tiny, chains):
+    backend = LocalBackend(tiny)
+    requests, plain = [], []
+    for name, ids in product(chains, texts(tiny)):
+        targets = (3, 11, len(ids) - 1)
+        everywhere = tuple(range(len(ids)))
+        other = chains["base" if name == "trained" else "trained"]
+        requests += [
+            PatchRequest("", chains[name], ids, targets, chains[name], everywhere),
+            PatchRequest("", chains[name], ids, targets, other, ()),
+        ]
+        plain += 2 * [TokenRequest("", chains[name], ids, targets)]
+    patched = backend.patched_token_log_likelihoods(requests)
+    whole = backend.token_log_likelihoods(plain)
+    for one, other in zip(patched, whole, strict=True):
+        assert one == pytest.approx(other, abs=1e-5)
+
+
+def test_a_model_without_the_modules_is_one_line(tiny):
+    model = copy.deepcopy(tiny.model)
+    attention = model.model.layers[1].self_attn
+    attention.key_and_value = attention.v_proj
+    del attention.v_proj
+    from dataclasses import replace
+
+    with pytest.raises(CaveatError) as error:
+        LocalBackend(replace(tiny, model=model)).patched_token_log_likelihoods(
+            [PatchRequest("", (), (1, 2), (1,), (), (0,))]
+        )
+    assert str(error.value) == (
+        "patching: layer 1 of tiny (LlamaForCausalLM) has no module v_proj, which computes what is "
+        "patched; leave this view out"
+    )
