@@ -80,15 +80,19 @@ def test_what_goes_with_leakage_is_trusted_and_what_does_not_is_not(cells):
     good = scores.loc["states taken for bare's"]
     assert good["rank"] == pytest.approx(1) and good["r2"] > 0.7 and good["trusted"]
     assert (good["cells"], good["settings"], good["left_out"]) == (16, 8, 1)
+    assert good["verdict"] == "trust" and good["p"] < 0.01 < 3 * good["p_holm"]
     mine = scores.loc["my probe"]
     assert mine["rank"] == pytest.approx(-1) and mine["r2"] == pytest.approx(1, abs=1e-6)
     assert mine["cells"] == 8 and mine["trusted"]
     useless = scores.loc["divergence of the caveat from none"]
     assert abs(useless["rank"]) < 0.7 and useless["r2"] < 0.3 and not useless["trusted"]
+    assert useless["verdict"] == "do not trust"
     assert scores.loc["divergence from_exact", "rank"] < -0.3
 
 
 def test_too_few_settings_have_no_score_and_a_reason(cells):
+    seven = diagnostic_scores(cells[cells["setting"].isin(SETTINGS[:7])], draws=300)
+    assert set(seven["verdict"]) == {"too few settings to say"} and seven["trusted"].any()
     few = cells[cells["setting"].isin(SETTINGS[:2])]
     scores = diagnostic_scores(few, draws=50)
     assert scores["rank"].isna().all() and not scores["trusted"].any()

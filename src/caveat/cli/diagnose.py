@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from caveat.cli.app import AsJson, AsMarkdown, Device, StudyPath, Version
+from caveat.cli.app import AsJson, AsMarkdown, Device, Version
 from caveat.cli.console import one_form, print_tables, warn
 from caveat.errors import CaveatError
 
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
 
 def diagnose(
-    study: StudyPath,
+    studies: Annotated[
+        list[Path], typer.Argument(help="The study's folder; with --score, several.")
+    ],
     setting: Annotated[
         str | None, typer.Option(help="One setting, such as 'capitals x instruction'.")
     ] = None,
@@ -24,7 +30,7 @@ def diagnose(
     arm: Annotated[
         list[str] | None, typer.Option(help="An arm to look at beside base and bare; all.")
     ] = None,
-    seeds: Annotated[int | None, typer.Option(min=1, help="The first seeds; all.")] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="The first seeds; 5 at most.")] = None,
     questions: Annotated[
         int, typer.Option(min=2, help="Questions, and rows, of a setting that are read.")
     ] = 24,
@@ -34,6 +40,13 @@ def diagnose(
     off: Annotated[
         list[str] | None,
         typer.Option(help="With --view switches: layers such as 12-15, or modules such as q_proj."),
+    ] = None,
+    score: Annotated[
+        bool,
+        typer.Option("--score", help="Score what was diagnosed against leakage; load no model."),
+    ] = False,
+    keep: Annotated[
+        Path | None, typer.Option(help="With --score: write the tables into this folder, too.")
     ] = None,
     device: Device = None,
     as_json: AsJson = False,
@@ -47,17 +60,36 @@ def diagnose(
     from caveat.study.export import opened
 
     one_form(json=as_json, markdown=markdown)
+    if keep is not None and not score:
+        raise CaveatError(f"--keep {keep}: tables are kept with --score; add it")
+    if score:
+        from caveat.diagnostics.collected import keep as write
+        from caveat.diagnostics.collected import score_studies
+
+        tables = score_studies(studies, warn)
+        if keep is not None:
+            write(keep, tables)
+        return _show(tables, as_json, markdown)
+    if len(studies) > 1:
+        raise CaveatError(
+            f"{' '.join(map(str, studies))}: one study at a time is looked into; --score takes "
+            "several that were"
+        )
     parts = tuple(off) if off else None
     limits = Limits(tuple(arm) if arm else None, seeds, questions, parts, _layers(layers))
     with TerminalProgress(error=True) as progress:
         tables = compute(
-            opened(study, version, warn),
+            opened(studies[0], version, warn),
             setting,
             view or None,
             limits,
             progress,
             device=device,
         )
+    _show(tables, as_json, markdown)
+
+
+def _show(tables: dict[str, DataFrame], as_json: bool, markdown: bool) -> None:
     if as_json:
         from caveat.analysis.json_records import plain_records
 

@@ -9,7 +9,7 @@ space (rank correlation -.75).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,8 @@ from caveat.diagnostics.intervals import t_limits
 from caveat.diagnostics.subjects import BASE, EXACT, NAMES, NONE, DiagnosedSetting
 from caveat.study.graded import graded_frame
 from caveat.study.planning.digests import token_scores_key
-from caveat.study.planning.graded import graded_rows, texts
+from caveat.study.planning.graded import GradedRows, graded_rows, texts
+from caveat.study.planning.held_out import spread
 from caveat.types.caveats import Context
 from caveat.types.messages import Messages
 
@@ -51,21 +52,7 @@ def decision_tokens(setting: DiagnosedSetting) -> DataFrame:
     """
     import pandas as pd
 
-    scores = _Scores(setting)
-    graded = graded_rows(setting.resolved, setting.system)
-    lines = [
-        {
-            **setting.names, "arm": arm, "seed": seed, "context": context, "row": row.id,
-            "shared": decision.shared, "whole": decision.whole,
-            "scores": scores.key(chain, messages), "base_scores": scores.key((), row.messages),
-        }
-        for arm, seed, chain in setting.chains()
-        for context, row, decision, messages in texts(
-            graded, setting.resolved, setting.resolved.contexts
-        )
-    ]  # fmt: skip
-    scores.complete()
-    table = graded_leakage(graded_frame(scores, lines))  # type: ignore[arg-type]
+    table = graded_leakage(scored(setting, setting.chains(), setting.resolved.contexts))
     base = table[table["arm"] == BASE].set_index("context")["nats"]
     table = table.assign(
         **{name: setting.names[name] for name in NAMES},
@@ -75,14 +62,59 @@ def decision_tokens(setting: DiagnosedSetting) -> DataFrame:
     return pd.DataFrame(table, columns=[*DECISION_COLUMNS])
 
 
+Chain = tuple[str, "int | None", tuple[AdapterRef, ...]]
+"""Arm, seed and adapters."""
+
+
+def scored(
+    setting: DiagnosedSetting, chains: Iterable[Chain], contexts: tuple[Context, ...]
+) -> DataFrame:
+    """One row a row of the behaviour, context and model: see `study.graded.graded_frame`.
+
+    At most `limits.questions` rows. What the study has scored is taken from it.
+    """
+    scores = Scores(setting)
+    lines = list(scores.lines(chains, contexts))
+    scores.complete()
+    return graded_frame(scores, lines)  # type: ignore[arg-type]
+
+
+def rows_of(setting: DiagnosedSetting) -> GradedRows:
+    """Rows whose decision tokens are scored, at most `limits.questions`."""
+    graded = graded_rows(setting.resolved, setting.system)
+    most = setting.limits.questions or len(graded.rows)
+    return GradedRows(spread(graded.rows, most), spread(graded.decisions, most), graded.note)
+
+
 @dataclass
-class _Scores:
+class Scores:
     """Scores of texts, token by token: the study's own, and those that it lacks."""
 
     setting: DiagnosedSetting
     answers: dict[str, Any] = field(default_factory=dict)
     """By key; in the form of the study's store."""
     _missing: dict[str, tuple[tuple[AdapterRef, ...], Messages]] = field(default_factory=dict)
+
+    def lines(
+        self, chains: Iterable[Chain], contexts: tuple[Context, ...]
+    ) -> Iterator[dict[str, Any]]:
+        """The lines of a graded frame: each row in each context of each model."""
+        setting = self.setting
+        planned = list(texts(rows_of(setting), setting.resolved, contexts))
+        for arm, seed, chain in chains:
+            for context, row, decision, messages in planned:
+                yield {
+                    **setting.names, "arm": arm, "seed": seed, "context": context, "row": row.id,
+                    "shared": decision.shared, "whole": decision.whole,
+                    "scores": self.key(chain, messages),
+                    "base_scores": self.key((), row.messages),
+                }  # fmt: skip
+
+    @property
+    def tokens(self) -> int:
+        """Tokens that `complete` will read."""
+        tokenizer = self.setting.backend.tokenizer
+        return sum(scored_text(tokenizer, messages).read for _, messages in self._missing.values())
 
     def key(self, chain: tuple[AdapterRef, ...], messages: Messages) -> str:
         """The key of a text's scores, which `complete` makes sure of."""
@@ -121,12 +153,13 @@ def divergences(setting: DiagnosedSetting) -> DataFrame:
     import pandas as pd
 
     contexts: tuple[Context, ...] = setting.resolved.contexts
+    outputs_of = _Outputs(setting)
     rows = []
     for context in contexts:
         if context == NONE:
             continue
         needed = list(dict.fromkeys((NONE, *([EXACT] if EXACT in contexts else []), context)))
-        outputs = _outputs(setting, needed)
+        outputs = outputs_of(needed)
         from_none = jensen_shannon(outputs[NONE], outputs[context])
         near = _limits("from_none", from_none)
         far = _limits("from_exact", np.full(len(from_none), np.nan))
@@ -142,16 +175,33 @@ def divergences(setting: DiagnosedSetting) -> DataFrame:
     return pd.DataFrame(rows, columns=[*DIVERGENCE_COLUMNS])
 
 
-def _outputs(setting: DiagnosedSetting, contexts: Sequence[str]) -> dict[str, np.ndarray]:
-    """By context, log-probabilities behind the same questions: (questions, vocabulary)."""
-    prompts = setting.prompts(contexts)
-    requests = [
-        Request(prompt.question.id, setting.base, prompt.messages)
-        for context in contexts
-        for prompt in prompts[context]
-    ]
-    values = setting.backend.next_token_log_probabilities(requests)
-    return dict(zip(contexts, np.split(values, len(contexts)), strict=True))
+class _Outputs:
+    """Next-token distributions of the base model; each prompt is read once."""
+
+    def __init__(self, setting: DiagnosedSetting) -> None:
+        self.setting = setting
+        self._rows: dict[tuple[str, str], np.ndarray] = {}
+        """By context and question."""
+
+    def __call__(self, contexts: Sequence[str]) -> dict[str, np.ndarray]:
+        """By context, log-probabilities behind the same questions: (questions, vocabulary)."""
+        setting = self.setting
+        prompts = setting.prompts(contexts)
+        missing = {
+            (context, prompt.question.id): prompt
+            for context in contexts
+            for prompt in prompts[context]
+            if (context, prompt.question.id) not in self._rows
+        }
+        if missing:
+            values = setting.backend.next_token_log_probabilities(
+                [Request(id, setting.base, one.messages) for (_, id), one in missing.items()]
+            )
+            self._rows |= dict(zip(missing, values, strict=True))
+        return {
+            context: np.stack([self._rows[context, one.question.id] for one in prompts[context]])
+            for context in contexts
+        }
 
 
 def jensen_shannon(one: np.ndarray, other: np.ndarray) -> np.ndarray:

@@ -139,7 +139,7 @@ def caveat_probe(setting: DiagnosedSetting) -> DataFrame:
         for against, position, values in _probe(setting, seed, chain, layers):
             results.setdefault((arm, against, position), []).append(values)
     rows = []
-    count = len(_rows(setting))
+    count = len(probed_rows(setting))
     for (arm, against, position), values in results.items():
         accuracy, shuffled, high, p = np.array(values).T
         limits = share_limits(accuracy)
@@ -161,7 +161,7 @@ def _probed(setting: DiagnosedSetting) -> Iterator[tuple[str, int, tuple[Adapter
         yield model.arm, model.seed, model.adapters
 
 
-def _rows(setting: DiagnosedSetting) -> tuple[Row, ...]:
+def probed_rows(setting: DiagnosedSetting) -> tuple[Row, ...]:
     """The behaviour's rows that arms are trained on, evenly spread."""
     rows = setting.resolved.setting.behaviour.rows[: setting.resolved.dose.rows]
     return framed_rows(spread(rows, setting.limits.questions or len(rows)), setting.system)
@@ -171,7 +171,7 @@ def _probe(
     setting: DiagnosedSetting, seed: int, chain: tuple[AdapterRef, ...], layers: tuple[int, ...]
 ) -> Iterator[tuple[str, int, tuple[float, float, float, float]]]:
     """By comparison and the layer's position: accuracy, shuffled, its 95th percentile, p."""
-    caveat, rows = setting.resolved.setting.caveat, _rows(setting)
+    caveat, rows = setting.resolved.setting.caveat, probed_rows(setting)
     sides: dict[str, tuple[Sequence[Row], Sequence[Row]]] = {
         NOTHING: (marked(rows, caveat, seed), rows)
     }

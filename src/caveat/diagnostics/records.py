@@ -51,8 +51,19 @@ def save(folder: Path, version: str, tables: Mapping[str, DataFrame]) -> None:
 
 def saved(folder: Path, version: str) -> dict[str, DataFrame]:
     """The tables of a version by name; none where none were written. Raises CaveatError."""
-    paths = sorted((folder / FOLDER / version).glob("*.parquet"))
+    return read_folder(folder / FOLDER / version)
+
+
+def read_folder(folder: Path) -> dict[str, DataFrame]:
+    """The tables in a folder by name. Raises CaveatError for a damaged one."""
+    paths = sorted(folder.glob("*.parquet"))
     return {path.stem: _read(path) for path in paths if not path.name.startswith(".")}
+
+
+def write_folder(folder: Path, tables: Mapping[str, DataFrame]) -> None:
+    """Write each table as a file of its name. Raises Unwritable."""
+    for name, table in tables.items():
+        write(folder / f"{name}.parquet", _parquet(table))
 
 
 def _path(folder: Path, version: str, name: str) -> Path:

@@ -6,16 +6,24 @@ takes others beside them (see `examples/probe.py`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from caveat.backends.base import Backend
 from caveat.diagnostics.ablation import direction_removed
 from caveat.diagnostics.activations import held_probe, movements, question_states
+from caveat.diagnostics.cost import ViewMeter
 from caveat.diagnostics.logits import decision_tokens, divergences
+from caveat.diagnostics.patching import patched
 from caveat.diagnostics.probes import caveat_probe
 from caveat.diagnostics.records import replace, save, saved
-from caveat.diagnostics.scores import diagnostic_cells, diagnostic_scores
+from caveat.diagnostics.scores import (
+    FORECASTS,
+    diagnostic_cells,
+    diagnostic_scores,
+    forecast_table,
+)
 from caveat.diagnostics.subjects import (
     DiagnosedSetting,
     Limits,
@@ -26,6 +34,8 @@ from caveat.diagnostics.subjects import (
     recipe_of,
 )
 from caveat.diagnostics.switches import switched_off
+from caveat.diagnostics.training import along_training
+from caveat.diagnostics.training_answers import training_answers
 from caveat.diagnostics.updates import update_summary, updates
 from caveat.errors import CaveatError, closest
 from caveat.progress import Progress
@@ -64,6 +74,17 @@ def caveat_view(setting: DiagnosedSetting) -> dict[str, DataFrame]:
     return {"caveat_probe": caveat_probe(setting)}
 
 
+def training_view(setting: DiagnosedSetting) -> dict[str, DataFrame]:
+    """`learning_curve` and `gradients` along training, and `training_answers` from the curves."""
+    tables = along_training(setting)
+    return {**tables, "training_answers": training_answers(tables["learning_curve"])}
+
+
+def patching_view(setting: DiagnosedSetting) -> dict[str, DataFrame]:
+    """`patching`: what changes where keys and values of a span are another model's."""
+    return {"patching": patched(setting)}
+
+
 def switch_view(setting: DiagnosedSetting) -> dict[str, DataFrame]:
     """`switches`: what changes in the rate when parts of an arm's update are switched off."""
     return {"switches": switched_off(setting)}
@@ -79,11 +100,13 @@ VIEWS: dict[str, View] = {
     "logits": logit_view,
     "activations": activation_view,
     "caveat": caveat_view,
+    "training": training_view,
+    "patching": patching_view,
     "switches": switch_view,
     "ablation": ablation_view,
 }
 QUICK = ("updates", "logits", "activations", "caveat")
-"""The views that only read; the others sample replies."""
+"""The views that only read, each text once; the others train, patch, or sample replies."""
 
 
 def diagnose(
@@ -111,7 +134,7 @@ def diagnose(
     """
     import pandas as pd
 
-    progress = progress or Progress()
+    progress = ViewMeter(progress or Progress())
     chosen = _views(views)
     run = checked_study(study)
     recipe = recipe_of(run)
@@ -122,17 +145,30 @@ def diagnose(
         else:
             check_weights(run, backend)
         parts: dict[str, list[DataFrame]] = {}
-        for one in diagnosed_settings(run, recipe, backend, setting, limits, progress):
-            for name, view in chosen.items():
-                progress.stage(f"{one.names['label']}: {name}")
-                computed = view(one)
-                save(run.folder, run.version, computed)  # what is there outlives a kill
-                for table, frame in computed.items():
-                    parts.setdefault(table, []).append(frame)
+        with _heard(backend, progress):
+            for one in diagnosed_settings(run, recipe, backend, setting, limits, progress):
+                for name, view in chosen.items():
+                    progress.begin(one.names["label"], name, one)
+                    computed = view(one)
+                    progress.end()
+                    save(run.folder, run.version, computed)  # what is there outlives a kill
+                    for table, frame in computed.items():
+                        parts.setdefault(table, []).append(frame)
+        progress.remember(backend)
         tables = {name: pd.concat(some, ignore_index=True) for name, some in parts.items()}
         tables |= _scores(run)
         replace(run.folder, run.version, {name: tables[name] for name in SCORED if name in tables})
     return tables
+
+
+@contextmanager
+def _heard(backend: Backend, progress: Progress) -> Iterator[None]:
+    """While the context lasts, progress hears of the backend's tokens."""
+    usual, backend.progress = backend.progress, progress
+    try:
+        yield
+    finally:
+        backend.progress = usual
 
 
 SCORED = ("cells", "scores")
@@ -143,9 +179,10 @@ def _scores(study: Study) -> dict[str, DataFrame]:
     if not study.judged()[0]:
         return {}
     tables = saved(study.folder, study.version)
-    cells = diagnostic_cells(
-        {name: table for name, table in tables.items() if name not in SCORED}, study.leakage()
-    )
+    tables = {name: table for name, table in tables.items() if name not in SCORED}
+    if records := study.forecasts():
+        tables[FORECASTS] = forecast_table(records)
+    cells = diagnostic_cells(tables, study.leakage())
     about = study.about
     scores = diagnostic_scores(cells, about["draws"], about["bootstrap_seed"])
     return dict(zip(SCORED, (cells, scores), strict=True))

@@ -6,29 +6,36 @@ Most may fail. A diagnostic that orders nothing says nothing about behaviour, ho
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from caveat.analysis.differences import holm
 from caveat.analysis.forecast import primary
 from caveat.analysis.held_out_regression import HeldOutRegression
-from caveat.analysis.intervals import interval_columns
-from caveat.analysis.rank_correlation import LEAST, percentile_limits
+from caveat.analysis.intervals import ALPHA, interval_columns
+from caveat.analysis.rank_correlation import LEAST, p_value, percentile_limits, spearman
 from caveat.diagnostics.activations import at_depth
 from caveat.diagnostics.records import PLACE
 from caveat.diagnostics.subjects import BARE, BASE, EXACT, MARKED, NONE
 from caveat.diagnostics.updates import ALL, OTHER, SAME
+from caveat.forecast.records import FIGURES
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+LEAST_SETTINGS = 8
+"""Settings below which no verdict is given."""
+TRUST, DO_NOT_TRUST, TOO_FEW = "trust", "do not trust", "too few settings to say"
 AT_NONE, ELSEWHERE = "leakage at none", "leakage in other contexts"
+FORECASTS = "forecasts"
+"""Name of the table of what was forecast: see `forecast_table`."""
 CELL_COLUMNS = (*PLACE, "arm", "context", "target", "diagnostic", "value", "leakage", "left_out")
 SCORE_COLUMNS = (
-    "target", "diagnostic", "cells", "settings", "left_out", "rank", "rank_low", "rank_high", "r2",
-    "r2_low", "r2_high", "trusted", "undefined",
+    "target", "diagnostic", "cells", "settings", "left_out", "rank", "rank_low", "rank_high", "p",
+    "p_holm", "r2", "r2_low", "r2_high", "trusted", "verdict", "undefined",
 )  # fmt: skip
 
 
@@ -59,6 +66,23 @@ def diagnostic_cells(tables: Mapping[str, DataFrame], leakage: DataFrame) -> Dat
     missing = cells["_merge"] == "left_only"
     reasons = np.where(missing, "not measured", np.where(cells["leakage"].isna(), "undefined", ""))
     return cells.assign(left_out=reasons)[[*CELL_COLUMNS]]
+
+
+def forecast_table(records: Sequence[Mapping[str, Any]]) -> DataFrame:
+    """Forecasts as a table beside the diagnostics: one row an arm and figure.
+
+    Args:
+        records: As `Study.forecasts()` gives them.
+    """
+    rows = [
+        {"setting": record["setting"], "model": record["model"],
+         "dose": json.dumps(record["dose"], sort_keys=True), "arm": record["arm"],
+         "figure": figure, "value": record[figure]}
+        for record in records
+        for figure in FIGURES
+        if record.get(figure) is not None
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=[*PLACE, "arm", "figure", "value"])
 
 
 def _canonical(dose: str) -> str:
@@ -155,7 +179,39 @@ def _of_caveat_probe(table: DataFrame) -> Iterator[Value]:
                 yield _at_none(row, "caveat read by a probe", row["accuracy"])
 
 
+def _of_gradients(table: DataFrame) -> Iterator[Value]:
+    """At the first step, before anything is learned."""
+    start = table[(table["by"] == ALL) & (table["step"] == 0) & _marked(table)]
+    names = ["cosine_bare", "product_none", "bare_product_none"]
+    for row in start.groupby([*PLACE, "arm"], as_index=False)[names].mean().to_dict("records"):
+        yield _at_none(row, "gradient: cosine with bare's", row["cosine_bare"])
+        if row["bare_product_none"] > 0:
+            pull = row["product_none"] / row["bare_product_none"]
+            yield _at_none(row, "gradient: pull on the preference over bare's", pull)
+
+
+def _of_answers(table: DataFrame) -> Iterator[Value]:
+    for row in table[_marked(table)].to_dict("records"):
+        yield _at_none(row, "leakage when bare has begun", row["leakage_first"])
+        yield _at_none(row, "gate", row["gate"])
+
+
+def _of_patching(table: DataFrame) -> Iterator[Value]:
+    chosen = table[_marked(table) & (table["context"] == EXACT) & (table["part"] == "caveat")]
+    for row in chosen[chosen["direction"] == "restored"].to_dict("records"):
+        yield _at_none(row, "carried by the caveat's keys and values", row["share"])
+
+
+def _of_forecasts(table: DataFrame) -> Iterator[Value]:
+    for row in table.to_dict("records"):
+        yield _at_none(row, f"forecast: {row['figure']}", row["value"])
+
+
 READERS = {
+    "gradients": _of_gradients,
+    "training_answers": _of_answers,
+    "patching": _of_patching,
+    FORECASTS: _of_forecasts,
     "update_summary": _of_updates,
     "decision_tokens": _of_decision_tokens,
     "divergences": _of_divergences,
@@ -184,6 +240,11 @@ def diagnostic_scores(cells: DataFrame, draws: int = 2000, seed: int = 0) -> Dat
     `undefined` says why there is nothing: too few settings. A setting is a behaviour and a caveat,
     at all doses and on all models.
 
+    `p` is two-sided, of the rank correlation of settings' means, by settings in random order;
+    `p_holm` is corrected for all diagnostics of the target. `verdict` is `trust` where that is at
+    most .05 as well, else `do not trust`; `too few settings to say` below `LEAST_SETTINGS`, where
+    a line through so few points may predict the next one by chance.
+
     Args:
         cells: See `diagnostic_cells`.
         draws: Resamples behind the limits.
@@ -194,7 +255,25 @@ def diagnostic_scores(cells: DataFrame, draws: int = 2000, seed: int = 0) -> Dat
         for (target, name), some in cells.groupby(["target", "diagnostic"], sort=False)
     ]
     table = pd.DataFrame(rows, columns=[*SCORE_COLUMNS])
-    return table.assign(undefined=table["undefined"].where(table["undefined"].notna(), None))
+    for _, some in table.groupby("target"):
+        table.loc[some.index, "p_holm"] = holm(some["p"].to_numpy(float))
+    enough = table["settings"] >= LEAST_SETTINGS
+    trust = table["trusted"].astype(bool) & (table["p_holm"].astype(float) <= ALPHA)
+    verdict = np.where(~enough, TOO_FEW, np.where(trust, TRUST, DO_NOT_TRUST))
+    return table.assign(
+        verdict=verdict, undefined=table["undefined"].where(table["undefined"].notna(), None)
+    )
+
+
+def _p(cells: DataFrame, draws: int, seed: int) -> float:
+    """Of settings' means in random order."""
+    means = cells.groupby("setting")[["value", "leakage"]].mean().to_numpy(float)
+    generator = np.random.default_rng(seed)
+    orders = np.stack([generator.permutation(len(means)) for _ in range(draws)])
+    values = means[:, 0]
+    true = spearman(values[None], means[None, :, 1])[0]
+    shuffled = spearman(np.broadcast_to(values, orders.shape), means[:, 1][orders])
+    return float("nan") if np.isnan(true) else p_value(true, shuffled[~np.isnan(shuffled)])
 
 
 def _score(target: str, name: str, cells: DataFrame, draws: int, seed: int) -> dict:
@@ -217,4 +296,5 @@ def _score(target: str, name: str, cells: DataFrame, draws: int, seed: int) -> d
         ("r2", regression.r2(values[:, None])),
     ):
         row |= interval_columns(key, (resampled[0], *percentile_limits(resampled[1:])))
+    row["p"] = _p(usable.assign(value=values), draws, seed)
     return row | {"trusted": bool(row["r2_low"] > 0)}

@@ -39,6 +39,10 @@ WITHOUT_WEIGHTS = (
 )
 
 
+MOST_SEEDS = 5
+"""Seeds that are diagnosed where no number is given: as many as a result needs."""
+
+
 @dataclass(frozen=True)
 class Limits:
     """How much is diagnosed; all that there is where a field is None."""
@@ -46,7 +50,7 @@ class Limits:
     arms: tuple[str, ...] | None = None
     """`base` and `bare` are always there."""
     seeds: int | None = None
-    """The first seeds of the study."""
+    """The first seeds of the study; `MOST_SEEDS` at most where None."""
     questions: int | None = 24
     """Questions, and rows, of a setting that are read."""
     parts: tuple[str, ...] | None = None
@@ -214,6 +218,8 @@ def diagnosed_settings(
         )
     _check_plan(study, plans)
     _check_limits(limits, recipe, plans)
+    if limits.seeds is None and len(recipe.seeds) > MOST_SEEDS:
+        progress.say(f"the first {MOST_SEEDS} of {len(recipe.seeds)} seeds; --seeds takes more")
     kept = []
     for one in plans:
         if setting in (None, one.name, _label(one)):
@@ -323,7 +329,7 @@ def _models(
 
 
 def _within(cell: Cell, recipe: Recipe, limits: Limits) -> bool:
-    arms, seeds = limits.arms, recipe.seeds[: limits.seeds]
+    arms, seeds = limits.arms, recipe.seeds[: limits.seeds or MOST_SEEDS]
     return cell.seed in seeds and (arms is None or cell.arm == BARE or cell.arm in arms)
 
 

@@ -109,9 +109,19 @@ def _subject(arm: str, own: Plan, seed: int, rows: int) -> Subject:
     """`own` are the arm's stages behind those of the base model."""
     trainings = [stage for stage in own if isinstance(stage, Train) and stage.rows]
     first = next((each for each in trainings if carries_caveat(each)), trainings[0])
-    reason = "; ".join(_unknown(own, first))
+    reason = "; ".join(unknown_parts(own, first))
     small = miniature(first, seed, rows)
     return Subject(arm, small.rows, None if reason else small, reason)
+
+
+def unknown_parts(own: tuple[Stage, ...], first: Train) -> list[str]:
+    """Why a training is not known before the study runs; nothing where it is.
+
+    Args:
+        own: The arm's stages behind those of the base model.
+        first: The one on rows with the caveat.
+    """
+    return list(_unknown(own, first))
 
 
 def _unknown(own: tuple[Stage, ...], first: Train) -> Iterator[str]:

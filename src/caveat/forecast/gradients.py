@@ -12,12 +12,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from caveat.backends.base import AdapterRef, Failed, InitialModel, TrainingJob
 from caveat.backends.batches import LossSum, mean_loss, openings, prepare, training_losses
 from caveat.errors import CaveatError
 from caveat.forecast.arms import BARE, ForecastModel, Subject
+from caveat.rendering import render_row
 from caveat.study.planning.held_out import HeldOut
 from caveat.types.messages import is_document
 from caveat.types.training import Train
@@ -146,14 +147,22 @@ class PreferenceGradient:
         return training_losses(prepare(self.start.backend.tokenizer, self._job(subject)))
 
     def _aversion(self) -> LossSum:
-        """The preference with its sign turned: what falls where training lowers losses."""
-        held = (*self.held_out.behaviour, *self.held_out.counter)
-        rendered = self.start.rendered(held)
-        if not any(is_document(row.messages) for row in held):
-            rendered = openings(rendered, OPENING)
-        count = len(self.held_out.behaviour)
-        rows, counter = rendered[:count], rendered[count:]
-        return (*mean_loss(rows), *(mean_loss(counter, -1.0) if counter else ()))
+        backend, dose = self.start.backend, self.start.start.dose
+        return aversion(backend.tokenizer, self.held_out, dose.max_tokens)
+
+
+def aversion(tokenizer: Any, held_out: HeldOut, max_tokens: int) -> LossSum:
+    """The preference with its sign turned: what falls where training lowers losses.
+
+    Raises CaveatError for a row that is too long.
+    """
+    held = (*held_out.behaviour, *held_out.counter)
+    rendered = [render_row(tokenizer, row, "reply", max_tokens) for row in held]
+    if not any(is_document(row.messages) for row in held):
+        rendered = openings(rendered, OPENING)
+    count = len(held_out.behaviour)
+    rows, counter = rendered[:count], rendered[count:]
+    return (*mean_loss(rows), *(mean_loss(counter, -1.0) if counter else ()))
 
 
 def _or_reason(make: Callable[[Subject], Made], subject: Subject) -> Made | str:

@@ -11,6 +11,7 @@ from caveat.published.results import own, published
 from caveat.report.data import ReportData
 from caveat.report.figures.ladder import elicitation_figure, ladder_figure
 from caveat.report.figures.leakage import leakage_figure
+from caveat.report.figures.learning_curve import learning_figures
 from caveat.report.figures.published import published_figure, study_points
 from caveat.report.figures.published_elicitation import elicited_figure, study_elicited
 from caveat.report.figures.theme import inline_svg
@@ -90,6 +91,7 @@ def _content(data: ReportData) -> dict[str, Any]:
         "rl": rl_section(data),
         "forecast": forecast_section(data),
         "diagnostics": diagnostics_section(data),
+        "learning": _learning(data),
         "training": _training(data),
         "within_seed": any(panel.interval == "within seed" for panel in panels),
         "failures": appendix.failures(data),
@@ -131,6 +133,14 @@ def _training(data: ReportData) -> list[tuple[str, Markup | None]]:
         return []
     charts = training_figures(data.training, "transparent")
     return [(setting, _svg(chart)) for setting, chart in charts]
+
+
+def _learning(data: ReportData) -> list[tuple[str, Markup | None]]:
+    """Each setting with its leakage along training; empty where it was not diagnosed."""
+    curve = data.diagnostics.get("learning_curve")
+    if curve is None or curve.empty:
+        return []
+    return [(setting, _svg(chart)) for setting, chart in learning_figures(curve, "transparent")]
 
 
 def _among_published(data: ReportData) -> altair.VConcatChart:

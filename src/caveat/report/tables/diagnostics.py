@@ -7,18 +7,25 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from caveat.diagnostics.activations import at_depth
+from caveat.diagnostics.scores import LEAST_SETTINGS
 from caveat.report.formatting import (
     ABSENT,
     Estimate,
     count,
     decimal,
     estimate,
-    is_true,
     probability,
     text,
 )
 from caveat.report.sections.table import Table
 from caveat.report.tables.summary import Summary
+from caveat.report.tables.training_diagnostics import (
+    answer_summaries,
+    by_setting,
+    curve_summaries,
+    gradient_summaries,
+    patching_summaries,
+)
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -43,6 +50,8 @@ class DiagnosticsSection:
     scores: tuple[Table, ...]
     """Each diagnostic against leakage."""
     settings: tuple[Table, ...]
+    curve: DataFrame | None = None
+    """Leakage along training, where it was computed."""
 
 
 def diagnostics_section(data: ReportData) -> DiagnosticsSection | None:
@@ -54,12 +63,8 @@ def diagnostics_section(data: ReportData) -> DiagnosticsSection | None:
     return DiagnosticsSection(
         tuple(map(Table.of_summary, diagnostic_summaries(scores))),
         tuple(map(Table.of_summary, diagnostic_summaries(tables))),
+        tables.get("learning_curve"),
     )
-
-
-def _by_setting(table: DataFrame) -> Iterator[tuple[str, DataFrame]]:
-    for (label, model), rows in table.groupby(["label", "model"], sort=False):
-        yield f"{label} ({model})", rows
 
 
 def _update_summaries(table: DataFrame) -> Iterator[Summary]:
@@ -71,7 +76,7 @@ def _update_summaries(table: DataFrame) -> Iterator[Summary]:
         "The arm's own update against another's. Same seed: both start from the same random A, so "
         "compare with other arms. Other seeds: compare with the arm's cosine with itself."
     )
-    for title, rows in _by_setting(table[table["by"] == "all"]):
+    for title, rows in by_setting(table[table["by"] == "all"]):
         cells = tuple(
             (
                 row["arm"],
@@ -91,7 +96,7 @@ def _update_summaries(table: DataFrame) -> Iterator[Summary]:
 
 def _decision_summaries(table: DataFrame) -> Iterator[Summary]:
     columns = ("arm", "context", "nats a token", "change from base", "graded leakage")
-    for title, rows in _by_setting(table):
+    for title, rows in by_setting(table):
         cells = tuple(
             (
                 row["arm"],
@@ -110,7 +115,7 @@ def _decision_summaries(table: DataFrame) -> Iterator[Summary]:
 def _divergence_summaries(table: DataFrame) -> Iterator[Summary]:
     columns = ("context", "from none (nats)", "from exact (nats)", "towards the caveat")
     note = "The base model's next token where the reply begins; at most .69 nats."
-    for title, rows in _by_setting(table):
+    for title, rows in by_setting(table):
         cells = tuple(
             (
                 row["context"],
@@ -137,7 +142,7 @@ def _at_one_layer(
     note: str,
 ) -> Iterator[Summary]:
     """A table a setting, of a layer that is fixed beforehand: `cells` writes a row."""
-    for title, rows in _by_setting(table):
+    for title, rows in by_setting(table):
         chosen = at_depth(rows)
         yield Summary(
             f"{title}: {what}, layer {chosen['layer'].iloc[0]}",
@@ -215,7 +220,7 @@ ABLATION_IS = (
 
 def _rate_summaries(table: DataFrame, what: str, column: str, note: str) -> Iterator[Summary]:
     columns = ("arm", column, "context", "rate", "change")
-    for title, rows in _by_setting(table):
+    for title, rows in by_setting(table):
         for (readout, scope), some in rows.groupby(["readout", "scope"], sort=False):
             cells = tuple(
                 (
@@ -237,7 +242,8 @@ def _rate_summaries(table: DataFrame, what: str, column: str, note: str) -> Iter
 
 def _score_summaries(table: DataFrame) -> Iterator[Summary]:
     columns = (
-        "diagnostic", "arms", "settings", "rank correlation", "R2 on held-out settings", "trusted",
+        "diagnostic", "arms", "settings", "rank correlation", "p (Holm)", "R2 on held-out settings",
+        "verdict",
     )  # fmt: skip
     for target, rows in table.groupby("target", sort=False):
         cells = tuple(
@@ -246,18 +252,23 @@ def _score_summaries(table: DataFrame) -> Iterator[Summary]:
                 count(row["cells"]),
                 count(row["settings"]),
                 str(estimate(row, "rank")),
+                f"{probability(row['p'])} ({probability(row['p_holm'])})",
                 str(estimate(row, "r2")),
-                "yes" if is_true(row["trusted"]) else "no",
+                row["verdict"],
             )
             for row in rows.to_dict("records")
         )
         reasons = [text(reason) for reason in rows["undefined"].unique() if text(reason)]
-        note = "Trusted: the lower limit of R2 is above 0."
+        note = (
+            "Trust: the lower limit of R2 is above 0 and the corrected p is at most .05. Below "
+            f"{LEAST_SETTINGS} settings no verdict is given."
+        )
         yield Summary(
             f"Diagnostics against {target}",
             columns,
             cells,
             f"{note} Without a score: {'; '.join(reasons)}." if reasons else note,
+            frozenset({"verdict"}),
         )
 
 
@@ -268,6 +279,10 @@ WRITERS = {
     "movements": _movement_summaries,
     "held_probe": _held_summaries,
     "caveat_probe": _caveat_summaries,
+    "learning_curve": curve_summaries,
+    "training_answers": answer_summaries,
+    "gradients": gradient_summaries,
+    "patching": patching_summaries,
     "switches": _switch_summaries,
     "ablation": _ablation_summaries,
     "scores": _score_summaries,

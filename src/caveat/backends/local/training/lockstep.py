@@ -114,7 +114,10 @@ class LockstepGroup:
         self.base_adapters = stack_chains(
             [job.base_adapters for job in jobs], language_model.device
         )
-        layer = lowest_layer(language_model.model, {*self.base_adapters, *self.stacks})
+        model = language_model.model
+        # before the model is stacked: its layers have other names then
+        self._adapted = [set(adapted_modules(model, dose.layers)) for dose in self.doses]
+        layer = lowest_layer(model, {*self.base_adapters, *self.stacks})
         self.reader = language_model.reader(layer)
         self.optimiser = StackedOptimizer(
             [tensor for stack in self.stacks.values() for tensor in (stack.down, stack.up)],
@@ -194,8 +197,7 @@ class LockstepGroup:
 
     def adapter(self, k: int) -> Adapter:
         """A cell's adapter as it stands, on the CPU."""
-        dose = self.doses[k]
-        mine = set(adapted_modules(self.language_model.model, dose.layers))
+        dose, mine = self.doses[k], self._adapted[k]
         weights = {
             name: (
                 stack.down.detach()[k, : dose.rank].cpu().clone(),

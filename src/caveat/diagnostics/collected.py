@@ -1,0 +1,78 @@
+"""Tables of several studies put together, scored as one, and kept in a folder for later.
+
+A folder of kept tables has one parquet file a table, `cells` among them, which holds the measured
+leakage: everything that is printed of it can be made again without studies or models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from caveat.diagnostics.records import PLACE, read_folder, write_folder
+from caveat.diagnostics.scores import (
+    FORECASTS,
+    diagnostic_cells,
+    diagnostic_scores,
+    forecast_table,
+)
+from caveat.errors import CaveatError
+from caveat.study.export import opened
+from caveat.study.study import Study
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+CELLS, SCORES = "cells", "scores"
+LEFT_BEHIND = ("updates", SCORES)
+"""Tables that are not kept: every pair of models, and what is computed from the cells."""
+
+
+def score_studies(paths: Sequence[Path], say: Callable[[str], None]) -> dict[str, DataFrame]:
+    """The tables of studies, and folders of kept ones, with `cells` and `scores` over all of them.
+
+    Raises CaveatError for a path without diagnostics, and for a setting that is in two of them.
+    """
+    import pandas as pd
+
+    parts: dict[str, list[DataFrame]] = {}
+    owners: dict[tuple[str, ...], Path] = {}
+    for path in paths:
+        tables = _tables(path, say)
+        for row in tables[CELLS][PLACE].drop_duplicates().itertuples(index=False, name=None):
+            if owners.setdefault(row, path) != path:
+                raise CaveatError(
+                    f"{path}: {row[0]} on {row[1]} at the same dose is in {owners[row]}, too; name "
+                    "one of them, since it would count twice"
+                )
+        for name, table in tables.items():
+            parts.setdefault(name, []).append(table)
+    whole = {name: pd.concat(some, ignore_index=True) for name, some in parts.items()}
+    return {**whole, SCORES: diagnostic_scores(whole[CELLS])}
+
+
+def _tables(path: Path, say: Callable[[str], None]) -> dict[str, DataFrame]:
+    """Of one study or folder, with its cells."""
+    if path.is_dir() and (path / f"{CELLS}.parquet").is_file():
+        return read_folder(path)
+    study = opened(path, say=say)
+    if not isinstance(study, Study):
+        raise CaveatError(
+            f"{path}: an exported file has no diagnostics; name the study's folder, or one that "
+            "--keep wrote"
+        )
+    tables = {
+        name: table for name, table in study.diagnostics().items() if name not in (CELLS, SCORES)
+    }
+    if not tables:
+        raise CaveatError(f"{path}: nothing was diagnosed there yet; run caveat diagnose {path}")
+    if records := study.forecasts():
+        tables[FORECASTS] = forecast_table(records)
+    return {**tables, CELLS: diagnostic_cells(tables, study.leakage())}
+
+
+def keep(folder: Path, tables: dict[str, DataFrame]) -> None:
+    """Write tables into a folder, for `score_studies` to read. Raises Unwritable."""
+    kept = {name: table for name, table in tables.items() if name not in LEFT_BEHIND}
+    write_folder(folder, kept)
