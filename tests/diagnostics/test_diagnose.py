@@ -158,7 +158,9 @@ def test_all_views_come_with_cells_and_scores_and_are_printed(study, command):
             "held_probe", "caveat_probe", "cells", "scores"} <= {*tables}  # fmt: skip
     assert " settings with a value and a leakage; 3 are needed" in output
     section = diagnostics_section(SimpleNamespace(diagnostics=tables))
-    page = environment().get_template("diagnostics.html.j2").render(diagnostics=section)
+    page = (
+        environment().get_template("diagnostics.html.j2").render(diagnostics=section, learning=[])
+    )
     assert "<h2>Diagnostics</h2>" in page and "toy x password (tiny): weight updates" in page
     assert page.index("Diagnostics against leakage") < page.index("<details>")
     assert diagnostics_section(SimpleNamespace(diagnostics={})) is None

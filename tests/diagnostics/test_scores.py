@@ -25,6 +25,7 @@ def leakage() -> pd.DataFrame:
     rows = [
         {
             **place(setting), "arm": arm, "context": context, "scope": "trained", "clusters": 5,
+            "behaviour": f"behaviour {i % 4}",
             "readout": "r", "leakage": LEAKAGE[i, j] + (0.1 if context == "near_miss" else 0),
         }
         for i, setting in enumerate(SETTINGS)
@@ -81,6 +82,7 @@ def test_what_goes_with_leakage_is_trusted_and_what_does_not_is_not(cells):
     assert good["rank"] == pytest.approx(1) and good["r2"] > 0.7 and good["trusted"]
     assert (good["cells"], good["settings"], good["left_out"]) == (16, 8, 1)
     assert good["verdict"] == "trust" and good["p"] < 0.01 < 3 * good["p_holm"]
+    assert good["r2_behaviours"] > 0.7 and np.isnan(good["r2_models"])
     mine = scores.loc["my probe"]
     assert mine["rank"] == pytest.approx(-1) and mine["r2"] == pytest.approx(1, abs=1e-6)
     assert mine["cells"] == 8 and mine["trusted"]
@@ -88,6 +90,18 @@ def test_what_goes_with_leakage_is_trusted_and_what_does_not_is_not(cells):
     assert abs(useless["rank"]) < 0.7 and useless["r2"] < 0.3 and not useless["trusted"]
     assert useless["verdict"] == "do not trust"
     assert scores.loc["divergence from_exact", "rank"] < -0.3
+
+
+def test_what_only_tells_behaviours_apart_is_not_trusted(cells):
+    """Leakage is that of the behaviour, and the diagnostic a number of the behaviour's own."""
+    held = cells[cells["diagnostic"] == "states taken for bare's"].copy()
+    held = held[held["left_out"] == ""]
+    number = held["behaviour"].str[-1].astype(int)
+    held["leakage"] = np.array([0.0, 1.0, 1.0, 0.0])[number] + 0.02 * held["leakage"]
+    held["value"] = np.array([0.0, 1.0, 1.1, -3.0])[number]
+    row = diagnostic_scores(held, draws=300).iloc[0]
+    assert row["r2"] > row["r2_behaviours"] and row["r2_behaviours"] < 0
+    assert row["verdict"] == "do not trust"
 
 
 def test_too_few_settings_have_no_score_and_a_reason(cells):

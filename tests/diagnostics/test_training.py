@@ -14,6 +14,9 @@ from caveat.diagnostics.subjects import NAMES, Limits
 from caveat.diagnostics.training import along_training, checkpoint_steps, left_out, replays
 from caveat.diagnostics.training_answers import training_answers
 from caveat.errors import CaveatError
+from caveat.report.figures.learning_curve import learning_figures
+from caveat.report.figures.theme import inline_svg
+from caveat.report.tables.diagnostics import diagnostic_summaries
 from counting import counted
 
 
@@ -71,6 +74,20 @@ def test_the_cost_said_before_is_the_tokens_that_are_read(setting, tables):
         assert expected[kind] == pytest.approx(tables[1][kind], rel=0.1), kind
 
 
+def test_tables_and_the_figure_are_for_people(tables):
+    curve = tables[0]["learning_curve"]
+    answers = training_answers(curve)
+    named = {**tables[0], "training_answers": answers}
+    first, second, third = diagnostic_summaries(named)
+    assert first.title == "toy x password (tiny): leakage along training"
+    assert first.columns == ("arm", "context", "step 0", "step 1")
+    assert second.title.endswith("when leakage is decided") and len(second.rows) == 1
+    assert third.title.endswith("gradients along training") and len(third.rows) == 2
+    ((title, chart),) = learning_figures(curve)
+    assert title == "toy x password (tiny)"
+    assert all(text in inline_svg(chart) for text in ("at exact", "marked", "nats a token"))
+
+
 def test_a_bare_arm_of_several_stages_is_refused(setting):
     plans = {
         key: (*plan, plan[-1]) if key[0] == "bare" else plan
@@ -113,8 +130,8 @@ def test_a_model_that_leaks_exactly_half_from_the_first_step_is_said_to():
 
 
 def test_a_gate_that_forms_after_the_shared_path_is_said_to():
-    marked = np.array([0.0, 0.2, 1.0, 2.0, 2.0, 2.0])
-    exact = np.array([0.0, 0.2, 1.0, 2.0, 4.0, 6.0])
+    marked = np.array([0.0, 0.2, 1.2, 2.0, 2.0, 2.0])
+    exact = np.array([0.0, 0.2, 1.2, 2.0, 4.5, 6.0])
     row = training_answers(built(marked, exact)).iloc[0]
     assert (row["decided_early"], row["gate_later"]) == ("no", "yes")
     assert row["gate"] == pytest.approx(1.0, abs=0.1)

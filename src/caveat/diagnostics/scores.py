@@ -32,10 +32,13 @@ TRUST, DO_NOT_TRUST, TOO_FEW = "trust", "do not trust", "too few settings to say
 AT_NONE, ELSEWHERE = "leakage at none", "leakage in other contexts"
 FORECASTS = "forecasts"
 """Name of the table of what was forecast: see `forecast_table`."""
-CELL_COLUMNS = (*PLACE, "arm", "context", "target", "diagnostic", "value", "leakage", "left_out")
+CELL_COLUMNS = (
+    *PLACE, "behaviour", "arm", "context", "target", "diagnostic", "value", "leakage", "left_out",
+)  # fmt: skip
 SCORE_COLUMNS = (
     "target", "diagnostic", "cells", "settings", "left_out", "rank", "rank_low", "rank_high", "p",
-    "p_holm", "r2", "r2_low", "r2_high", "trusted", "verdict", "undefined",
+    "p_holm", "r2", "r2_low", "r2_high", "r2_behaviours", "r2_models", "trusted", "verdict",
+    "undefined",
 )  # fmt: skip
 
 
@@ -59,7 +62,7 @@ def diagnostic_cells(tables: Mapping[str, DataFrame], leakage: DataFrame) -> Dat
     measured = leakage.assign(dose=leakage["dose"].map(_canonical))
     parts = [primary(some) for _, some in measured.groupby("context")]
     measured = pd.concat(parts) if parts else measured
-    measured = measured[[*PLACE, "arm", "context", "leakage"]]
+    measured = measured[[*PLACE, "behaviour", "arm", "context", "leakage"]]
     values = values.assign(dose=values["dose"].map(_canonical))
     per_arm = _spread_over_arms(values, measured)
     cells = per_arm.merge(measured, on=[*PLACE, "arm", "context"], how="left", indicator=True)
@@ -240,10 +243,14 @@ def diagnostic_scores(cells: DataFrame, draws: int = 2000, seed: int = 0) -> Dat
     `undefined` says why there is nothing: too few settings. A setting is a behaviour and a caveat,
     at all doses and on all models.
 
-    `p` is two-sided, of the rank correlation of settings' means, by settings in random order;
-    `p_holm` is corrected for all diagnostics of the target. `verdict` is `trust` where that is at
-    most .05 as well, else `do not trust`; `too few settings to say` below `LEAST_SETTINGS`, where
-    a line through so few points may predict the next one by chance.
+    `p` is two-sided, of the rank correlation, by settings' leakages in random order;
+    `p_holm` is corrected for all diagnostics of the target. `r2_behaviours` and `r2_models` are R2
+    with a behaviour, or a model, left out at a time; NaN with fewer than three. Settings of one
+    behaviour share rows and bare arms, so `r2` may only tell behaviours apart.
+
+    `verdict` is `trust` where `p_holm` is at most .05 as well, and neither of these R2 is below 0;
+    else `do not trust`; `too few settings to say` below `LEAST_SETTINGS`, where a line through so
+    few points may predict the next one by chance.
 
     Args:
         cells: See `diagnostic_cells`.
@@ -259,21 +266,48 @@ def diagnostic_scores(cells: DataFrame, draws: int = 2000, seed: int = 0) -> Dat
         table.loc[some.index, "p_holm"] = holm(some["p"].to_numpy(float))
     enough = table["settings"] >= LEAST_SETTINGS
     trust = table["trusted"].astype(bool) & (table["p_holm"].astype(float) <= ALPHA)
+    for name in UNITS:
+        trust &= ~(table[name].astype(float) < 0)
     verdict = np.where(~enough, TOO_FEW, np.where(trust, TRUST, DO_NOT_TRUST))
     return table.assign(
         verdict=verdict, undefined=table["undefined"].where(table["undefined"].notna(), None)
     )
 
 
+UNITS = {"r2_behaviours": "behaviour", "r2_models": "model"}
+"""By the R2, what is left out at a time."""
+MOST_ORDERS = 999
+"""Random orders of settings behind a p-value, at most."""
+
+
 def _p(cells: DataFrame, draws: int, seed: int) -> float:
-    """Of settings' means in random order."""
-    means = cells.groupby("setting")[["value", "leakage"]].mean().to_numpy(float)
+    """Of the rank correlation over cells, by settings' leakages in random order.
+
+    A setting's arms, on each model, stay together: leakages of another setting take the places of
+    the same arms. Doses are averaged.
+    """
+    columns = ["model", "arm", *(["context"] if cells["context"].nunique() > 1 else [])]
+    values, leakages = (
+        cells.pivot_table(index="setting", columns=columns, values=name).to_numpy(float)
+        for name in ("value", "leakage")
+    )
     generator = np.random.default_rng(seed)
-    orders = np.stack([generator.permutation(len(means)) for _ in range(draws)])
-    values = means[:, 0]
-    true = spearman(values[None], means[None, :, 1])[0]
-    shuffled = spearman(np.broadcast_to(values, orders.shape), means[:, 1][orders])
+    true = _rank(values, leakages)
+    shuffled = np.array(
+        [
+            _rank(values, leakages[generator.permutation(len(leakages))])
+            for _ in range(min(draws, MOST_ORDERS))
+        ]
+    )
     return float("nan") if np.isnan(true) else p_value(true, shuffled[~np.isnan(shuffled)])
+
+
+def _rank(values: np.ndarray, leakages: np.ndarray) -> float:
+    """Spearman's correlation over the places where both are there."""
+    both = np.isfinite(values) & np.isfinite(leakages)
+    if both.sum() < LEAST:
+        return float("nan")
+    return float(spearman(values[both][None], leakages[both][None])[0])
 
 
 def _score(target: str, name: str, cells: DataFrame, draws: int, seed: int) -> dict:
@@ -296,5 +330,11 @@ def _score(target: str, name: str, cells: DataFrame, draws: int, seed: int) -> d
         ("r2", regression.r2(values[:, None])),
     ):
         row |= interval_columns(key, (resampled[0], *percentile_limits(resampled[1:])))
+    for column, unit in UNITS.items():
+        if usable[unit].nunique() >= LEAST:
+            own = HeldOutRegression.of(
+                usable["leakage"].to_numpy(float), usable[unit].to_numpy(str), 1, seed
+            )
+            row[column] = float(own.r2(values[:, None])[0])
     row["p"] = _p(usable.assign(value=values), draws, seed)
     return row | {"trusted": bool(row["r2_low"] > 0)}

@@ -50,8 +50,6 @@ class DiagnosticsSection:
     scores: tuple[Table, ...]
     """Each diagnostic against leakage."""
     settings: tuple[Table, ...]
-    curve: DataFrame | None = None
-    """Leakage along training, where it was computed."""
 
 
 def diagnostics_section(data: ReportData) -> DiagnosticsSection | None:
@@ -63,7 +61,6 @@ def diagnostics_section(data: ReportData) -> DiagnosticsSection | None:
     return DiagnosticsSection(
         tuple(map(Table.of_summary, diagnostic_summaries(scores))),
         tuple(map(Table.of_summary, diagnostic_summaries(tables))),
-        tables.get("learning_curve"),
     )
 
 
@@ -243,7 +240,7 @@ def _rate_summaries(table: DataFrame, what: str, column: str, note: str) -> Iter
 def _score_summaries(table: DataFrame) -> Iterator[Summary]:
     columns = (
         "diagnostic", "arms", "settings", "rank correlation", "p (Holm)", "R2 on held-out settings",
-        "verdict",
+        "behaviours", "models", "verdict",
     )  # fmt: skip
     for target, rows in table.groupby("target", sort=False):
         cells = tuple(
@@ -254,14 +251,17 @@ def _score_summaries(table: DataFrame) -> Iterator[Summary]:
                 str(estimate(row, "rank")),
                 f"{probability(row['p'])} ({probability(row['p_holm'])})",
                 str(estimate(row, "r2")),
+                decimal(row["r2_behaviours"]),
+                decimal(row["r2_models"]),
                 row["verdict"],
             )
             for row in rows.to_dict("records")
         )
         reasons = [text(reason) for reason in rows["undefined"].unique() if text(reason)]
         note = (
-            "Trust: the lower limit of R2 is above 0 and the corrected p is at most .05. Below "
-            f"{LEAST_SETTINGS} settings no verdict is given."
+            "Behaviours and models: R2 with one of them left out at a time. Trust: the lower limit "
+            "of R2 on settings is above 0, the corrected p at most .05, and no other R2 below 0. "
+            f"Below {LEAST_SETTINGS} settings no verdict is given."
         )
         yield Summary(
             f"Diagnostics against {target}",
