@@ -191,7 +191,7 @@ def test_values_come_back_equal_and_of_the_same_types(items):
 
 
 @given(values)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @example(-(2**10_000))
 def test_encoded_values_are_decoded(value):
     assert typed(decode(encode(value, 10_000, 1 << 20), 10_000)) == typed(value)
