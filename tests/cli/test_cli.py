@@ -315,6 +315,6 @@ def test_python_dash_m(place):
 
 def test_the_report_of_a_run_has_training_curves(place):
     html = (place / "study" / "report.html").read_text("utf-8")
-    start = html.index('<section id="training">')
+    start = html.index('<section id="setting-1"')
     section = html[start : html.index("</section>", start)]
-    assert "Loss, nats a token" in section and SETTING in section
+    assert 'id="plot-training-1"' in section and "Loss, nats a token" in section

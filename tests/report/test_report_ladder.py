@@ -98,7 +98,7 @@ def test_neighbours_a_step_apart_are_joined(data):
     """Rungs 1 and 2, and 3 and 4; 2 and 3 differ in two factors."""
     spec = ladder_figure(data.ladder).to_dict()
     lines = [each for each in spec["layer"] if each["mark"]["type"] == "line"]
-    (values,) = {json.dumps(each["data"]["values"]) for each in lines}
+    (values,) = {spec["datasets"][each["data"]["name"]] for each in lines}
     joined = json.loads(values)
     assert [(each["lane"][0], each["number"]) for each in joined] == [
         ("1", 0), ("2", 0), ("3", 2), ("4", 2),

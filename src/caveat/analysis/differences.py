@@ -70,12 +70,24 @@ def holm(p: pd.Series | np.ndarray) -> np.ndarray:
 
 def _rows(estimates: Estimates) -> Iterator[dict]:
     panel = estimates.panel
-    for arm, against in arm_pairs(panel.arms()):
-        first, second = panel.find(arm, "none"), panel.find(against, "none")
-        if first is None or second is None:
-            continue
-        weights = estimates.weights((1, first), (-1, second))
-        value, low, high = estimates.interval(weights)
+    cells = {arm: panel.find(arm, "none") for arm in (BASE, *panel.arms())}
+    pairs = [
+        (arm, against)
+        for arm, against in arm_pairs(panel.arms())
+        if cells[arm] is not None and cells[against] is not None
+    ]
+    if not pairs:
+        return
+    # All at once: the search for a p-value takes as long for one pair as for a hundred.
+    weights = np.stack([estimates.weights((1, cells[a]), (-1, cells[b])) for a, b in pairs])
+    columns = (
+        *estimates.intervals(weights),
+        estimates.p_values(weights),
+        estimates.seed_p_values(weights),
+        estimates.over_seeds(weights),
+    )
+    rows = zip(pairs, *(column.tolist() for column in columns), strict=True)
+    for (arm, against), value, low, high, p, p_seeds, over_seeds in rows:
         yield {
             **panel.names,
             "dose": panel.dose,
@@ -86,8 +98,8 @@ def _rows(estimates: Estimates) -> Iterator[dict]:
             "value": value,
             "low": low,
             "high": high,
-            "p": estimates.p_values(weights[None]).item(),
-            "p_seeds": estimates.seed_p_values(weights[None]).item(),
+            "p": p,
+            "p_seeds": p_seeds,
             "distinguishable": not low <= 0 <= high,
-            "interval": interval_label(estimates.over_seeds(weights).item()),
+            "interval": interval_label(over_seeds),
         }

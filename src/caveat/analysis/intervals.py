@@ -16,6 +16,8 @@ SEEDS_NEEDED = FEWEST
 """The fewest training seeds with which an interval is over seeds too."""
 NOTHING = 1e-12
 """A variance below this is 0 up to float error."""
+MANY = 200
+"""Quantiles from which it is worth while to look for equal ones."""
 Level = float | np.ndarray
 """One less the coverage: one for all combinations, or one for each, of shape (k,)."""
 Interval = tuple[float, float, float]
@@ -366,4 +368,9 @@ def _quantile(alpha: Level, freedom: np.ndarray) -> np.ndarray:
     """Two-sided quantile of Student's t; `freedom` of 0 counts as 1 (its margin is not used)."""
     from scipy.special import stdtrit
 
-    return -stdtrit(np.maximum(freedom, 1), alpha / 2)
+    freedom, half = np.maximum(freedom, 1), np.asarray(alpha) / 2
+    if half.size * freedom.size < MANY or (half.ndim and half.shape[-1] != 1):
+        return -stdtrit(freedom, half)
+    # All cells have the same few degrees of freedom, and the quantile is what takes long.
+    values, index = np.unique(freedom, return_inverse=True)
+    return -stdtrit(values, half)[..., index]

@@ -17,6 +17,8 @@ SETTING_COLUMNS = ["setting", "phenomenon", "behaviour", "caveat", "model"]
 PANEL_COLUMNS = [*SETTING_COLUMNS, "readout", "scope"]
 """Columns that name a panel, together with the dose."""
 BASE = "base"
+USED = [*PANEL_COLUMNS, "arm", "context", "dose", "seed", "cluster", "question", "stratum"]
+"""Columns of the answers that a panel is made of."""
 PanelKey = tuple[str, ...]
 """The values of `PANEL_COLUMNS`, and the dose."""
 
@@ -82,7 +84,9 @@ def panels(answers: pd.DataFrame, score: pd.Series) -> Iterator[Panel]:
     `rates.pooled`), a cell's mean is the mean of its strata's means. The order of rows does not
     matter.
     """
-    scored = with_strata(answers).assign(score=score.astype(float))
+    # Without prompts and replies: rows are taken apart again and again.
+    columns = [name for name in USED if name in answers]
+    scored = with_strata(answers[columns]).assign(score=score.astype(float))
     for names, group in scored.groupby(PANEL_COLUMNS, sort=True, dropna=False):
         is_base = group["arm"] == BASE
         doses = sorted(group.loc[~is_base, "dose"].unique()) or sorted(group["dose"].unique())[:1]

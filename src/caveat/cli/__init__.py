@@ -40,6 +40,7 @@ COMMANDS = (
     imports.import_,
     published.published,
     serve.serve,
+    serve.watch,
     serve.adapters,
     show.show,
     show.rows,

@@ -1,8 +1,9 @@
-"""Commands that let other programs use a study's arms: `caveat serve`, `caveat adapters`."""
+"""Commands that let other programs use a study: `caveat serve`, `watch`, `adapters`."""
 
 from __future__ import annotations
 
 import socket
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -78,6 +79,27 @@ def _serve(source: Any, host: str, port: int, device: str, dtype: str = "") -> N
             typer.echo(f"  {name}")
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
         server.run(sockets=[listening])
+
+
+def watch(
+    folder: Folder,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free one.")] = 8090,
+) -> None:
+    """Follow a running study in a browser: progress, time left, curves, rates, failures.
+
+    The page is for this machine alone. It reads the study and never writes, so it may be opened and
+    closed at any time.
+    """
+    from caveat.serve.watch import Watcher, watch_server
+
+    watcher = Watcher(folder)
+    watcher.state()
+    with _listen("127.0.0.1", port) as listening:
+        server = watch_server(watcher, listening)
+        number = listening.getsockname()[1]
+        typer.echo(f"watching {folder} at http://127.0.0.1:{number}/; Ctrl-C ends it")
+        with suppress(KeyboardInterrupt):
+            server.serve_forever()
 
 
 def _listen(host: str, port: int) -> socket.socket:

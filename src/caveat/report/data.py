@@ -114,8 +114,14 @@ class ReportData:
     high value of each means."""
 
     def frame(self, name: str) -> DataFrame:
-        """The frame called `name` with every column of `COLUMNS`, missing ones filled with None."""
-        return with_columns(getattr(self, name), COLUMNS[name])
+        """The frame called `name` with every column of `COLUMNS`, missing ones filled with None.
+
+        It is made once: nobody may change it.
+        """
+        frames = self.__dict__.setdefault("_frames", {})
+        if name not in frames:
+            frames[name] = with_columns(getattr(self, name), COLUMNS[name])
+        return frames[name]
 
     @property
     def settings(self) -> tuple[str, ...]:

@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from functools import lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from caveat.published.results import own, published
 from caveat.report.data import ReportData
 from caveat.report.figures.ladder import elicitation_figure, ladder_figure
-from caveat.report.figures.leakage import leakage_figure
+from caveat.report.figures.leakage import arms_figure, leakage_figure
 from caveat.report.figures.learning_curve import learning_figures
-from caveat.report.figures.published import published_figure, study_points
-from caveat.report.figures.published_elicitation import elicited_figure, study_elicited
-from caveat.report.figures.theme import inline_svg
+from caveat.report.figures.published import Point, published_figure, study_points
+from caveat.report.figures.published_elicitation import (
+    ElicitedPoint,
+    elicited_figure,
+    study_elicited,
+)
+from caveat.report.figures.theme import unchecked
 from caveat.report.figures.training import rl_figure, training_figures
+from caveat.report.overview import Overview, SettingRow, overview
 from caveat.report.panels import dose_text, panels_of
 from caveat.report.sections import appendix
-from caveat.report.sections.conclusions import conclude
+from caveat.report.sections.conclusions import Conclusion, conclude
+from caveat.report.sections.examples import Example, examples
 from caveat.report.sections.ladder import ladder_section
-from caveat.report.sections.setting import setting_section
+from caveat.report.sections.plots import PagePlot, Plots
+from caveat.report.sections.setting import SettingSection, setting_section
 from caveat.report.sections.transfer import transfer_section
 from caveat.report.tables.diagnostics import diagnostics_section
 from caveat.report.tables.forecast import forecast_section
@@ -29,12 +37,12 @@ from caveat.report.tables.rl import rl_section
 if TYPE_CHECKING:
     import altair
     from jinja2 import Environment
-    from markupsafe import Markup
 
 
-WIDE, NARROW = 560, 100
-"""Pixels from base to bare in the figure for screens and in the one for phones."""
-SCRIPTS = ("prompt.js", "answers.js", "page.js")
+WIDE, NARROW = 880, 380
+"""Pixels of the plots for screens and of those for phones."""
+TRANSPARENT = "transparent"
+SCRIPTS = ("data.js", "prompt.js", "answers.js", "page.js")
 
 
 def render(data: ReportData) -> str:
@@ -42,16 +50,18 @@ def render(data: ReportData) -> str:
     from markupsafe import Markup
 
     script = "\n".join(asset(name) for name in SCRIPTS)
+    plots = Plots()
     html = (
         environment()
         .get_template("report.html.j2")
         .render(
-            **_content(data),
-            **_figures(data),
+            **_content(data, plots),
+            **_charts(data, plots),
             style=Markup(asset("report.css")),
             script=Markup(script),
-            script_hash=_hash(f"\n{script}\n"),
-            packed=Markup(appendix.script_json(appendix.packed(data.frame("replies")))),
+            script_hash=script_hash(f"\n{script}\n"),
+            packed=Markup(appendix.compressed(appendix.packed(data.frame("replies")))),
+            plot_values=Markup(appendix.compressed(plots.values)),
         )
     )
     # A model may emit half a surrogate pair, which UTF-8 cannot hold.
@@ -78,21 +88,34 @@ def asset(name: str) -> str:
     return (files("caveat.report") / "templates" / name).read_text(encoding="utf-8")
 
 
-def _content(data: ReportData) -> dict[str, Any]:
+def _content(data: ReportData, plots: Plots) -> dict[str, Any]:
     panels = panels_of(data)
+    first = overview(data, panels)
+    conclusions = [conclude(panel, data) for panel in panels]
+    training = {} if data.training is None or data.training.empty else dict(
+        training_figures(data.training)
+    )  # fmt: skip
+    sections = [
+        setting_section(data, name, index, panels) for index, name in enumerate(data.settings)
+    ]
     return {
         "name": data.name,
-        "conclusions": [conclude(panel, data) for panel in panels],
-        "sections": [
-            setting_section(data, name, index, panels) for index, name in enumerate(data.settings)
-        ],
+        "overview": first,
+        "leakage_plot": _main_plot(first, data, plots),
+        "sections": sections,
+        "parts": {
+            section.name: _parts(section, first, conclusions, data, plots) for section in sections
+        },
+        "curves": {
+            name: plots.add(f"training-{index}", plot)
+            for index, (name, plot) in enumerate(training.items(), 1)
+        },
         "transfer": transfer_section(data),
         "ladder": ladder_section(data),
         "rl": rl_section(data),
         "forecast": forecast_section(data),
         "diagnostics": diagnostics_section(data),
-        "learning": _learning(data),
-        "training": _training(data),
+        "learning": _learning(data, plots),
         "within_seed": any(panel.interval == "within seed" for panel in panels),
         "failures": appendix.failures(data),
         "notes": appendix.notes(data.provenance),
@@ -101,62 +124,107 @@ def _content(data: ReportData) -> dict[str, Any]:
     }
 
 
-def _figures(data: ReportData) -> dict[str, Markup | None]:
-    """Figures as SVG, by their name in the templates; None for one that has nothing to show."""
-    transparent = "transparent"
-    has_ladder = data.ladder is not None and not data.ladder.settings.empty
-    has_rl = data.policies is not None and not data.policies.empty
+def _main_plot(first: Overview, data: ReportData, plots: Plots) -> PagePlot | None:
+    if not first.rows:
+        return None
+    wide, narrow = (leakage_figure(data, width, first.rows) for width in (WIDE, NARROW))
+    return plots.add("leakage", wide, narrow)
+
+
+def _parts(
+    section: SettingSection,
+    first: Overview,
+    conclusions: list[Conclusion],
+    data: ReportData,
+    plots: Plots,
+) -> dict[str, Any]:
+    """What a setting's section shows besides its tables."""
+    rows = [row for row in first.rows if row.setting == section.name]
+    replies = data.frame("replies")
     return {
-        "leakage_figure": _svg(leakage_figure(data, WIDE, transparent)),
-        "small_leakage_figure": _svg(leakage_figure(data, NARROW, transparent)),
-        "published_figure": _svg(_among_published(data)),
-        "elicited_figure": _svg(_elicited(data)),
-        "ladder_figure": _svg(
-            ladder_figure(data.ladder, background=transparent) if has_ladder else None
-        ),
-        "elicitation_figure": _svg(
-            elicitation_figure(data.ladder, background=transparent) if has_ladder else None
-        ),
-        "rl_figure": _svg(rl_figure(data.policies, transparent) if has_rl else None),
+        "rows": [
+            (row, *_arm_plots(row, f"{section.anchor}-{index}", plots))
+            for index, row in enumerate(rows, 1)
+        ],
+        "conclusions": [one for one in conclusions if one.setting == section.name],
+        "examples": _examples(rows, replies),
     }
 
 
-def _svg(chart: altair.TopLevelMixin | None) -> Markup | None:
-    from markupsafe import Markup
+def _arm_plots(row: SettingRow, name: str, plots: Plots) -> tuple[PagePlot | None, PagePlot | None]:
+    """The arms that differ from marked, and all others."""
+    if row.marked is None:
+        return None, None
+    changed, rest = (
+        plots.add(
+            f"{name}-{kind}",
+            *(arms_figure(row, width, kind == "others") for width in (WIDE, NARROW)),
+        )
+        if arms
+        else None
+        for kind, arms in (("arms", (row.marked,)), ("others", row.rest))
+    )
+    return changed, rest
 
-    return None if chart is None else Markup(inline_svg(chart))
+
+def _examples(rows: list[SettingRow], replies: Any) -> tuple[Example, ...]:
+    """Of the first of a setting's panels that has some."""
+    return next((shown for row in rows if (shown := examples(row, replies))), ())
 
 
-def _training(data: ReportData) -> list[tuple[str, Markup | None]]:
-    """Each setting with its training curves; empty where no metrics were kept."""
-    if data.training is None or data.training.empty:
-        return []
-    charts = training_figures(data.training, "transparent")
-    return [(setting, _svg(chart)) for setting, chart in charts]
-
-
-def _learning(data: ReportData) -> list[tuple[str, Markup | None]]:
+def _learning(data: ReportData, plots: Plots) -> list[tuple[str, PagePlot | None]]:
     """Each setting with its leakage along training; empty where it was not diagnosed."""
     curve = data.diagnostics.get("learning_curve")
     if curve is None or curve.empty:
         return []
-    return [(setting, _svg(chart)) for setting, chart in learning_figures(curve, "transparent")]
+    with unchecked():
+        charts = list(learning_figures(curve, TRANSPARENT))
+    return [
+        (setting, plots.add_chart(f"learning-{index}", chart))
+        for index, (setting, chart) in enumerate(charts, 1)
+    ]
 
 
-def _among_published(data: ReportData) -> altair.VConcatChart:
+def _charts(data: ReportData, plots: Plots) -> dict[str, PagePlot | None]:
+    """Charts of Vega by their name in the templates; None for one that has nothing to show."""
+    names = ("ladder", "elicitation", "rl", "published", "elicited")
+    charts = _vega(data)
+    return {f"{name}_figure": plots.add_chart(name, charts.get(name)) for name in names}
+
+
+def _vega(data: ReportData) -> dict[str, altair.TopLevelMixin | None]:
+    charts: dict[str, altair.TopLevelMixin | None] = {}
+    has_ladder = data.ladder is not None and not data.ladder.settings.empty
+    has_rl = data.policies is not None and not data.policies.empty
     # The SVG renderer rejects half surrogate pairs, which a study's name may have.
     name = data.name.encode("utf-8", "replace").decode("utf-8")
     points = study_points(data.frame("leakage"), name)
-    return published_figure((*published(), *own()), points, background="transparent")
+    if not (has_ladder or has_rl or points):
+        return charts
+    with unchecked():
+        if has_ladder:
+            charts["ladder"] = ladder_figure(data.ladder, background=TRANSPARENT)
+            charts["elicitation"] = elicitation_figure(data.ladder, background=TRANSPARENT)
+        if has_rl:
+            charts["rl"] = rl_figure(data.policies, TRANSPARENT)
+        if points:
+            elicited = study_elicited(data.frame("leakage"), data.frame("caveat_checks"), name)
+            charts |= _among_published(tuple(points), tuple(elicited))
+    return charts
 
 
-def _elicited(data: ReportData) -> altair.HConcatChart | None:
-    """Leakage against elicitation, the study's settings beside published ones."""
-    name = data.name.encode("utf-8", "replace").decode("utf-8")
-    points = study_elicited(data.frame("leakage"), data.frame("caveat_checks"), name)
-    return elicited_figure(published(), points, background="transparent")
+@lru_cache(maxsize=4)
+def _among_published(
+    points: tuple[Point, ...], elicited: tuple[ElicitedPoint, ...]
+) -> dict[str, altair.TopLevelMixin | None]:
+    """A study's settings among published ones; one process may render a study several times."""
+    results = published()
+    return {
+        "published": published_figure((*results, *own()), points, background=TRANSPARENT),
+        "elicited": elicited_figure(results, elicited, background=TRANSPARENT),
+    }
 
 
-def _hash(script: str) -> str:
+def script_hash(script: str) -> str:
     """The script's hash for the content security policy: nothing else may run in the page."""
     return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

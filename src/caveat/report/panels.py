@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from caveat.report.data import COLUMNS, ReportData, with_columns
@@ -88,8 +89,15 @@ class Panel:
 
     def row(self, arm: str, context: str) -> dict[str, Any] | None:
         """The row of one arm and context as a dict, None where it was not measured."""
-        rows = self.frame[(self.frame["arm"] == arm) & (self.frame["context"] == context)]
-        return None if rows.empty else rows.iloc[0].to_dict()
+        return self._rows.get((arm, context))
+
+    @cached_property
+    def _rows(self) -> dict[tuple[str, str], dict[str, Any]]:
+        """Rows by arm and context, of several the first."""
+        rows: dict[tuple[str, str], dict[str, Any]] = {}
+        for row in self.frame.to_dict("records"):
+            rows.setdefault((text(row["arm"]), text(row["context"])), row)
+        return rows
 
     def rate(self, arm: str, context: str) -> Estimate:
         """The rate of one arm in one context."""

@@ -66,6 +66,11 @@ def write_stages(store: Store, version: str, plan: StudyPlan) -> None:
     store.write_lines(_stages_name(version), _stages(plan))
 
 
+def trainings(store: Store, version: str) -> list[str]:
+    """Digests of the trainings of a version, each once; cells may share some."""
+    return list(dict.fromkeys(stage["digest"] for stage in store.lines(_stages_name(version))))
+
+
 def training_frame(store: Store, version: str) -> DataFrame:
     """One row a step of each cell's trainings: see `Study.training`."""
     import pandas as pd

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from caveat.errors import CaveatError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Self
 
     from pandas import DataFrame
 
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 LEAST = 2
 """The fewest settings with factors that make a ladder."""
+SHARED = ("answers", "graded", "_measured", "leakage", "caveat_checks", "transfer")
+"""Methods whose frames others are made from, and which a report needs again and again."""
 SPLIT_COLUMNS = ("kind",)
 """Columns by whose values leakage can be split."""
 
@@ -74,6 +78,16 @@ class StudyTables(ABC):
         """The recipe with every default written out, as YAML; empty for an imported study."""
 
     # Replies and their order
+
+    def snapshot(self) -> Self:
+        """The same tables, whose frames of `SHARED` are made once: for who needs many of them.
+
+        Nobody may change a frame of a snapshot.
+        """
+        tables = copy.copy(self)
+        for name in SHARED:
+            setattr(tables, name, cache(getattr(tables, name)))
+        return tables
 
     def _graded(self) -> DataFrame:
         """Graded leakage of settings and means over them: see `analysis.graded_leakage`."""
@@ -440,24 +454,25 @@ class StudyTables(ABC):
         """Everything that the report shows."""
         from caveat.report.data import ReportData
 
+        tables = self.snapshot()
         return ReportData(
-            name=self.name,
-            replies=self.answers(),
-            rates=self.rates(),
-            leakage=self.leakage(),
-            differences=self.differences(),
-            caveat_checks=self.caveat_checks(),
-            side_effects=self.side_effects(),
-            failures=self.failures(),
-            provenance=self.provenance(),
-            contexts=self.contexts(),
-            training=self.training(),
-            **self.transfer_frames(),
-            ladder=self._ladder_to_show(),
-            **self.rl_frames(),
-            **self.forecast_frames(),
-            diagnostics=self.diagnostics(),
-            abouts=self.abouts(),
+            name=tables.name,
+            replies=tables.answers(),
+            rates=tables.rates(),
+            leakage=tables.leakage(),
+            differences=tables.differences(),
+            caveat_checks=tables.caveat_checks(),
+            side_effects=tables.side_effects(),
+            failures=tables.failures(),
+            provenance=tables.provenance(),
+            contexts=tables.contexts(),
+            training=tables.training(),
+            **tables.transfer_frames(),
+            ladder=tables._ladder_to_show(),
+            **tables.rl_frames(),
+            **tables.forecast_frames(),
+            diagnostics=tables.diagnostics(),
+            abouts=tables.abouts(),
         )
 
     def report(self) -> Path:

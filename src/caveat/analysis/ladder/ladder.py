@@ -118,23 +118,23 @@ class _Metrics:
         primary = primary_panels(every)
         self.primary = [{**each.names, "dose": each.dose} for each in every if each.key in primary]
         self.expected = expected
-        self.rates = leakage(answers)
-        self.differences = differences(answers)
-        self.checks = caveat_checks(answers, expected)
+        self.rates = _Rows(leakage(answers), ("arm", "context"))
+        self.differences = _Rows(differences(answers), ("difference",))
+        self.checks = _Rows(caveat_checks(answers, expected), ("check", "arm"))
 
     def columns(self, names: Mapping[str, str]) -> dict[str, Any]:
         """The columns of one setting that do not name it."""
-        marked = _row(self.rates, names, arm="marked", context="none")
+        marked = self.rates.find(names, "marked", "none")
         checks = {
-            name: _row(self.checks, names, check=name.replace("_", " "), arm=arm)
+            name: self.checks.find(names, name.replace("_", " "), arm)
             for name, arm in CHECKS.items()
         }
         intervals = {
-            "base": _interval(_row(self.rates, names, arm="base", context="none"), "rate"),
-            "installed": _interval(_row(self.differences, names, difference="bare - base")),
-            "leaks": _interval(_row(self.differences, names, difference="marked - base")),
+            "base": _interval(self.rates.find(names, "base", "none"), "rate"),
+            "installed": _interval(self.differences.find(names, "bare - base")),
+            "leaks": _interval(self.differences.find(names, "marked - base")),
             "leakage": _interval(marked, "leakage"),
-            "at_caveat": _interval(_row(self.rates, names, arm="marked", context="exact"), "rate"),
+            "at_caveat": _interval(self.rates.find(names, "marked", "exact"), "rate"),
             **{name: _interval(row) for name, row in checks.items()},
         }
         columns: dict[str, Any] = {}
@@ -149,15 +149,21 @@ class _Metrics:
         }
 
 
-def _row(table: pd.DataFrame, names: Mapping[str, str], **values: str) -> dict[str, Any] | None:
-    """The row of a panel with these values; base's rows belong to every dose."""
-    fits = (table[PANEL_COLUMNS] == [names[column] for column in PANEL_COLUMNS]).all(axis=1)
-    for column, value in values.items():
-        fits &= table[column] == value
-    if values.get("arm") != "base":
-        fits &= table["dose"] == names["dose"]
-    rows = table[fits].to_dict("records")
-    return rows[0] if rows else None
+class _Rows:
+    """The rows of a table by panel and further columns. Base's rows belong to every dose."""
+
+    def __init__(self, table: pd.DataFrame, columns: tuple[str, ...]) -> None:
+        self._rows: dict[tuple[str, ...], dict[str, Any]] = {}
+        for row in table.to_dict("records"):
+            values = tuple(row[name] for name in columns)
+            dose = "" if row.get("arm") == "base" else row["dose"]
+            panel = tuple(row[name] for name in PANEL_COLUMNS)
+            self._rows.setdefault((*panel, dose, *values), row)
+
+    def find(self, names: Mapping[str, str], *values: str) -> dict[str, Any] | None:
+        """The row of a panel with these values of the further columns."""
+        dose = "" if "base" in values else names["dose"]
+        return self._rows.get((*(names[name] for name in PANEL_COLUMNS), dose, *values))
 
 
 def _interval(row: Mapping[str, Any] | None, name: str = "") -> Interval:

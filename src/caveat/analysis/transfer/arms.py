@@ -89,15 +89,10 @@ class InterventionArm:
         }
         return {name: weights for name, weights in numerators.items() if weights is not None}
 
-    def p(self, name: str) -> float:
-        """The p-value of a difference of `differences`; NaN where a rate is missing."""
-        weights = self._weights(*self._terms()[name])
-        return np.nan if weights is None else self.estimates.p_values(weights[None]).item()
-
-    def p_seeds(self, name: str) -> float:
-        """The same of the paired t-test over training seeds; NaN below three seeds, too."""
-        weights = self._weights(*self._terms()[name])
-        return np.nan if weights is None else self.estimates.seed_p_values(weights[None]).item()
+    def weights(self, name: str) -> np.ndarray | None:
+        """Weights, of shape (cells,), of a difference of `differences`; None where a rate is
+        missing."""
+        return self._weights(*self._terms()[name])
 
     @property
     def undoes(self) -> bool:
@@ -141,6 +136,29 @@ class InterventionArm:
             return UNKNOWN
         low, high = self.estimates.rate_intervals()
         return self.estimates.panel.mean[index].item(), low[index].item(), high[index].item()
+
+
+def p_values(arms: Sequence[InterventionArm], names: Sequence[str]) -> list[dict[str, float]]:
+    """By arm of one panel, the p-values of differences of `InterventionArm.differences`, all at
+    once: `p_NAME`, and `p_seeds_NAME` of the paired t-test over training seeds. NaN where a rate is
+    missing, of the t-test below three seeds, too.
+    """
+    values = [{f"{kind}_{name}": np.nan for kind in ("p", "p_seeds") for name in names}
+              for _ in arms]  # fmt: skip
+    there = [
+        (position, name, weights)
+        for position, arm in enumerate(arms)
+        for name in names
+        if (weights := arm.weights(name)) is not None
+    ]
+    if not there:
+        return values
+    estimates, weights = arms[0].estimates, np.stack([row for *_, row in there])
+    columns = {"p": estimates.p_values(weights), "p_seeds": estimates.seed_p_values(weights)}
+    for kind, column in columns.items():
+        for (position, name, _), value in zip(there, column.tolist(), strict=True):
+            values[position][f"{kind}_{name}"] = value
+    return values
 
 
 def leakage_metrics(

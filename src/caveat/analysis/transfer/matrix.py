@@ -18,6 +18,7 @@ from caveat.analysis.transfer.arms import (
     InterventionArm,
     intervention_of,
     leakage_metrics,
+    p_values,
     role,
 )
 
@@ -167,7 +168,8 @@ def _rows(estimates: Estimates, at_caveat: Estimates | None, controls: Controls)
         if arm.startswith(MARKED)
     ]
     leakages = [{}] * len(arms) if reason else leakage_metrics(arms, denominator)
-    for arm, leakage in zip(arms, leakages, strict=True):
+    tests = p_values(arms, ("change", "gain"))
+    for arm, leakage, p in zip(arms, leakages, tests, strict=True):
         metrics = arm.differences() | leakage
         if at_caveat is not None:
             metrics |= replace(arm, estimates=at_caveat).at_caveat()
@@ -182,10 +184,10 @@ def _rows(estimates: Estimates, at_caveat: Estimates | None, controls: Controls)
             "arm": arm.arm,
             "control": arm.control or "",
             **columns,
-            "p": arm.p("change"),
-            "p_seeds": arm.p_seeds("change"),
-            "gain_p": arm.p("gain"),
-            "gain_p_seeds": arm.p_seeds("gain"),
+            "p": p["p_change"],
+            "p_seeds": p["p_seeds_change"],
+            "gain_p": p["p_gain"],
+            "gain_p_seeds": p["p_seeds_gain"],
             "undoes": reason is None and arm.undoes,
             "undefined": arm.missing or reason,
             "interval": interval_label(arm.over_seeds),

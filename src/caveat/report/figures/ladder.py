@@ -20,6 +20,7 @@ from caveat.report.figures.theme import (
     as_curves,
     as_lanes,
     base_to_bare,
+    inline_data,
 )
 from caveat.report.formatting import estimate
 from caveat.report.tables.ladder import (
@@ -133,7 +134,7 @@ def _segments(points: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 def _joined(segments: list[dict[str, Any]], axes: dict[str, Any]) -> list[Any]:
     import altair
 
-    chart = altair.Chart(altair.Data(values=segments)).encode(
+    chart = altair.Chart(inline_data(segments)).encode(
         y=axes["y"], x=axes["x"], detail="number:N", order="number:Q"
     )
     weak = chart.transform_filter("!datum.distinguishable")
@@ -147,7 +148,7 @@ def _joined(segments: list[dict[str, Any]], axes: dict[str, Any]) -> list[Any]:
 def _marks(points: list[dict[str, Any]], axes: dict[str, Any], width: int) -> list[Any]:
     import altair
 
-    chart = altair.Chart(altair.Data(values=points)).encode(y=axes["y"])
+    chart = altair.Chart(inline_data(points)).encode(y=axes["y"])
     ends = [
         chart.mark_point(shape="stroke", angle=90, size=70, stroke=LINE, aria=False).encode(
             x=altair.datum(end)
@@ -251,7 +252,7 @@ def _curve_panel(points: list[dict[str, Any]], title: str, width: int) -> Any:
         return altair.Y(f"{name}:Q", title=None).scale(domain=up, nice=False, zero=False)
 
     colour, shape = _styles(list(dict.fromkeys(point["key"] for point in points)))
-    chart = altair.Chart(altair.Data(values=defined)).encode(color=colour)
+    chart = altair.Chart(inline_data(defined)).encode(color=colour)
     silent = {"aria": False}
     horizontal = chart.mark_rule(opacity=0.4, **silent).encode(
         x=x("x_low"), x2="x_high:Q", y=y("y")
@@ -263,7 +264,7 @@ def _curve_panel(points: list[dict[str, Any]], title: str, width: int) -> Any:
     point = chart.mark_point(size=80, filled=True, opacity=1).encode(
         x=x("x"), y=y("y"), shape=shape, description=altair.Description("hover:N")
     )
-    ends = altair.Chart(altair.Data(values=[{"y": 0}, {"y": 1}])).mark_rule(
+    ends = altair.Chart(inline_data([{"y": 0}, {"y": 1}])).mark_rule(
         stroke=LINE, strokeDash=[3, 3], **silent
     )
     layers = altair.layer(ends.encode(y=y("y")), horizontal, vertical, line, point)

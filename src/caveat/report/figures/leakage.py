@@ -1,111 +1,94 @@
-"""The main figure: per setting a line from base to bare, with the arms as points on it."""
+"""Leakage on the line from base to bare: a lane a setting, or a lane an arm of one setting."""
 
 from __future__ import annotations
 
-import textwrap
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 from caveat.report.data import ReportData
-from caveat.report.figures.theme import (
-    CONTROL,
-    INK,
-    INTERVENTION,
-    LETTER,
-    LINE,
-    MARKED,
-    MUTED,
-    as_lanes,
-    base_to_bare,
-)
-from caveat.report.formatting import Estimate
-from caveat.report.panels import Panel, panels_of
+from caveat.report.figures.svg import Element, Plot, add, clean, fitting, root, wide, words
+from caveat.report.figures.theme import CONTROL, INK, INTERVENTION, LINE, MARKED, MUTED
+from caveat.report.overview import Arm, SettingRow, setting_rows
 
-if TYPE_CHECKING:
-    import altair
-
-
-KINDS = {
-    "marked": (MARKED, "circle"),
-    "intervention": (INTERVENTION, "diamond"),
-    "control": (CONTROL, "square"),
-}
+COLOURS = {"marked": MARKED, "intervention": INTERVENTION, "control": CONTROL}
 FARTHEST = (-1.0, 2.0)
 """Intervals are plotted as far as this, or as far as there are points; they are written in full."""
-LANE = 26
-PADDING = {"left": 2, "top": 4, "right": 30, "bottom": 4}
-
-
-def leakage_figure(
-    data: ReportData, width: int = 560, background: str = "white"
-) -> altair.VConcatChart:
-    """One panel a setting, `width` pixels between the ends of the axis, on one shared axis."""
-    import altair
-
-    panels = panels_of(data)
-    points = {panel.title: _points(panel) for panel in panels}
-    frame = _frame([point for of_panel in points.values() for point in of_panel], width)
-    charts = [_panel(panel, points[panel.title], frame) for panel in panels]
-    if not charts:
-        charts = [_words("Nothing was measured, so there is nothing to show.", frame)]
-    chart = as_lanes(altair.vconcat(*charts, spacing=30), background, PADDING)
-    return chart.configure_title(
-        anchor="start", frame="group", color=INK, subtitleColor=MUTED, offset=8
-    )
+NARROW = 520
+"""Pixels below which a lane's name stands above it, and only one value beside it."""
+VALUES, BESIDE = 138, 190
+"""Pixels of the columns on the right."""
 
 
 @dataclass(frozen=True)
-class Frame:
-    """What all panels of the figure share."""
+class Lane:
+    """One line of the plot."""
 
-    width: int
-    domain: tuple[float, float]
-    labels: int
-    """Pixels for the arms' names on the left."""
-
-    def characters(self, size: int) -> int:
-        """How many characters of a font `size` fit between the left and right ends."""
-        return int((self.width + self.labels + 125) / (LETTER * size))
-
-
-def _frame(points: list[dict[str, Any]], width: int) -> Frame:
-    longest = max([len(point["arm"]) for point in points], default=0)
-    return Frame(width, domain_of(points), min(180, 14 + int(longest * LETTER * 12)))
-
-
-def _points(panel: Panel) -> list[dict[str, Any]]:
-    """The arms that have a leakage, with their position on the line."""
-    if panel.undefined:
-        return []
-    points = []
-    for arm in panel.arms:
-        leakage, rate = panel.leakage(arm, "none"), panel.rate(arm, "none")
-        if arm not in ("base", "bare") and leakage.value is not None:
-            points.append(_point(panel, arm, leakage, rate))
-    return points
+    name: str
+    arms: tuple[Arm, ...]
+    """The points, the one that matters most last."""
+    written: str
+    """The value, in words."""
+    beside: str = ""
+    """A second column of words."""
+    group: str = ""
+    """Lanes of one group stand together under its name."""
+    link: str = ""
+    hover: str = ""
+    missing: str = ""
+    """Why there is no point; takes the place of the lane."""
 
 
-def _point(panel: Panel, arm: str, leakage: Estimate, rate: Estimate) -> dict[str, Any]:
-    return {
-        "arm": arm,
-        "kind": _kind(arm),
-        "leakage": leakage.value,
-        "low": leakage.value if leakage.low is None else leakage.low,
-        "high": leakage.value if leakage.high is None else leakage.high,
-        "written": str(leakage),
-        "hover": f"{panel.title}, {arm}: leakage {leakage}, rate {rate} at none",
-    }
+def leakage_figure(
+    data: ReportData, width: int = 860, rows: Sequence[SettingRow] | None = None
+) -> Plot:
+    """All settings: marked with its interval, and the arms that differ from it.
+
+    Args:
+        width: Pixels of the whole plot.
+        rows: `setting_rows` of the data, where they are at hand.
+    """
+    rows = setting_rows(data) if rows is None else rows
+    phenomena = len({row.phenomenon for row in rows}) > 1
+    lanes = [_of_setting(row, row.phenomenon if phenomena else "") for row in rows]
+    beside = any(lane.beside for lane in lanes)
+    label = f"Leakage at none in {len(rows)} settings, from 0 (base) to 1 (bare)"
+    return lanes_plot(lanes, width, label, ("marked", "what lowers it most") if beside else ("",))
 
 
-def _kind(arm: str) -> str:
-    if arm == "marked":
-        return "marked"
-    is_control = not arm.startswith("marked+") or arm == "marked+filler"
-    return "control" if is_control else "intervention"
+def arms_figure(row: SettingRow, width: int = 860, quiet: bool = False) -> Plot:
+    """The arms of one setting from what lowers leakage most to what raises it.
+
+    Args:
+        quiet: Show the arms that cannot be distinguished from marked, and controls; else the
+            others.
+    """
+    arms = row.rest if quiet else ([row.marked] if row.marked else []) + list(row.changed)
+    arms = sorted(arms, key=lambda arm: arm.leakage.value)
+    lanes = [
+        Lane(arm.name, (replace(arm, is_alone=True),), str(arm.leakage), str(arm.rate))
+        for arm in arms
+    ]
+    label = f"Leakage of the arms of {row.title} at none, from 0 (base) to 1 (bare)"
+    return lanes_plot(lanes, width, label, ("leakage", "rate at none"))
 
 
-def domain_of(points: list[dict[str, Any]]) -> tuple[float, float]:
-    """Wide enough for every point, and for intervals unless they are very long."""
+def _of_setting(row: SettingRow, group: str) -> Lane:
+    link = f"#{row.anchor}" if row.anchor else ""
+    arms = (*row.changed, *([row.marked] if row.marked else []))
+    if row.marked is None:
+        missing = f"undefined: {row.reason}" if row.undefined else row.reason
+        return Lane(row.title, (), "", group=group, link=link, missing=missing, hover=row.sentence)
+    return Lane(
+        row.title, arms, str(row.marked.leakage), row.strongest_words, group, link, row.sentence
+    )
+
+
+def domain_of(points: Sequence[dict[str, Any]]) -> tuple[float, float]:
+    """Wide enough for every point, and for intervals unless they are very long.
+
+    A point has `leakage` with its limits `low` and `high`.
+    """
     low = min([point["leakage"] - 0.05 for point in points] + [FARTHEST[0]])
     high = max([point["leakage"] + 0.05 for point in points] + [FARTHEST[1]])
     return (
@@ -114,83 +97,161 @@ def domain_of(points: list[dict[str, Any]]) -> tuple[float, float]:
     )
 
 
-def _panel(panel: Panel, points: list[dict[str, Any]], frame: Frame) -> Any:
-    title = _title(panel, frame)
-    if panel.undefined:
-        return _words(f"Leakage is undefined: {panel.undefined}.", frame, title)
-    if not points:
-        return _words("No arm under the caveat was measured at none.", frame, title)
-    return _lanes(points, frame).properties(title=title)
+@dataclass(frozen=True)
+class Frame:
+    """Where things lie, in pixels."""
+
+    width: float
+    left: float
+    right: float
+    """Ends of the axis."""
+    domain: tuple[float, float]
+    step: float
+    """From lane to lane."""
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether names stand above their lanes."""
+        return self.width < NARROW
+
+    def x(self, value: float) -> float:
+        """The position of a leakage, within the axis."""
+        low, high = self.domain
+        share = (min(max(value, low), high) - low) / (high - low)
+        return round(self.left + share * (self.right - self.left), 1)
 
 
-def _title(panel: Panel, frame: Frame) -> Any:
-    import altair
+def lanes_plot(
+    lanes: Sequence[Lane], width: int, label: str, heads: tuple[str, ...] = ("",)
+) -> Plot:
+    """The lanes one below the other, in the order given.
 
-    ends = ", ".join(f"{arm} {panel.rate(arm, 'none')}" for arm in ("base", "bare"))
-    kind = {"seeds": "; intervals over seeds", "within seed": "; intervals within seed"}
-    rates = f"rates at none: {ends}" + kind.get(panel.interval, "")
-    return altair.TitleParams(
-        textwrap.wrap(panel.title, frame.characters(14)),
-        subtitle=textwrap.wrap(rates, frame.characters(12)),
-        dx=-frame.labels,
-        fontSize=14,
-        subtitleFontSize=12,
-        subtitlePadding=4,
-    )
+    Args:
+        width: Pixels of the whole plot.
+        label: What it shows, for screen readers.
+        heads: What the columns on the right are called.
+    """
+    frame = _frame(lanes, width, len(heads))
+    groups = sum(_begins(lanes, index) for index in range(len(lanes)))
+    top = 30.0
+    height = top + frame.step * len(lanes) + 22 * groups + 8
+    plot = root(width, height, label)
+    _axis(plot, frame, top, height, heads)
+    y = top
+    for index, lane in enumerate(lanes):
+        if _begins(lanes, index):
+            words(plot, 0, y + 17, lane.group, fill=MUTED, font_size=12, font_weight=600)
+            y += 22
+        _lane(plot, lane, frame, y)
+        y += frame.step
+    return Plot(plot, [values for lane in lanes for values in _values(lane)])
 
 
-def _lanes(points: list[dict[str, Any]], frame: Frame) -> Any:
-    import altair
+def _begins(lanes: Sequence[Lane], index: int) -> bool:
+    """Whether a group begins with this lane."""
+    return bool(lanes[index].group) and (index == 0 or lanes[index - 1].group != lanes[index].group)
 
-    width, domain = frame.width, frame.domain
-    for point in points:
-        point["low"], point["high"] = max(point["low"], domain[0]), min(point["high"], domain[1])
-    chart = altair.Chart(altair.Data(values=points))
-    lane = altair.Y("arm:N", sort=[point["arm"] for point in points]).title(None)
-    lane = lane.axis(
-        domain=False, ticks=False, labelPadding=10, labelLimit=frame.labels,
-        minExtent=frame.labels, maxExtent=frame.labels,
-    )  # fmt: skip
-    values = [-1, 0, 0.25, 0.5, 0.75, 1, 2] if width > 300 else [0, 1]
-    axis = base_to_bare(values, grid=False, labelPadding=6)
-    x = altair.X("leakage:Q", axis=axis).scale(domain=domain, nice=False, zero=False).title(None)
-    colour = altair.Color("kind:N").scale(domain=list(KINDS), range=[c for c, _ in KINDS.values()])
-    shape = altair.Shape("kind:N").scale(domain=list(KINDS), range=[s for _, s in KINDS.values()])
-    hover = altair.Description("hover:N")
-    silent = {"aria": False}
-    line = chart.mark_rule(stroke=LINE, strokeWidth=2, **silent).encode(
-        y=lane, x=altair.datum(0), x2=altair.datum(1)
-    )
-    ends = [
-        chart.mark_point(
-            shape="stroke", angle=90, size=90, stroke=LINE, strokeWidth=2, **silent
-        ).encode(y=lane, x=altair.datum(end))
-        for end in (0, 1)
+
+def _frame(lanes: Sequence[Lane], width: int, columns: int) -> Frame:
+    points = [
+        {"leakage": arm.leakage.value, "low": arm.low, "high": arm.high}
+        for lane in lanes
+        for arm in lane.arms
     ]
-    interval = chart.mark_rule(strokeWidth=3, opacity=0.45, strokeCap="round", **silent).encode(
-        y=lane, x=altair.X("low:Q", axis=axis), x2="high:Q", color=colour.legend(None)
-    )
-    dot = chart.mark_point(size=95, filled=True, opacity=1).encode(
-        y=lane, x=x, color=colour.legend(None), shape=shape.legend(None), description=hover
-    )
-    written = chart.mark_text(align="left", fontSize=12, color=INK, **silent).encode(
-        y=lane, x=altair.value(width + 12), text="written:N"
-    )
-    layers = altair.layer(line, *ends, interval, dot, written)
-    return layers.properties(width=width, height=LANE * len(points))
+    if width < NARROW:
+        return Frame(width, 8, width - 130, domain_of(points), 44)
+    longest = max([wide(lane.name) for lane in lanes], default=0.0)
+    left = min(longest + 14, 0.3 * width)
+    right = width - VALUES - (BESIDE if columns > 1 else 0) - 16
+    return Frame(width, left, right, domain_of(points), 22 if len(lanes) > 16 else 27)
 
 
-def _words(sentence: str, frame: Frame, title: Any = "") -> Any:
-    """A panel that says in words why it has no points."""
-    import altair
+def _axis(plot: Element, frame: Frame, top: float, height: float, heads: tuple[str, ...]) -> None:
+    for value in (-1, 0, 0.25, 0.5, 0.75, 1, 2):
+        if not frame.domain[0] <= value <= frame.domain[1]:
+            continue
+        is_end, x = value in (0, 1), frame.x(value)
+        if frame.is_narrow and not is_end:
+            continue
+        # On a phone names stand between lanes, which no line should cross.
+        end = top + 2 if frame.is_narrow else height - 4
+        add(plot, "line", x1=x, x2=x, y1=top - 4, y2=end, stroke=LINE,
+            stroke_width=1.5 if is_end else 0.6, stroke_opacity=1 if is_end else 0.6)  # fmt: skip
+        name = {0: "0 · base", 1: "1 · bare"}.get(value, f"{value:g}")
+        words(plot, x, top - 10, name, fill=INK if is_end else MUTED, font_size=12,
+              text_anchor="middle" if x > 26 else "start")  # fmt: skip
+    for index, head in enumerate(heads[: 1 if frame.is_narrow else None]):
+        words(plot, _column(frame, index), top - 10, head, fill=MUTED, font_size=12)
 
-    lines = textwrap.wrap(sentence, frame.characters(13))
-    chart = altair.Chart(altair.Data(values=[{"hover": sentence}]))
-    mark = chart.mark_text(align="left", baseline="top", fontSize=13, color=INK, fontStyle="italic")
-    mark = mark.encode(
-        text=altair.value(lines),
-        x=altair.value(-frame.labels),
-        y=altair.value(2),
-        description=altair.Description("hover:N"),
-    )
-    return mark.properties(width=frame.width, height=18 * len(lines), title=title)
+
+def _column(frame: Frame, index: int) -> float:
+    return frame.right + 16 + index * VALUES
+
+
+def _lane(plot: Element, lane: Lane, frame: Frame, top: float) -> None:
+    middle = top + (29 if frame.is_narrow else frame.step / 2)
+    name_at = (0.0, top + 13) if frame.is_narrow else (0.0, middle + 4.5)
+    parent = add(plot, "a", href=lane.link) if lane.link else plot
+    name = words(parent, *name_at, "", font_weight=500)
+    space = frame.width if frame.is_narrow else frame.left - 10
+    name.text = clean(fitting(lane.name, space))
+    if lane.hover or name.text != lane.name:
+        add(name, "title", lane.hover or lane.name)
+    if lane.missing:
+        space = frame.width - frame.x(0) - 10
+        short = words(plot, frame.x(0) + 8, middle + 4.5, fitting(lane.missing, space, 12),
+                      fill=MUTED, font_style="italic", font_size=12)  # fmt: skip
+        add(short, "title", lane.missing)
+        return
+    add(plot, "line", x1=frame.x(0), x2=frame.x(1), y1=middle, y2=middle, stroke=LINE,
+        stroke_width=2)  # fmt: skip
+    for end in (0, 1) if frame.is_narrow else ():
+        add(plot, "line", x1=frame.x(end), x2=frame.x(end), y1=middle - 5, y2=middle + 5,
+            stroke=LINE, stroke_width=1.5)  # fmt: skip
+    for arm in lane.arms:
+        _arm(plot, arm, frame, middle)
+    words(plot, _column(frame, 0), middle + 4.5, lane.written)
+    if lane.beside and not frame.is_narrow:
+        quiet = not any(arm.kind == "intervention" for arm in lane.arms)
+        text = fitting(lane.beside, BESIDE + 20, 12)
+        words(plot, _column(frame, 1), middle + 4.5, text, font_size=12,
+              fill=MUTED if quiet else INK)  # fmt: skip
+
+
+def _arm(plot: Element, arm: Arm, frame: Frame, y: float) -> None:
+    colour = LINE if arm.quiet else COLOURS[arm.kind]
+    if arm.kind == "marked" or arm.quiet or arm.is_alone:
+        add(plot, "line", x1=frame.x(arm.low), x2=frame.x(arm.high), y1=y, y2=y, stroke=colour,
+            stroke_width=4, stroke_opacity=0.45, stroke_linecap="round")  # fmt: skip
+    x, size = frame.x(arm.leakage.value), 5.5 if arm.kind == "marked" or arm.is_alone else 4.5
+    label = {"fill": MUTED if arm.quiet else colour, "role": "img", "aria_label": arm.hover}
+    if arm.kind == "marked":
+        mark = add(plot, "circle", cx=x, cy=y, r=size, **label)
+    elif arm.kind == "control":
+        mark = add(plot, "rect", x=x - size, y=y - size, width=2 * size, height=2 * size, **label)
+    else:
+        size += 1
+        path = f"M{x:g} {y - size:g}l{size:g} {size:g}l{-size:g} {size:g}l{-size:g} {-size:g}z"
+        mark = add(plot, "path", d=path, **label)
+    add(mark, "title", arm.hover)
+
+
+def _values(lane: Lane) -> list[dict[str, Any]]:
+    """The rows of the data of a lane; one without values where it has no point."""
+    arms = lane.arms or (None,)
+    return [
+        {
+            "lane": lane.name,
+            "group": lane.group,
+            "arm": arm.name if arm else "",
+            "leakage": arm.leakage.value if arm else None,
+            "leakage_low": arm.leakage.low if arm else None,
+            "leakage_high": arm.leakage.high if arm else None,
+            "rate": arm.rate.value if arm else None,
+            "rate_low": arm.rate.low if arm else None,
+            "rate_high": arm.rate.high if arm else None,
+            "distinguishable_from_marked": arm.changes if arm else "",
+            "undefined": lane.missing,
+        }
+        for arm in arms
+    ]

@@ -17,6 +17,7 @@ from caveat.report.figures.theme import (
     MUTED,
     as_lanes,
     base_to_bare,
+    inline_data,
 )
 from caveat.report.panels import Panel, panels
 
@@ -212,7 +213,7 @@ def _key(frame: Frame) -> Any:
         {"x": 155, "kind": OTHER, "text": OTHER, "rough": False},
         {"x": 285, "kind": ALONE, "text": "hollow: read off a plot, or a bound", "rough": True},
     ]
-    chart = altair.Chart(altair.Data(values=entries)).encode(
+    chart = altair.Chart(inline_data(entries)).encode(
         x=altair.X("x:Q", axis=None).scale(domain=[0, frame.width]), y=altair.value(8)
     )
     title = altair.TitleParams(
@@ -229,7 +230,7 @@ def _key(frame: Frame) -> Any:
 def _words(sentence: str, frame: Frame) -> Any:
     import altair
 
-    mark = altair.Chart(altair.Data(values=[{"hover": sentence}])).mark_text(
+    mark = altair.Chart(inline_data([{"hover": sentence}])).mark_text(
         align="left", fontSize=12, color=INK, fontStyle="italic"
     )
     return mark.encode(text="hover:N", x=altair.value(0)).properties(width=frame.width, height=LANE)
@@ -239,7 +240,7 @@ def _points(points: Sequence[Point], frame: Frame) -> Any:
     import altair
 
     lanes = _lanes(points)
-    chart = altair.Chart(altair.Data(values=[_clipped(point, frame) for point in points]))
+    chart = altair.Chart(inline_data([_clipped(point, frame) for point in points]))
     lane = altair.Y("lane:N", sort=lanes).scale(domain=lanes).title(None).axis(
         domain=False, ticks=False, labelPadding=10, labelLimit=LABELS, minExtent=LABELS,
         maxExtent=LABELS,

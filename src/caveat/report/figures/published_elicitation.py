@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from caveat.published.results import Result
-from caveat.report.figures.theme import CONTROL, INTERVENTION, LINE, MARKED, as_curves
+from caveat.report.figures.theme import CONTROL, INTERVENTION, LINE, MARKED, as_curves, inline_data
 from caveat.report.formatting import number
 from caveat.report.panels import panels
 
@@ -132,8 +132,8 @@ def _panel(
         domain=list(settings), range=[SHAPES[index % len(SHAPES)] for index in count]
     )
     values = [asdict(point) for point in points]
-    chart = altair.Chart(altair.Data(values=values)).encode(color=colour)
-    ends = altair.Chart(altair.Data(values=[{"y": 0}, {"y": 1}])).mark_rule(
+    chart = altair.Chart(inline_data(values)).encode(color=colour)
+    ends = altair.Chart(inline_data([{"y": 0}, {"y": 1}])).mark_rule(
         stroke=LINE, strokeDash=[3, 3], aria=False
     )
     spans = chart.mark_rule(opacity=0.35, strokeWidth=2, aria=False).encode(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 from xml.etree import ElementTree
@@ -75,6 +78,36 @@ def base_to_bare(values: Sequence[float], **options: Any) -> altair.Axis:
     )  # fmt: skip
 
 
+def inline_data(points: Sequence[Mapping[str, Any]]) -> altair.InlineData:
+    """Points as the data of a chart, written as JSON: Altair copies lists and mappings again and
+    again."""
+    import altair
+
+    return altair.InlineData(values=json.dumps(points), format=altair.DataFormat(type="json"))
+
+
+@contextmanager
+def unchecked() -> Iterator[None]:
+    """Inside, Altair does not compare every part of a chart with the schema of Vega-Lite.
+
+    The charts are our own, tests look at what they come to, and it takes half of the time.
+    """
+    from altair.utils.schemapi import debug_mode
+
+    with debug_mode(False):
+        yield
+
+
+def chart_rows(chart: altair.TopLevelMixin) -> list[dict[str, Any]]:
+    """The values that a chart shows: every data set of points, once."""
+    # Altair moves inline data to the outermost level, and equal ones into one.
+    sets = chart.to_dict(validate=False).get("datasets", {}).values()
+    lists = [json.loads(values) if isinstance(values, str) else values for values in sets]
+    rows = [row for values in lists for row in values if len(row) > 1]
+    names = dict.fromkeys(name for row in rows for name in row)
+    return [{name: row.get(name) for name in names} for row in rows]
+
+
 def inline_svg(chart: altair.TopLevelMixin) -> str:
     """The chart as an `<svg>` element, with colours of the style sheet and a title per point."""
     root = _svg(chart)
@@ -90,13 +123,19 @@ def svg_file(chart: altair.TopLevelMixin) -> str:
 
 
 def _svg(chart: altair.TopLevelMixin) -> ElementTree.Element:
-    import vl_convert
-
-    root = ElementTree.fromstring(vl_convert.vegalite_to_svg(chart.to_json()))
+    root = ElementTree.fromstring(_converted(chart.to_json(validate=False)))
     for element in list(root.iter()):
         _add_title(element)
     ElementTree.register_namespace("", SVG)
     return root
+
+
+@lru_cache(maxsize=8)
+def _converted(specification: str) -> str:
+    """What Vega makes of a specification."""
+    import vl_convert
+
+    return vl_convert.vegalite_to_svg(specification)
 
 
 def _recolour(element: ElementTree.Element) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from caveat.report.figures.theme import as_curves
+from caveat.report.figures.curves import CurvePanel, CurveRow, curves_plot
+from caveat.report.figures.svg import Plot
+from caveat.report.figures.theme import as_curves, inline_data
 from caveat.report.formatting import text
-from caveat.report.panels import arm_order, variant_label
+from caveat.report.panels import variant_label
 from caveat.report.tables.rl import dose_labels
 
 if TYPE_CHECKING:
@@ -23,12 +24,8 @@ WIDTH, HEIGHT = 220, 200
 """Pixels of a panel."""
 LEGEND = {"orient": "top", "columns": 3, "labelLimit": WIDTH, "symbolOpacity": 1}
 """Above the panels, since there may be many rows of them."""
-WHOLE = "datum.value % 1 ? '' : datum.label"
-"""Labels of an axis at whole numbers only."""
 BINS = 60
 """Points of a line at most; more steps are averaged in equal groups."""
-SPARSE = 12
-"""Points of a line up to which each is marked."""
 
 
 def rl_figure(policies: DataFrame, background: str = "white") -> altair.VConcatChart | None:
@@ -57,7 +54,7 @@ def _policy_panel(group: DataFrame, name: str, title: str) -> Any:
 
     rows = group.dropna(subset=[name]).to_dict("records")
     points = [_policy_point(row, name, title) for row in rows]
-    chart = altair.Chart(altair.Data(values=points)).encode(
+    chart = altair.Chart(inline_data(points)).encode(
         x=altair.X("step:Q", title="update", axis=altair.Axis(tickMinStep=1)),
         color=altair.Color("arm:N", sort=list(dict.fromkeys(point["arm"] for point in points))),
     )
@@ -76,18 +73,15 @@ def _policy_point(row: dict[str, Any], name: str, title: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def training_figures(
-    frame: DataFrame, background: str = "white"
-) -> Iterator[tuple[str, altair.VConcatChart]]:
+def training_figures(frame: DataFrame) -> Iterator[tuple[str, Plot]]:
     """Each setting with its curves: the mean over seeds as a line an arm, each seed as a thin one.
 
     Stages of an arm follow each other on the axis of steps; each model and dose has its own row.
+    Bare, marked and the first interventions have lines of their own; all other arms are grey.
 
     Args:
         frame: As `Study.training()`; no figures without rows.
     """
-    import altair
-
     for setting, steps in frame.groupby("setting", sort=False):
         groups = [
             group
@@ -97,17 +91,16 @@ def training_figures(
         ]
         variants = [_variant(group) for group in groups]
         rows = [
-            altair.hconcat(
-                *(
-                    _step_panel(group, name, title)
-                    for name, title in STEP_METRICS.items()
-                    if group[name].notna().any()
-                )
-            ).properties(title=variant_label(variant, variants))
-            for group, variant in zip(map(_on_one_axis, groups), variants, strict=True)
+            CurveRow(variant_label(variant, variants), tuple(_step_panels(_on_one_axis(group))))
+            for group, variant in zip(groups, variants, strict=True)
         ]
-        chart = altair.vconcat(*rows, spacing=30)
-        yield str(setting), as_curves(chart, background, legend=LEGEND)
+        yield str(setting), curves_plot(rows, f"Training curves of {setting}")
+
+
+def _step_panels(group: DataFrame) -> Iterator[CurvePanel]:
+    for name, title in STEP_METRICS.items():
+        if group[name].notna().any():
+            yield CurvePanel(title, tuple(_binned(group.dropna(subset=[name]), name)))
 
 
 def _variant(group: DataFrame) -> dict[str, str]:
@@ -133,25 +126,6 @@ def _on_one_axis(group: DataFrame) -> DataFrame:
             group.loc[stage.index, "position"] += offset
             group.loc[stage.index, "run"] = run
     return group
-
-
-def _step_panel(group: DataFrame, name: str, title: str) -> Any:
-    import altair
-
-    points = list(_binned(group.dropna(subset=[name]), name))
-    arms = sorted({point["arm"] for point in points}, key=arm_order)
-    chart = altair.Chart(altair.Data(values=points)).encode(
-        x=altair.X("position:Q", title="step", axis=altair.Axis(format="d", labelExpr=WHOLE)),
-        color=altair.Color("arm:N", sort=arms),
-    )
-    longest = max(Counter((point["arm"], point["seed"]) for point in points).values())
-    seeds = chart.mark_line(strokeWidth=1, opacity=0.35, aria=False).encode(
-        y=altair.Y("y:Q", title=None), detail=["seed:N", "run:N"]
-    )
-    mean = chart.mark_line(strokeWidth=2, aria=False, point=longest <= SPARSE).encode(
-        y=altair.Y("mean(y):Q", title=None), detail="run:N"
-    )
-    return altair.layer(seeds, mean).properties(width=WIDTH, height=HEIGHT, title=title)
 
 
 def _binned(group: DataFrame, name: str) -> Iterator[dict[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from caveat.report.figures.theme import FONT, INK, MUTED
+from caveat.report.figures.theme import FONT, INK, MUTED, inline_data
 from caveat.report.formatting import estimate, text
 from caveat.report.transfer_matrix import Column, Line, Matrix, Row, mark, transfer_matrix
 
@@ -81,7 +81,7 @@ def _chart(
     x = altair.X("setting:N", sort=settings).title(None)
     y = altair.Y("intervention:N", sort=lines, title=None, axis=names)
     scale = altair.Scale(domain=[-1, 0, 1], range=list(colours), clamp=True, interpolate="rgb")
-    base = altair.Chart(altair.Data(values=points)).encode(
+    base = altair.Chart(inline_data(points)).encode(
         x=x.axis(orient="top", labelAngle=-30, labelAlign="left", labelLimit=200, labelPadding=6),
         y=y,
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,27 +29,33 @@ def packed(replies: DataFrame) -> dict[str, Any]:
     `codes` is absent where all rows share one value. `value` holds numbers or null.
     """
     columns = {name: _coded(replies[name]) for name in COLUMNS}
-    values = [_short(number(value)) for value in replies["value"]]
+    values = [_short(number(value)) for value in replies["value"].tolist()]
     return {"count": len(replies), "columns": columns, "value": values}
 
 
 def _coded(column: Series) -> dict[str, Any]:
-    positions: dict[str, int] = {}
-    codes = [positions.setdefault(text(value), len(positions)) for value in column]
+    """Values as text, in order of appearance; what reads alike has one code."""
+    import numpy as np
+    import pandas as pd
+
+    codes, values = pd.factorize(column.astype(object), use_na_sentinel=False)
+    texts = [text(value) for value in values]
+    positions = {value: index for index, value in enumerate(dict.fromkeys(texts))}
     coded: dict[str, Any] = {"values": list(positions)}
-    return coded if len(positions) <= 1 else {**coded, "codes": codes}
+    if len(positions) <= 1:
+        return coded
+    recoded = np.array([positions[value] for value in texts])
+    return {**coded, "codes": recoded[codes].tolist()}
 
 
 def _short(value: float | None) -> float | None:
     return None if value is None else float(f"{value:.4g}")
 
 
-def script_json(value: Any) -> str:
-    """`value` as JSON that can neither end a script element nor open a comment in it."""
-    written = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    for character in "<>&\u2028\u2029":
-        written = written.replace(character, f"\\u{ord(character):04x}")
-    return written
+def compressed(value: Any) -> str:
+    """`value` as JSON, with gzip and base 64: safe in a page, and a tenth as long."""
+    written = json.dumps(value, separators=(",", ":"), allow_nan=False)
+    return base64.b64encode(gzip.compress(written.encode("ascii"), 6, mtime=0)).decode("ascii")
 
 
 def failures(data: ReportData) -> Table:

@@ -7,15 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from caveat.report.data import ReportData
 from caveat.report.formatting import Estimate, is_true, probability, survives, text
+from caveat.report.overview import FILLER, UNDERSTOOD
 from caveat.report.panels import Panel
 
 if TYPE_CHECKING:
     from pandas import DataFrame
-
-
-FILLER = "marked+filler"
-UNDERSTOOD = 0.5
-"""Share of answers above which the base model counts as following the caveat."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,8 +22,9 @@ from caveat.report.panels import NO_DOSE, VARIANTS, Panel, arm_order, dose_text
 from caveat.report.sections.table import SHARE, SIGNED, Cell, Table
 
 if TYPE_CHECKING:
-    from pandas import DataFrame, Series
+    from pandas import DataFrame
 
+Row = Mapping[str, Any]
 
 PRIMARY = ("bare - base", "marked - base", "bare - marked")
 CHECKS = ("elicitation", "graded elicitation", "comprehension", "shown bare", "k", "at the caveat")
@@ -209,7 +210,7 @@ def _shared_prefix(one: str, other: str) -> int:
 def differences(data: ReportData, setting: str) -> Table:
     """Differences of rates with intervals, Holm-corrected p-values and those of seeds alone."""
 
-    def cells(row: Series) -> tuple[str | Cell, ...]:
+    def cells(row: Row) -> tuple[str | Cell, ...]:
         distinguishable = is_true(row["distinguishable"])
         difference = Estimate.of(row["value"], row["low"], row["high"])
         word = "distinguishable" if distinguishable else "not distinguishable"
@@ -226,80 +227,82 @@ def differences(data: ReportData, setting: str) -> Table:
         )
 
     columns = ("difference", "context", "difference of rates", "p", "p, Holm", "p, seeds", "")
-    frame = _in_order(data.frame("differences"), "difference", PRIMARY)
-    return _table(frame, setting, columns, cells, ["difference", "context"])
+    rows = _in_order(_of(data, "differences", setting), "difference", PRIMARY)
+    return _table(rows, columns, cells, ["difference", "context"])
 
 
 def caveat_checks(data: ReportData, setting: str) -> Table:
     """Elicitation, comprehension and what it is beside, k and the behaviour at the caveat."""
 
-    def cells(row: Series) -> tuple[str | Cell, ...]:
+    def cells(row: Row) -> tuple[str | Cell, ...]:
         check = text(row["check"])
         span = None if check in ("k", "graded elicitation") else SIGNED
         value = Estimate.of(row["value"], row["low"], row["high"])
         arm, expected, note = (text(row[name]) for name in ("arm", "expected", "note"))
         return (check, arm, Cell(estimate=value, span=span), expected, note)
 
-    frame = _in_order(data.frame("caveat_checks"), "check", CHECKS)
+    rows = _in_order(_of(data, "caveat_checks", setting), "check", CHECKS)
     columns = ("check", "arm", "value", "expected verdict", "note")
-    return _table(frame, setting, columns, cells, ["check", "arm"])
+    return _table(rows, columns, cells, ["check", "arm"])
 
 
 def side_effects(data: ReportData, setting: str) -> Table:
     """What else training changed; arms of one effect stand together."""
 
-    def cells(row: Series) -> tuple[str | Cell, ...]:
+    def cells(row: Row) -> tuple[str | Cell, ...]:
         unit = text(row["unit"])
         span = SHARE if unit == "share" else None
         value = Estimate.of(row["value"], row["low"], row["high"])
         effect, arm = text(row["effect"]), text(row["arm"])
         return (effect, arm, Cell(estimate=value, span=span), unit, count(row["questions"]))
 
-    frame = data.frame("side_effects")
-    frame = _in_order(frame, "effect", tuple(dict.fromkeys(frame["effect"])))
+    rows = _of(data, "side_effects", setting)
+    rows = _in_order(rows, "effect", tuple(dict.fromkeys(row["effect"] for row in rows)))
     columns = ("effect", "arm", "value", "unit", "questions")
-    return _table(frame, setting, columns, cells, ["effect", "arm"])
+    return _table(rows, columns, cells, ["effect", "arm"])
 
 
-def _in_order(frame: DataFrame, column: str, values: tuple[str, ...]) -> DataFrame:
+def _in_order(rows: Sequence[Row], column: str, values: tuple[str, ...]) -> list[Row]:
     """Rows sorted by a column, in the order of `values`, and then by arm."""
 
-    def order(row: Series) -> tuple:
+    def order(row: Row) -> tuple:
         index = values.index(row[column]) if row[column] in values else len(values)
         return (index, arm_order(text(row["arm"])))
 
-    orders = [order(row) for _, row in frame.iterrows()]
-    return frame.iloc[sorted(range(len(frame)), key=orders.__getitem__)]
+    return sorted(rows, key=order)
+
+
+def _of(data: ReportData, name: str, setting: str) -> list[Row]:
+    """The rows of one setting in a frame."""
+    frame = data.frame(name)
+    return frame[frame["setting"] == setting].to_dict("records")
 
 
 def _table(
-    frame: DataFrame,
-    setting: str,
+    rows: Sequence[Row],
     columns: tuple[str, ...],
-    cells: Callable[[Series], tuple[str | Cell, ...]],
+    cells: Callable[[Row], tuple[str | Cell, ...]],
     names: list[str],
 ) -> Table:
-    """Rows of one setting, after the variants that distinguish rows of the same `names`."""
-    rows = frame[frame["setting"] == setting]
+    """The rows after the variants that distinguish rows of the same `names`."""
+    values: dict[str, dict[tuple[str, ...], set[str]]] = {name: {} for name in VARIANTS}
+    for row in rows:
+        key = tuple(text(row[name]) for name in names)
+        for name in VARIANTS:
+            if name in row and (value := text(row[name])) not in NO_DOSE:
+                values[name].setdefault(key, set()).add(value)
     variants = [
-        name
-        for name in VARIANTS
-        if name in rows and any(len(_values(same[name])) > 1 for _, same in rows.groupby(names))
+        name for name, by_key in values.items() if any(len(some) > 1 for some in by_key.values())
     ]
+    doses = list(dict.fromkeys(text(row.get("dose")) for row in rows))
+    doses = [dose for dose in doses if dose not in NO_DOSE]
     return Table.of(
         (*variants, *columns),
-        [
-            (*(_variant(name, row[name], rows) for name in variants), *cells(row))
-            for _, row in rows.iterrows()
-        ],
+        [(*(_variant(name, row[name], doses) for name in variants), *cells(row)) for row in rows],
     )
 
 
-def _values(column: Series) -> list[str]:
-    return [value for value in dict.fromkeys(column.map(text)) if value not in NO_DOSE]
-
-
-def _variant(name: str, value: object, rows: DataFrame) -> str:
+def _variant(name: str, value: object, doses: Sequence[str]) -> str:
     if name != "dose" or text(value) in NO_DOSE:
         return text(value).removeprefix("{}")
-    return dose_text(text(value), _values(rows["dose"]))
+    return dose_text(text(value), doses)

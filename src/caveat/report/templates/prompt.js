@@ -1,4 +1,3 @@
-"use strict";
 // Prompts as rendered: cut into turns by the role markers of common chat templates.
 
 const ROLE = /<s>(system|user|assistant)\n|<\|im_start\|>(\w+)\n?|<\|start_header_id\|>(\w+)<\|end_header_id\|>\s*|<start_of_turn>(\w+)\n?|<\|(system|user|assistant)\|>\n?/g;
