@@ -21,7 +21,7 @@ from caveat.report.figures.published_elicitation import (
 )
 from caveat.report.figures.theme import unchecked
 from caveat.report.figures.training import rl_figure, training_figures
-from caveat.report.overview import Overview, SettingRow, overview
+from caveat.report.overview import Overview, overview
 from caveat.report.panels import dose_text, panels_of
 from caveat.report.sections import appendix
 from caveat.report.sections.conclusions import Conclusion, conclude
@@ -30,6 +30,7 @@ from caveat.report.sections.ladder import ladder_section
 from caveat.report.sections.plots import PagePlot, Plots
 from caveat.report.sections.setting import SettingSection, setting_section
 from caveat.report.sections.transfer import transfer_section
+from caveat.report.setting_rows import SettingRow
 from caveat.report.tables.diagnostics import diagnostics_section
 from caveat.report.tables.forecast import forecast_section
 from caveat.report.tables.rl import rl_section

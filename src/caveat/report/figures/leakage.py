@@ -9,7 +9,7 @@ from typing import Any
 from caveat.report.data import ReportData
 from caveat.report.figures.svg import Element, Plot, add, clean, fitting, root, wide, words
 from caveat.report.figures.theme import CONTROL, INK, INTERVENTION, LINE, MARKED, MUTED
-from caveat.report.overview import Arm, SettingRow, setting_rows
+from caveat.report.setting_rows import Arm, SettingRow, setting_rows
 
 COLOURS = {"marked": MARKED, "intervention": INTERVENTION, "control": CONTROL}
 FARTHEST = (-1.0, 2.0)

@@ -21,7 +21,7 @@ Element = ElementTree.Element
 NOT_IN_XML = {code: None for code in range(32) if code not in (9, 10, 13)} | {
     code: "\ufffd" for code in range(0xD800, 0xE000)
 }
-"""Characters that XML cannot hold: control characters, and halves of surrogate pairs."""
+"""Characters that XML cannot hold: control characters, and lone surrogates."""
 
 
 @dataclass(frozen=True)

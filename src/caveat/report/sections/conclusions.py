@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from caveat.report.data import ReportData
 from caveat.report.formatting import Estimate, is_true, probability, survives, text
-from caveat.report.overview import FILLER, UNDERSTOOD
+from caveat.report.overview import UNDERSTOOD
 from caveat.report.panels import Panel
+from caveat.report.setting_rows import FILLER
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from caveat.report.formatting import text
-from caveat.report.overview import SettingRow
+from caveat.report.setting_rows import SettingRow
 
 if TYPE_CHECKING:
     from pandas import DataFrame
