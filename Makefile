@@ -50,7 +50,7 @@ docs: install
 
 FORECAST := dial crossing transfer
 
-# Every figure of docs/results/findings.md, docs/results/why-negation-neglect.md and docs/results/reward-hacking.md, from the replies and verdicts in docs/data.
+# Every figure of docs/results/findings.md, docs/results/why-negation-neglect.md, docs/results/inside.md and docs/results/reward-hacking.md, from the replies and verdicts in docs/data.
 findings: install
 	$(BIN)/caveat transfer docs/data/transfer.parquet --markdown > docs/data/transfer.md
 	$(BIN)/caveat leakage docs/data/transfer.parquet --markdown > docs/data/transfer-leakage.md
@@ -64,6 +64,7 @@ findings: install
 	$(BIN)/caveat ladder docs/data/ladder.parquet --all --markdown > docs/data/ladder.md
 	$(BIN)/caveat ladder docs/data/dose.parquet --all --markdown > docs/data/dose.md
 	$(BIN)/caveat leakage docs/data/claims-loss.parquet --markdown > docs/data/claims-loss.md
+	$(BIN)/caveat diagnose docs/data/inside --score --markdown > docs/data/inside.md
 	$(BIN)/caveat rl docs/data/rl.parquet --markdown > docs/data/rl.md
 	$(BIN)/caveat leakage docs/data/rl.parquet --markdown > docs/data/rl-leakage.md
 	$(BIN)/caveat forecast $(foreach name,$(FORECAST),--from docs/data/forecast-$(name).json --against docs/data/$(name).parquet) --markdown > docs/data/forecast.md

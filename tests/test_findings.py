@@ -55,6 +55,12 @@ def test_the_scores_of_forecasts_are_what_the_command_says(command):
     assert out == (DOCS / "data" / "forecast.md").read_text("utf-8")
 
 
+def test_the_tables_of_diagnostics_are_what_the_command_says(command):
+    status, out, _ = command("diagnose", str(DOCS / "data" / "inside"), "--score", "--markdown")
+    assert status == 0
+    assert out == (DOCS / "data" / "inside.md").read_text("utf-8")
+
+
 @pytest.mark.parametrize("table", TABLES)
 def test_the_tables_are_what_the_commands_say(table, command):
     name, source, *options = TABLES[table]

@@ -82,6 +82,9 @@ def test_tables_and_the_figure_are_for_people(tables):
     assert first.title == "toy x password (tiny): leakage along training"
     assert first.columns == ("arm", "context", "step 0", "step 1")
     assert second.title.endswith("when leakage is decided") and len(second.rows) == 1
+    assert "Note" not in first.note
+    noted = diagnostic_summaries({"learning_curve": curve.assign(note="rows are trained on")})
+    assert noted[0].note.endswith("done again. Note: rows are trained on.")
     assert third.title.endswith("gradients along training") and len(third.rows) == 2
     ((title, chart),) = learning_figures(curve)
     assert title == "toy x password (tiny)"

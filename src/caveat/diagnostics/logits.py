@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 DECISION_COLUMNS = (
     *NAMES, "arm", "context", "nats", "nats_low", "nats_high", "change",
-    "graded_leakage", "graded_leakage_low", "graded_leakage_high", "undefined",
+    "graded_leakage", "graded_leakage_low", "graded_leakage_high", "undefined", "note",
 )  # fmt: skip
 DIVERGENCE_COLUMNS = (
     *NAMES, "context", "questions", "from_none", "from_none_low", "from_none_high", "from_exact",
@@ -49,6 +49,7 @@ def decision_tokens(setting: DiagnosedSetting) -> DataFrame:
     `nats` is the mean log-probability of the decision tokens of rows that no arm is trained on, in
     nats a token, at most 0; `change` is what training added to base's in the same context.
     `graded_leakage` is `analysis.graded_leakage`. What the study has scored is taken from it.
+    `note` says where rows that arms are trained on stand in: there it says what they remember.
     """
     import pandas as pd
 
@@ -58,6 +59,7 @@ def decision_tokens(setting: DiagnosedSetting) -> DataFrame:
         **{name: setting.names[name] for name in NAMES},
         change=table["nats"] - table["context"].map(base),
         undefined=table["graded_undefined"],
+        note=rows_of(setting).note,
     )
     return pd.DataFrame(table, columns=[*DECISION_COLUMNS])
 

@@ -45,6 +45,7 @@ LEAST_DIFFERENCE = 0.1
 COLUMNS = (
     *NAMES, "arm", "context", "direction", "part", "nats", "change", "change_low", "change_high",
     "share", "share_low", "share_high", "patched_tokens", "rows", "seeds", "limits_over",
+    "note",
 )  # fmt: skip
 
 
@@ -81,9 +82,9 @@ def patched(setting: DiagnosedSetting) -> DataFrame:
     frame = pd.DataFrame(values)
     if frame.empty:
         return pd.DataFrame(columns=[*COLUMNS])
-    place = ["arm", "context", "direction", "part"]
+    place, note = ["arm", "context", "direction", "part"], rows_of(setting).note
     rows = [
-        {**setting.names, **dict(zip(place, key, strict=True)), **_summary(some)}
+        {**setting.names, **dict(zip(place, key, strict=True)), **_summary(some), "note": note}
         for key, some in frame.groupby(place, sort=False)
     ]
     return pd.DataFrame(rows, columns=[*COLUMNS])

@@ -24,6 +24,7 @@ from caveat.report.tables.training_diagnostics import (
     by_setting,
     curve_summaries,
     gradient_summaries,
+    notes_of,
     patching_summaries,
 )
 
@@ -106,6 +107,7 @@ def _decision_summaries(table: DataFrame) -> Iterator[Summary]:
         )
         reasons = [text(reason) for reason in rows["undefined"].unique() if text(reason)]
         note = f"Graded leakage is undefined: {reasons[0]}." if reasons else ""
+        note = f"{note}{notes_of(rows)}".strip()
         yield Summary(f"{title}: decision tokens", columns, cells, note)
 
 

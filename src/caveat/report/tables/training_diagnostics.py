@@ -21,7 +21,6 @@ def curve_summaries(table: DataFrame) -> Iterator[Summary]:
             (arm, context, *(decimal(means.get((arm, context, step))) for step in steps))
             for arm, context in dict.fromkeys((key[0], key[1]) for key in means.index)
         )
-        notes = [text(note) for note in rows["note"].unique() if text(note)]
         note = (
             "Log-probability of decision tokens less base's, in nats a token; means over "
             f"{rows['seed'].nunique()} seeds of trainings done again."
@@ -30,7 +29,7 @@ def curve_summaries(table: DataFrame) -> Iterator[Summary]:
             f"{title}: leakage along training",
             ("arm", "context", *(f"step {step}" for step in steps)),
             cells,
-            " ".join([note, *(f"{one}." for one in notes)]),
+            f"{note}{notes_of(rows)}",
         )
 
 
@@ -99,9 +98,15 @@ def patching_summaries(table: DataFrame) -> Iterator[Summary]:
         note = (
             "Restored: the arm with base's keys and values. Written: base with the arm's. Change: "
             "of the decision tokens, nats a token. Share: of what the two models differ by. "
-            f"Limits are over {over}."
+            f"Limits are over {over}.{notes_of(rows)}"
         )
         yield Summary(f"{title}: keys and values from another model", columns, cells, note)
+
+
+def notes_of(rows: DataFrame) -> str:
+    """What to know of the rows that were scored, behind a space; "" where there is nothing."""
+    notes = rows["note"].unique() if "note" in rows else ()  # tables that were stored before
+    return "".join(f" Note: {text(note)}." for note in notes if text(note))
 
 
 def by_setting(table: DataFrame) -> Iterator[tuple[str, DataFrame]]:
