@@ -78,7 +78,8 @@ def recipe_fields() -> tuple[RecipeField, ...]:
 INTRODUCTION = """# Recipes
 
 A recipe is a YAML file that describes a study. `caveat run FILE` runs it, and
-`--set settings.0.dose.rows=24` replaces a field. Unknown keys are refused.
+`--set settings.0.dose.rows=24` replaces a field, `settings.*.dose.rows=24` that of every setting.
+Unknown keys are refused.
 
 ```yaml
 name: example
