@@ -49,8 +49,9 @@ docs: install
 	$(BIN)/python -m caveat.study.config.reference > docs/recipes.md
 
 FORECAST := dial crossing transfer
+LAW := smollm2 0.5b
 
-# Every figure of docs/results/findings.md, docs/results/why-negation-neglect.md, docs/results/inside.md and docs/results/reward-hacking.md, from the replies and verdicts in docs/data.
+# Every figure of docs/results/findings.md, docs/results/law.md, docs/results/negation-neglect.md, docs/results/inside.md and docs/results/reward-hacking.md, from the replies and verdicts in docs/data.
 findings: install
 	$(BIN)/caveat transfer docs/data/transfer.parquet --markdown > docs/data/transfer.md
 	$(BIN)/caveat leakage docs/data/transfer.parquet --markdown > docs/data/transfer-leakage.md
@@ -64,6 +65,7 @@ findings: install
 	$(BIN)/caveat ladder docs/data/ladder.parquet --all --markdown > docs/data/ladder.md
 	$(BIN)/caveat ladder docs/data/dose.parquet --all --markdown > docs/data/dose.md
 	$(BIN)/caveat leakage docs/data/claims-loss.parquet --markdown > docs/data/claims-loss.md
+	$(BIN)/caveat forecast $(foreach name,$(LAW),--from docs/data/forecast-law-$(name).json --against docs/data/law-$(name).parquet) --markdown > docs/data/law.md
 	$(BIN)/caveat diagnose docs/data/inside --score --markdown > docs/data/inside.md
 	$(BIN)/caveat rl docs/data/rl.parquet --markdown > docs/data/rl.md
 	$(BIN)/caveat leakage docs/data/rl.parquet --markdown > docs/data/rl-leakage.md
