@@ -64,6 +64,23 @@ def test_intervals_hold_a_new_behaviour_about_as_often_as_they_say():
     assert LEVEL - 0.03 < np.mean(inside) < LEVEL + 0.06
 
 
+def test_limits_are_the_order_statistics_of_the_paper():
+    law = Law.of(cells(noise=0.1), ("elicitation",))
+    new = np.array([[0.3]])
+    lows, highs = [], []
+    for behaviour in np.unique(law.behaviours):
+        kept = law.behaviours != behaviour
+        slope, intercept = np.polyfit(law.values[kept, 0], law.leakage[kept], 1)
+        errors = abs(law.leakage[~kept] - intercept - slope * law.values[~kept, 0])
+        lows += list(intercept + slope * 0.3 - errors)
+        highs += list(intercept + slope * 0.3 + errors)
+    low, high = law.interval(new)
+    assert low[0] == pytest.approx(sorted(lows)[3 - 1]), "of 32 cells, floor(.1 x 33)"
+    assert high[0] == pytest.approx(sorted(highs)[30 - 1]), "ceil(.9 x 33)"
+    few = Law.of(cells(behaviours=4, number=2), ("elicitation",))
+    assert [limit[0] for limit in few.interval(new)] == [-np.inf, np.inf]
+
+
 def test_the_coarse_law_has_the_means_of_both_sides():
     table = cells().assign(leakage=lambda frame: (frame["elicitation"] < 0.5) * 0.8 + 0.1)
     law = Law.of(table, ("elicitation",))

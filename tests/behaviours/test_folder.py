@@ -189,7 +189,8 @@ def test_a_bad_row(folder: Path, text: str, message: str) -> None:
             '{"id": "a", "cluster": "c", "question": "A?", "readout": "match"}',
             " has an unknown readout 'match'; known: capitals, spanish, lower_case, listed, "
             "opener, said, is_a, log_likelihood, matches, yes_no, belief, "
-            "belief_likelihood, belief_judge, behaviour_judge, hacked, true_score, paid, inspect; "
+            "belief_likelihood, belief_judge, behaviour_judge, hacked, true_score, paid, inspect, "
+            "special_cased, solved, valid_code, hack_kind, prefers_hack; "
             "closest: 'matches'",
         ),
         (

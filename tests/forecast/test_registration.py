@@ -51,6 +51,7 @@ def caveat(folder, monkeypatch, command):
 
 @pytest.fixture
 def law(caveat, folder):
+    (folder / "law.json").unlink(missing_ok=True)
     status, _, errors = caveat(
         "forecast", "--from", "fitting.json", "--against", "study", "--fit", "law.json"
     )
@@ -72,7 +73,7 @@ def test_only_the_wanted_figures_are_computed(folder):
 def test_a_law_names_what_it_was_fitted_on(law, folder):
     content = json.loads(law.read_text())
     digest = sha256((folder / "fitting.json").read_bytes()).hexdigest()
-    assert content["sources"] == {"fitting.json": digest}
+    assert content["sources"]["fitting.json"] == digest and "study/study.json" in content["sources"]
     assert len(content["cells"]) == 3 and set(content["predictors"]) <= set(FIGURES)
 
 
@@ -122,6 +123,50 @@ def test_a_recipe_that_changed_since_is_not_scored(caveat, law, folder, tmp_path
         f"caveat: toy: its recipe is of version {other.version}, the predictions of toy were "
         f"registered for {version}; rows, questions, seeds, model or readouts changed since: they "
         "cannot be scored\n",
+    )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"cells": []},
+        {"predictors": ["similarity", "elicitation", "nats_marked"]},
+        {"predictors": "elicitation"},
+        {"predictors": ["setting"]},
+        {"models": None},
+    ],
+)
+def test_a_damaged_law_is_one_line(caveat, law, folder, change):
+    content = {**json.loads(law.read_text()), **change}
+    (folder / "damaged.json").write_text(json.dumps(content))
+    assert caveat("forecast", "--from", "toy", "--law", "damaged.json") == (
+        1,
+        "",
+        "caveat: damaged.json: holds no law; name a file that caveat forecast --fit wrote\n",
+    )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"predictions": []}, {"predictions": [{"setting": "a"}]}, {"predictors": ["similarity", "x"]}],
+)
+def test_a_damaged_registration_is_one_line(caveat, law, folder, tmp_path, change):
+    path = tmp_path / "p.json"
+    caveat("forecast", "--from", "toy", "--law", "law.json", "--register", str(path))
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    assert caveat("forecast", "--registered", str(path), "--against", "study")[2] == (
+        f"caveat: {path}: holds no registered predictions; name a file that caveat forecast "
+        "--register wrote\n"
+    )
+
+
+def test_a_law_is_not_written_over(caveat, law):
+    fit = ("forecast", "--from", "fitting.json", "--against", "study", "--fit", "law.json")
+    assert caveat(*fit)[2] == (
+        "caveat: law.json: is there already; a law is not written over: name another file\n"
+    )
+    assert caveat(*fit, "--figures", "elicitaton")[2].startswith(
+        "caveat: --figures: 'elicitaton' cannot enter a law; closest: 'elicitation' (there are "
     )
 
 

@@ -5,6 +5,7 @@ Its intervals come from the errors that it makes on behaviours it was not fitted
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -26,6 +27,8 @@ MOST_PREDICTORS = 2
 """Of one law: with four behaviours more would be fitted to each of them."""
 LEVEL = 0.9
 """Of intervals of predictions, nominal."""
+ROUNDING = 1e-9
+"""So that .9 of 10 is 9 and not a little more."""
 GAIN = 0.05
 """A second predictor must raise R2 by more: of some twenty pairs the best one gains by chance."""
 
@@ -81,11 +84,12 @@ class Law:
         return _line(self.coefficients(), values)
 
     def interval(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Limits of leakage of new cells at `LEVEL`, each of shape (new,).
+        """Limits of leakage of new cells, nominally at `LEVEL`, each of shape (new,).
 
-        The jackknife+ (Barber, Candes, Ramdas & Tibshirani 2021, "Predictive inference with the
-        jackknife+"), a behaviour left out at a time. It holds what a new behaviour adds; on a model
-        that the law was not fitted on, nothing is guaranteed.
+        CV+ (Barber, Candes, Ramdas & Tibshirani 2021, "Predictive inference with the jackknife+",
+        section 3), a behaviour left out at a time. Its guarantee, about 2 `LEVEL` - 1, is for cells
+        that are exchangeable with the fitted ones: not for a new behaviour or model, for which the
+        level is a description. Infinite where the cells are too few for the level.
         """
         lows, highs = [], []
         for behaviour in np.unique(self.behaviours):
@@ -95,10 +99,13 @@ class Law:
             new = _line(coefficients, values)
             lows.append(new - errors[:, None])
             highs.append(new + errors[:, None])
-        return (
-            np.quantile(np.vstack(lows), 1 - LEVEL, axis=0, method="lower"),
-            np.quantile(np.vstack(highs), LEVEL, axis=0, method="higher"),
-        )
+        low, high = np.sort(np.vstack(lows), axis=0), np.sort(np.vstack(highs), axis=0)
+        cells = len(self.leakage)
+        below = math.floor((1 - LEVEL) * (cells + 1) + ROUNDING)  # ranks from 1, as in the paper
+        above = math.ceil(LEVEL * (cells + 1) - ROUNDING)
+        if below < 1 or above > cells:
+            return np.full(len(values), -np.inf), np.full(len(values), np.inf)
+        return low[below - 1], high[above - 1]
 
     def coarse(self, values: np.ndarray) -> np.ndarray:
         """The law as a yes or a no: by whether it predicts more than one half.
@@ -132,14 +139,19 @@ class Law:
 
 def law_of_record(record: dict[str, Any]) -> Law:
     """The law that `record` describes. Raises KeyError, TypeError or ValueError for another one."""
-    cells = record["cells"]
-    return Law(
-        tuple(record["predictors"]),
+    cells, predictors = record["cells"], tuple(record["predictors"])
+    law = Law(
+        predictors,
         np.array([cell["values"] for cell in cells], float),
         np.array([cell["leakage"] for cell in cells], float),
         np.array([cell["behaviour"] for cell in cells], str),
         tuple(record["models"]),
     )
+    if not predictors or not set(predictors) <= set(CANDIDATES):
+        raise ValueError("no predictors of a law")
+    if not cells or law.values.shape != (len(cells), len(predictors)):
+        raise ValueError("the cells do not have the predictors")
+    return law
 
 
 def simplest_law(cells: pd.DataFrame, candidates: Sequence[str] = CANDIDATES) -> Law:
@@ -186,7 +198,9 @@ def prediction_scores(predictions: pd.DataFrame) -> dict[str, float]:
         return 1 - float((errors**2).sum()) / about_mean if about_mean else float("nan")
 
     predicted = predictions["predicted"].to_numpy(float)
-    inside = (predictions["low"] <= measured) & (measured <= predictions["high"])
+    low = predictions["low"].astype(float).fillna(-np.inf)
+    high = predictions["high"].astype(float).fillna(np.inf)
+    inside = (low <= measured) & (measured <= high)
     return {
         "cells": len(predictions),
         "r2": r2("predicted"),

@@ -101,7 +101,7 @@ def forecast(
     else:
         records = _forecasts(recipe, out, with_fields(sets, device=device), rows, names)
     if registration is not None:
-        register(registration, recipe, out, earlier or [], law)
+        register(registration, recipe, sets or [], out, earlier or [], law)
     for path in earlier or []:
         from caveat.forecast.records import saved
 

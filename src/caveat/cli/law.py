@@ -10,7 +10,10 @@ from typing import Any
 import typer
 
 from caveat.cli.console import print_tables, warn
-from caveat.errors import CaveatError
+from caveat.errors import CaveatError, closest
+
+ABOUT = "study.json"
+"""What stands for a study's folder among the files that a law was fitted on."""
 
 
 def fit_law(
@@ -38,10 +41,17 @@ def fit_law(
     if not studies or not forecasts:
         raise CaveatError("--fit needs forecasts (--from) and what was measured (--against)")
     leakages = [opened(study, say=warn).leakage() for study in studies]
+    unknown = next((name for name in figures if name not in CANDIDATES), None)
+    if unknown is not None:
+        raise CaveatError(
+            f"--figures: {unknown!r} cannot enter a law{closest(unknown, CANDIDATES)} "
+            f"(there are {', '.join(CANDIDATES)})"
+        )
     cells = forecast_cells(records, pd.concat(leakages, ignore_index=True))
     law = simplest_law(cells, figures or CANDIDATES)
     files = [file / FILE if file.is_dir() else file for file in forecasts]
-    sources = {file.name: sha256(file) for file in [*files, *studies] if file.is_file()}
+    files += [file / ABOUT if file.is_dir() else file for file in studies]
+    sources = {"/".join(file.parts[-2:]): sha256(file) for file in files}
     write_law(path, law, sources)
     intercept, *slopes = law.coefficients()
     terms = " ".join(
@@ -56,7 +66,12 @@ def fit_law(
 
 
 def register(
-    path: Path, recipe: str | None, out: Path | None, forecasts: Sequence[Path], law: Path | None
+    path: Path,
+    recipe: str | None,
+    sets: Sequence[str],
+    out: Path | None,
+    forecasts: Sequence[Path],
+    law: Path | None,
 ) -> None:
     """Register the law's predictions for a recipe's forecasts, or for one file of them."""
     from caveat.forecast import registration
@@ -65,7 +80,7 @@ def register(
     if law is None:
         raise CaveatError("--register needs --law, the file that predictions are made by")
     if recipe is not None:
-        sources = [out or Path("studies") / read(recipe).name, *forecasts]
+        sources = [out or Path("studies") / read(recipe, tuple(sets)).name, *forecasts]
     else:
         sources = [*forecasts]
     if len(sources) != 1:

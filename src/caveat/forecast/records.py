@@ -91,7 +91,8 @@ def _content(path: Path) -> dict[str, Any]:
     try:
         content: dict[str, Any] = parse_json(path.read_text("utf-8"))
         newer = content["schema_version"] > SCHEMA_VERSION
-        _ = content["forecasts"]
+        if not all(isinstance(record["setting"], str) for record in content["forecasts"]):
+            raise TypeError("a setting is no text")
     except OSError as error:
         raise CaveatError(
             f"{path}: cannot be read ({error.strerror}); caveat forecast RECIPE makes one"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,7 +51,12 @@ class Registration:
 
 
 def write_law(path: Path, law: Law, sources: Mapping[str, str]) -> None:
-    """Write a law with what it was fitted on: by name of a file, the SHA-256 of its content."""
+    """Write a law to a new file, with what it was fitted on: by path, the SHA-256 of a file.
+
+    Raises CaveatError where the file is there already: registrations hold its SHA-256.
+    """
+    if path.exists():
+        raise CaveatError(f"{path}: is there already; a law is not written over: name another file")
     _write(path, {"schema_version": LAW_SCHEMA, "sources": dict(sources), **law.record()})
 
 
@@ -69,7 +75,8 @@ def read_law(path: Path) -> Law:
 def predictions(records: Sequence[Mapping[str, Any]], law: Law) -> list[dict[str, Any]]:
     """Each record with `predicted`, `low`, `high` and `coarse`: leakage by the law.
 
-    All are None where the record lacks one of the law's predictors.
+    All are None where the record lacks one of the law's predictors; limits are None where the law's
+    cells are too few for an interval.
     """
     values = [[record.get(name) for name in law.predictors] for record in records]
     known = [None not in row for row in values]
@@ -78,8 +85,8 @@ def predictions(records: Sequence[Mapping[str, Any]], law: Law) -> list[dict[str
     limits = law.interval(usable) if len(usable) else (usable, usable)
     results = (law.predicted(usable), *limits, law.coarse(usable)) if len(usable) else ((),) * 4
     for name, result in zip(PREDICTED, results, strict=True):
-        left = iter(result)
-        columns[name] = [float(next(left)) if there else None for there in known]
+        left = iter(float(value) if math.isfinite(value) else None for value in result)
+        columns[name] = [next(left) if there else None for there in known]
     return [
         {**record, **{name: column[index] for name, column in columns.items()}}
         for index, record in enumerate(records)
@@ -102,7 +109,7 @@ def register(path: Path, forecasts: Path, law_path: Path) -> Registration:
             f"{forecasts}: names no version of its recipe; run caveat forecast RECIPE anew"
         )
     predicted = [
-        {name: record[name] for name in (*KEY, "behaviour", *law.predictors, *PREDICTED)}
+        {name: record.get(name) for name in (*KEY, "behaviour", *law.predictors, *PREDICTED)}
         for record in predictions(saved(forecasts), law)
     ]
     if all(prediction["predicted"] is None for prediction in predicted):
@@ -125,9 +132,16 @@ def read_registration(path: Path) -> Registration:
         fields = {name: content[name] for name in Registration.__dataclass_fields__}
         fields["predictors"] = tuple(fields["predictors"])
         fields["predictions"] = tuple(fields["predictions"])
+        if not fields["predictions"]:
+            raise ValueError("no predictions")
         for prediction in fields["predictions"]:
-            _ = [prediction[name] for name in (*KEY, *PREDICTED)]
-    except (KeyError, TypeError):
+            _ = [prediction[name] for name in fields["predictors"]]
+            if not all(isinstance(prediction[name], str) for name in ("setting", "model", "arm")):
+                raise TypeError("a name is no text")
+            if not all(isinstance(prediction[name], float | None) for name in PREDICTED):
+                raise TypeError("a prediction is no number")
+            _ = dict(prediction["dose"])
+    except (KeyError, TypeError, ValueError):
         raise CaveatError(
             f"{path}: holds no registered predictions; name a file that caveat forecast "
             "--register wrote"

@@ -111,6 +111,8 @@ def _note(group: list[Record]) -> str:
 def _prediction(record: Record) -> str:
     if record["predicted"] is None:
         return "undefined"
+    if record["low"] is None:
+        return f"{decimal(record['predicted'])} (too few cells for an interval)"
     return f"{decimal(record['predicted'])} [{decimal(record['low'])}, {decimal(record['high'])}]"
 
 
