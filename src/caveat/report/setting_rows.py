@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 
 FILLER = "marked+filler"
-ALPHA = 0.05
-"""The level of corrected p-values, as in `formatting.survives`."""
 
 
 @dataclass(frozen=True)
@@ -224,7 +222,7 @@ def _changes(transfer: DataFrame) -> dict[str, bool]:
     """Whether arms `marked+X` are distinguishable from marked, corrected over all of these: the
     family of the transfer matrix, so that the first screen and the matrix agree."""
     return {
-        text(row["arm"]): (number(row["p_holm"]) or 0.0) <= ALPHA
+        text(row["arm"]): survives(row["p_holm"])
         for row in transfer.to_dict("records")
         if number(row["p_holm"]) is not None
     }
