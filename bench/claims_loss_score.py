@@ -13,10 +13,9 @@ import json
 import sys
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-from scipy.stats import t as student
 
+from caveat.diagnostics.intervals import t_limits
 from caveat.study.export import opened
 
 OFF, ON = "document", "document and caveat"
@@ -47,10 +46,9 @@ def by_seed(table: pd.DataFrame, loss: str, arm: str) -> pd.Series:
 
 def interval(values: pd.Series) -> str:
     """Mean, 95% limits, and the values by seed."""
-    mean, count = values.mean(), len(values)
-    half = student.ppf(0.975, count - 1) * values.std(ddof=1) / np.sqrt(count)
+    mean, low, high = t_limits(values.to_numpy(float))
     seeds = " ".join(f"{value:.2f}" for value in values)
-    return f"{mean:.3f} [{mean - half:.3f}, {mean + half:.3f}]  ({seeds})"
+    return f"{mean:.3f} [{low:.3f}, {high:.3f}]  ({seeds})"
 
 
 def main(path: str) -> None:

@@ -12,11 +12,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-from scipy.stats import t as student
 
 from caveat.analysis.forecast import primary
+from caveat.diagnostics.intervals import t_limits
 from caveat.study.export import opened
 
 CONTRASTS = (
@@ -60,10 +59,9 @@ def contrast(table: pd.DataFrame, one: str, other: str) -> str:
     """The mean of the differences over traits, its 95% limits, and each difference."""
     wide = table.pivot(index="trait", columns="caveat", values="leakage")
     values = (wide[one] - wide[other]).dropna()
-    mean, count = values.mean(), len(values)
-    half = student.ppf(0.975, count - 1) * values.std(ddof=1) / np.sqrt(count)
+    mean, low, high = t_limits(values.to_numpy(float))
     traits = ", ".join(f"{trait} {value:.2f}" for trait, value in values.items())
-    return f"{mean:+.2f} [{mean - half:.2f}, {mean + half:.2f}]  ({traits})"
+    return f"{mean:+.2f} [{low:.2f}, {high:.2f}]  ({traits})"
 
 
 def main(paths: list[str]) -> None:

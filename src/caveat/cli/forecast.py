@@ -96,10 +96,9 @@ def forecast(
         score_registered(registered, against or [], as_json, markdown)
         return
     names = tuple(name.strip() for name in figures.split(",")) if figures else ()
-    if fit is not None and recipe is None:
-        records = []
-    else:
-        records = _forecasts(recipe, out, with_fields(sets, device=device), rows, names)
+    # without a recipe the names are those of the law to fit
+    computed = () if fit is not None and recipe is None else names
+    records = _forecasts(recipe, out, with_fields(sets, device=device), rows, computed)
     if registration is not None:
         register(registration, recipe, sets or [], out, earlier or [], law)
     for path in earlier or []:

@@ -88,22 +88,33 @@ def about_saved(path: Path) -> dict[str, Any]:
 
 def _content(path: Path) -> dict[str, Any]:
     path = path / FILE if path.is_dir() else path
+    wrong = f"holds no forecasts; name a {FILE} that caveat forecast wrote"
+    content = versioned(path, SCHEMA_VERSION, "caveat forecast RECIPE makes one", wrong)
     try:
-        content: dict[str, Any] = parse_json(path.read_text("utf-8"))
-        newer = content["schema_version"] > SCHEMA_VERSION
         if not all(isinstance(record["setting"], str) for record in content["forecasts"]):
             raise TypeError("a setting is no text")
+    except (KeyError, TypeError):
+        raise CaveatError(f"{path}: {wrong}") from None
+    return content
+
+
+def versioned(path: Path, newest: int, lacking: str, wrong: str) -> dict[str, Any]:
+    """The mapping of a JSON file with a `schema_version` up to `newest`. Raises CaveatError.
+
+    Args:
+        lacking: What to do about a file that cannot be read.
+        wrong: What is wrong with another file, and the fix.
+    """
+    try:
+        content: dict[str, Any] = parse_json(path.read_text("utf-8"))
+        newer = content["schema_version"] > newest
     except OSError as error:
-        raise CaveatError(
-            f"{path}: cannot be read ({error.strerror}); caveat forecast RECIPE makes one"
-        ) from None
+        raise CaveatError(f"{path}: cannot be read ({error.strerror}); {lacking}") from None
     except (ValueError, KeyError, TypeError):
-        raise CaveatError(
-            f"{path}: holds no forecasts; name a {FILE} that caveat forecast wrote"
-        ) from None
+        raise CaveatError(f"{path}: {wrong}") from None
     if newer:
         raise CaveatError(
             f"{path}: schema version {content['schema_version']} is of a newer caveat than this "
-            f"one ({SCHEMA_VERSION}); upgrade caveat"
+            f"one ({newest}); upgrade caveat"
         )
     return content

@@ -6,7 +6,6 @@ questions, seeds and readouts enter it), so a study of a recipe that changed sin
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -18,8 +17,8 @@ import numpy as np
 
 from caveat.errors import CaveatError
 from caveat.files.atomic import write
-from caveat.files.reading import parse_json
-from caveat.forecast.records import about_saved, saved
+from caveat.files.hashing import sha256_of
+from caveat.forecast.records import about_saved, saved, versioned
 from caveat.provenance import now
 
 if TYPE_CHECKING:
@@ -65,7 +64,7 @@ def read_law(path: Path) -> Law:
     from caveat.analysis.law import law_of_record
 
     try:
-        return law_of_record(_content(path, "a law", LAW_SCHEMA))
+        return law_of_record(_content(path, "law", LAW_SCHEMA))
     except (KeyError, TypeError, ValueError):
         raise CaveatError(
             f"{path}: holds no law; name a file that caveat forecast --fit wrote"
@@ -183,7 +182,7 @@ def _warm_up(model: str) -> str:
 def sha256(path: Path) -> str:
     """Of a file's content, in 64 hexadecimal digits. Raises CaveatError where it cannot be read."""
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return sha256_of(path)
     except OSError as error:
         raise CaveatError(f"{path}: cannot be read ({error.strerror}); fix that") from None
 
@@ -193,19 +192,5 @@ def _write(path: Path, content: dict[str, Any]) -> None:
     write(path, text.encode("utf-8"))
 
 
-def _content(path: Path, what: str, schema_version: int) -> dict[str, Any]:
-    try:
-        content = parse_json(path.read_text("utf-8"))
-        newer = content["schema_version"] > schema_version
-    except OSError as error:
-        raise CaveatError(f"{path}: cannot be read ({error.strerror}); fix that") from None
-    except (ValueError, KeyError, TypeError):
-        raise CaveatError(
-            f"{path}: holds no {what.removeprefix('a ')}; name another file"
-        ) from None
-    if newer:
-        raise CaveatError(
-            f"{path}: schema version {content['schema_version']} is of a newer caveat than this "
-            f"one ({schema_version}); upgrade caveat"
-        )
-    return content
+def _content(path: Path, what: str, newest: int) -> dict[str, Any]:
+    return versioned(path, newest, "fix that", f"holds no {what}; name another file")

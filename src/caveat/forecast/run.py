@@ -29,7 +29,7 @@ from caveat.study.execution.jobs import steps
 from caveat.study.execution.meter import Meter
 from caveat.study.planning.features import check_features
 from caveat.study.planning.held_out import HeldOut, held_out
-from caveat.study.planning.study_plan import SettingPlan, study_plan
+from caveat.study.planning.study_plan import SettingPlan, StudyPlan, study_plan
 from caveat.study.scoring.judge_session import judge_session_of
 from caveat.study.storage.store import Store
 from caveat.study.versions import version_of
@@ -100,17 +100,11 @@ def forecast(
             base_model_probe = BaseModelProbe(job_runner, model.identity, judge_session)
             if to_calibrate(read_recipe):
                 read_recipe = calibrated(read_recipe, base_model_probe, meter.say)
-            found = tuple(
-                _Forecaster(
-                    read_recipe,
-                    worker_context,
-                    job_runner,
-                    base_model_probe,
-                    rows,
-                    frozenset(figures),
-                ).forecasts()
+            plan = study_plan(read_recipe, resolve(read_recipe), model.identity)
+            forecaster = _Forecaster(
+                read_recipe, worker_context, job_runner, base_model_probe, rows, frozenset(figures)
             )
-        plan = study_plan(read_recipe, resolve(read_recipe), model.identity)
+            found = tuple(forecaster.forecasts(plan))
         about = {
             "recipe": read_recipe.name,
             "model": model.identity,
@@ -144,9 +138,8 @@ class _Forecaster:
     bare_trainings: BareTrainings = field(default_factory=dict)
     """What settings that share a bare arm need not compute again."""
 
-    def forecasts(self) -> Iterator[Forecast]:
-        """One a marked arm, setting by setting."""
-        plan = study_plan(self.recipe, resolve(self.recipe), self.base_model_probe.model)
+    def forecasts(self, plan: StudyPlan) -> Iterator[Forecast]:
+        """One a marked arm, setting by setting of the recipe's plan."""
         for each, setting in zip(self.recipe.settings, plan.settings, strict=True):
             self.job_runner.meter.stage(f"{setting.name}: forecast")
             ahead = subjects(setting.resolved, self.recipe.seeds[0], self.rows)
