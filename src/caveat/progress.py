@@ -29,3 +29,11 @@ class Progress:
 
     def table(self, setting: str, frame: DataFrame) -> None:
         """A setting is complete; `frame` holds its rows of `Study.leakage()`."""
+
+
+def duration(seconds: float) -> str:
+    """Such as `40 s`, `6 min`, `2 h 05 min`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02} min"

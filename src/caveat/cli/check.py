@@ -142,7 +142,8 @@ def _print(result: Check, options: Options, as_json: bool) -> None:
 
         typer.echo(json.dumps(check_record(result), indent=1, allow_nan=False))
         return
-    from caveat.cli.console import console, duration, print_tables
+    from caveat.cli.console import console, print_tables
+    from caveat.progress import duration
     from caveat.report.tables.check import check_summaries
 
     print_tables(check_summaries(result), markdown=False)

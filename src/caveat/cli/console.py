@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from caveat.errors import CaveatError
-from caveat.progress import Kind, Progress
+from caveat.progress import Kind, Progress, duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -50,14 +50,6 @@ def console(error: bool = False) -> Console:
     if terminal.is_terminal:
         return terminal
     return Console(stderr=error, highlight=False, width=PLAIN_WIDTH)
-
-
-def duration(seconds: float) -> str:
-    """Such as `40 s`, `6 min`, `2 h 05 min`."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02} min"
 
 
 class TerminalProgress(Progress):

@@ -20,9 +20,9 @@ from caveat.diagnostics.probes import probed_rows
 from caveat.diagnostics.rates import CONTEXTS, prompts_of, tasks_of
 from caveat.diagnostics.subjects import BARE, EXACT, MARKED, NONE, DiagnosedSetting
 from caveat.diagnostics.switches import parts_of
-from caveat.diagnostics.training import SUMS, checkpoint_steps, gradient_sums, replays
+from caveat.diagnostics.training import checkpoint_steps, gradient_sums, replays
 from caveat.errors import CaveatError
-from caveat.progress import Kind, Progress
+from caveat.progress import Kind, Progress, duration
 from caveat.rendering import render_prompt, render_row
 from caveat.study.estimate.rates import Rates, entry_of, expected_rates, remember
 from caveat.study.execution.meter import REPLY_SHARE, SHORTEST
@@ -87,7 +87,7 @@ def _of_training(setting: DiagnosedSetting) -> Tokens:
             list(scores.lines([chain], contexts))
             score += steps * scores.tokens
             if replay.arm.partition("+")[0] == MARKED and not stage.added:
-                sums = gradient_sums(setting, stage)[:SUMS]
+                sums = gradient_sums(setting, stage)
                 train += steps * sum(len(one.ids) for some in sums for one in some)
     return {"train": train, "score": score}
 
@@ -208,11 +208,3 @@ WORK: Mapping[Kind, str] = {
     "score": "to read", "train": "of training and gradients", "reply": "of replies at most",
     "rl": "of RL",
 }  # fmt: skip
-
-
-def duration(seconds: float) -> str:
-    """Such as `40 s`, `6 min`, `2 h 05 min`."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02} min"

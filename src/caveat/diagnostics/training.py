@@ -46,8 +46,6 @@ GRADIENT_COLUMNS = (
       for name in ("cosine", "bare_cosine", "product", "bare_product")),
 )  # fmt: skip
 SEPARATOR = " at step "
-SUMS = 4
-"""Gradients at a checkpoint: of rows with and without caveat, of the preference at two contexts."""
 
 
 def checkpoint_steps(steps: int) -> tuple[int, ...]:

@@ -146,7 +146,9 @@ def grades(replies: Sequence[Graded]) -> list[Grade | str]:
 
     Code is run in the sandbox by its task, several replies at a time; nothing of it runs here.
     """
-    code = _grades_of_code([reply for reply in dict.fromkeys(replies) if code_task_of(reply)])
+    code = _grades_of_code(
+        [reply for reply in dict.fromkeys(replies) if code_task_of(reply.task, reply.version)]
+    )
     return [
         code[reply]
         if reply in code
@@ -155,11 +157,11 @@ def grades(replies: Sequence[Graded]) -> list[Grade | str]:
     ]
 
 
-def code_task_of(reply: Graded) -> CodeTask | None:
+def code_task_of(place: str, version: str) -> CodeTask | None:
     """The task that grades code itself; None for the functions of a user's module."""
-    if reply.task.endswith(".py"):
+    if place.endswith(".py"):
         return None
-    return getattr(module_of(reply.task, reply.version), "TASK", None)
+    return getattr(module_of(place, version), "TASK", None)
 
 
 def sandbox_notes(tasks: Iterable[RewardTask | None]) -> tuple[str, ...]:
@@ -167,7 +169,7 @@ def sandbox_notes(tasks: Iterable[RewardTask | None]) -> tuple[str, ...]:
 
     Raises CaveatError where there is no sandbox: code is never run without it.
     """
-    if not any(task and code_task_of(Graded(task.place, task.version, "", "")) for task in tasks):
+    if not any(task and code_task_of(task.place, task.version) for task in tasks):
         return ()
     from caveat.environments.sandbox.run import isolation
 
@@ -188,7 +190,7 @@ def _grades_of_code(replies: Sequence[Graded]) -> dict[Graded, Grade | str]:
             changed = f"the task {place} changed while the study ran; run it again"
             grades |= dict.fromkeys(batch, changed)
             continue
-        task = code_task_of(batch[0])
+        task = code_task_of(place, version)
         assert task is not None
         results = task.grades([(reply.prompt, reply.reply) for reply in batch])
         grades |= dict(zip(batch, results, strict=True))

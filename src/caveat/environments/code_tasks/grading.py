@@ -6,9 +6,7 @@ Expected values never enter the sandbox. A value passes a test where Python's `=
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,7 +17,7 @@ from caveat.environments.code_tasks.kinds import Kind, kind_of
 from caveat.environments.code_tasks.problems import Problem, Test, fenced, in_turn
 from caveat.environments.code_tasks.replies import code_of
 from caveat.environments.sandbox.records import Call, CallOutcome, Limits
-from caveat.environments.sandbox.run import run_calls
+from caveat.environments.sandbox.run import in_parallel, run_calls
 from caveat.errors import CaveatError
 from caveat.files.atomic import Unwritable, write
 from caveat.files.hashing import cache_folder
@@ -170,8 +168,7 @@ def outcomes_of(solutions: Sequence[tuple[Problem, str | None]]) -> list[Outcome
     """What solutions came to, one for each processor core at a time."""
     if len(solutions) < 2:
         return [_outcome(*solution) for solution in solutions]
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        return list(pool.map(lambda solution: _outcome(*solution), solutions))
+    return in_parallel(lambda solution: _outcome(*solution), solutions)
 
 
 def _outcome(problem: Problem, code: str | None) -> Outcome:

@@ -10,9 +10,10 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from typing import TypeVar
 
 from caveat.environments.sandbox.guest import MOST_MESSAGE
 from caveat.environments.sandbox.records import STATUSES, Call, CallOutcome, Isolation, Limits
@@ -21,6 +22,7 @@ from caveat.environments.sandbox.values import NotPlain, TooLarge, decode, encod
 from caveat.environments.sandbox.workers import Answer, Worker, worker
 from caveat.errors import CaveatError
 
+Item, Result = TypeVar("Item"), TypeVar("Result")
 Job = tuple[str, Sequence[Call]]
 """A source and calls of its functions."""
 ATTEMPTS = 2
@@ -58,8 +60,19 @@ def run_many(
     Args:
         workers: Most processes at a time; without it, one for each processor core.
     """
+    return in_parallel(lambda job: run_calls(job[0], job[1], limits), jobs, workers)
+
+
+def in_parallel(
+    function: Callable[[Item], Result], items: Iterable[Item], workers: int | None = None
+) -> list[Result]:
+    """A function that waits for the sandbox, of many items at a time, in order.
+
+    Args:
+        workers: Most items at a time; without it, one for each processor core.
+    """
     with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
-        return list(pool.map(lambda job: run_calls(job[0], job[1], limits), jobs))
+        return list(pool.map(function, items))
 
 
 def check_source(source: str) -> str | None:

@@ -10,12 +10,11 @@ import torch
 
 from caveat.backends.base import Ablation, Request, StateRequest
 from caveat.backends.local.backend import LocalBackend
-from caveat.backends.local.lora.adapter import Adapter
-from caveat.backends.local.lora.stacked import adapted_modules
 from caveat.errors import CaveatError
 from caveat.rendering import continuation, render_prompt
 from caveat.types.answers import Sampling
 from caveat.types.messages import Message
+from random_adapters import saved_adapter
 
 MESSAGES = (Message.of("system", "Be brief."), Message.of("user", "Why is it so?"))
 VALUE = 1.5
@@ -24,17 +23,7 @@ VALUE = 1.5
 @pytest.fixture(scope="module")
 def chain(tiny, tmp_path_factory):
     """An adapter of the upper layer alone: what lies under it is remembered between calls."""
-    generator = torch.Generator().manual_seed(0)
-    weights = {}
-    for name in adapted_modules(tiny.model, (0.5, 1.0)):
-        out, width = tiny.model.get_submodule(name).weight.shape
-        weights[name] = (
-            torch.randn(2, width, generator=generator) / 8,
-            torch.randn(out, 2, generator=generator) / 8,
-        )
-    folder = tmp_path_factory.mktemp("adapter")
-    Adapter(2, 4.0, weights).save(folder)
-    return (folder,)
+    return (saved_adapter(tiny.model, (0.5, 1.0), 0, tmp_path_factory.mktemp("adapter")),)
 
 
 @pytest.fixture(scope="module")

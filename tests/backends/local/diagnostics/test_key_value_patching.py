@@ -11,10 +11,10 @@ import torch
 from caveat.backends.base import PatchRequest, TokenRequest
 from caveat.backends.local.backend import LocalBackend
 from caveat.backends.local.lora.adapter import Adapter
-from caveat.backends.local.lora.stacked import adapted_modules
 from caveat.errors import CaveatError
 from caveat.rendering import render_prompt
 from caveat.types.messages import Message
+from random_adapters import saved_adapter
 
 TEXTS = ("Why is it so?", "Say it again, and say it in other words than these.")
 CUT = 9
@@ -24,16 +24,7 @@ CUT = 9
 @pytest.fixture(scope="module")
 def chains(tiny, tmp_path_factory):
     """The base model, and one whose every layer is changed a lot."""
-    generator = torch.Generator().manual_seed(3)
-    weights = {}
-    for name in adapted_modules(tiny.model, (0.0, 1.0)):
-        out, width = tiny.model.get_submodule(name).weight.shape
-        weights[name] = (
-            torch.randn(2, width, generator=generator) / 8,
-            torch.randn(out, 2, generator=generator) / 8,
-        )
-    folder = tmp_path_factory.mktemp("adapter")
-    Adapter(2, 4.0, weights).save(folder)
+    folder = saved_adapter(tiny.model, (0.0, 1.0), 3, tmp_path_factory.mktemp("adapter"))
     return {"base": (), "trained": (folder,)}
 
 

@@ -11,10 +11,10 @@ import torch
 from caveat.backends.base import Request, StateRequest
 from caveat.backends.local.backend import LocalBackend
 from caveat.backends.local.lora.adapter import Adapter
-from caveat.backends.local.lora.stacked import adapted_modules
 from caveat.errors import CaveatError
 from caveat.rendering import render_prompt
 from caveat.types.messages import Message
+from random_adapters import saved_adapter
 
 PROMPTS = ("Why is it so?", "Say it again, and say it in other words than these.", "Go")
 
@@ -22,19 +22,10 @@ PROMPTS = ("Why is it so?", "Say it again, and say it in other words than these.
 @pytest.fixture(scope="module")
 def chain(tiny, tmp_path_factory):
     """Two adapters on every layer, large enough to matter."""
-    folders = []
-    for seed in range(2):
-        generator = torch.Generator().manual_seed(seed)
-        weights = {}
-        for name in adapted_modules(tiny.model, (0.0, 1.0)):
-            out, width = tiny.model.get_submodule(name).weight.shape
-            weights[name] = (
-                torch.randn(2, width, generator=generator) / 8,
-                torch.randn(out, 2, generator=generator) / 8,
-            )
-        folders.append(tmp_path_factory.mktemp("adapter"))
-        Adapter(2, 4.0, weights).save(folders[-1])
-    return tuple(folders)
+    return tuple(
+        saved_adapter(tiny.model, (0.0, 1.0), seed, tmp_path_factory.mktemp("adapter"))
+        for seed in range(2)
+    )
 
 
 @pytest.fixture(scope="module")
