@@ -14,6 +14,7 @@ from caveat.environments.code_tasks.problems import fenced, load_problems, shipp
 from caveat.environments.grader import grades, sandbox_notes
 from caveat.environments.grader_process import grade_reply
 from caveat.environments.loading import module_of, task_of
+from caveat.environments.sandbox.records import Isolation, Layer
 from caveat.environments.sandbox.run import isolation
 from caveat.errors import CaveatError
 from caveat.types.rewards import Grade, Graded
@@ -82,6 +83,15 @@ def test_a_run_says_what_the_sandbox_cannot_keep_away():
     assert bool(sandbox_notes([agree, code])) is bool(lost)
     for note in sandbox_notes([code]):
         assert "\n" not in note and all(purpose in note for purpose in lost)
+
+
+def test_a_layer_that_does_not_hold_is_noted(monkeypatch):
+    layers = (Layer("seccomp", False, "system calls"), Layer("gate", True, "imports"))
+    monkeypatch.setattr("caveat.environments.sandbox.run.isolation", lambda: Isolation(layers))
+    assert sandbox_notes([task_of("special_cased", Path())]) == (
+        "replies are run as code, and on this system only the sandbox's other layers defend "
+        "against what these would keep away: system calls (docs/sandbox.md)",
+    )
 
 
 ALWAYS = """class Always:
