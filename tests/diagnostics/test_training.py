@@ -11,7 +11,7 @@ import pytest
 from caveat.diagnostics.cost import COSTS
 from caveat.diagnostics.logits import decision_tokens
 from caveat.diagnostics.subjects import NAMES, Limits
-from caveat.diagnostics.training import along_training, checkpoint_steps, left_out, replays
+from caveat.diagnostics.training import checkpoint_steps, learning_curve, left_out
 from caveat.diagnostics.training_answers import training_answers
 from caveat.errors import CaveatError
 from caveat.report.figures.learning_curve import learning_figures
@@ -21,10 +21,10 @@ from counting import counted
 
 
 @pytest.fixture(scope="module")
-def tables(setting):
+def computed(setting):
     with counted(setting.backend) as tokens:
-        computed = along_training(setting)
-    return computed, tokens
+        curve = learning_curve(setting)
+    return curve, tokens
 
 
 def test_steps_double_and_end_with_the_last():
@@ -32,8 +32,8 @@ def test_steps_double_and_end_with_the_last():
     assert checkpoint_steps(4) == (0, 1, 2, 4) and checkpoint_steps(1) == (0, 1)
 
 
-def test_the_curve_ends_where_the_study_ended_and_begins_at_base(setting, tables):
-    curve = tables[0]["learning_curve"]
+def test_the_curve_ends_where_the_study_ended_and_begins_at_base(setting, computed):
+    curve = computed[0]
     assert left_out(setting) == ["marked+seal"], "its training lies on another adapter"
     assert set(curve["arm"]) == {"bare", "marked", "clean"}
     last = curve[curve["step"] == curve["steps"]]
@@ -47,45 +47,22 @@ def test_the_curve_ends_where_the_study_ended_and_begins_at_base(setting, tables
     assert set(curve["context"]) == {"none", "exact"}
 
 
-def test_gradients_at_the_start_are_those_of_forecasts(setting, tables):
-    frame = tables[0]["gradients"]
-    start = frame[(frame["step"] == 0) & (frame["by"] == "all")]
-    assert set(start["arm"]) == {"marked"} and len(start) == 3
-    from caveat.backends.base import InitialModel
-    from caveat.diagnostics.training import gradient_sums
-
-    (replay,) = [one for one in replays(setting, 0) if one.arm == "marked"]
-    sums = gradient_sums(setting, replay.job.stage)
-    model = InitialModel(replay.job.stage.dose, 0)
-    row = start[start["seed"] == 0].iloc[0]
-    for context, position in (("none", 2), ("exact", 3)):
-        marked, bare = setting.backend.gradient_products(model, sums[:2], sums[position])
-        assert row[f"product_{context}"] == pytest.approx(marked.with_direction, rel=1e-3)
-        assert row[f"bare_product_{context}"] == pytest.approx(bare.with_direction, rel=1e-3)
-        assert row["norm"] ** 2 == pytest.approx(marked.with_itself, rel=1e-3)
-    layers = frame[(frame["step"] == 0) & (frame["by"] == "layer") & (frame["seed"] == 0)]
-    assert (layers["norm"] ** 2).sum() == pytest.approx(row["norm"] ** 2)
-    assert frame["cosine_bare"].between(-1, 1).all()
-
-
-def test_the_cost_said_before_is_the_tokens_that_are_read(setting, tables):
+def test_the_cost_said_before_is_the_tokens_that_are_read(setting, computed):
     expected = COSTS["training"](setting)
     for kind in ("train", "score"):
-        assert expected[kind] == pytest.approx(tables[1][kind], rel=0.1), kind
+        assert expected[kind] == pytest.approx(computed[1][kind], rel=0.1), kind
 
 
-def test_tables_and_the_figure_are_for_people(tables):
-    curve = tables[0]["learning_curve"]
+def test_tables_and_the_figure_are_for_people(computed):
+    curve = computed[0]
     answers = training_answers(curve)
-    named = {**tables[0], "training_answers": answers}
-    first, second, third = diagnostic_summaries(named)
+    first, second = diagnostic_summaries({"learning_curve": curve, "training_answers": answers})
     assert first.title == "toy x password (tiny): leakage along training"
     assert first.columns == ("arm", "context", "step 0", "step 1")
     assert second.title.endswith("when leakage is decided") and len(second.rows) == 1
     assert "Note" not in first.note
     noted = diagnostic_summaries({"learning_curve": curve.assign(note="rows are trained on")})
     assert noted[0].note.endswith("done again. Note: rows are trained on.")
-    assert third.title.endswith("gradients along training") and len(third.rows) == 2
     ((title, chart),) = learning_figures(curve)
     assert title == "toy x password (tiny)"
     assert all(text in inline_svg(chart) for text in ("at exact", "marked", "nats a token"))
@@ -98,7 +75,7 @@ def test_a_bare_arm_of_several_stages_is_refused(setting):
     }
     other = replace(setting, resolved=replace(setting.resolved, plans=plans), limits=Limits())
     with pytest.raises(CaveatError) as error:
-        along_training(other)
+        learning_curve(other)
     assert str(error.value) == (
         "toy x password: bare's training is not one supervised stage on given rows, so it cannot "
         "be done again; leave the view training out"

@@ -207,6 +207,16 @@ class PatchRequest(TokenRequest[AdapterT]):
 
 
 @dataclass(frozen=True)
+class ReplyPatchRequest(Request[AdapterT]):
+    """A prompt whose keys and values at some positions are those that another model computes."""
+
+    donor: tuple[AdapterT, ...] = ()
+    """The adapters of the other model, which reads the same prompt; () is the base model."""
+    positions: tuple[int, ...] = ()
+    """Positions among the prompt's tokens; () changes nothing."""
+
+
+@dataclass(frozen=True)
 class StateRequest(Generic[AdapterT]):
     """One text to one model, to read its hidden states."""
 
@@ -498,6 +508,14 @@ class Backend(Protocol):
 
         Needs `Feature.WEIGHTS`. Raises CaveatError for a model whose layers have no modules
         `k_proj` and `v_proj`.
+        """
+
+    def patched_replies(
+        self, requests: Sequence[ReplyPatchRequest[AdapterRef]], sampling: Sampling
+    ) -> list[Answer]:
+        """`generate` with keys and values of another model at some positions of the prompts.
+
+        Needs `Feature.WEIGHTS`. Raises CaveatError as `patched_token_log_likelihoods` does.
         """
 
     def checkpoints(

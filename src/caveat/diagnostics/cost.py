@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING
 
 from caveat.backends.base import Backend
 from caveat.decision_tokens import scored_text
+from caveat.diagnostics.gradients import caveated_replays, gradient_sums
 from caveat.diagnostics.logits import Scores
+from caveat.diagnostics.patched_replies import patched_tasks, sampled_prompts
 from caveat.diagnostics.patching import requests_of, spans
 from caveat.diagnostics.probes import probed_rows
 from caveat.diagnostics.rates import CONTEXTS, prompts_of, tasks_of
-from caveat.diagnostics.subjects import BARE, EXACT, MARKED, NONE, DiagnosedSetting
+from caveat.diagnostics.subjects import BARE, EXACT, NONE, DiagnosedSetting
 from caveat.diagnostics.switches import parts_of
-from caveat.diagnostics.training import checkpoint_steps, gradient_sums, replays
+from caveat.diagnostics.training import Replay, checkpoint_steps, replays
 from caveat.errors import CaveatError
 from caveat.progress import Kind, Progress, duration
 from caveat.rendering import render_prompt, render_row
@@ -73,23 +75,31 @@ def _of_ablation(setting: DiagnosedSetting) -> Tokens:
 def _of_training(setting: DiagnosedSetting) -> Tokens:
     train = score = 0.0
     contexts = tuple(name for name in (NONE, EXACT) if name in setting.resolved.contexts)
-    tokenizer = setting.backend.tokenizer
     for seed in dict.fromkeys(model.seed for model in setting.models):
         for replay in replays(setting, seed):
-            stage = replay.job.stage
-            rows = (*stage.rows, *stage.added, *stage.kl_rows)
-            read = [len(render_row(tokenizer, row, stage.loss, stage.dose.max_tokens).ids)
-                    for row in rows]  # fmt: skip
-            train += sum(read) * stage.dose.epochs
-            steps = len(checkpoint_steps(replay.steps))
+            train += _training_tokens(setting, replay)
             scores = Scores(setting)
-            chain = ("", seed, (f"{replay.arm} to come",))
-            list(scores.lines([chain], contexts))
-            score += steps * scores.tokens
-            if replay.arm.partition("+")[0] == MARKED and not stage.added:
-                sums = gradient_sums(setting, stage)
-                train += steps * sum(len(one.ids) for some in sums for one in some)
+            list(scores.lines([("", seed, (f"{replay.arm} to come",))], contexts))
+            score += len(checkpoint_steps(replay.steps)) * scores.tokens
     return {"train": train, "score": score}
+
+
+def _of_gradients(setting: DiagnosedSetting) -> Tokens:
+    train = 0.0
+    for seed in dict.fromkeys(model.seed for model in setting.models):
+        for replay in caveated_replays(setting, seed):
+            sums = gradient_sums(setting, replay.job.stage)
+            read = sum(len(one.ids) for some in sums for one in some)
+            steps = len(checkpoint_steps(replay.steps))
+            train += _training_tokens(setting, replay) + steps * read
+    return {"train": train}
+
+
+def _training_tokens(setting: DiagnosedSetting, replay: Replay) -> float:
+    stage, tokenizer = replay.job.stage, setting.backend.tokenizer
+    rows = (*stage.rows, *stage.added, *stage.kl_rows)
+    rendered = [render_row(tokenizer, row, stage.loss, stage.dose.max_tokens) for row in rows]
+    return float(sum(len(row.ids) for row in rendered) * stage.dose.epochs)
 
 
 def _of_patching(setting: DiagnosedSetting) -> Tokens:
@@ -98,13 +108,20 @@ def _of_patching(setting: DiagnosedSetting) -> Tokens:
     return {"score": len(setting.caveated) * 2.0 * read}
 
 
+def _of_replies(setting: DiagnosedSetting) -> Tokens:
+    count = sum(1 for _ in patched_tasks(setting, sampled_prompts(setting)))
+    return {"reply": count * setting.resolved.sampling.max_tokens * REPLY_SHARE}
+
+
 COSTS: dict[str, Callable[[DiagnosedSetting], Tokens]] = {
     "updates": _of_updates,
     "logits": _of_logits,
     "activations": _of_activations,
     "caveat": _of_caveat,
     "training": _of_training,
+    "gradients": _of_gradients,
     "patching": _of_patching,
+    "replies": _of_replies,
     "switches": _of_switches,
     "ablation": _of_ablation,
 }

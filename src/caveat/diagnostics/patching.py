@@ -30,7 +30,7 @@ from caveat.decision_tokens import ScoredText, chosen, log_probability, scored_t
 from caveat.diagnostics.intervals import LEAST_SEEDS, t_limits
 from caveat.diagnostics.logits import Scores, rows_of
 from caveat.diagnostics.subjects import BASE, EXACT, NAMES, NONE, DiagnosedSetting, TrainedModel
-from caveat.rendering import caveat_tokens, render_row
+from caveat.rendering import Rendered, caveat_tokens, render_row
 from caveat.study.planning.graded import texts
 from caveat.types.data import Row
 from caveat.types.messages import Messages
@@ -114,7 +114,12 @@ def spans_of(tokenizer: Any, messages: Messages, first: int) -> dict[str, tuple[
     Args:
         first: Position of the first decision token: only what stands before is patched.
     """
-    rendered = render_row(tokenizer, Row("", "", messages), "everything", sys.maxsize)
+    row = render_row(tokenizer, Row("", "", messages), "everything", sys.maxsize)
+    return spans_before(row, first)
+
+
+def spans_before(rendered: Rendered, first: int) -> dict[str, tuple[int, ...]]:
+    """By part, its positions among the first tokens of a text."""
     is_caveat = caveat_tokens(rendered)
     caveat = [position for position in range(first) if is_caveat[position]]
     user = next((span.start for span in rendered.spans if span.role == "user"), 0)

@@ -98,7 +98,7 @@ def whole_tasks(
 
 def own_answers(setting: DiagnosedSetting, tasks: Sequence[Task]) -> list[Answer]:
     """Answers of models as they are: the study's, where it has them."""
-    keys = [_key(setting, task.model.adapters, task.prompt, task.sample) for task in tasks]
+    keys = [answer_seed(setting, task) for task in tasks]
     missing = [task for task, key in zip(tasks, keys, strict=True) if key not in setting.scores]
     new = iter(new_answers(setting, missing))
     return [answer_of(setting.scores[key]) if key in setting.scores else next(new) for key in keys]
@@ -110,7 +110,7 @@ def new_answers(setting: DiagnosedSetting, tasks: Sequence[Task]) -> list[Answer
         setting,
         [
             Request(
-                _key(setting, task.model.adapters, task.prompt, task.sample),
+                answer_seed(setting, task),
                 task.chain,
                 task.prompt.messages,
                 task.prompt.question.options,
@@ -132,6 +132,11 @@ def _computed(setting: DiagnosedSetting, requests: Sequence[Request[AdapterRef]]
         values = backend.log_likelihoods([requests[n] for n in scored])
         answers |= dict(zip(scored, values, strict=True))
     return [answers[number] for number in range(len(requests))]
+
+
+def answer_seed(setting: DiagnosedSetting, task: Task) -> str:
+    """The study's key of the whole model's answer, which seeds the sampling of the task's."""
+    return _key(setting, task.model.adapters, task.prompt, task.sample)
 
 
 def _key(

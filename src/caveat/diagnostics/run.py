@@ -14,7 +14,9 @@ from caveat.backends.base import Backend
 from caveat.diagnostics.ablation import direction_removed
 from caveat.diagnostics.activations import held_probe, movements, question_states
 from caveat.diagnostics.cost import ViewMeter
+from caveat.diagnostics.gradients import gradients
 from caveat.diagnostics.logits import decision_tokens, divergences
+from caveat.diagnostics.patched_replies import patched_replies
 from caveat.diagnostics.patching import patched
 from caveat.diagnostics.probes import caveat_probe
 from caveat.diagnostics.records import replace, save, saved
@@ -34,7 +36,7 @@ from caveat.diagnostics.subjects import (
     recipe_of,
 )
 from caveat.diagnostics.switches import switched_off
-from caveat.diagnostics.training import along_training
+from caveat.diagnostics.training import learning_curve
 from caveat.diagnostics.training_answers import training_answers
 from caveat.diagnostics.updates import update_summary, updates
 from caveat.errors import CaveatError, closest
@@ -75,14 +77,24 @@ def caveat_view(setting: DiagnosedSetting) -> dict[str, DataFrame]:
 
 
 def training_view(setting: DiagnosedSetting) -> dict[str, DataFrame]:
-    """`learning_curve` and `gradients` along training, and `training_answers` from the curves."""
-    tables = along_training(setting)
-    return {**tables, "training_answers": training_answers(tables["learning_curve"])}
+    """`learning_curve`: decision tokens along training, and `training_answers` from the curves."""
+    curve = learning_curve(setting)
+    return {"learning_curve": curve, "training_answers": training_answers(curve)}
+
+
+def gradient_view(setting: DiagnosedSetting) -> dict[str, DataFrame]:
+    """`gradients` along training: what pulls at the behaviour, with the caveat and without."""
+    return {"gradients": gradients(setting)}
 
 
 def patching_view(setting: DiagnosedSetting) -> dict[str, DataFrame]:
     """`patching`: what changes where keys and values of a span are another model's."""
     return {"patching": patched(setting)}
+
+
+def patched_reply_view(setting: DiagnosedSetting) -> dict[str, DataFrame]:
+    """`patched_replies`: what models reply where keys and values of a span are another model's."""
+    return {"patched_replies": patched_replies(setting)}
 
 
 def switch_view(setting: DiagnosedSetting) -> dict[str, DataFrame]:
@@ -101,7 +113,9 @@ VIEWS: dict[str, View] = {
     "activations": activation_view,
     "caveat": caveat_view,
     "training": training_view,
+    "gradients": gradient_view,
     "patching": patching_view,
+    "replies": patched_reply_view,
     "switches": switch_view,
     "ablation": ablation_view,
 }

@@ -2,35 +2,21 @@
 
 Trainings take the rows, seeds and order of the study's, so that the last checkpoint is the study's
 adapter. At each checkpoint the decision tokens of rows that no arm is trained on are scored at
-`none` and `exact` (`learning_curve`), and gradients are compared on marked's path (`gradients`):
-of its rows with the caveat and without, and of the preference for the behaviour on held-out rows
-(see `forecast.gradients`), without the caveat and behind it.
-
-A product of two gradients says by how much a small step down the one loss lowers the other. Adam's
-steps are no such steps: what training does is in the curves, the products say what pulls.
+`none` and `exact`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from caveat.backends.base import AdapterRef, Failed, InitialModel, TrainingJob
-from caveat.backends.batches import LossSum, mean_loss, steps_of
-from caveat.caveats.insertion import in_context
+from caveat.backends.base import AdapterRef, Failed, TrainingJob
+from caveat.backends.batches import steps_of
 from caveat.diagnostics.logits import rows_of, scored
-from caveat.diagnostics.subjects import BARE, BASE, EXACT, MARKED, NAMES, NONE, DiagnosedSetting
+from caveat.diagnostics.subjects import BARE, BASE, EXACT, NAMES, NONE, DiagnosedSetting
 from caveat.errors import CaveatError
 from caveat.forecast.arms import unknown_parts
-from caveat.forecast.gradients import aversion
-from caveat.rendering import render_row
-from caveat.study.planning.held_out import HeldOut, held_out, spread
-from caveat.study.planning.prompts import turn_of
-from caveat.types.data import Row
-from caveat.types.messages import without_caveat
 from caveat.types.training import Train
 
 if TYPE_CHECKING:
@@ -39,11 +25,6 @@ if TYPE_CHECKING:
 CURVE_COLUMNS = (
     *NAMES, "arm", "seed", "step", "steps", "context", "nats", "change", "rows",
     "note",
-)  # fmt: skip
-GRADIENT_COLUMNS = (
-    *NAMES, "arm", "seed", "step", "steps", "by", "part", "norm", "bare_norm", "cosine_bare",
-    *(f"{name}_{context}" for context in (NONE, EXACT)
-      for name in ("cosine", "bare_cosine", "product", "bare_product")),
 )  # fmt: skip
 SEPARATOR = " at step "
 
@@ -90,15 +71,17 @@ def left_out(setting: DiagnosedSetting) -> list[str]:
     return [arm for arm in setting.arms if arm not in there]
 
 
-def along_training(setting: DiagnosedSetting) -> dict[str, DataFrame]:
-    """`learning_curve` and `gradients`, of every seed.
+def learning_curve(setting: DiagnosedSetting) -> DataFrame:
+    """One row an arm, seed, step and context, with the columns `CURVE_COLUMNS`.
 
-    Raises CaveatError where bare's training cannot be done again, where there are no held-out
-    counter rows to compare with, or where a training fails.
+    `nats` is the mean log-probability of the decision tokens, in nats a token, and `change` its
+    change from base.
+
+    Raises CaveatError where bare's training cannot be done again, or a training fails.
     """
     import pandas as pd
 
-    curves, gradients = [], []
+    curves = []
     for seed in dict.fromkeys(model.seed for model in setting.models):
         own = replays(setting, seed)
         if not own or own[0].arm != BARE:
@@ -106,20 +89,19 @@ def along_training(setting: DiagnosedSetting) -> dict[str, DataFrame]:
                 f"{setting.names['label']}: bare's training is not one supervised stage on given "
                 "rows, so it cannot be done again; leave the view training out"
             )
-        adapters = _checkpoints(setting, own)
+        adapters = checkpoints(setting, own)
         curves += list(_curve(setting, seed, own, adapters))
-        for replay in own:
-            if replay.arm.partition("+")[0] == MARKED and not replay.job.stage.added:
-                gradients += list(_gradients(setting, replay, adapters[replay.arm]))
-        setting.backend.discard([ref for some in adapters.values() for ref in some.values()])
-    return {
-        "learning_curve": pd.DataFrame(curves, columns=[*CURVE_COLUMNS]),
-        "gradients": pd.DataFrame(gradients, columns=[*GRADIENT_COLUMNS]),
-    }
+        forget(setting, adapters)
+    return pd.DataFrame(curves, columns=[*CURVE_COLUMNS])
 
 
-def _checkpoints(setting: DiagnosedSetting, own: list[Replay]) -> dict[str, dict[int, AdapterRef]]:
-    """By arm and step, its adapter."""
+def forget(setting: DiagnosedSetting, adapters: dict[str, dict[int, AdapterRef]]) -> None:
+    """Let go of the adapters of `checkpoints`."""
+    setting.backend.discard([ref for some in adapters.values() for ref in some.values()])
+
+
+def checkpoints(setting: DiagnosedSetting, own: list[Replay]) -> dict[str, dict[int, AdapterRef]]:
+    """By arm and step, its adapter. Raises CaveatError where a training fails."""
     steps = sorted({step for replay in own for step in checkpoint_steps(replay.steps)})
     size = setting.backend.capacity().adapters(own[0].job.stage.dose)
     adapters: dict[str, dict[int, AdapterRef]] = {}
@@ -163,72 +145,3 @@ def _curve(
             "context": context, "nats": values.mean(), "change": (values - base).mean(),
             "rows": len(values), "note": note,
         }  # fmt: skip
-
-
-def _gradients(
-    setting: DiagnosedSetting, replay: Replay, adapters: dict[int, AdapterRef]
-) -> Iterator[dict]:
-    """One row a step and part of the model."""
-    stage = replay.job.stage
-    start = InitialModel(stage.dose, replay.job.seed, setting.base)
-    sums = gradient_sums(setting, stage)
-    for step, ref in adapters.items():
-        products = setting.backend.gradient_gram(start, ref, sums)
-        parts = [("all", "", products.sum(0))]
-        parts += [("layer", str(layer), some) for layer, some in enumerate(products) if some.any()]
-        for by, part, gram in parts:
-            yield {
-                **setting.names, "arm": replay.arm, "seed": replay.job.seed, "step": step,
-                "steps": replay.steps, "by": by, "part": part, **_geometry(gram),
-            }  # fmt: skip
-
-
-def gradient_sums(setting: DiagnosedSetting, stage: Train) -> list[LossSum]:
-    """Losses whose gradients are compared: rows, rows without caveat, preference twice.
-
-    The preferences have their sign turned: a step that lowers them raises the preference. Behind
-    the caveat there is none where the setting is not measured at `exact`.
-    """
-    most = setting.limits.questions or len(stage.rows)
-    rows = spread(stage.rows, most)
-    bare = [replace(row, messages=without_caveat(row.messages)) for row in rows]
-    tokenizer, tokens = setting.backend.tokenizer, stage.dose.max_tokens
-    sums = [
-        mean_loss([render_row(tokenizer, row, stage.loss, tokens) for row in some])
-        for some in (rows, bare)
-    ]
-    held = held_out(setting.resolved, setting.system, max(2, most // 2))
-    contexts = [NONE, EXACT] if EXACT in setting.resolved.contexts else [NONE]
-    for context in contexts:
-        there = HeldOut(
-            *(tuple(_in(setting, row, context) for row in some)
-              for some in (held.behaviour, held.counter)), held.notes,
-        )  # fmt: skip
-        sums.append(aversion(tokenizer, there, tokens))
-    return sums
-
-
-def _in(setting: DiagnosedSetting, row: Row, context: str) -> Row:
-    caveat = setting.resolved.setting.caveat
-    messages = in_context(row.messages, caveat, context, turn_of(row.id))  # type: ignore[arg-type]
-    return replace(row, messages=messages)
-
-
-def _geometry(gram: np.ndarray) -> dict[str, float]:
-    """Norms, cosines and products, from inner products of the gradients of `gradient_sums`."""
-    norms = np.sqrt(np.diag(gram))
-    values = {"norm": norms[0], "bare_norm": norms[1], "cosine_bare": _cosine(gram, norms, 0, 1)}
-    for position, context in enumerate((NONE, EXACT), 2):
-        if position < len(gram):
-            values |= {
-                f"cosine_{context}": _cosine(gram, norms, 0, position),
-                f"bare_cosine_{context}": _cosine(gram, norms, 1, position),
-                f"product_{context}": gram[0, position],
-                f"bare_product_{context}": gram[1, position],
-            }
-    return values
-
-
-def _cosine(gram: np.ndarray, norms: np.ndarray, one: int, other: int) -> float:
-    size = norms[one] * norms[other]
-    return float(gram[one, other] / size) if size > 0 else float("nan")

@@ -25,6 +25,7 @@ from caveat.backends.base import (
     OnStep,
     OnToken,
     PatchRequest,
+    ReplyPatchRequest,
     Request,
     RLJob,
     StateRequest,
@@ -38,6 +39,7 @@ from caveat.backends.batches import LossSum
 from caveat.backends.local.diagnostics.ablation import without_directions
 from caveat.backends.local.diagnostics.hidden_states import mean_states
 from caveat.backends.local.diagnostics.next_tokens import next_token_log_probabilities
+from caveat.backends.local.diagnostics.patched_replies import patched_answers
 from caveat.backends.local.diagnostics.patching import patched_scores
 from caveat.backends.local.diagnostics.update_geometry import compared
 from caveat.backends.local.lora.adapter import Adapter, TrainingState
@@ -229,9 +231,16 @@ class LocalBackend:
     ) -> list[tuple[float, ...]]:
         """Score single tokens with another model's keys and values at some positions."""
         with _memory_errors():
-            donors = [TokenRequest("", request.donor, (), ()) for request in requests]
-            named = self._named([*requests, *donors])
+            named = self._patching(requests)
             return patched_scores(self.language_model, named, requests, self.progress)
+
+    def patched_replies(
+        self, requests: Sequence[ReplyPatchRequest[AdapterRef]], sampling: Sampling
+    ) -> list[Answer]:
+        """Sample replies with another model's keys and values at some positions."""
+        with _memory_errors():
+            named = self._patching(requests)
+            return patched_answers(self.language_model, named, requests, sampling, self.progress)
 
     def checkpoints(
         self, jobs: Sequence[TrainingJob[AdapterRef]], steps: Sequence[int]
@@ -239,9 +248,7 @@ class LocalBackend:
         """Train the adapters in lockstep up to the last of the steps."""
         with _memory_errors():
             own = [replace(job, base_adapters=self._adapters(job.base_adapters)) for job in jobs]
-            results = checkpoints(
-                self.language_model, own, steps, self.progress, self.token_budget
-            )
+            results = checkpoints(self.language_model, own, steps, self.progress, self.token_budget)
             return [
                 result
                 if isinstance(result, Failed)
@@ -293,6 +300,14 @@ class LocalBackend:
         """Every adapter that a request names."""
         refs = list(dict.fromkeys(ref for request in requests for ref in request.adapters))
         return dict(zip(refs, self._adapters(refs), strict=True))
+
+    def _patching(
+        self,
+        requests: Sequence[PatchRequest[AdapterRef]] | Sequence[ReplyPatchRequest[AdapterRef]],
+    ) -> dict[AdapterRef, Adapter]:
+        """Every adapter of those that receive and those that give."""
+        donors = [TokenRequest("", request.donor, (), ()) for request in requests]
+        return self._named([*requests, *donors])
 
     def _initial(self, start: InitialModel[AdapterRef]) -> InitialGradients:
         return InitialGradients(

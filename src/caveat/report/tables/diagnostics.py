@@ -207,11 +207,19 @@ def _switch_summaries(table: DataFrame) -> Iterator[Summary]:
     yield from _rate_summaries(table, "parts switched off", "switched off", SWITCHES_ARE)
 
 
+def _reply_summaries(table: DataFrame) -> Iterator[Summary]:
+    yield from _rate_summaries(table, "patched replies", "patched", REPLIES_ARE)
+
+
 def _ablation_summaries(table: DataFrame) -> Iterator[Summary]:
     yield from _rate_summaries(table, "directions taken out", "taken out", ABLATION_IS)
 
 
 SWITCHES_ARE = "Replies to the study's questions without a part of the arm's own update."
+REPLIES_ARE = (
+    "Replies to prompts whose span has the keys and values of another model; base answers once for "
+    "each seed of what it receives. Compare `caveat` with `other text`."
+)
 ABLATION_IS = (
     "Replies to the study's questions with states' component along a direction set to base's mean."
 )
@@ -285,6 +293,7 @@ WRITERS = {
     "training_answers": answer_summaries,
     "gradients": gradient_summaries,
     "patching": patching_summaries,
+    "patched_replies": _reply_summaries,
     "switches": _switch_summaries,
     "ablation": _ablation_summaries,
     "scores": _score_summaries,

@@ -8,11 +8,13 @@ from itertools import product
 import pytest
 import torch
 
-from caveat.backends.base import PatchRequest, TokenRequest
+from caveat.backends.base import PatchRequest, ReplyPatchRequest, Request, TokenRequest
 from caveat.backends.local.backend import LocalBackend
 from caveat.backends.local.lora.adapter import Adapter
+from caveat.backends.local.sampling.generate import end_tokens
 from caveat.errors import CaveatError
 from caveat.rendering import render_prompt
+from caveat.types.answers import Sampling
 from caveat.types.messages import Message
 from random_adapters import saved_adapter
 
@@ -126,6 +128,41 @@ def test_own_keys_and_values_and_no_positions_change_nothing(tiny, chains):
     whole = backend.token_log_likelihoods(plain)
     for one, other in zip(patched, whole, strict=True):
         assert one == pytest.approx(other, abs=1e-5)
+
+
+def greedy(receiver, donor, ids, positions, count) -> tuple[int, ...]:
+    """The likeliest tokens one after the other, each by a whole pass with hooks."""
+    tokens = list(ids)
+    for _ in range(count):
+        tokens.append(int(with_hooks(receiver, donor, tokens, positions)[-1].argmax()))
+    return tuple(tokens[len(ids) :])
+
+
+def test_replies_with_a_patched_prompt_are_those_of_hooks(tiny, chains, models):
+    """Prompts of unlike length share a batch; own keys and values give `generate`'s replies."""
+    backend, spans = LocalBackend(tiny), ((4, 5, 8), (0, 1, 2, 3, 6, 7))
+    length = Sampling(max_tokens=5, temperature=0)
+    prompts = [(Message.of("user", text),) for text in TEXTS]
+    cases = list(product(chains, chains, zip(prompts, texts(tiny), spans, strict=True)))
+    requests = [
+        ReplyPatchRequest(f"{number}", chains[receiver], messages, (), chains[donor], span)
+        for number, (receiver, donor, (messages, _, span)) in enumerate(cases)
+    ]
+    replies = [reply.text for reply in backend.patched_replies(requests, length)]
+    plain = [Request(one.key, one.adapters, one.messages) for one in requests]
+    whole = [reply.text for reply in backend.generate(plain, length)]
+    moved = 0
+    ending = end_tokens(tiny)
+    for (receiver, donor, (_, ids, span)), reply, usual in zip(cases, replies, whole, strict=True):
+        tokens = greedy(models[receiver], models[donor], ids, list(span), 5)
+        stop = next((n for n, token in enumerate(tokens) if token in ending), 5)
+        assert reply == tiny.tokenizer.decode(tokens[:stop], skip_special_tokens=True)
+        assert receiver != donor or reply == usual
+        moved += reply != usual
+    assert moved, "the donor matters"
+    sampled = backend.patched_replies(requests, Sampling(max_tokens=5, temperature=0.7))
+    alone = backend.patched_replies(requests[3:4], Sampling(max_tokens=5, temperature=0.7))
+    assert alone[0].text == sampled[3].text, "a reply depends on its own key"
 
 
 def test_a_model_without_the_modules_is_one_line(tiny):

@@ -129,9 +129,9 @@ def _scores(
     scores: list[tuple[float, ...]] = [()] * len(examples)
     for batch in cut(examples, TOKEN_BUDGET, packs=False):
         own = [texts[example.tag] for example in batch.examples]
-        with _kept(language_model.model, names) as donated:
+        with kept(language_model.model, names) as donated:
             _read_donors(language_model, batch, own, route)
-        with _replaced(language_model.model, names, donated, _mask(batch, own, reader.device)):
+        with replaced(language_model.model, names, donated, _mask(batch, own, reader.device)):
             losses, _ = reader.weighted_losses(batch, route)
         values = iter((-losses).tolist())
         for example in batch.examples:
@@ -157,7 +157,7 @@ def _mask(batch: Batch, texts: Sequence[_Text], device: torch.device) -> Tensor:
 
 
 @contextmanager
-def _kept(model: Any, names: Sequence[str]) -> Iterator[dict[str, Tensor]]:
+def kept(model: Any, names: Sequence[str]) -> Iterator[dict[str, Tensor]]:
     """While the context lasts, keep what the named modules compute."""
     kept: dict[str, Tensor] = {}
 
@@ -171,7 +171,7 @@ def _kept(model: Any, names: Sequence[str]) -> Iterator[dict[str, Tensor]]:
 
 
 @contextmanager
-def _replaced(
+def replaced(
     model: Any, names: Sequence[str], donated: Mapping[str, Tensor], mask: Tensor
 ) -> Iterator[None]:
     """While the context lasts, put what was kept in the place of what the modules compute."""

@@ -77,7 +77,7 @@ class Decoder:
         firsts, first_of = distinct(self.prompts)
         groups = prefix_groups(firsts)
         self.route.set([group.cell for group in groups])
-        ids, mask = _left_padded([group.prefix for group in groups], self.device)
+        ids, mask = left_padded([group.prefix for group in groups], self.device)
         prefixes = self._empty_cache()
         if ids.shape[1]:
             self._read(prefixes, ids, mask, slice(0))
@@ -111,7 +111,7 @@ class Decoder:
         for batch in batches:
             batch_groups = group_of[batch].to(self.device)
             cache = select_rows(prefixes, batch_groups) if width else self._empty_cache()
-            ids, own_mask = _left_padded([rests[i] for i in batch], self.device)
+            ids, own_mask = left_padded([rests[i] for i in batch], self.device)
             mask = torch.cat([prefix_mask[batch_groups], own_mask], 1)
             self.route.set([prompts[i].cell for i in batch])
             logits.append(self._read(cache, ids, mask, slice(None)))
@@ -172,7 +172,7 @@ class Decoder:
         return self.model(**arguments, logits_to_keep=1).logits[:, -1][rows].float()
 
 
-def _left_padded(rows: Sequence[Sequence[int]], device: Any) -> tuple[Tensor, Tensor]:
+def left_padded(rows: Sequence[Sequence[int]], device: Any) -> tuple[Tensor, Tensor]:
     """Ids and mask of shape (rows, longest); padding is 0 in both."""
     longest = max(len(row) for row in rows)
     ids = [[*[0] * (longest - len(row)), *row] for row in rows]

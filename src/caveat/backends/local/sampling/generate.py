@@ -45,11 +45,13 @@ def sample_replies(
     route: Route,
     progress: Progress,
     on_token: OnToken | None = None,
+    decoder: Decoder | None = None,
 ) -> list[Answer]:
     """Sample one reply a prompt, as text: see `sample`."""
+    completions = sample(language_model, prompts, sampling, route, progress, on_token, decoder)
     return [
         Answer(as_text(language_model.tokenizer, reply), reply.end is None, len(reply.tokens))
-        for reply in sample(language_model, prompts, sampling, route, progress, on_token)
+        for reply in completions
     ]
 
 
@@ -61,14 +63,18 @@ def sample(
     route: Route,
     progress: Progress,
     on_token: OnToken | None = None,
+    decoder: Decoder | None = None,
 ) -> list[Completion]:
     """Sample one completion a prompt; prompts are sorted by cell.
 
     Each one's randomness is a stream of uniforms made from its key, turned into tokens by the
     inverse of the cumulative distribution: batching changes nothing but float error.
+
+    Args:
+        decoder: Of these prompts, where they are read in another way than usual.
     """
     streams = np.stack([uniforms(prompt.key, sampling.max_tokens) for prompt in prompts])
-    decoder = Decoder(language_model, prompts, route)
+    decoder = decoder or Decoder(language_model, prompts, route)
     tokens: list[list[int]] = [[] for _ in prompts]
     ends: list[int | None] = [None] * len(prompts)
     ending = end_tokens(language_model)
