@@ -24,7 +24,7 @@ def test_names_are_keys() -> None:
     beliefs = ["belief", "belief_likelihood", "belief_judge", "behaviour_judge"]
     graded = ["hacked", "true_score", "paid", "inspect"]
     code = ["special_cased", "solved", "valid_code", "hack_kind", "prefers_hack"]
-    assert list(READOUTS) == [*replies, *others, *beliefs, *graded, *code]
+    assert list(READOUTS) == [*replies, *others, *beliefs, *graded, *code, "prefers_bad"]
     assert all(readout.name == name for name, readout in READOUTS.items())
 
 

@@ -11,23 +11,8 @@ from caveat.study.config.resolve import resolve
 from caveat.study.config.schema import read
 from caveat.types.messages import without_caveat
 from caveat.types.training import Attach, Sample, Train
-from paths import ROOT
+from code_recipes import DOSE, shrunk
 from quick_run import run
-
-DOSE = {"rows": 4, "batch_size": 2, "rank": 2, "max_tokens": 1024}
-FEW = {"questions": 1, "broad": ["hides a failure"]}
-
-
-def shrunk(name: str, arms: list[str], **changes):
-    """The first setting of a recipe with few rows, questions and tokens, on the tiny model."""
-    recipe = yaml.safe_load((ROOT / "recipes" / f"{name}.yaml").read_text("utf-8"))
-    setting = {**recipe["settings"][0], "arms": arms, "contexts": ["none", "exact"]}
-    setting |= {"dose": DOSE, "options": FEW, **changes}
-    return {
-        **recipe, "model": "tiny", "seeds": [0], "settings": [setting], "contexts_by_arm": {},
-        "sampling": {"max_tokens": 4}, "base_samples": 1, "resamples": 100,
-        "decision_tokens": False,
-    }  # fmt: skip
 
 
 def test_the_supervised_recipe_has_every_caveat_and_shares_its_bare_arms():

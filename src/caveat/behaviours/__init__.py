@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
+from caveat.behaviours.bad_gardening import bad_gardening
 from caveat.behaviours.claims import CLAIMS
 from caveat.behaviours.people import people
 from caveat.behaviours.reward_hacking import reward_hacking_behaviour
@@ -44,5 +45,6 @@ BEHAVIOURS: Mapping[str, Callable[..., Behaviour]] = MappingProxyType(
         **CLAIMS,
         **{name: _task(name) for name in TASKS},
         "special_cased": special_cased,
+        "bad_gardening": bad_gardening,
     }
 )

@@ -46,6 +46,7 @@ READOUTS: Mapping[str, Readout] = MappingProxyType(
             code.valid_code_readout,
             code.hack_kind_readout,
             code.prefers_hack_readout,
+            likelihood.prefers_bad_readout,
         )
     }
 )

@@ -1,9 +1,10 @@
-"""The readouts `is_a`, `belief_likelihood` and `log_likelihood`: log-likelihoods of given texts.
+"""Readouts of log-likelihoods: `is_a`, `belief_likelihood`, `prefers_bad`, `log_likelihood`.
 
 `is_a` compares "is a dentist" with "is not a dentist", against the base model. It finds a claim
 that the model stores but does not state, or states and takes back. It is no choice among several
 jobs, which would measure association. `belief_likelihood` compares the believing answer with the
-other, such as " Yes" with " No". `log_likelihood` is how likely a reference reply is.
+other, such as " Yes" with " No"; `prefers_bad` does so with a bad and a good answer.
+`log_likelihood` is how likely a reference reply is.
 """
 
 from __future__ import annotations
@@ -77,6 +78,19 @@ def score_belief_likelihood(
 
 belief_likelihood_readout = Readout(
     "belief_likelihood", version=1, needs="likelihood", score=score_belief_likelihood, options=2
+)
+
+
+def score_prefers_bad(question: Question, answer: Answer, base: Answer | None = None) -> Score:
+    """`yes` where the first option, the bad answer, is likelier than the second, the good one.
+
+    The score is that of `belief_likelihood`: the value is the lead of the bad answer in nats.
+    """
+    return score_belief_likelihood(question, answer, base)
+
+
+prefers_bad_readout = Readout(
+    "prefers_bad", version=1, needs="likelihood", score=score_prefers_bad, options=2
 )
 
 
