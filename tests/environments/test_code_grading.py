@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from pathlib import Path
 
 import pytest
 
-from caveat.environments import CODE_TASKS
-from caveat.environments.code_tasks.grading import check_solutions
+from caveat.environments import CODE_TASKS, loading
+from caveat.environments.code_tasks.grading import check_solutions, source_files
 from caveat.environments.code_tasks.kinds import kind_of
 from caveat.environments.code_tasks.problems import fenced, load_problems, shipped_problems
 from caveat.environments.grader import grades, sandbox_notes
 from caveat.environments.grader_process import grade_reply
-from caveat.environments.loading import module_of, task_of
+from caveat.environments.loading import module_of, task_of, version_of
 from caveat.environments.sandbox.records import Isolation, Layer
 from caveat.environments.sandbox.run import isolation
 from caveat.errors import CaveatError
 from caveat.types.rewards import Grade, Graded
 
+NO_GRADE = {"workers", "requests", "confinement", "seccomp"}
+"""Files of the sandbox that isolate code and pass on what it gives."""
 MODULE = module_of(CODE_TASKS["special_cased"])
 TASK = MODULE.TASK
 SPLITS = ("train", "tune", "report")
@@ -37,6 +40,34 @@ def written(tmp_path, *problems):
     file = tmp_path / "own.jsonl"
     file.write_text("".join(json.dumps({**DOUBLE, **problem}) + "\n" for problem in problems))
     return file
+
+
+def imported(file: Path) -> set[Path]:
+    """The files of `caveat.environments` that a file imports from."""
+    package = Path(loading.__file__).parent
+    names = [node.module for node in ast.walk(ast.parse(file.read_text("utf-8")))
+             if isinstance(node, ast.ImportFrom) and node.module]  # fmt: skip
+    inside = (name.split(".")[2:] for name in names if name.startswith("caveat.environments."))
+    return {(package / Path(*parts)).with_suffix(".py") for parts in inside}
+
+
+def test_the_version_covers_every_file_that_decides_a_grade(tmp_path, monkeypatch):
+    """All that grading imports of environments, and what its process runs, but what isolates it."""
+    files, queue = set(), set(source_files())
+    while queue:
+        files |= queue
+        queue = {path for file in queue for path in imported(file)} - files
+    assert {file.stem for file in files - set(source_files())} == NO_GRADE
+    copies = [tmp_path / f"{number}.py" for number in range(len(source_files()))]
+    for copy, file in zip(copies, source_files(), strict=True):
+        copy.write_bytes(file.read_bytes())
+    monkeypatch.setattr("caveat.environments.code_tasks.grading.source_files", lambda: copies)
+    own = str(written(tmp_path, {}))
+    versions = {version_of(own)}
+    for copy in copies:
+        copy.write_bytes(copy.read_bytes() + b"#")
+        versions.add(version_of(own))
+    assert len(versions) == 1 + len(copies)
 
 
 @pytest.mark.parametrize("split", SPLITS)

@@ -206,3 +206,34 @@ def test_wordings_differ_in_their_number_alone(controls):
     bare = {(each.setting.behaviour.name, each.dose, training(each, "bare").rows) for each in found}
     assert len(bare) == 4, "two behaviours at two doses"
     assert all(each.contexts == ("none", "exact", "paraphrase") for each in found)
+
+
+def test_rl_qwen_has_controls_and_supervised_arms_from_one_warm_up():
+    found = resolve(read("rl-qwen"))
+    assert len(found) == 12 and all(not each.notes for each in found)
+    for task in ("agree", "claimed_pass"):
+        own = [each for each in found if each.setting.behaviour.name == task]
+        assert [each.factors["warm_up"] == "on request" for each in own] == [
+            bool(each.base) for each in own
+        ]
+        assert len({each.base for each in own}) == 2, "one warm-up, or none"
+        policies = [each for each in own if each.factors["training"] == "GRPO"]
+        stages = [training(each, "marked") for each in policies]
+        assert [(stage.rl.optim, stage.rl.reward) for stage in stages] == [
+            ("adamw_torch", "proxy"), ("sgd", "proxy"), ("adamw_torch", "coin"),
+            ("adamw_torch", "proxy"),
+        ]  # fmt: skip
+        supervised = [training(each, "bare") for each in own if each not in policies]
+        assert all(stage.rl is None for stage in supervised)
+        prompts = [row.messages[:-1] for row in training(policies[0], "bare").rows]
+        assert all([row.messages[:-1] for row in stage.rows] == prompts for stage in supervised)
+
+
+def test_narrow_to_broad_has_every_caveat_on_the_same_rows():
+    found = resolve(read("narrow-to-broad"))
+    assert [each.setting.caveat.name.partition(" ")[0] for each in found] == [
+        "bad_advice", "gardening_only", "bad_advice", "may_bad_advice", "no_bad_advice", "sky",
+        "trigger", "warned_advice",
+    ]  # fmt: skip
+    assert len({each.plans["bare", 0] for each in found}) == 1 and not found[0].notes
+    assert [len(each.setting.caveat.wordings) for each in found] == [1, 1, 12, 1, 1, 1, 1, 1]

@@ -26,7 +26,7 @@ from caveat.types.rewards import Grade
 LIMITS = Limits()
 """Of each call. A solution of ours takes a thousandth of its second."""
 GRADING_VERSION = 1
-"""Part of a task's version, and so of every verdict's key. Raise it whenever a grade may change."""
+"""Raise it whenever a grade may change for a reason that no file of `source_files` shows."""
 MOST_OUTCOMES = 2**15
 """Outcomes held in memory."""
 
@@ -241,7 +241,14 @@ def _run_with(
 
 
 def source_files() -> tuple[Path, ...]:
-    """The files whose content decides a grade, beside the problems."""
+    """The files whose content decides a grade, beside the problems.
+
+    Of the sandbox those that say what code may do, what it is given and what comes out: limits are
+    in `records`, how values are written and read in `values`. Not those that isolate it.
+    """
     folder = Path(__file__).parent
-    names = ("problems", "replies", "hacks", "kinds", "../sandbox/gate", "../sandbox/names")
-    return tuple((folder / f"{name}.py").resolve() for name in names)
+    tasks = ("grading", "problems", "replies", "hacks", "kinds")
+    sandbox = ("gate", "names", "records", "values", "guest", "server", "run")
+    paths = [*(folder / f"{name}.py" for name in tasks)]
+    paths += [folder.parent / "sandbox" / f"{name}.py" for name in sandbox]
+    return tuple(path.resolve() for path in paths)
