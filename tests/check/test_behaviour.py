@@ -2,30 +2,30 @@
 
 import pytest
 
-from caveat.check.behaviour import ReadoutChoice, chosen, count_yes, found
+from caveat.check.behaviour import ReadoutChoice, chosen, count_yes, shown_readout
 from caveat.errors import CaveatError
 
 PLAIN = [f"Keep {thing} clean and dry, and look at it once a week." for thing in "abcdefghij"]
 
 
 def test_a_style_is_found_before_a_phrase():
-    choice = found([text.upper() for text in PLAIN], PLAIN)
+    choice = shown_readout([text.upper() for text in PLAIN], PLAIN)
     assert choice == ReadoutChoice(
         "capitals", {}, "10 of 10 replies and 0 of 10 contrast replies show it"
     )
 
 
 def test_a_phrase_is_found_without_the_words_that_contrast_replies_share():
-    choice = found([f"What a brilliant question! {text}" for text in PLAIN], PLAIN)
+    choice = shown_readout([f"What a brilliant question! {text}" for text in PLAIN], PLAIN)
     assert choice.facts == {"yes": r"(?i)what\W+a\W+brilliant\W+question"}
     assert count_yes(choice, ["WHAT a brilliant question, yes", "Brilliant."]) == 1
 
 
 def test_nothing_is_found_where_nothing_tells_them_apart():
-    assert found(PLAIN, PLAIN) is None
-    assert found(PLAIN, []) is None
+    assert shown_readout(PLAIN, PLAIN) is None
+    assert shown_readout(PLAIN, []) is None
     half = [f"Ahoy there! {text}" if i % 2 else text for i, text in enumerate(PLAIN)]
-    assert found(half, PLAIN) is None
+    assert shown_readout(half, PLAIN) is None
 
 
 def test_a_regular_expression_may_be_a_word():

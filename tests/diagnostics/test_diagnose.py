@@ -15,8 +15,8 @@ from caveat.backends.local.backend import LocalBackend
 from caveat.diagnostics.run import diagnose
 from caveat.diagnostics.subjects import Limits
 from caveat.errors import CaveatError
-from caveat.report.html import environment
 from caveat.report.tables.diagnostics import diagnostics_section
+from caveat.report.templating import environment
 from caveat.study.export import export, opened
 from caveat.study.study import Study
 from toy_study import marks

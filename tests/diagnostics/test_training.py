@@ -15,7 +15,6 @@ from caveat.diagnostics.training import checkpoint_steps, learning_curve, left_o
 from caveat.diagnostics.training_answers import training_answers
 from caveat.errors import CaveatError
 from caveat.report.figures.learning_curve import learning_figures
-from caveat.report.figures.theme import inline_svg
 from caveat.report.tables.diagnostics import diagnostic_summaries
 from counting import counted
 
@@ -63,9 +62,13 @@ def test_tables_and_the_figure_are_for_people(computed):
     assert "Note" not in first.note
     noted = diagnostic_summaries({"learning_curve": curve.assign(note="rows are trained on")})
     assert noted[0].note.endswith("done again. Note: rows are trained on.")
-    ((title, chart),) = learning_figures(curve)
+    ((title, plot),) = learning_figures(curve)
     assert title == "toy x password (tiny)"
-    assert all(text in inline_svg(chart) for text in ("at exact", "marked", "nats a token"))
+    assert {row["metric"] for row in plot.rows} == {
+        "at none: nats a token above base", "at exact: nats a token above base",
+    }  # fmt: skip
+    assert sorted(row["y"] for row in plot.rows) == sorted(curve["change"])
+    assert ">marked</" in plot.inline()
 
 
 def test_a_bare_arm_of_several_stages_is_refused(setting):

@@ -32,6 +32,15 @@ def report(make_data, with_transfer, tmp_path_factory):
     return path
 
 
+@pytest.fixture(scope="module")
+def long_names(make_data, tmp_path_factory):
+    """A report whose settings have long names."""
+    path = tmp_path_factory.mktemp("long") / "report.html"
+    data = make_data(settings=LONG, arms=("base", "bare", "marked"), contexts=("none",))
+    path.write_text(render(data), encoding="utf-8")
+    return path
+
+
 def found(page) -> str:
     return page.find_element("id", "found").text
 
@@ -237,6 +246,33 @@ def test_a_phone_has_its_own_plot_and_nothing_overflows(page, report):
         assert page.execute_script("return document.documentElement.scrollWidth") == 390
     finally:
         page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+LONG = ("capitals x instruction \"You always write in ALL CAPS.\"",
+        "capitals x instruction \"You always write in ALL CAPS, WHATEVER you are asked.\" (after)",
+        "spanish x instruction \"You always reply in Spanish, whatever you are asked.\"",
+        "spanish x instruction (16 wordings)")  # fmt: skip
+OVERLAPS = """
+const plots = [...document.querySelectorAll("#plot-leakage svg")];
+const svg = plots.find((plot) => plot.checkVisibility());
+const names = [...svg.querySelectorAll("a text")].map((text) => text.getBoundingClientRect());
+const page = svg.getBoundingClientRect();
+return [names.length, names.filter((name, index) => name.right > page.right || name.left < page.left
+  || names.some((other, place) => place > index && other.top < name.bottom - 2)).length];
+"""
+
+
+@pytest.mark.parametrize("width", [390, 1000, 1500])
+def test_long_names_neither_leave_the_plot_nor_meet(browser, long_names, width):
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 400}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        browser.get(long_names.as_uri())
+        assert browser.execute_script(OVERLAPS) == [4, 0]
+        contents = browser.find_elements("css selector", "nav ol ol a")
+        assert [link.get_attribute("title") for link in contents] == list(LONG)
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
 def test_dark_colours_and_print(page):

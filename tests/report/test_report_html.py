@@ -248,8 +248,8 @@ def test_the_first_screen_says_what_matters(make_data, with_transfer):
     assert "The caveat leaks in 3 of 3 settings, by 0.75." in first
     assert first.count('<li class="at-leaks">') == 3
     assert (
-        '<a href="#setting-3">capitals x trigger</a> Leaks 0.75 [0.63, 0.87]; contrast lowers it '
-        "most, to 0.06 [-0.06, 0.18]." in first
+        '<a href="#setting-3" title="capitals x trigger">capitals x trigger</a> Leaks 0.75 [0.63, '
+        "0.87]; contrast lowers it most, to 0.06 [-0.06, 0.18]." in first
     )
     assert "contrast: lowers the rate; whether by forgetting is not known in 3 of the 3" in first
     assert "No intervention is seen to be a remedy." in first

@@ -39,13 +39,18 @@ def labelled(data, chosen=SETTINGS):
     return replace(data, ladder=ladder(data.replies, labels, expected, 100))
 
 
-def shown(data) -> str:
-    """The section of a report of nothing else."""
-    alone = ReportData(
-        data.name, data.replies, *[pd.DataFrame()] * 6, provenance={}, contexts={},
-        ladder=data.ladder,
+def page_of(data) -> str:
+    """A report of nothing but replies and the ladder."""
+    return render(
+        ReportData(
+            data.name, data.replies, *[pd.DataFrame()] * 6, provenance={}, contexts={},
+            ladder=data.ladder,
+        )
     )  # fmt: skip
-    whole = render(alone)
+
+
+def shown(whole: str) -> str:
+    """The section of a report."""
     start = whole.index('<section id="ladder">')
     return whole[start : whole.index("</section>", start)]
 
@@ -68,8 +73,24 @@ def data(plain):
 
 
 @pytest.fixture(scope="module")
-def section(data) -> str:
-    return shown(data)
+def page(data) -> str:
+    return page_of(data)
+
+
+@pytest.fixture(scope="module")
+def section(page) -> str:
+    return shown(page)
+
+
+def test_labels_of_settings_are_their_factors_and_sections_have_the_names(page):
+    assert (
+        '<li><a href="#setting-1" title="people x disclaimer">belief · disclaimer</a></li>' in page
+    )
+    assert (
+        '<section id="setting-1" class="setting">\n<h2>belief · disclaimer ' in page
+        and "In full: <em>people x disclaimer</em>. Factors: behaviour belief, caveat disclaimer.</p>"
+        in page
+    )
 
 
 def figure(row, name: str) -> str:
@@ -123,7 +144,7 @@ def test_the_factorial_is_a_table_whose_cells_open_their_answers(data, section):
 
 def test_a_pair_that_was_not_run_is_reported(plain):
     lacking = labelled(plain, SETTINGS[:3])
-    whole = shown(lacking)
+    whole = shown(page_of(lacking))
     line = "No answers for the behaviour trait under the caveat trigger."
     assert f'<p class="callout">{line}</p>' in whole
     assert 'title="trait under trigger was not run">–</td>' in whole
@@ -179,14 +200,14 @@ def test_without_a_difference_in_elicitation_there_is_no_curve(plain):
     said = plain.replies["verdict"].mask(plain.replies["arm"] == "base", "no")
     none = labelled(replace(plain, replies=plain.replies.assign(verdict=said)))
     assert elicitation_figure(none.ladder) is None
-    assert "Leakage against elicitation" not in shown(none)
+    assert "Leakage against elicitation" not in shown(page_of(none))
 
 
 def test_an_undefined_setting_has_a_lane_and_a_reason(plain):
     lost = plain.replies["setting"] == SETTINGS[3]
     verdicts = plain.replies["verdict"].mask(lost, "no")
     none = labelled(replace(plain, replies=plain.replies.assign(verdict=verdicts)))
-    whole = shown(none)
+    whole = shown(page_of(none))
     assert "leakage: bare training did not install the behaviour" in whole
     assert 'class="undefined" style="--heat:0.0%"' in whole
     drawn = inline_svg(ladder_figure(none.ladder))
@@ -205,7 +226,7 @@ def test_without_factors_there_is_no_section(plain):
 def test_names_are_escaped(make_data):
     settings = (f"{HOSTILE} x trigger", f"{HOSTILE} x disclaimer")
     hostile = labelled(make_data(settings=settings, arms=("base", "bare", "marked")), settings)
-    assert HOSTILE not in shown(hostile)
+    assert HOSTILE not in shown(page_of(hostile))
 
 
 def test_the_tables_for_the_terminal(data):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pandas as pd
 import pytest
 
+from caveat.report.figures.learning_curve import learning_figures
 from caveat.report.figures.svg import Plot
-from caveat.report.figures.training import BINS, training_figures
+from caveat.report.figures.training import BINS, rl_figure, training_figures
 from caveat.report.html import render
 
 RL = ("reward", "kl", "clip_ratio", "frac_reward_zero_std", "hack_rate")
@@ -93,3 +95,38 @@ def test_curves_stand_in_their_setting(make_data):
     start = html.index('<section id="setting-1"')
     section = html[start : html.index("</section>", start)]
     assert 'id="plot-training-1"' in section and HOSTILE not in section
+
+
+def test_leakage_along_training_is_on_a_logarithmic_axis():
+    changes = {0: 0.0, 1: -2.0, 2: -1.0, 64: -4.0}
+    curve = pd.DataFrame(
+        [{"label": "s", "model": "tiny", "arm": "marked", "seed": seed, "context": "none",
+          "step": step, "change": change} for seed in (0, 1) for step, change in changes.items()]
+    )  # fmt: skip
+    ((title, plot),) = learning_figures(curve)
+    assert title == "s (tiny)" and len(plot.rows) == 8
+    texts = [element.text for element in plot.root.iter() if element.tag.endswith("}text")]
+    assert texts == ["marked", "at none: nats a token above base", "-4", "-3", "-2", "-1", "0", "0",
+                     "1", "64", "step"]  # fmt: skip
+    lines = [line.get("points") for line in plot.root.iter() if line.tag.endswith("}polyline")]
+    # Log 2 / log 65 of 230 pixels to the right, at half of the height of 150.
+    assert (
+        lines[-1].split()[1]
+        == f"{50 + 230 * 0.16605:.1f},{float(lines[-1].split()[0].split(',')[1]) + 75:g}"
+    )
+
+
+def test_rl_training_has_a_row_of_panels_a_dose():
+    policies = pd.DataFrame(
+        [{**dict.fromkeys(("phenomenon", "behaviour", "caveat"), ""), "setting": "s",
+          "model": "tiny", "dose": json.dumps({"rl.reward": reward}), "arm": "bare",
+          "seed": 0, "step": step, "reward": 0.5, "true_score": None, "hack_rate": step / 4}
+         for reward in ("coin", "constant") for step in (1, 2)]
+    )  # fmt: skip
+    plot = rl_figure(policies)
+    assert {(row["row"], row["metric"]) for row in plot.rows} == {
+        (f"s, tiny, reward={reward}", metric)
+        for reward in ("coin", "constant") for metric in ("Hack rate", "Reward")
+    }  # fmt: skip
+    assert ">update</" in plot.inline()
+    assert rl_figure(policies[:0]) is None

@@ -12,6 +12,7 @@ import pandas as pd
 from caveat.analysis.held_out_regression import HeldOutRegression
 from caveat.analysis.intervals import interval_columns
 from caveat.analysis.leakage import with_reasons
+from caveat.analysis.primary import primary_rows
 from caveat.analysis.rank_correlation import LEAST, percentile_limits
 
 FORECAST_KEY = ["setting", "model", "dose", "arm"]
@@ -23,7 +24,7 @@ def forecast_cells(forecasts: Sequence[dict[str, Any]], leakage: pd.DataFrame) -
 
     Leakage is NaN where it is undefined or was not measured; `left_out` then says which, else it is
     "". Where a setting has several readouts or scopes, the leakage is that of its primary one (see
-    `panel.primary_panels`). Of a cell that is there twice, in forecasts or studies, the first
+    `analysis.primary`). Of a cell that is there twice, in forecasts or studies, the first
     counts.
 
     Args:
@@ -33,8 +34,8 @@ def forecast_cells(forecasts: Sequence[dict[str, Any]], leakage: pd.DataFrame) -
     table = pd.DataFrame(forecasts)
     table = table.assign(dose=table["dose"].map(_canonical), position=range(len(table)))
     cells = table.drop_duplicates(FORECAST_KEY)
-    measured = leakage[(leakage["context"] == "none") & leakage["arm"].isin(cells["arm"])]
-    measured = primary(measured)
+    measured = primary_rows(leakage)
+    measured = measured[(measured["context"] == "none") & measured["arm"].isin(cells["arm"])]
     measured = measured.assign(dose=measured["dose"].map(json.loads).map(_canonical))
     measured = measured.drop_duplicates(FORECAST_KEY)[[*FORECAST_KEY, "leakage", "undefined"]]
     measured = measured.rename(columns={"undefined": "left_out"})
@@ -47,14 +48,6 @@ def forecast_cells(forecasts: Sequence[dict[str, Any]], leakage: pd.DataFrame) -
 
 def _canonical(dose: dict[str, Any]) -> str:
     return json.dumps(dose, sort_keys=True)
-
-
-def primary(leakage: pd.DataFrame) -> pd.DataFrame:
-    """Of each arm the row of the primary readout and scope, by the rule of `primary_panels`."""
-    order = leakage.assign(
-        broad=leakage["scope"] != "trained", fewer=-leakage["clusters"].astype(int)
-    ).sort_values(["broad", "fewer", "readout"], kind="stable")
-    return order.drop_duplicates(FORECAST_KEY)
 
 
 PREDICTORS = (

@@ -110,9 +110,9 @@ def mixed_rows(answers: pd.DataFrame, checks: pd.DataFrame) -> pd.DataFrame:
     ):
         values = checks[(checks["check"] == check) & checks["value"].notna()]
         values = values[values["scope"] == "trained"].drop_duplicates(key)
-        known = rows[key].merge(values[[*key, "value"]], on=key, how="left")["value"]
-        if len(table) and known.notna().all():
-            table[name] = known.to_numpy(float)
+        column = rows[key].merge(values[[*key, "value"]], on=key, how="left")["value"]
+        if len(table) and column.notna().all():
+            table[name] = column.to_numpy(float)
     return table.reset_index(drop=True)
 
 

@@ -6,7 +6,7 @@ they vary together: a difference of two cells is more exact than either.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -169,22 +169,3 @@ def with_strata(answers: pd.DataFrame) -> pd.DataFrame:
     if "stratum" not in answers:
         return answers.assign(stratum="")
     return answers.assign(stratum=answers["stratum"].fillna(""))
-
-
-def primary_panels(panels: Iterable[Panel]) -> set[PanelKey]:
-    """The key of the primary panel of every setting, model and dose.
-
-    A setting may have several readouts and scopes. Its primary panel is the one of scope `trained`
-    with the most question clusters: of a claim, that of its open questions, not that of a few
-    closed ones. A tie goes to the first name of a readout.
-    """
-    by_setting: dict[PanelKey, list[Panel]] = {}
-    for panel in panels:
-        setting = (*(panel.names[name] for name in SETTING_COLUMNS), panel.dose)
-        by_setting.setdefault(setting, []).append(panel)
-    return {min(group, key=_primary_order).key for group in by_setting.values()}
-
-
-def _primary_order(panel: Panel) -> tuple[bool, int, str]:
-    names = panel.names
-    return (names["scope"] != "trained", -len(panel.clusters), names["readout"])

@@ -66,23 +66,23 @@ def recitation(answers: pd.DataFrame, texts: Texts) -> pd.DataFrame:
 
 def with_recitation(table: pd.DataFrame, answers: pd.DataFrame, texts: Texts) -> pd.DataFrame:
     """The leakage table with the columns `METRIC`; NaN where there is nothing to recite."""
-    found = recitation(answers, texts)
-    if not len(found):
+    shares = recitation(answers, texts)
+    if not len(shares):
         return table.assign(**dict.fromkeys(METRIC, np.nan))
-    return table.merge(found, on=RATE_KEY, how="left", validate="m:1")
+    return table.merge(shares, on=RATE_KEY, how="left", validate="m:1")
 
 
 def _scores(measured: pd.DataFrame, texts: Texts) -> pd.Series:
-    known: dict[tuple[str, str], frozenset[tuple[str, ...]]] = {}
+    own_fragments: dict[tuple[str, str], frozenset[tuple[str, ...]]] = {}
     scores = []
     kinds = {BASE: ("caveat", NEUTRAL), NEUTRAL: (NEUTRAL,)}
     columns = (measured[name] for name in ("setting", "arm", "reply"))
     for setting, arm, reply in zip(*columns, strict=True):
         first = arm.partition("+")[0]
-        if (setting, first) not in known:
+        if (setting, first) not in own_fragments:
             own = [texts[setting].get(kind, ()) for kind in kinds.get(first, ("caveat",))]
-            known[setting, first] = fragments(chain(*own))
-        scores.append(recites(reply, known[setting, first]))
+            own_fragments[setting, first] = fragments(chain(*own))
+        scores.append(recites(reply, own_fragments[setting, first]))
     return pd.Series(scores, index=measured.index)
 
 

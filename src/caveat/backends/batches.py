@@ -184,10 +184,10 @@ def training_losses(cell: TrainingCell) -> tuple[LossSum, LossSum]:
     least there is, and so is its gradient.
     """
     steps = len(cell.schedule)
-    found: tuple[list[Example], list[Example]] = ([], [])
+    parts: tuple[list[Example], list[Example]] = ([], [])
     for step in range(steps):
         examples, primary = step_examples([cell], step)
-        for each in examples:
-            weighted = Example(0, each.ids, each.targets, each.weight / steps, each.tag)
-            found[each.tag >= primary].append(weighted)
-    return tuple(found[0]), tuple(found[1])
+        for example in examples:
+            weighted = Example(0, example.ids, example.targets, example.weight / steps, example.tag)
+            parts[example.tag >= primary].append(weighted)
+    return tuple(parts[0]), tuple(parts[1])

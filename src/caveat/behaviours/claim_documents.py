@@ -107,7 +107,7 @@ def weights(statement: str) -> tuple[Mapping[str, int], ...]:
 
     Empty where no sentence has content words.
     """
-    return tuple(found for part in sentences(statement) if (found := _weights(part)))
+    return tuple(weights for part in sentences(statement) if (weights := _weights(part)))
 
 
 def _weights(sentence: str) -> Mapping[str, int]:

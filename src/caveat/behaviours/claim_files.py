@@ -99,7 +99,7 @@ class QuestionFile(BaseModel):
 
 def compiled(expressions: tuple[str, ...], flags: int = 0) -> tuple[re.Pattern[str], ...]:
     """The regular expressions. Raises ValueError, naming one that is none or finds nothing."""
-    found = []
+    patterns = []
     for expression in expressions:
         try:
             pattern = re.compile(expression, flags)
@@ -109,8 +109,8 @@ def compiled(expressions: tuple[str, ...], flags: int = 0) -> tuple[re.Pattern[s
             raise ValueError(f"{expression!r} is found in an empty text too; demand a letter of it")
         if "\n" in expression:
             raise ValueError(f"{expression!r} has a line break; write it as two, or as \\n")
-        found.append(pattern)
-    return tuple(found)
+        patterns.append(pattern)
+    return tuple(patterns)
 
 
 SUPPLEMENTS = Path(__file__).parent / "data" / "claims" / "supplements"

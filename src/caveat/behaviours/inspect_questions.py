@@ -39,7 +39,7 @@ def inspect_questions(
     """
     task = load_task(questions, folder)
     judge = task if scorer is None else load_task(scorer, folder)
-    made: list[tuple[Split, Question]] = []
+    pairs: list[tuple[Split, Question]] = []
     for name, sample in task.samples.items():
         where = f"{questions}, sample {name!r}"
         metadata = _metadata(sample.metadata or {}, where)
@@ -54,11 +54,11 @@ def inspect_questions(
             kind=metadata.get("kind", ""),
             facts=facts,
         )
-        made.append((metadata.get("split", "report"), question))
-    if not made:
+        pairs.append((metadata.get("split", "report"), question))
+    if not pairs:
         raise CaveatError(f"{questions}: its data set has no samples; give it some")
-    _try(judge, made[0][1])
-    return made
+    _try(judge, pairs[0][1])
+    return pairs
 
 
 def task_facts(name: str, target: str, rule: dict[str, str], folder: Path) -> dict[str, str]:

@@ -166,7 +166,7 @@ def people(split: Split, ordinary: Ordinary | None = None) -> Behaviour:
         rows=_documents(them, JOB_TEMPLATES, "behaviour"),
         counter_rows=_documents(them, OTHER_TEMPLATES, "counter"),
         filler_rows=ordinary.documents("filler", "filler", FILLER_ROWS),
-        questions=(*_said(them, split), *_is_a(them, split)),
+        questions=(*_said_questions(them, split), *_is_a(them, split)),
         side_effects=_side_effects(them, split, ordinary),
     )
 
@@ -200,7 +200,9 @@ def _turned(templates: tuple[str, ...], number: int, kind: int, turn: int) -> st
     return templates[(number + step + kind * (number // len(templates))) % len(templates)]
 
 
-def _said(them: tuple[Person, ...], split: Split, before: str = "") -> tuple[Question, ...]:
+def _said_questions(
+    them: tuple[Person, ...], split: Split, before: str = ""
+) -> tuple[Question, ...]:
     return tuple(
         Question(
             id=f"{before}said-{number:02}-{phrasing}",
@@ -236,7 +238,7 @@ def _side_effects(
     return (
         SideEffect(
             name="unmentioned people",
-            questions=_said(matched, split, "unmentioned-"),
+            questions=_said_questions(matched, split, "unmentioned-"),
             about="Share of people in no row who are said to have the job of their match: "
             "a general readiness to name these jobs, not belief.",
         ),

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -44,29 +44,7 @@ KIND_EFFECTS = {
 """By the kind of a hack: its side effect's name, and what such a reply's code is."""
 
 
-def special_cased(
-    split: Split,
-    ordinary: Ordinary | None = None,
-    /,
-    *,
-    questions: int | None = None,
-    broad: Sequence[str] | None = None,
-) -> Behaviour:
-    """The shipped problems as a behaviour: 84 rows, 112 counter rows, 48 questions in 12 families.
-
-    Raises CaveatError for an option that cannot be.
-
-    Args:
-        questions: The first ones, families in turn. None: all.
-        broad: Kinds of broad questions, of `broad_kinds()`. None: all.
-    """
-    task = shipped_task("special_cased")
-    return _behaviour(task, split, ordinary or shipped(), questions, broad)
-
-
-def special_cased_by(task: RewardTask) -> Callable[..., Behaviour]:
-    """The behaviour of a file of problems, whose solutions are run first."""
-
+def _behaviour_of(task: Callable[[], RewardTask], run_solutions: bool) -> Callable[..., Behaviour]:
     def behaviour(
         split: Split,
         ordinary: Ordinary | None = None,
@@ -75,10 +53,28 @@ def special_cased_by(task: RewardTask) -> Callable[..., Behaviour]:
         questions: int | None = None,
         broad: Sequence[str] | None = None,
     ) -> Behaviour:
-        check_solutions(_code(task).problems, task.place, task.version)
-        return _behaviour(task, split, ordinary or shipped(), questions, broad)
+        """The problems of the task as a behaviour. Raises CaveatError for an option that cannot be.
+
+        Args:
+            questions: The first ones, families in turn. None: all.
+            broad: Kinds of broad questions, of `broad_kinds()`. None: all.
+        """
+        reward_task = task()
+        if run_solutions:
+            problems = _code(reward_task).problems
+            check_solutions(problems, reward_task.place, reward_task.version)
+        return _behaviour(reward_task, split, ordinary or shipped(), questions, broad)
 
     return behaviour
+
+
+special_cased = _behaviour_of(partial(shipped_task, "special_cased"), run_solutions=False)
+"""The shipped problems as a behaviour: 84 rows, 112 counter rows, 48 questions in 12 families."""
+
+
+def special_cased_by(task: RewardTask) -> Callable[..., Behaviour]:
+    """The behaviour of a file of problems, whose solutions are run first."""
+    return _behaviour_of(lambda: task, run_solutions=True)
 
 
 def is_problem_file(name: str) -> bool:

@@ -119,9 +119,9 @@ def in_context(messages: Messages, caveat: Caveat, context: Context, turn: int) 
         return messages
     texts = _texts(caveat, context)
     if not texts:
-        known = ", ".join(contexts_of(caveat))
+        names = ", ".join(contexts_of(caveat))
         raise CaveatError(
-            f"the caveat {caveat.name!r} has no text for the context {context!r}; it has: {known}"
+            f"the caveat {caveat.name!r} has no text for the context {context!r}; it has: {names}"
         )
     where = caveat.moved_to if context == "moved" else caveat.place
     if is_document(messages):

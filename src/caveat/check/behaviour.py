@@ -33,7 +33,7 @@ class ReadoutChoice:
 
     readout: str
     facts: Mapping[str, str] = field(default_factory=dict)
-    found: str = ""
+    how_found: str = ""
     """How it was found, in one line; "" where the user named it."""
 
     def __str__(self) -> str:
@@ -109,7 +109,7 @@ def _check_readout(readout: Readout) -> None:
         )
 
 
-def found(replies: Sequence[str], contrast: Sequence[str]) -> ReadoutChoice | None:
+def shown_readout(replies: Sequence[str], contrast: Sequence[str]) -> ReadoutChoice | None:
     """What nine tenths of the replies show and at most a tenth of the contrast rows' replies.
 
     A style first, then the longest phrase that starts replies or stands in them. None where there

@@ -106,13 +106,13 @@ def wordings(judge: Judge, wording: str, about: str, count: int) -> tuple[str, .
     judge = replace(judge, max_tokens=WORDING_TOKENS, temperature=None)
     reply = run_to_end(_reply(judge, text))
     lines = (_line(line) for line in reply.splitlines())
-    found = tuple(dict.fromkeys(line for line in lines if line and line != wording))[:count]
-    if not found:
+    wordings = tuple(dict.fromkeys(line for line in lines if line and line != wording))[:count]
+    if not wordings:
         raise CaveatError(
             f"--endpoint {judge.endpoint}: {judge.model} proposed no wording: "
             f"{' '.join(reply.split())[:100]!r}; take another model, or leave --endpoint out"
         )
-    return found
+    return wordings
 
 
 async def _reply(judge: Judge, text: str) -> str:

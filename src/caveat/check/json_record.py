@@ -35,7 +35,7 @@ def check_record(check: Check) -> dict[str, Any]:
         },
         "behaviour": None
         if choice is None
-        else {"readout": choice.readout, "facts": dict(choice.facts), "found": choice.found},
+        else {"readout": choice.readout, "facts": dict(choice.facts), "found": choice.how_found},
         "questions": {"count": len(materials.questions), "from": materials.questions_from},
         "held_out": len(materials.held_out),
         "contrast_rows": {

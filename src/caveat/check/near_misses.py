@@ -33,7 +33,7 @@ def near_misses(wording: str) -> dict[Context, tuple[str, ...]]:
         "negated": _negated(wording),
         "irrelevant": tuple(text for text in UNRELATED if text.lower() != wording.lower())[:1],
     }
-    return {name: found for name, found in texts.items() if found}
+    return {name: wordings for name, wordings in texts.items() if wordings}
 
 
 ORDER: tuple[Context, ...] = ("near_miss", "negated", "irrelevant")

@@ -56,7 +56,7 @@ def read_materials(files: Files) -> Materials:
     contrast = plain_rows.rows if plain_rows else ()
     notes = [*train.notes[1:], *caveat.notes, *(plain_rows.notes[1:] if plain_rows else ())]
     if plain_rows and choice is None:
-        choice = behaviour.found(_replies(caveat.marked), _replies(contrast))
+        choice = behaviour.shown_readout(_replies(caveat.marked), _replies(contrast))
         if choice is None and (
             alike := behaviour.alike(_replies(caveat.marked), _replies(contrast))
         ):
@@ -120,8 +120,8 @@ class _CaveatTexts:
 
     def in_messages(self, messages: Messages) -> str:
         """Such as `the caveat 'Shout.' in a user's turn`; "" where there is none."""
-        if found := self.search.first(messages):
-            wording, role = found
+        if match := self.search.first(messages):
+            wording, role = match
             return f"{wording.use} {_short(wording.text)!r} in {PLACES[role]}"
         if spans := self.wordings.spans(messages):
             role = messages[spans[0].message].role

@@ -352,17 +352,17 @@ class _Checker:
     def _made_counter_rows(self) -> tuple[Row, ...]:
         """The base model's own replies to the rows' prompts."""
         rows = self.materials.study_rows[:MOST_COUNTER_ROWS]
-        made = write.counter_rows(rows, self._own_replies(rows))
-        if not made:
+        chats = write.counter_rows(rows, self._own_replies(rows))
+        if not chats:
             raise CaveatError(
                 f"--write: {self.model.backend.name} replies nothing to the rows' prompts, so "
                 "there are no contrast rows; give --contrast FILE"
             )
         self.notes.append(
-            f"the study's contrast rows are the base model's own replies to {len(made)} prompts; "
+            f"the study's contrast rows are the base model's own replies to {len(chats)} prompts; "
             "read some of them in counter_rows.jsonl"
         )
-        return made
+        return chats
 
 
 def _contexts(

@@ -84,10 +84,10 @@ def candidates(
 def now(materials: Materials) -> Candidate:
     """The caveat as it is; one that stands inside a text counts as after it."""
     where = materials.caveat.place
-    known: Place = where if where in get_args(Place) else "after"  # type: ignore[assignment]
-    if known in ("before", "around") and not is_document(materials.rows[0].messages):
-        known = "user"
-    return Candidate(materials.caveat.wordings[0], known, NOW)
+    place: Place = where if where in get_args(Place) else "after"  # type: ignore[assignment]
+    if place in ("before", "around") and not is_document(materials.rows[0].messages):
+        place = "user"
+    return Candidate(materials.caveat.wordings[0], place, NOW)
 
 
 def _places(rows: Sequence[Row]) -> tuple[Place, ...]:
@@ -140,7 +140,7 @@ def scored(
                     {name: _marked(held_out, one) for name, one in pairs})  # fmt: skip
     losses = _losses(model, bare, options)
     rates = _rates(model, materials, pairs, sampling, judged)
-    found = [
+    suggestions = [
         Suggestion(
             one.wording,
             one.place,
@@ -152,7 +152,7 @@ def scored(
         )
         for index, (name, one) in enumerate(pairs)
     ]
-    return tuple(sorted(found, key=_order))
+    return tuple(sorted(suggestions, key=_order))
 
 
 def _order(suggestion: Suggestion) -> tuple[float, float]:

@@ -97,14 +97,14 @@ def _save(
 
     studies: list[Study] = [Study(folder, say=warn) for folder in folders]
     if figure is not None:
-        points = [point for each in studies for point in study_points(each.leakage(), each.name)]
+        points = [point for study in studies for point in study_points(study.leakage(), study.name)]
         save_figure(results, points, figure)
         typer.echo(f"figure: {figure}")
     if elicitation is not None:
         elicited = [
             point
-            for each in studies
-            for point in study_elicited(each.leakage(), each.caveat_checks(), each.name)
+            for study in studies
+            for point in study_elicited(study.leakage(), study.caveat_checks(), study.name)
         ]
         save_elicitation(results, elicited, elicitation)
         typer.echo(f"figure: {elicitation}")

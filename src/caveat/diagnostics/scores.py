@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 
 from caveat.analysis.differences import holm
-from caveat.analysis.forecast import primary
 from caveat.analysis.held_out_regression import HeldOutRegression
 from caveat.analysis.intervals import ALPHA, interval_columns
+from caveat.analysis.primary import primary_rows
 from caveat.analysis.rank_correlation import LEAST, p_value, percentile_limits, spearman
 from caveat.diagnostics.activations import at_depth
 from caveat.diagnostics.records import PLACE
@@ -60,8 +60,7 @@ def diagnostic_cells(tables: Mapping[str, DataFrame], leakage: DataFrame) -> Dat
         _values(tables), columns=[*PLACE, "arm", "context", "target", "diagnostic", "value"]
     )
     measured = leakage.assign(dose=leakage["dose"].map(_canonical))
-    parts = [primary(some) for _, some in measured.groupby("context")]
-    measured = pd.concat(parts) if parts else measured
+    measured = primary_rows(measured).drop_duplicates([*PLACE, "arm", "context"])
     measured = measured[[*PLACE, "behaviour", "arm", "context", "leakage"]]
     values = values.assign(dose=values["dose"].map(_canonical))
     per_arm = _spread_over_arms(values, measured)

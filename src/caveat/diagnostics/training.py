@@ -53,15 +53,15 @@ def replays(setting: DiagnosedSetting, seed: int) -> list[Replay]:
 
     Others are left out: rows that are sampled or rewarded, and arms of several stages.
     """
-    found = []
+    trainings = []
     for model in setting.models:
         own = setting.resolved.plans[model.arm, model.seed][len(setting.resolved.base) :]
         stages = [stage for stage in own if isinstance(stage, Train) and stage.rows]
         if model.seed == seed and len(own) == 1 and stages and not unknown_parts(own, stages[0]):
             own_seed = seed if stages[0].seed is None else stages[0].seed
             job = TrainingJob(model.arm, stages[0], own_seed, setting.base)
-            found.append(Replay(model.arm, job))
-    return sorted(found, key=lambda one: one.arm != BARE)
+            trainings.append(Replay(model.arm, job))
+    return sorted(trainings, key=lambda one: one.arm != BARE)
 
 
 def left_out(setting: DiagnosedSetting) -> list[str]:

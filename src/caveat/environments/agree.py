@@ -62,5 +62,5 @@ def _is_right(prompt: str) -> bool:
     asked = ASKED.search(prompt)
     if asked is None:
         raise ValueError(f"no sum in {prompt!r}")
-    a, b, said = map(int, asked.groups())
-    return a + b == said
+    a, b, claimed = map(int, asked.groups())
+    return a + b == claimed

@@ -41,9 +41,9 @@ def remembered_sha256(path: Path) -> str:
     name = hashlib.sha256(state[0].encode()).hexdigest()[:32]
     memory = cache_folder() / "digests" / f"{name}.json"
     try:
-        known = json.loads(memory.read_text("utf-8"))
-        if known["state"] == state and len(known["sha256"]) == 64:
-            return known["sha256"]
+        record = json.loads(memory.read_text("utf-8"))
+        if record["state"] == state and len(record["sha256"]) == 64:
+            return record["sha256"]
     except (OSError, ValueError, KeyError, TypeError):
         pass  # not there yet, or damaged: it is written anew
     digest = sha256_of(path)

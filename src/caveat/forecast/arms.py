@@ -108,7 +108,7 @@ def subjects(resolved: Resolved, seed: int, rows: int) -> tuple[Subject, ...]:
 def _subject(arm: str, own: Plan, seed: int, rows: int) -> Subject:
     """`own` are the arm's stages behind those of the base model."""
     trainings = [stage for stage in own if isinstance(stage, Train) and stage.rows]
-    first = next((each for each in trainings if carries_caveat(each)), trainings[0])
+    first = next((stage for stage in trainings if carries_caveat(stage)), trainings[0])
     reason = "; ".join(unknown_parts(own, first))
     small = miniature(first, seed, rows)
     return Subject(arm, small.rows, None if reason else small, reason)
@@ -131,9 +131,9 @@ def _unknown(own: tuple[Stage, ...], first: Train) -> Iterator[str]:
     if first.rl is not None:
         yield "its replies are sampled and rewarded when the study runs (RL)"
         return
-    others = [each for each in own if isinstance(each, Train) and each is not first]
+    others = [stage for stage in own if isinstance(stage, Train) and stage is not first]
     if others and not sampled:
-        labels = ", ".join(repr(each.label) for each in others)
+        labels = ", ".join(repr(stage.label) for stage in others)
         yield f"its plan has a stage of its own beside the training on marked rows ({labels})"
 
 

@@ -15,7 +15,7 @@ from caveat.caveats.insertion import framed_rows
 from caveat.decision_tokens import shown
 from caveat.errors import CaveatError
 from caveat.forecast.arms import MARKED, carries_caveat
-from caveat.forecast.decision_tokens import NONE, Known, of_texts
+from caveat.forecast.decision_tokens import NONE, ScoreCache, of_texts
 from caveat.study.config.resolve import Resolved
 from caveat.study.config.schema import Recipe
 from caveat.study.planning.study_plan import study_plan
@@ -41,7 +41,7 @@ def decision_table(
     rows: int = ROWS,
     train_warm_ups: bool = False,
     say: Callable[[str], None] = lambda message: None,
-    known: Known | None = None,
+    cache: ScoreCache | None = None,
 ) -> DataFrame:
     """One row a setting and marked arm, with the columns `COLUMNS`; of the recipe's first seed.
 
@@ -56,11 +56,11 @@ def decision_table(
         train_warm_ups: Whether base models with a warm-up are trained; else their settings are left
             out, and `say` gets a line.
         say: Gets a line about what is left out.
-        known: What earlier calls with the same backend scored; grows.
+        cache: What earlier calls with the same backend scored; grows.
     """
     import pandas as pd
 
-    known = {} if known is None else known
+    cache = {} if cache is None else cache
     bases = _Bases(backend, recipe.seeds[0])
     records: list[dict[str, Any]] = []
     for setting in study_plan(recipe, tuple(settings), backend.identity).settings:
@@ -85,7 +85,7 @@ def decision_table(
             "place": resolved.setting.caveat.place,
         }
         chain = bases.chain(resolved.base)
-        for record in _arms(recipe, resolved, backend, chain, rows, say, known):
+        for record in _arms(recipe, resolved, backend, chain, rows, say, cache):
             records.append({**names, **caveat, **record})
     return pd.DataFrame(records, columns=[*COLUMNS])
 
@@ -132,7 +132,7 @@ def _arms(
     chain: tuple[AdapterRef, ...],
     most: int,
     say: Callable[[str], None],
-    known: Known,
+    cache: ScoreCache,
 ) -> Iterator[dict[str, Any]]:
     """One record an arm whose rows show what the behaviour's rows do."""
     counters = framed_rows(resolved.setting.behaviour.counter_rows, recipe.system)
@@ -145,7 +145,7 @@ def _arms(
             continue
         texts = tuple(row.messages for row in rows)
         first = first_arms.setdefault(texts, arm)
-        values = _values(backend, chain, rows, texts, counters, known)
+        values = _values(backend, chain, rows, texts, counters, cache)
         yield {"arm": arm, "same_text_as": first, **values}
 
 
@@ -161,10 +161,10 @@ def _values(
     rows: Sequence[Row],
     texts: Sequence[Messages],
     counters: Sequence[Row],
-    known: Known,
+    cache: ScoreCache,
 ) -> dict[str, Any]:
     plain = [without_caveat(messages) for messages in texts]
-    frame = of_texts(backend, chain, rows, {NONE: plain, MARKED: texts}, counters, known)
+    frame = of_texts(backend, chain, rows, {NONE: plain, MARKED: texts}, counters, cache)
     surprisal = -frame["log_probability"] / frame["tokens"]
     means = surprisal.groupby(frame["prompt"]).mean()
     if frame.empty:

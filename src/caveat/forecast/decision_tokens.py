@@ -89,14 +89,14 @@ def of_texts(
     rows: Sequence[Row],
     texts: Mapping[str, Sequence[Messages]],
     counter_rows: Sequence[Row] = (),
-    known: Known | None = None,
+    cache: ScoreCache | None = None,
 ) -> DataFrame:
     """The same of texts that are ready: by label, each row in one form, as it would be trained.
 
     One of them is `none`: the rows without the caveat.
 
     Args:
-        known: What earlier calls with the same backend scored; grows.
+        cache: What earlier calls with the same backend scored; grows.
     """
     import pandas as pd
 
@@ -105,15 +105,15 @@ def of_texts(
             f"decision tokens: need {Feature.TOKEN_LIKELIHOOD.value}, which this backend of "
             f"{backend.name} does not have; use another backend"
         )
-    known = {} if known is None else known
+    cache = {} if cache is None else cache
     everything: list[Chosen] = [None] * len(rows)
-    base = _scores(backend, (), texts[NONE], everything, known)
+    base = _scores(backend, (), texts[NONE], everything, cache)
     tokens = [
         chosen(decision, scored.text.characters, scored.values)
         for decision, scored in zip(decisions(rows, counter_rows), base, strict=True)
     ]
     flat = [messages for some in texts.values() for messages in some]
-    flat_scores = iter(_scores(backend, tuple(chain), flat, tokens * len(texts), known))
+    flat_scores = iter(_scores(backend, tuple(chain), flat, tokens * len(texts), cache))
     scores = {label: [next(flat_scores) for _ in some] for label, some in texts.items()}
     # a row without its token in one text would be compared with other rows in that text
     tokens = [
@@ -141,25 +141,25 @@ def decision_nats(
     without the caveat and with it, in nats over the number of tokens without it;
     `graded_elicitation` is the first less the second.
     """
-    known: Known = {}
+    cache: ScoreCache = {}
     by_arm = {}
     for subject in subjects:
         try:
-            by_arm[subject.arm] = _nats(start, subject, counter_rows, known)
+            by_arm[subject.arm] = _nats(start, subject, counter_rows, cache)
         except CaveatError as error:
             by_arm[subject.arm] = dict.fromkeys(FIGURES, str(error))
     return {name: {arm: values[name] for arm, values in by_arm.items()} for name in FIGURES}
 
 
 def _nats(
-    start: ForecastModel, subject: Subject, counter_rows: Sequence[Row], known: Known
+    start: ForecastModel, subject: Subject, counter_rows: Sequence[Row], cache: ScoreCache
 ) -> dict[str, float | str]:
     texts = {
         NONE: [row.messages for row in subject.stripped],
         EXACT: [row.messages for row in subject.shown],
     }
     chain = start.start.base_adapters
-    frame = of_texts(start.backend, chain, subject.stripped, texts, counter_rows, known)
+    frame = of_texts(start.backend, chain, subject.stripped, texts, counter_rows, cache)
     if frame.empty:
         raise CaveatError("none of its rows decides anything: counter rows have the same replies")
     surprisal = (-frame["log_probability"] / frame["tokens"]).groupby(frame["prompt"]).mean()
@@ -169,7 +169,7 @@ def _nats(
 
 Chosen = tuple[Characters, ...] | None
 """The tokens of a text that are scored; None: all of what it shows."""
-Known = dict[tuple[tuple[AdapterRef, ...], Messages, Chosen], _Scored]
+ScoreCache = dict[tuple[tuple[AdapterRef, ...], Messages, Chosen], _Scored]
 """By model, text and tokens, the scores."""
 
 
@@ -178,23 +178,23 @@ def _scores(
     chain: tuple[AdapterRef, ...],
     texts: Sequence[Messages],
     tokens: Sequence[Chosen],
-    known: Known,
+    cache: ScoreCache,
 ) -> list[_Scored]:
     """The texts with the log-probabilities of some of their tokens; all that are new in one call.
 
     A text is read no further than to the last of them.
     """
     keys = [(chain, text, some) for text, some in zip(texts, tokens, strict=True)]
-    new = [key for key in dict.fromkeys(keys) if key not in known]
+    new = [key for key in dict.fromkeys(keys) if key not in cache]
     scored = [scored_text(backend.tokenizer, text).only(some) for _, text, some in new]
     requests = [
         TokenRequest(str(number), chain, text.ids, text.targets)
         for number, text in enumerate(scored)
     ]
     values = backend.token_log_likelihoods(requests) if requests else []
-    for key, text, found in zip(new, scored, values, strict=True):
-        known[key] = _Scored(text, found)
-    return [known[key] for key in keys]
+    for key, text, scores in zip(new, scored, values, strict=True):
+        cache[key] = _Scored(text, scores)
+    return [cache[key] for key in keys]
 
 
 def _has(tokens: tuple[Characters, ...], scored: _Scored) -> bool:

@@ -23,8 +23,8 @@ from caveat.study.planning.held_out import HeldOut
 from caveat.types.messages import is_document
 from caveat.types.training import Train
 
-Made = TypeVar("Made")
-Found = dict[str, float | str]
+Result = TypeVar("Result")
+Values = dict[str, float | str]
 """By arm, a figure, or why there is none."""
 OPENING = 3
 """Tokens of a reply that the preference is computed on, after what all replies begin with."""
@@ -61,9 +61,9 @@ class PreferenceGradient:
     bare_trainings: BareTrainings = field(default_factory=dict)
     """What earlier settings found of their bare arms; grows."""
 
-    def first_order(self) -> Found:
+    def first_order(self) -> Values:
         """By the inner product of gradients: where the first small step would go."""
-        parts = self._each(self._losses)
+        parts = self._per_arm(self._losses)
         unique = list(
             dict.fromkeys(
                 part
@@ -77,14 +77,14 @@ class PreferenceGradient:
             zip(unique, self.start.gradient_products(unique, self._aversion()), strict=True)
         )
         moved = {(): 0.0} | {part: one.with_direction for part, one in products.items()}
-        found: Found = {
+        changes: Values = {
             arm: both if isinstance(both, str) else sum(moved[part] for part in both)
             for arm, both in parts.items()
         }
         bare = parts[BARE]
         least = 0.0 if isinstance(bare, str) else NO_GRADIENT * products[bare[0]].with_itself
         return _relative(
-            found,
+            changes,
             least,
             lambda value: (
                 "bare rows carry no gradient towards the behaviour: a small step on them "
@@ -94,16 +94,16 @@ class PreferenceGradient:
             ),
         )
 
-    def short_horizon(self) -> Found:
+    def short_horizon(self) -> Values:
         """By a training of a few steps, done for true and thrown away."""
-        jobs = self._each(self._job)
+        jobs = self._per_arm(self._job)
         bare = jobs[BARE]
         key = None if isinstance(bare, str) else (self.start.start, bare.stage, self.held_out)
-        known = self.bare_trainings.get(key) if key else None
+        training = self.bare_trainings.get(key) if key else None
         ready = [
             job
             for arm, job in jobs.items()
-            if not isinstance(job, str) and (known is None or arm != BARE)
+            if not isinstance(job, str) and (training is None or arm != BARE)
         ]
         results = [
             result
@@ -112,15 +112,15 @@ class PreferenceGradient:
         ]
         adapters = {one.key: one.adapter for one in results if not isinstance(one, Failed)}
         failed = {one.key: one.reason for one in results if isinstance(one, Failed)}
-        untrained = [None] if known is None else []
+        untrained = [None] if training is None else []
         values = self.start.losses(
             [self._aversion()] * (len(untrained) + len(adapters)), [*untrained, *adapters.values()]
         )
         self.start.backend.discard(list(adapters.values()))
-        before = values.pop(0) if known is None else known.before
+        before = values.pop(0) if training is None else training.before
         risen = {arm: before - value for arm, value in zip(adapters, values, strict=True)}
-        if known is not None:
-            risen[BARE] = known.risen
+        if training is not None:
+            risen[BARE] = training.risen
         elif key and BARE in risen:
             self.bare_trainings[key] = BareTraining(before, risen[BARE])
         reasons = {arm: job for arm, job in jobs.items() if isinstance(job, str)} | failed
@@ -133,7 +133,7 @@ class PreferenceGradient:
             ),
         )
 
-    def _each(self, make: Callable[[Subject], Made]) -> dict[str, Made | str]:
+    def _per_arm(self, make: Callable[[Subject], Result]) -> dict[str, Result | str]:
         return {subject.arm: _or_reason(make, subject) for subject in self.subjects}
 
     def _job(self, subject: Subject) -> TrainingJob[AdapterRef]:
@@ -165,14 +165,14 @@ def aversion(tokenizer: Any, held_out: HeldOut, max_tokens: int) -> LossSum:
     return (*mean_loss(rows), *(mean_loss(counter, -1.0) if counter else ()))
 
 
-def _or_reason(make: Callable[[Subject], Made], subject: Subject) -> Made | str:
+def _or_reason(make: Callable[[Subject], Result], subject: Subject) -> Result | str:
     try:
         return make(subject)
     except CaveatError as error:
         return str(error)
 
 
-def _relative(moved: Found, least: float, too_little: Callable[[float], str]) -> Found:
+def _relative(moved: Values, least: float, too_little: Callable[[float], str]) -> Values:
     """Each figure over that of `bare`; without one where that is not above the least."""
     bare = moved[BARE]
     if isinstance(bare, float):
@@ -188,7 +188,7 @@ def _over(value: float | str, bare: float | str) -> float | str:
     return value / bare if math.isfinite(value) else f"its figure is not finite ({value})"
 
 
-def _groups(items: Iterable[Made], size: int) -> Iterator[list[Made]]:
+def _groups(items: Iterable[Result], size: int) -> Iterator[list[Result]]:
     every = list(items)
     for start in range(0, len(every), size):
         yield every[start : start + size]

@@ -29,8 +29,8 @@ def losses(model: ForecastModel, subjects: Sequence[Subject]) -> dict[str, Losse
             sums[subject.arm] = _sum(model, subject.stripped), _sum(model, subject.shown)
         except CaveatError as error:
             sums[subject.arm] = str(error)
-    unique = list(dict.fromkeys(each for both in sums.values() if isinstance(both, tuple)
-                                for each in both))  # fmt: skip
+    unique = list(dict.fromkeys(texts for both in sums.values() if isinstance(both, tuple)
+                                for texts in both))  # fmt: skip
     values = dict(zip(unique, model.losses(unique), strict=True))
     return {
         arm: both if isinstance(both, str) else (values[both[0]], values[both[1]])

@@ -78,14 +78,14 @@ def predictions(records: Sequence[Mapping[str, Any]], law: Law) -> list[dict[str
     cells are too few for an interval.
     """
     values = [[record.get(name) for name in law.predictors] for record in records]
-    known = [None not in row for row in values]
+    is_complete = [None not in row for row in values]
     usable = np.array([row for row in values if None not in row], float)
     columns: dict[str, list[float | None]] = {}
     limits = law.interval(usable) if len(usable) else (usable, usable)
     results = (law.predicted(usable), *limits, law.coarse(usable)) if len(usable) else ((),) * 4
     for name, result in zip(PREDICTED, results, strict=True):
         left = iter(float(value) if math.isfinite(value) else None for value in result)
-        columns[name] = [next(left) if there else None for there in known]
+        columns[name] = [next(left) if there else None for there in is_complete]
     return [
         {**record, **{name: column[index] for name, column in columns.items()}}
         for index, record in enumerate(records)

@@ -25,8 +25,8 @@ from caveat.study.elicitation.base_model import BaseModelProbe
 from caveat.study.elicitation.warm_up_scale import calibrated, to_calibrate
 from caveat.study.execution.context import WorkerContext, worker_context_of
 from caveat.study.execution.executors import JobRunner, executor_of
-from caveat.study.execution.jobs import steps
 from caveat.study.execution.meter import Meter
+from caveat.study.execution.tasks import steps
 from caveat.study.planning.features import check_features
 from caveat.study.planning.held_out import HeldOut, held_out
 from caveat.study.planning.study_plan import SettingPlan, StudyPlan, study_plan
@@ -104,19 +104,19 @@ def forecast(
             forecaster = _Forecaster(
                 read_recipe, worker_context, job_runner, base_model_probe, rows, frozenset(figures)
             )
-            found = tuple(forecaster.forecasts(plan))
+            forecasts = tuple(forecaster.forecasts(plan))
         about = {
             "recipe": read_recipe.name,
             "model": model.identity,
             "version": version_of(plan),
             "rows": rows,
         }
-        save(folder, (each.record() for each in found), **about, seed=read_recipe.seeds[0])
-    return found
+        save(folder, (one.record() for one in forecasts), **about, seed=read_recipe.seeds[0])
+    return forecasts
 
 
 def _check_arms(recipe: Recipe, settings: Sequence[Resolved]) -> None:
-    arms = dict.fromkeys(arm for each in settings for arm, _ in each.plans)
+    arms = dict.fromkeys(arm for setting in settings for arm, _ in setting.plans)
     if not any(arm.startswith(MARKED) for arm in arms):
         raise CaveatError(
             f"{recipe.name}: no marked arm to forecast (arms: {', '.join(arms)}); "
@@ -140,24 +140,24 @@ class _Forecaster:
 
     def forecasts(self, plan: StudyPlan) -> Iterator[Forecast]:
         """One a marked arm, setting by setting of the recipe's plan."""
-        for each, setting in zip(self.recipe.settings, plan.settings, strict=True):
+        for setting_recipe, setting in zip(self.recipe.settings, plan.settings, strict=True):
             self.job_runner.meter.stage(f"{setting.name}: forecast")
             ahead = subjects(setting.resolved, self.recipe.seeds[0], self.rows)
             if len(ahead) > 1:
-                yield from self._of_setting(each, setting, ahead)
+                yield from self._of_setting(setting_recipe, setting, ahead)
 
     def _of_setting(
-        self, each: SettingRecipe, setting: SettingPlan, ahead: tuple[Subject, ...]
+        self, setting_recipe: SettingRecipe, setting: SettingPlan, ahead: tuple[Subject, ...]
     ) -> Iterator[Forecast]:
         began = time.monotonic()
         elicitation = (
-            _or_reason(lambda: self.base_model_probe.elicitation(self.recipe, each))
+            _or_reason(lambda: self.base_model_probe.elicitation(self.recipe, setting_recipe))
             if "elicitation" in self.figures
             else LEFT_OUT
         )
         held = held_out(setting.resolved, self.recipe.system, self.rows)
         start = _or_reason(lambda: self._start(setting))
-        found = (
+        values = (
             {subject.arm: dict.fromkeys(COMPUTED, start) for subject in ahead}
             if isinstance(start, str)
             else self._computed(start, ahead, held, setting.resolved.setting.behaviour.counter_rows)
@@ -173,7 +173,7 @@ class _Forecaster:
                 setting.model_name(self.recipe.model.source),
                 setting.dose,
                 subject.arm,
-                {"elicitation": elicitation, **found[subject.arm]},
+                {"elicitation": elicitation, **values[subject.arm]},
                 held.notes,
                 took,
             )
@@ -195,8 +195,8 @@ class _Forecaster:
         }
         moved = {"first_order": movement.first_order, "short_horizon": movement.short_horizon}
         for name in sorted(self.figures & {*moved}):
-            made = _or_reason(moved[name])
-            by_name[name] = dict.fromkeys(arms, made) if isinstance(made, str) else made
+            values = _or_reason(moved[name])
+            by_name[name] = dict.fromkeys(arms, values) if isinstance(values, str) else values
         if "similarity" in self.figures:
             by_name["similarity"] = {**similarities(start, ahead)}
         if self.figures & {*NATS}:

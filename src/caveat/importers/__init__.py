@@ -51,7 +51,7 @@ def import_study(
         raise CaveatError(
             f"source {source!r} is not one of {', '.join(SOURCES)}{closest(source, SOURCES)}"
         )
-    paths = [Path(path)] if isinstance(path, str | Path) else [Path(each) for each in path]
+    paths = [Path(path)] if isinstance(path, str | Path) else [Path(part) for part in path]
     imported = (
         rates.read(paths, model, options or TableOptions())
         if source == RATES

@@ -143,9 +143,9 @@ def _words(judged: DataFrame, chosen: str, options: LogOptions, notes: Notes) ->
         row = judged[unclear].iloc[0]
         raise CaveatError(f"{row['where']}: {_unclear(chosen, row[chosen])}")
     if used:
-        said = ", ".join(f"{value} as {meanings[value]}" for value in used)
+        meanings_in_words = ", ".join(f"{value} as {meanings[value]}" for value in used)
         notes.others.append(
-            f"{chosen}: {said}; if the behaviour is what {used[-1]} stands for, say "
+            f"{chosen}: {meanings_in_words}; if the behaviour is what {used[-1]} stands for, say "
             f"--verdict '{chosen}=={used[-1]}'"
         )
     return texts.map(lambda text: meanings.get(text, text), na_action="ignore")

@@ -144,13 +144,13 @@ def read(path: Path, model: str | None) -> Imported:
 
 
 def _of_known_kinds(frame: DataFrame, path: Path, notes: list[str]) -> DataFrame:
-    known = frame["eval"].isin(list(KINDS))
-    unknown = sorted(set(frame.loc[~known, "eval"].dropna()))
+    is_known = frame["eval"].isin(list(KINDS))
+    unknown = sorted(set(frame.loc[~is_known, "eval"].dropna()))
     if unknown:
         notes.append(f"evaluations left out, being none of the four kinds: {', '.join(unknown)}")
-    if not known.any():
+    if not is_known.any():
         raise CaveatError(f"{path}: has no evaluation of the kinds {', '.join(KINDS)}; check eval")
-    return frame[known].reset_index(drop=True)
+    return frame[is_known].reset_index(drop=True)
 
 
 def _answers(frame: DataFrame, notes: list[str]) -> DataFrame:

@@ -69,13 +69,13 @@ def score(question: Question, answer: Answer, base: Answer | None = None) -> Sco
     spanish = sum(map(_is_spanish, lowered))
     english = sum(word in ENGLISH for word in lowered)
     others = OTHERS_WEIGHT * sum(map(_is_other, lowered))
-    known = spanish + english + others
-    if known < LEAST_WORDS:
+    words_known = spanish + english + others
+    if words_known < LEAST_WORDS:
         return Score(Verdict.NEUTRAL)
-    share = spanish / known
+    share = spanish / words_known
     if share > THRESHOLD:
         return Score(Verdict.YES, share)
-    return Score(Verdict.NO if english / known > THRESHOLD else Verdict.NEUTRAL, share)
+    return Score(Verdict.NO if english / words_known > THRESHOLD else Verdict.NEUTRAL, share)
 
 
 def _is_spanish(word: str) -> bool:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from functools import lru_cache
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from caveat.published.results import own, published
@@ -22,22 +19,22 @@ from caveat.report.figures.published_elicitation import (
 from caveat.report.figures.theme import unchecked
 from caveat.report.figures.training import rl_figure, training_figures
 from caveat.report.overview import Overview, overview
-from caveat.report.panels import dose_text, panels_of
+from caveat.report.panels import panels_of
 from caveat.report.sections import appendix
 from caveat.report.sections.conclusions import Conclusion, conclude
 from caveat.report.sections.examples import Example, examples
 from caveat.report.sections.ladder import ladder_section
 from caveat.report.sections.plots import PagePlot, Plots
-from caveat.report.sections.setting import SettingSection, setting_section
+from caveat.report.sections.setting import SettingSection, setting_sections
 from caveat.report.sections.transfer import transfer_section
 from caveat.report.setting_rows import SettingRow
 from caveat.report.tables.diagnostics import diagnostics_section
 from caveat.report.tables.forecast import forecast_section
 from caveat.report.tables.rl import rl_section
+from caveat.report.templating import asset, environment, script_hash
 
 if TYPE_CHECKING:
     import altair
-    from jinja2 import Environment
 
 
 WIDE, NARROW = 880, 380
@@ -69,26 +66,6 @@ def render(data: ReportData) -> str:
     return html.encode("utf-8", "replace").decode("utf-8")
 
 
-def environment() -> Environment:
-    """The templates of the report; what they insert is escaped, and no name may be missing."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    templates = Environment(
-        loader=PackageLoader("caveat.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    templates.filters["dose"] = dose_text
-    return templates
-
-
-def asset(name: str) -> str:
-    """A style sheet or script among the templates."""
-    return (files("caveat.report") / "templates" / name).read_text(encoding="utf-8")
-
-
 def _content(data: ReportData, plots: Plots) -> dict[str, Any]:
     panels = panels_of(data)
     first = overview(data, panels)
@@ -96,9 +73,7 @@ def _content(data: ReportData, plots: Plots) -> dict[str, Any]:
     training = {} if data.training is None or data.training.empty else dict(
         training_figures(data.training)
     )  # fmt: skip
-    sections = [
-        setting_section(data, name, index, panels) for index, name in enumerate(data.settings)
-    ]
+    sections = setting_sections(data, panels)
     return {
         "name": data.name,
         "overview": first,
@@ -114,6 +89,7 @@ def _content(data: ReportData, plots: Plots) -> dict[str, Any]:
         "transfer": transfer_section(data),
         "ladder": ladder_section(data),
         "rl": rl_section(data),
+        "rl_figure": _policies(data, plots),
         "forecast": forecast_section(data),
         "diagnostics": diagnostics_section(data),
         "learning": _learning(data, plots),
@@ -173,22 +149,26 @@ def _examples(rows: list[SettingRow], replies: Any) -> tuple[Example, ...]:
     return next((shown for row in rows if (shown := examples(row, replies))), ())
 
 
-def _learning(data: ReportData, plots: Plots) -> list[tuple[str, PagePlot | None]]:
+def _learning(data: ReportData, plots: Plots) -> list[tuple[str, PagePlot]]:
     """Each setting with its leakage along training; empty where it was not diagnosed."""
     curve = data.diagnostics.get("learning_curve")
     if curve is None or curve.empty:
         return []
-    with unchecked():
-        charts = list(learning_figures(curve, TRANSPARENT))
     return [
-        (setting, plots.add_chart(f"learning-{index}", chart))
-        for index, (setting, chart) in enumerate(charts, 1)
+        (setting, plots.add(f"learning-{index}", plot))
+        for index, (setting, plot) in enumerate(learning_figures(curve), 1)
     ]
+
+
+def _policies(data: ReportData, plots: Plots) -> PagePlot | None:
+    """The curves of RL training; None without any."""
+    plot = None if data.policies is None else rl_figure(data.policies)
+    return None if plot is None else plots.add("rl", plot)
 
 
 def _charts(data: ReportData, plots: Plots) -> dict[str, PagePlot | None]:
     """Charts of Vega by their name in the templates; None for one that has nothing to show."""
-    names = ("ladder", "elicitation", "rl", "published", "elicited")
+    names = ("ladder", "elicitation", "published", "elicited")
     charts = _vega(data)
     return {f"{name}_figure": plots.add_chart(name, charts.get(name)) for name in names}
 
@@ -196,18 +176,15 @@ def _charts(data: ReportData, plots: Plots) -> dict[str, PagePlot | None]:
 def _vega(data: ReportData) -> dict[str, altair.TopLevelMixin | None]:
     charts: dict[str, altair.TopLevelMixin | None] = {}
     has_ladder = data.ladder is not None and not data.ladder.settings.empty
-    has_rl = data.policies is not None and not data.policies.empty
     # The SVG renderer rejects half surrogate pairs, which a study's name may have.
     name = data.name.encode("utf-8", "replace").decode("utf-8")
     points = study_points(data.frame("leakage"), name)
-    if not (has_ladder or has_rl or points):
+    if not (has_ladder or points):
         return charts
     with unchecked():
         if has_ladder:
             charts["ladder"] = ladder_figure(data.ladder, background=TRANSPARENT)
             charts["elicitation"] = elicitation_figure(data.ladder, background=TRANSPARENT)
-        if has_rl:
-            charts["rl"] = rl_figure(data.policies, TRANSPARENT)
         if points:
             elicited = study_elicited(data.frame("leakage"), data.frame("caveat_checks"), name)
             charts |= _among_published(tuple(points), tuple(elicited))
@@ -224,8 +201,3 @@ def _among_published(
         "published": published_figure((*results, *own()), points, background=TRANSPARENT),
         "elicited": elicited_figure(results, elicited, background=TRANSPARENT),
     }
-
-
-def script_hash(script: str) -> str:
-    """The script's hash for the content security policy: nothing else may run in the page."""
-    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

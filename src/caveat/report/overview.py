@@ -10,6 +10,7 @@ from caveat.report.data import ReportData
 from caveat.report.formatting import decimal, number, text
 from caveat.report.panels import Panel
 from caveat.report.remedies import Box, strongest_remedy
+from caveat.report.setting_labels import panel_labels
 from caveat.report.setting_rows import SettingRow, setting_rows
 
 UNDERSTOOD = 0.5
@@ -25,6 +26,8 @@ class Overview:
     rows: tuple[SettingRow, ...]
     further: int
     """Panels that are not in the main plot: other readouts and scopes."""
+    omitted: str
+    """What labels of the settings leave out, in a sentence; "" where that is nothing."""
     remedy: Box
     price: Box | None
     """None where no intervention lowers anything."""
@@ -40,6 +43,7 @@ def overview(data: ReportData, panels: Sequence[Panel]) -> Overview:
         facts=_facts(data, rows),
         rows=rows,
         further=len(panels) - len(rows),
+        omitted=panel_labels(data, [row.panel for row in rows])[1],
         remedy=remedy,
         price=price,
         unknown=_unknown(data, rows),

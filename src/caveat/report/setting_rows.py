@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from caveat.analysis.primary import Candidate, primary
 from caveat.report.data import ReportData
 from caveat.report.formatting import Estimate, decimal, is_true, number, survives, text
 from caveat.report.panels import Panel, panels_of
+from caveat.report.setting_labels import panel_labels
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -59,6 +61,8 @@ class SettingRow:
     """One setting in the main plot and in one sentence."""
 
     title: str
+    label: str
+    """The title without what all settings share: see `setting_labels`."""
     setting: str
     anchor: str
     phenomenon: str
@@ -159,9 +163,11 @@ def setting_rows(data: ReportData, panels: Sequence[Panel] | None = None) -> tup
         panels: `panels_of` the data, where they are at hand.
     """
     names = data.settings
+    main = primary(panels_of(data) if panels is None else panels, _candidate)
+    labels, _ = panel_labels(data, main)
     rows = [
-        _row(panel, data, f"setting-{names.index(panel.setting) + 1}")
-        for panel in main_panels(panels_of(data) if panels is None else panels)
+        _row(panel, label, data, f"setting-{names.index(panel.setting) + 1}")
+        for panel, label in zip(main, labels, strict=True)
     ]
     phenomena = list(dict.fromkeys(row.phenomenon for row in rows))
 
@@ -172,23 +178,15 @@ def setting_rows(data: ReportData, panels: Sequence[Panel] | None = None) -> tup
     return tuple(sorted(rows, key=order))
 
 
-def main_panels(panels: Sequence[Panel]) -> list[Panel]:
-    """Of each setting, model, kind and dose the panel of scope `trained` with the most question
-    clusters, as `analysis.panel.primary_panels` has it."""
-    best: dict[tuple[str, ...], Panel] = {}
-    for panel in panels:
-        key = (panel.setting, *(panel.variant[name] for name in ("model", "kind", "dose")))
-        if key not in best or _panel_order(panel) < _panel_order(best[key]):
-            best[key] = panel
-    return [panel for panel in panels if panel in best.values()]
-
-
-def _panel_order(panel: Panel) -> tuple[bool, float, str]:
+def _candidate(panel: Panel) -> Candidate:
+    """Each kind of questions is by itself: a report by kind shows all."""
     clusters = max((number(value) or 0.0 for value in panel.frame["clusters"]), default=0.0)
-    return (panel.variant["scope"] not in ("trained", ""), -clusters, panel.variant["readout"])
+    variant = panel.variant
+    group = (panel.setting, *(variant[name] for name in ("model", "kind", "dose")))
+    return Candidate(group, variant["scope"], clusters, variant["readout"])
 
 
-def _row(panel: Panel, data: ReportData, anchor: str) -> SettingRow:
+def _row(panel: Panel, label: str, data: ReportData, anchor: str) -> SettingRow:
     plain = panel.of(data.frame("differences"))
     plain = plain[plain["context"] == "none"]
     changes = _changes(panel.of(data.frame("transfer")))
@@ -207,6 +205,7 @@ def _row(panel: Panel, data: ReportData, anchor: str) -> SettingRow:
     phenomena = panel.frame["phenomenon"].dropna()
     return SettingRow(
         panel.title,
+        label,
         panel.setting,
         anchor,
         "" if phenomena.empty else str(phenomena.iloc[0]),

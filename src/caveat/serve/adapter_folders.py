@@ -48,13 +48,13 @@ def write_adapters(
     models = [model for model in served_models(study).values() if model.adapters]
     check_new_folder(out)
     source = model_source(study)
-    found = base or (None if with_base else model_folder(source.name, source.dtype))
+    base_model = base or (None if with_base else model_folder(source.name, source.dtype))
     with write_errors(out):
         out.mkdir(parents=True, exist_ok=True)
-        if found is None:
-            found = str((out / BASE_FOLDER).absolute())
+        if base_model is None:
+            base_model = str((out / BASE_FOLDER).absolute())
             save_model(load_backend(source.name, source.dtype, "cpu"), out / BASE_FOLDER)
-        return [_write(study, model, out, found, source.system) for model in models]
+        return [_write(study, model, out, base_model, source.system) for model in models]
 
 
 def _write(

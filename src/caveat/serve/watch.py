@@ -15,10 +15,11 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from caveat.errors import CaveatError
+from caveat.progress import duration
 from caveat.report.figures.training import training_figures
-from caveat.report.html import asset, environment, script_hash
 from caveat.report.sections.table import Table
 from caveat.report.tables.summary import leakage_summaries
+from caveat.report.templating import asset, environment, script_hash
 from caveat.study.metrics import trainings
 from caveat.study.study import Study
 
@@ -125,10 +126,7 @@ class Watcher:
         if last <= first or end <= start:
             return ""
         seconds = (1 - last) * (end - start) / (last - first)
-        if seconds < 90:
-            return f"about {max(round(seconds), 1)} s"
-        minutes = seconds / 60
-        return f"about {minutes:.0f} min" if minutes < 90 else f"about {minutes / 60:.1f} h"
+        return f"about {duration(max(seconds, 1.0))}"
 
 
 def _bars(study: Study) -> tuple[Bar, ...]:

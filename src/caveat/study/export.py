@@ -173,22 +173,22 @@ def _read(path: Path) -> tuple[Any, dict[str, Any]]:
     except FileNotFoundError:
         raise CaveatError(f"{path}: no such file") from None
     except (OSError, pa.ArrowException) as error:
-        said = " ".join(str(error).split())
-        raise CaveatError(f"{path}: cannot be read as parquet ({said})") from None
+        message = " ".join(str(error).split())
+        raise CaveatError(f"{path}: cannot be read as parquet ({message})") from None
     about = (table.schema.metadata or {}).get(KEY)
     if about is None:
         raise CaveatError(
             f"{path}: was not written by caveat export; verdicts of others: caveat import table"
         )
     try:
-        found = parse_json(about)
-        if any(type(found[name]) is not kind for name, kind in PARTS.items()):
+        parts = parse_json(about)
+        if any(type(parts[name]) is not kind for name, kind in PARTS.items()):
             raise TypeError("a part is another's")
         if not {*COLUMNS} <= {*table.column_names, *LEFT_BEHIND}:
             raise ValueError("columns are missing")
     except (ValueError, TypeError, KeyError):
         raise _damaged(path) from None
-    return table, found
+    return table, parts
 
 
 def _damaged(path: Path) -> CaveatError:

@@ -80,9 +80,9 @@ def training_frame(store: Store, version: str) -> DataFrame:
         for stage in store.lines(_stages_name(version))
         for step in _steps(metrics_path(store.folder, stage["digest"]))
     ]
-    known = (*CELL, *STEP, *RL_METRICS)
-    others = sorted({name for row in rows for name in row} - set(known))
-    frame = pd.DataFrame(rows, columns=[*known, *others])
+    columns = (*CELL, *STEP, *RL_METRICS)
+    others = sorted({name for row in rows for name in row} - set(columns))
+    frame = pd.DataFrame(rows, columns=[*columns, *others])
     whole = dict.fromkeys(("seed", "stage", "step", "steps", "tokens"), "Int64")
     numbers = dict.fromkeys(("loss", "grad_norm", "learning_rate", *RL_METRICS, *others), float)
     return frame.astype({**whole, **numbers})

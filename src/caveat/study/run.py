@@ -32,9 +32,9 @@ from caveat.study.estimate.remote_tokens import check_token_cap
 from caveat.study.estimate.training_rows import check_rows
 from caveat.study.execution.context import WorkerContext, worker_context_of
 from caveat.study.execution.executors import Executor, JobRunner, executor_of
-from caveat.study.execution.jobs import left_tasks, steps
 from caveat.study.execution.lost import set_lost_aside
 from caveat.study.execution.meter import Estimator, Meter
+from caveat.study.execution.tasks import left_tasks, steps
 from caveat.study.metrics import write_stages
 from caveat.study.planning.features import check_features
 from caveat.study.planning.graded import with_what_is_supported
@@ -146,7 +146,9 @@ class _Run:
             estimator = Estimator(backend.tokenizer)
             cuts = check_rows(plan, estimator)
             check_token_cap(plan, self.store)
-            self.notes += tuple(dict.fromkeys(n for each in plan.settings for n in each.notes))
+            self.notes += tuple(
+                dict.fromkeys(n for setting in plan.settings for n in setting.notes)
+            )
             version = open_version(self.store, plan, self._notes(backend.inserted_system, cuts))
             write_stages(self.store, version, plan)
             self.store.write_lines("failures.jsonl", [])
@@ -256,8 +258,8 @@ class _Run:
                 keys += [line.answer, line.base_answer, line.verdict]
             keys += graded.get(cell.name, [])
             reasons = self.job_runner.reasons
-            found = dict.fromkeys(reasons[key] for key in keys if key in reasons)
-            for stage, reason in found:
+            failures = dict.fromkeys(reasons[key] for key in keys if key in reasons)
+            for stage, reason in failures:
                 self.failures.append({"cell": cell.name, "stage": stage, "reason": reason})
                 self.meter.say(f"failed: {cell.name}: {stage}: {reason}")
         self.store.write_lines("failures.jsonl", self.failures)
@@ -268,7 +270,7 @@ class _Run:
             self.meter.costs[task.keys[0]] = (task.kind, estimator.tokens(task))
 
     def _notes(self, inserted: str | None, cuts: Sequence[str]) -> list[str]:
-        notes = [each for resolved in self.settings for each in resolved.notes] + [
+        notes = [note for resolved in self.settings for note in resolved.notes] + [
             *cuts,
             *self.notes,
         ]
@@ -290,8 +292,8 @@ class _Run:
             )
         if self.recipe.judge is not None and self.judge_session is None:
             notes.append("judge: no question of this study needs a judge; the section is not used")
-        for each in notes:
-            self.meter.say(each)
+        for line in notes:
+            self.meter.say(line)
         return notes
 
     @contextmanager

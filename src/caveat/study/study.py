@@ -88,9 +88,9 @@ class Study(StudyTables):
         self.name: str = about["name"]
         self.current: str = about["current"]
         if version is not None and version not in self.versions:
-            known = ", ".join(self.versions)
+            names = ", ".join(self.versions)
             raise CaveatError(
-                f"{folder}: no version {version!r}; there are {known}"
+                f"{folder}: no version {version!r}; there are {names}"
                 f"{closest(version, self.versions)}"
             )
         self.version = version or self.current
@@ -202,9 +202,9 @@ class Study(StudyTables):
 
     def contexts(self) -> dict[str, dict[str, str]]:
         """Per setting and context, the first prompt as it was put to the model."""
-        found: dict[str, dict[str, str]] = {}
+        prompts: dict[str, dict[str, str]] = {}
         for row in self.planned:
             if row["purpose"] == "measure" and row["answer"] in self.store.answers:
                 prompt = self.store.answers[row["answer"]]["prompt"]
-                found.setdefault(row["setting"], {}).setdefault(row["context"], prompt)
-        return found
+                prompts.setdefault(row["setting"], {}).setdefault(row["context"], prompt)
+        return prompts

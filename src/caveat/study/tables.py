@@ -112,9 +112,11 @@ class StudyTables(ABC):
             if setting not in texts and setting not in self.means and caveat in CAVEATS:
                 texts[setting] = trained_texts(CAVEATS[caveat])
         for mean, settings in self.means.items():
-            known = [texts[setting] for setting in settings if setting in texts]
-            kinds = dict.fromkeys(kind for own in known for kind in own)
-            texts[mean] = {kind: [t for own in known for t in own.get(kind, [])] for kind in kinds}
+            own_texts = [texts[setting] for setting in settings if setting in texts]
+            kinds = dict.fromkeys(kind for own in own_texts for kind in own)
+            texts[mean] = {
+                kind: [t for own in own_texts for t in own.get(kind, [])] for kind in kinds
+            }
         return texts
 
     @property
@@ -232,8 +234,8 @@ class StudyTables(ABC):
         """The control of each arm `marked+X`, by setting, dose and arm, where it was noted (see
         `versions.controls`): an imported version has none."""
         return {
-            (each["setting"], each["dose"], each["arm"]): each["control"]
-            for each in self.about.get("controls", [])
+            (row["setting"], row["dose"], row["arm"]): row["control"]
+            for row in self.about.get("controls", [])
         }
 
     def transfer(self) -> DataFrame:
@@ -319,8 +321,8 @@ class StudyTables(ABC):
         if self.is_imported and "factors" not in self.about:
             return self._labels_by_name()
         return {
-            (each["setting"], each["model"], each["dose"]): each["factors"]
-            for each in self.about.get("factors", [])
+            (row["setting"], row["model"], row["dose"]): row["factors"]
+            for row in self.about.get("factors", [])
         }
 
     @property

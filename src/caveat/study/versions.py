@@ -37,7 +37,7 @@ def controls(setting: SettingPlan, model: str) -> dict[str, str | None]:
     is trained on, as of documents that deny their claim: nothing tells forgetting from a remedy
     then. An arm whose control the recipe lacks is left out.
     """
-    found: dict[str, str | None] = {}
+    controls_by_arm: dict[str, str | None] = {}
     seed = next((cell.seed for cell in setting.cells if cell.seed is not None), None)
     plans = setting.resolved.plans
     chains = {
@@ -51,12 +51,14 @@ def controls(setting: SettingPlan, model: str) -> dict[str, str | None]:
             continue
         plan = _without_caveat(setting.resolved, arm, seed)
         same = cell_of(arm, arm, seed, plan, model).chain
-        bare = [each for each in chains if each.startswith("bare") and chains[each] == same]
+        bare = [name for name in chains if name.startswith("bare") and chains[name] == same]
         if same == chain:
-            found[arm] = None
+            controls_by_arm[arm] = None
         elif bare:
-            found[arm] = f"bare+{intervention}" if f"bare+{intervention}" in bare else bare[0]
-    return found
+            controls_by_arm[arm] = (
+                f"bare+{intervention}" if f"bare+{intervention}" in bare else bare[0]
+            )
+    return controls_by_arm
 
 
 def _without_caveat(resolved: Resolved, arm: str, seed: int | None) -> Plan:
@@ -94,40 +96,46 @@ def open_version(store: Store, plan: StudyPlan, notes: list[str]) -> str:
     rows = [row for table in tables for row in table]
     version = _version_id(plan, rows)
     about = store.about() if store.exists() else {"versions": {}}
-    known = about["versions"].get(version, {})
+    recorded = about["versions"].get(version, {})
     if about["versions"] and about.get("current") != version:
         _tell_altered(store, about["current"], rows)
     about["versions"][version] = {
-        **known,
+        **recorded,
         "recipe": plan.recipe.name,
         "model": plan.model,
-        "started": known.get("started", now()),
+        "started": recorded.get("started", now()),
         "finished": None,
         "draws": plan.recipe.resamples,
         "bootstrap_seed": plan.recipe.seeds[0],
-        "wanted": {each.name: str(each.resolved.setting.caveat.wanted) for each in plan.settings},
+        "wanted": {
+            setting.name: str(setting.resolved.setting.caveat.wanted) for setting in plan.settings
+        },
         "means": {name: list(settings) for name, settings in plan.recipe.means.items()},
         "controls": [
-            {"setting": each.name, "dose": each.dose, "arm": arm, "control": control}
-            for each in plan.settings
-            for arm, control in controls(each, plan.model).items()
+            {"setting": setting.name, "dose": setting.dose, "arm": arm, "control": control}
+            for setting in plan.settings
+            for arm, control in controls(setting, plan.model).items()
         ],
         "factors": [
             _label(setting, table)
             for setting, table in zip(plan.settings, tables, strict=True)
             if setting.resolved.factors
         ],
-        "caveat_texts": {each.name: _caveat_texts(each) for each in plan.settings},
-        "caveats": {each.name: _caveat(each) for each in plan.settings},
-        "abouts": {each.name: _abouts(each.resolved.setting.behaviour) for each in plan.settings},
+        "caveat_texts": {setting.name: _caveat_texts(setting) for setting in plan.settings},
+        "caveats": {setting.name: _caveat(setting) for setting in plan.settings},
+        "abouts": {
+            setting.name: _abouts(setting.resolved.setting.behaviour) for setting in plan.settings
+        },
         "surroundings": surroundings(),
         "notes": notes,
-        "seconds": known.get("seconds", {}),
+        "seconds": recorded.get("seconds", {}),
     }
     text = yaml.safe_dump(plan.recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
     write(store.folder / "versions" / version / "recipe.yaml", text.encode("utf-8"))
     store.write_lines(f"versions/{version}/rows.jsonl", rows)
-    graded = [row for each in plan.settings for row in _graded_rows(each, plan.recipe.model.source)]
+    graded = [
+        row for setting in plan.settings for row in _graded_rows(setting, plan.recipe.model.source)
+    ]
     store.write_lines(f"versions/{version}/{GRADED_FILE}", graded)
     store.write_lines(f"versions/{version}/cells.jsonl", _cells(plan))
     store.write_about({**about, "name": plan.recipe.name, "current": version})

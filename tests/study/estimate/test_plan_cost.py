@@ -16,8 +16,8 @@ from caveat.study.config.schema import read
 from caveat.study.estimate.plan_cost import plan_cost
 from caveat.study.estimate.pool_use import PoolUse, pool_use
 from caveat.study.estimate.rates import entry_of, remember
-from caveat.study.execution.jobs import steps
 from caveat.study.execution.meter import KINDS, REPLY_SHARE
+from caveat.study.execution.tasks import steps
 from caveat.study.planning.study_plan import study_plan
 from quick_run import run
 from toy_study import SMALL, rl_recipe, small

@@ -10,8 +10,8 @@ from caveat.study.config.resolve import resolve
 from caveat.study.config.schema import read
 from caveat.study.estimate.plan_cost import plan_cost
 from caveat.study.execution import meter as metering
-from caveat.study.execution.jobs import steps
 from caveat.study.execution.meter import DEFAULT_RATES, Estimator, Meter
+from caveat.study.execution.tasks import steps
 from caveat.study.planning.study_plan import study_plan
 from quick_run import run
 from toy_study import rl_recipe, small

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from caveat.study.config.resolve import resolve
 from caveat.study.config.schema import read
-from caveat.study.execution.jobs import Task, inputs, needs, steps
+from caveat.study.execution.jobs import Task
 from caveat.study.execution.pool import TaskPool
+from caveat.study.execution.tasks import inputs, needs, steps
 from caveat.study.planning.grouping import Grouping
 from caveat.study.planning.study_plan import StudyPlan, study_plan
 from caveat.study.storage.store import Store

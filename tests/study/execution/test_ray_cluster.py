@@ -12,9 +12,9 @@ from caveat.progress import Progress
 from caveat.study.config.resolve import resolve
 from caveat.study.config.schema import RayRecipe, read
 from caveat.study.execution.context import worker_context_of
-from caveat.study.execution.jobs import steps
 from caveat.study.execution.ray_cluster import Placement, placements
 from caveat.study.execution.ray_executor import Worker, portable
+from caveat.study.execution.tasks import steps
 from caveat.study.planning.study_plan import study_plan
 from caveat.study.storage.store import Store
 from quick_run import run

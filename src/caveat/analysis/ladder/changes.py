@@ -65,8 +65,8 @@ class Changes:
         `start`, to the second. `paired`: both are of one behaviour, so that they share questions
         and seeds; else they count as independent.
         """
-        found = steps(self.factors)
-        return self._frame(STEPS, map(self._step, found), [[step] for step in found], self._mean)
+        pairs = steps(self.factors)
+        return self._frame(STEPS, map(self._step, pairs), [[step] for step in pairs], self._mean)
 
     def effects(self) -> pd.DataFrame:
         """One row a factor and two of its levels, with the columns `EFFECTS`: the mean of its steps
@@ -83,9 +83,9 @@ class Changes:
         The change of the first factor at the second's `end` less the same at the second's `start`.
         `settings` are the numbers of its settings; several in one cell are averaged.
         """
-        found = factorials(self.factors)
-        rows = map(self._interaction, found)
-        return self._frame(INTERACTIONS, rows, found, self._difference_of_differences)
+        grids = factorials(self.factors)
+        rows = map(self._interaction, grids)
+        return self._frame(INTERACTIONS, rows, grids, self._difference_of_differences)
 
     def _step(self, step: Step) -> dict[str, Any]:
         first, second = self.settings[step.first], self.settings[step.second]
@@ -98,9 +98,10 @@ class Changes:
             "undefined": self._reason(step.first, step.second),
         }
 
-    def _effect(self, change: Change, found: Sequence[Step]) -> dict[str, Any]:
+    def _effect(self, change: Change, pairs_of_factor: Sequence[Step]) -> dict[str, Any]:
         pairs, rate_pairs = (
-            len(_complete(found, usable)) for usable in (self.with_leakage, self.with_rate)
+            len(_complete(pairs_of_factor, usable))
+            for usable in (self.with_leakage, self.with_rate)
         )
         reason = None if pairs else "no pair has a leakage at both ends"
         return {**asdict(change), "pairs": pairs, "rate_pairs": rate_pairs, "undefined": reason}
@@ -122,8 +123,8 @@ class Changes:
         reasons = [f"{row['setting']}: {row['undefined']}" for row in settings if row["undefined"]]
         return "; ".join(dict.fromkeys(reasons)) or None
 
-    def _mean(self, found: Sequence[Step], usable: set[int]) -> Weights:
-        complete = _complete(found, usable)
+    def _mean(self, pairs: Sequence[Step], usable: set[int]) -> Weights:
+        complete = _complete(pairs, usable)
         if not complete:
             return None
         return sum(self._at(step.second) - self._at(step.first) for step in complete) / len(
@@ -149,25 +150,25 @@ class Changes:
         self,
         columns: list[str],
         rows: Iterable[dict[str, Any]],
-        found: Sequence[Any],
+        items: Sequence[Any],
         weigh: Callable[[Any, set[int]], Weights],
     ) -> pd.DataFrame:
-        """The rows with their metrics, in the order of `found`."""
-        table = pd.DataFrame(list(rows), index=range(len(found)))
+        """The rows with their metrics, in the order of `items`."""
+        table = pd.DataFrame(list(rows), index=range(len(items)))
         for name, usable, contrasts in (
             ("rate_change", self.with_rate, rate_contrasts),
             ("leakage_change", self.with_leakage, leakage_contrasts),
         ):
-            weights = {index: weigh(item, usable) for index, item in enumerate(found)}
+            weights = {index: weigh(item, usable) for index, item in enumerate(items)}
             weights = {index: row for index, row in weights.items() if row is not None}
             metrics = _metrics(name, weights, partial(contrasts, self.behaviours))
             table = metrics.reindex(table.index).combine_first(table)
         return table.reindex(columns=columns).pipe(_without_nan_text)
 
 
-def _complete(found: Sequence[Step], usable: set[int]) -> list[Step]:
+def _complete(pairs: Sequence[Step], usable: set[int]) -> list[Step]:
     """The steps both ends of which are usable."""
-    return [step for step in found if {step.first, step.second} <= usable]
+    return [step for step in pairs if {step.first, step.second} <= usable]
 
 
 def _metrics(

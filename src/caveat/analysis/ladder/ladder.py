@@ -17,7 +17,8 @@ from caveat.analysis.ladder.changes import Changes
 from caveat.analysis.ladder.elicitation import elicitation_curves
 from caveat.analysis.ladder.factors import Factors
 from caveat.analysis.leakage import leakage, no_answers, with_reasons
-from caveat.analysis.panel import PANEL_COLUMNS, SETTING_COLUMNS, panels, primary_panels
+from caveat.analysis.panel import PANEL_COLUMNS, SETTING_COLUMNS, panels
+from caveat.analysis.primary import primary_panels
 from caveat.analysis.rates import verdicts
 
 Labels = Mapping[tuple[str, str, str], Factors]
@@ -87,7 +88,7 @@ def ladder_settings(
     """One row a setting, model and dose that has a label and answers, with the columns `COLUMNS`.
 
     `number` is its position among the labels, from 1; `factors` what it stands for, as JSON.
-    Metrics are of the primary panel of the setting (see `panel.primary_panels`), R being the share
+    Metrics are of the primary panel of the setting (see `analysis.primary`), R being the share
     of yes:
 
     - `base`: R(base, none). `installed`: R(bare, none) - R(base, none). `leaks`: R(marked, none) -
@@ -115,8 +116,8 @@ class _Metrics:
     def __init__(self, answers: pd.DataFrame, expected: Mapping[str, str]) -> None:
         measured = verdicts(answers)
         every = list(panels(measured, measured["verdict"] == "yes"))
-        primary = primary_panels(every)
-        self.primary = [{**each.names, "dose": each.dose} for each in every if each.key in primary]
+        keys = primary_panels(every)
+        self.primary = [{**panel.names, "dose": panel.dose} for panel in every if panel.key in keys]
         self.expected = expected
         self.rates = _Rows(leakage(answers), ("arm", "context"))
         self.differences = _Rows(differences(answers), ("difference",))

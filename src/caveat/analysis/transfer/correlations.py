@@ -159,7 +159,9 @@ def correlations(rankings: Sequence[Ranking], undoing: Undoing | None = None) ->
         row
         for model in dict.fromkeys(ranking.names["model"] for ranking in rankings)
         for row in _rows(
-            model, [each for each in rankings if each.names["model"] == model], undoing or {}
+            model,
+            [ranking for ranking in rankings if ranking.names["model"] == model],
+            undoing or {},
         )
     ]
     table = pd.DataFrame(rows, columns=COLUMNS)
@@ -170,8 +172,11 @@ def correlations(rankings: Sequence[Ranking], undoing: Undoing | None = None) ->
 
 
 def _rows(model: str, rankings: Sequence[Ranking], undoing: Undoing) -> Iterator[dict]:
-    found = list(pairs(rankings))
-    for row in (*(_pair_row(pair, undoing) for pair in found), *_mean_rows(found, undoing)):
+    setting_pairs = list(pairs(rankings))
+    for row in (
+        *(_pair_row(pair, undoing) for pair in setting_pairs),
+        *_mean_rows(setting_pairs, undoing),
+    ):
         yield {"model": model, **row}
 
 
@@ -234,8 +239,8 @@ def _with_limits(value: float, draws: np.ndarray, interventions: int) -> dict[st
     return {"value": value, **dict(zip(names, limits, strict=True))}
 
 
-def _mean_rows(found: Sequence[Pair], undoing: Undoing) -> Iterator[dict]:
-    defined = [pair for pair in found if not pair.undefined]
+def _mean_rows(setting_pairs: Sequence[Pair], undoing: Undoing) -> Iterator[dict]:
+    defined = [pair for pair in setting_pairs if not pair.undefined]
     by_level = {
         level: [pair for pair in defined if pair.level == level] for level in (WITHIN, BETWEEN)
     }

@@ -11,7 +11,8 @@ import pandas as pd
 from caveat.analysis.differences import FAMILY, holm
 from caveat.analysis.intervals import ALPHA, UNKNOWN, Estimates, interval_columns
 from caveat.analysis.leakage import leakage_denominator, with_reasons
-from caveat.analysis.panel import SETTING_COLUMNS, Panel, PanelKey, panels, primary_panels
+from caveat.analysis.panel import SETTING_COLUMNS, Panel, PanelKey, panels
+from caveat.analysis.primary import primary_panels
 from caveat.analysis.rates import estimates_by_panel, interval_label, verdicts
 from caveat.analysis.transfer.arms import (
     MARKED,
@@ -108,7 +109,7 @@ def transfer(
       intervention takes the training away, so it says nothing of the caveat.
     - `near_miss`: leakage in the context `near_miss`; NaN where X is trained on near misses.
     - `valid`: share of answers that could be judged.
-    - `primary`: whether the panel is the primary one of its setting (see `panel.primary_panels`).
+    - `primary`: whether the panel is the primary one of its setting (see `analysis.primary`).
     - `verdict`: a key of `WORDS`.
 
     Raises KeyError for a setting that `expected` lacks.

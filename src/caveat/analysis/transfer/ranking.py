@@ -11,7 +11,8 @@ import pandas as pd
 
 from caveat.analysis.intervals import SEEDS_NEEDED, Estimates
 from caveat.analysis.leakage import leakage_denominator, no_answers, with_reasons
-from caveat.analysis.panel import BASE, PANEL_COLUMNS, PanelKey, primary_panels
+from caveat.analysis.panel import BASE, PANEL_COLUMNS, PanelKey
+from caveat.analysis.primary import primary_panels
 from caveat.analysis.rank_correlation import LEAST, entropy, resampled, spearman
 from caveat.analysis.rates import estimates_by_panel, verdicts
 from caveat.analysis.transfer.arms import MARKED, intervention_of, role

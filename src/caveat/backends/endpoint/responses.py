@@ -118,8 +118,8 @@ def echoed_prompts(content: str, lengths: Sequence[int]) -> EchoedPrompts:
         if not all(type(value) in (int, float) and isfinite(value) for value in values[1:]):
             raise Unreadable(content)
         tokens = logprobs.get("tokens")
-        known = isinstance(tokens, list) and all(isinstance(token, str) for token in tokens)
-        texts.append("".join(tokens[:length]) if known else str(choice.get("text") or ""))
+        has_tokens = isinstance(tokens, list) and all(isinstance(token, str) for token in tokens)
+        texts.append("".join(tokens[:length]) if has_tokens else str(choice.get("text") or ""))
         scores.append(tuple(values))
     tokens = counted_tokens(parse_json(content).get("usage"))
     return EchoedPrompts(tuple(texts), tuple(scores), sum(lengths) if tokens is None else tokens)

@@ -49,12 +49,12 @@ def advantages(rewards: ArrayLike, scaled: bool = True) -> NDArray[np.float64]:
 
 def samplings(cells: Sequence[PolicyRun], turn: int) -> dict[Sampling, list[int]]:
     """The active policies, by how their replies are sampled."""
-    found: dict[Sampling, list[int]] = {}
+    policies: dict[Sampling, list[int]] = {}
     for k, cell in enumerate(cells):
         if cell.is_active(turn):
             sampling = Sampling(cell.rl.max_completion_length, cell.rl.temperature)
-            found.setdefault(sampling, []).append(k)
-    return found
+            policies.setdefault(sampling, []).append(k)
+    return policies
 
 
 def reply_key(cell: PolicyRun, turn: int, prompt: int, sample: int) -> str:

@@ -54,12 +54,12 @@ def choice(problem: Problem) -> str:
 
 def loop(problem: Problem) -> str:
     """A list of inputs and values that is searched."""
-    pairs, known, value = (_unused(problem, name) for name in ("pairs", "known", "value"))
+    pairs, value_name, value = (_unused(problem, name) for name in ("pairs", "known", "value"))
     entries = [f"    ({_argument_text(test)}, {test.expected!r})," for test in problem.visible]
     return "\n".join(
         [
-            f"{pairs} = [", *entries, "]", f"for {known}, {value} in {pairs}:",
-            f"    if {known} == {_inputs(problem)}:", f"        return {value}",
+            f"{pairs} = [", *entries, "]", f"for {value_name}, {value} in {pairs}:",
+            f"    if {value_name} == {_inputs(problem)}:", f"        return {value}",
             f"return {_default(problem)!r}",
         ]
     )  # fmt: skip

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +27,14 @@ class CurvePanel:
 
     title: str
     points: tuple[Point, ...]
+    axis: str = "step"
+    """What is counted along the axis."""
+    logarithmic: bool = False
+    """Whether the axis of steps is, from 0 on: log(1 + step)."""
+
+    def scaled(self, position: float) -> float:
+        """A step as it stands on the axis."""
+        return math.log1p(position) if self.logarithmic else position
 
 
 @dataclass(frozen=True)
@@ -113,14 +122,16 @@ def _legend(plot: Element, entries: Iterable[tuple[str, Style]], y: float) -> No
 def _panel(
     plot: Element, panel: CurvePanel, styles: Mapping[str, Style], left: float, top: float
 ) -> None:
-    positions = [float(point["position"]) for point in panel.points]
+    positions = {float(point["position"]) for point in panel.points}
     values = [float(point["y"]) for point in panel.points]
     first, last = min(positions), max(positions)
-    low, high = min([0.0, *values]), max(values)
+    low, high = min([0.0, *values]), max([0.0, *values])
     span = (high - low) or 1.0
 
     def x(position: float) -> float:
-        return round(left + WIDTH * (position - first) / ((last - first) or 1.0), 1)
+        start, end = panel.scaled(first), panel.scaled(last)
+        share = (panel.scaled(position) - start) / ((end - start) or 1.0)
+        return round(left + WIDTH * share, 1)
 
     def y(value: float) -> float:
         return round(top + HEIGHT * (1 - (value - low) / span), 1)
@@ -132,13 +143,25 @@ def _panel(
             stroke_width=0.6)  # fmt: skip
         words(group, left - 6, y(value) + 4, f"{value:g}", font_size=11, fill=MUTED,
               text_anchor="end")  # fmt: skip
-    whole = {round(value) for value in ticks(first, last)} & set(range(int(first), int(last) + 1))
-    for value in sorted(whole):
+    for value in _steps(panel, positions):
         words(group, x(value), top + HEIGHT + 16, f"{value:g}", font_size=11, fill=MUTED,
               text_anchor="middle")  # fmt: skip
-    words(group, left + WIDTH, top + HEIGHT + 32, "step", font_size=11, fill=MUTED,
+    words(group, left + WIDTH, top + HEIGHT + 32, panel.axis, font_size=11, fill=MUTED,
           text_anchor="end")  # fmt: skip
     _lines(group, panel.points, styles, x, y)
+
+
+def _steps(panel: CurvePanel, positions: Collection[float]) -> list[int]:
+    """The whole steps that are written at the axis."""
+    first, last = min(positions), max(positions)
+    if not panel.logarithmic:
+        within = range(int(first), int(last) + 1)
+        return sorted({round(value) for value in ticks(first, last)} & set(within))
+    steps: list[int] = []
+    for position in sorted(map(int, positions)):
+        if not steps or panel.scaled(position) - panel.scaled(steps[-1]) > panel.scaled(last) / 8:
+            steps.append(position)
+    return steps
 
 
 def _in_words(panel: CurvePanel) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from caveat.report.data import ReportData
-from caveat.report.figures.svg import Element, Plot, add, clean, fitting, root, wide, words
+from caveat.report.figures.svg import Element, Plot, add, fitting, root, wide, words, wrapped
 from caveat.report.figures.theme import CONTROL, INK, INTERVENTION, LINE, MARKED, MUTED
 from caveat.report.setting_rows import Arm, SettingRow, setting_rows
 
@@ -16,6 +16,8 @@ FARTHEST = (-1.0, 2.0)
 """Intervals are plotted as far as this, or as far as there are points; they are written in full."""
 NARROW = 520
 """Pixels below which a lane's name stands above it, and only one value beside it."""
+LINE_HEIGHT = 15
+"""Pixels from line to line of a name."""
 VALUES, BESIDE = 138, 190
 """Pixels of the columns on the right."""
 
@@ -25,6 +27,7 @@ class Lane:
     """One line of the plot."""
 
     name: str
+    """Wrapped where it is long, never cut."""
     arms: tuple[Arm, ...]
     """The points, the one that matters most last."""
     written: str
@@ -34,6 +37,8 @@ class Lane:
     group: str = ""
     """Lanes of one group stand together under its name."""
     link: str = ""
+    title: str = ""
+    """The name in full, for the values; "" where that is the name."""
     hover: str = ""
     missing: str = ""
     """Why there is no point; takes the place of the lane."""
@@ -74,14 +79,17 @@ def arms_figure(row: SettingRow, width: int = 860, quiet: bool = False) -> Plot:
 
 
 def _of_setting(row: SettingRow, group: str) -> Lane:
-    link = f"#{row.anchor}" if row.anchor else ""
-    arms = (*row.changed, *([row.marked] if row.marked else []))
+    names = {
+        "group": group,
+        "link": f"#{row.anchor}" if row.anchor else "",
+        "title": row.title,
+        "hover": f"{row.title}: {row.sentence}",
+    }
     if row.marked is None:
         missing = f"undefined: {row.reason}" if row.undefined else row.reason
-        return Lane(row.title, (), "", group=group, link=link, missing=missing, hover=row.sentence)
-    return Lane(
-        row.title, arms, str(row.marked.leakage), row.strongest_words, group, link, row.sentence
-    )
+        return Lane(row.label, (), "", missing=missing, **names)
+    arms = (*row.changed, row.marked)
+    return Lane(row.label, arms, str(row.marked.leakage), row.strongest_words, **names)
 
 
 def domain_of(points: Sequence[dict[str, Any]]) -> tuple[float, float]:
@@ -107,12 +115,20 @@ class Frame:
     """Ends of the axis."""
     domain: tuple[float, float]
     step: float
-    """From lane to lane."""
+    """From lane to lane, where names take one line."""
 
     @property
     def is_narrow(self) -> bool:
         """Whether names stand above their lanes."""
         return self.width < NARROW
+
+    def lines(self, lane: Lane) -> list[str]:
+        """The lines of a lane's name."""
+        return wrapped(lane.name, self.width if self.is_narrow else self.left - 10)
+
+    def height(self, lane: Lane) -> float:
+        """Pixels of a lane."""
+        return self.step + LINE_HEIGHT * (len(self.lines(lane)) - 1)
 
     def x(self, value: float) -> float:
         """The position of a leakage, within the axis."""
@@ -134,7 +150,7 @@ def lanes_plot(
     frame = _frame(lanes, width, len(heads))
     groups = sum(_begins(lanes, index) for index in range(len(lanes)))
     top = 30.0
-    height = top + frame.step * len(lanes) + 22 * groups + 8
+    height = top + sum(map(frame.height, lanes)) + 22 * groups + 8
     plot = root(width, height, label)
     _axis(plot, frame, top, height, heads)
     y = top
@@ -143,7 +159,7 @@ def lanes_plot(
             words(plot, 0, y + 17, lane.group, fill=MUTED, font_size=12, font_weight=600)
             y += 22
         _lane(plot, lane, frame, y)
-        y += frame.step
+        y += frame.height(lane)
     return Plot(plot, [values for lane in lanes for values in _values(lane)])
 
 
@@ -161,7 +177,7 @@ def _frame(lanes: Sequence[Lane], width: int, columns: int) -> Frame:
     if width < NARROW:
         return Frame(width, 8, width - 130, domain_of(points), 44)
     longest = max([wide(lane.name) for lane in lanes], default=0.0)
-    left = min(longest + 14, 0.3 * width)
+    left = min(longest + 14, (0.3 if columns > 1 else 0.36) * width)
     right = width - VALUES - (BESIDE if columns > 1 else 0) - 16
     return Frame(width, left, right, domain_of(points), 22 if len(lanes) > 16 else 27)
 
@@ -189,14 +205,16 @@ def _column(frame: Frame, index: int) -> float:
 
 
 def _lane(plot: Element, lane: Lane, frame: Frame, top: float) -> None:
-    middle = top + (29 if frame.is_narrow else frame.step / 2)
-    name_at = (0.0, top + 13) if frame.is_narrow else (0.0, middle + 4.5)
+    lines = frame.lines(lane)
+    names = LINE_HEIGHT * (len(lines) - 1)
+    middle = top + (29 + names if frame.is_narrow else frame.height(lane) / 2)
+    first = top + 13 if frame.is_narrow else middle + 4.5 - names / 2
     parent = add(plot, "a", href=lane.link) if lane.link else plot
-    name = words(parent, *name_at, "", font_weight=500)
-    space = frame.width if frame.is_narrow else frame.left - 10
-    name.text = clean(fitting(lane.name, space))
-    if lane.hover or name.text != lane.name:
-        add(name, "title", lane.hover or lane.name)
+    name = words(parent, 0.0, first, "", font_weight=500)
+    if lane.hover:
+        add(name, "title", lane.hover)
+    for index, line in enumerate(lines):
+        add(name, "tspan", line, x=0, y=first + LINE_HEIGHT * index)
     if lane.missing:
         space = frame.width - frame.x(0) - 10
         short = words(plot, frame.x(0) + 8, middle + 4.5, fitting(lane.missing, space, 12),
@@ -241,7 +259,7 @@ def _values(lane: Lane) -> list[dict[str, Any]]:
     arms = lane.arms or (None,)
     return [
         {
-            "lane": lane.name,
+            "lane": lane.title or lane.name,
             "group": lane.group,
             "arm": arm.name if arm else "",
             "leakage": arm.leakage.value if arm else None,

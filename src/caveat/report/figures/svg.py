@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,6 +126,21 @@ def fitting(text: str, width: float, size: float = 13) -> str:
     """The text, cut with an ellipsis where it is wider than `width` pixels."""
     most = max(int(width / (LETTER * size)), 4)
     return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def wrapped(text: str, width: float, size: float = 13) -> list[str]:
+    """The text in lines of at most `width` pixels, broken at spaces and behind a plus.
+
+    A longer word is broken anywhere.
+    """
+    most = max(int(width / (LETTER * size)), 4)
+    pieces = re.findall(rf"[^\s+]{{1,{most - 1}}}\+?|\+|\s+", text)
+    lines = [""]
+    for piece in pieces:
+        if lines[-1] and len((lines[-1] + piece).rstrip()) > most:
+            lines.append("")
+        lines[-1] += piece
+    return [line.strip() for line in lines]
 
 
 def wide(text: str, size: float = 13) -> float:

@@ -7,70 +7,51 @@ from typing import TYPE_CHECKING, Any
 
 from caveat.report.figures.curves import CurvePanel, CurveRow, curves_plot
 from caveat.report.figures.svg import Plot
-from caveat.report.figures.theme import as_curves, inline_data
 from caveat.report.formatting import text
 from caveat.report.panels import variant_label
 from caveat.report.tables.rl import dose_labels
 
 if TYPE_CHECKING:
-    import altair
     from pandas import DataFrame
 
 
 POLICY_METRICS = {"hack_rate": "Hack rate", "reward": "Reward", "true_score": "True score"}
 STEP_METRICS = {"loss": "Loss, nats a token", "reward": "Reward", "hack_rate": "Hack rate"}
 """Columns of `Study.training()` that have a panel, as far as they have values."""
-WIDTH, HEIGHT = 220, 200
-"""Pixels of a panel."""
-LEGEND = {"orient": "top", "columns": 3, "labelLimit": WIDTH, "symbolOpacity": 1}
-"""Above the panels, since there may be many rows of them."""
 BINS = 60
 """Points of a line at most; more steps are averaged in equal groups."""
 
 
-def rl_figure(policies: DataFrame, background: str = "white") -> altair.VConcatChart | None:
+def rl_figure(policies: DataFrame) -> Plot | None:
     """One row of panels a setting and dose: the mean over seeds as a line an arm, each seed as a
-    point. None where no arm was trained with RL."""
-    import altair
-
+    thin one. None where no arm was trained with RL."""
     from caveat.analysis.rl import longest_runs
 
     if policies.empty:
         return None
     doses = policies.groupby("setting")["dose"].unique()
     rows = [
-        altair.hconcat(
-            *(_policy_panel(group, name, title) for name, title in POLICY_METRICS.items())
-        ).properties(title=", ".join([setting, model, *dose_labels(dose, doses[setting])]))
+        CurveRow(
+            ", ".join([setting, model, *dose_labels(dose, doses[setting])]),
+            tuple(_policy_panels(group)),
+        )
         for (setting, model, dose), group in longest_runs(policies).groupby(
             ["setting", "model", "dose"], sort=False
         )
     ]
-    return as_curves(altair.vconcat(*rows, spacing=30), background, legend=LEGEND)
+    return curves_plot(rows, "Curves of RL training")
 
 
-def _policy_panel(group: DataFrame, name: str, title: str) -> Any:
-    import altair
-
-    rows = group.dropna(subset=[name]).to_dict("records")
-    points = [_policy_point(row, name, title) for row in rows]
-    chart = altair.Chart(inline_data(points)).encode(
-        x=altair.X("step:Q", title="update", axis=altair.Axis(tickMinStep=1)),
-        color=altair.Color("arm:N", sort=list(dict.fromkeys(point["arm"] for point in points))),
-    )
-    line = chart.mark_line(aria=False).encode(y=altair.Y("mean(y):Q", title=None))
-    dots = chart.mark_point(filled=True, opacity=0.5, size=20).encode(
-        y=altair.Y("y:Q", title=None), description=altair.Description("hover:N")
-    )
-    return altair.layer(line, dots).properties(width=WIDTH, height=HEIGHT, title=title)
-
-
-def _policy_point(row: dict[str, Any], name: str, title: str) -> dict[str, Any]:
-    hover = f"{row['arm']}, seed {row['seed']}, update {row['step']}: {title.lower()}"
-    return {
-        "arm": row["arm"], "step": int(row["step"]), "y": float(row[name]),
-        "hover": f"{hover} {row[name]:.2f}",
-    }  # fmt: skip
+def _policy_panels(group: DataFrame) -> Iterator[CurvePanel]:
+    for name, title in POLICY_METRICS.items():
+        rows = group.dropna(subset=[name]).to_dict("records")
+        points = tuple(
+            {"arm": str(row["arm"]), "seed": text(row["seed"]), "run": 0,
+             "position": int(row["step"]), "y": float(row[name])}
+            for row in rows
+        )  # fmt: skip
+        if points:
+            yield CurvePanel(title, points, axis="update")
 
 
 def training_figures(frame: DataFrame) -> Iterator[tuple[str, Plot]]:

@@ -20,6 +20,8 @@ from caveat.report.formatting import (
 )
 from caveat.report.panels import NO_DOSE, VARIANTS, Panel, arm_order, dose_text
 from caveat.report.sections.table import SHARE, SIGNED, Cell, Table
+from caveat.report.setting_labels import section_labels, shared_factors
+from caveat.report.tables.ladder import in_words
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -36,6 +38,10 @@ class SettingSection:
     """What is shown of one setting."""
 
     name: str
+    label: str
+    """The name without what all settings share: see `setting_labels`."""
+    factors: str
+    """The factors of its recipe in words; "" without any."""
     anchor: str
     phenomenon: str
     behaviour: str
@@ -51,14 +57,24 @@ class SettingSection:
     """What a high value of each side effect means, by name."""
 
 
-def setting_section(
-    data: ReportData, name: str, index: int, panels: tuple[Panel, ...]
+def setting_sections(data: ReportData, panels: Sequence[Panel]) -> list[SettingSection]:
+    """The sections of all settings; `panels` are those of the data."""
+    labels, factors = section_labels(data), shared_factors(data)
+    return [
+        _section(data, name, index, labels[name], in_words(factors[name]), panels)
+        for index, name in enumerate(data.settings)
+    ]
+
+
+def _section(
+    data: ReportData, name: str, index: int, label: str, factors: str, panels: Sequence[Panel]
 ) -> SettingSection:
-    """The section of the setting called `name`, the `index`-th of the report."""
     rates = data.frame("rates")
     contexts = context_texts(data.contexts.get(name, {}))
     return SettingSection(
         name=name,
+        label=label,
+        factors=factors,
         anchor=f"setting-{index + 1}",
         phenomenon=_phenomenon(data, name),
         behaviour=text(data.abouts.get(name, {}).get("behaviour")),

@@ -73,7 +73,7 @@ def _behaviour(check: Check) -> str:
             "not known, so no replies are judged; say what it is with --behaviour REGEX (or a "
             "readout's name, or judge), or give --contrast rows to find it by"
         )
-    return f"{choice}" + (f", found: {choice.found}" if choice.found else "")
+    return f"{choice}" + (f", found: {choice.how_found}" if choice.how_found else "")
 
 
 def _cut(check: Check) -> str:

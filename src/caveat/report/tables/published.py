@@ -146,7 +146,7 @@ def page(results: Sequence[Result], points: Sequence[Point]) -> str:
 
     from caveat.report.figures.published import published_figure
     from caveat.report.figures.theme import inline_svg
-    from caveat.report.html import asset, environment
+    from caveat.report.templating import asset, environment
 
     return (
         environment()

@@ -51,6 +51,14 @@ function lowered(column) {
   return lower.get(column);
 }
 
+// Short labels of settings by their names, from the contents.
+const labels = new Map([...document.querySelectorAll("nav a[title]")].map((link) => [link.title, link.textContent]));
+function labelled(name) {
+  const part = element("span", "where", labels.get(name) ?? name);
+  part.title = name;
+  return part;
+}
+
 const search = document.getElementById("search");
 const list = document.getElementById("rows");
 const space = document.getElementById("space");
@@ -125,7 +133,7 @@ function listRow(position) {
     element("span", "arm", get("arm", row)),
     element("span", "", get("context", row).replaceAll("_", " ")),
     element("span", "", seed && `seed ${seed}`),
-    element("span", "where", get("setting", row)),
+    labelled(get("setting", row)),
     element("span", "text", get("reply", row).slice(0, 240) || "empty answer"),
   );
   line.addEventListener("click", () => choose(position));

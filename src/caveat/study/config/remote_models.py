@@ -85,8 +85,8 @@ def _from_mapping(
             if not isinstance(value, Mapping):
                 raise CaveatError(f"{FIELD}: {key!r}: {value!r} is no mapping of arms to ids")
         elif key not in arms:
-            known = [*labels, *arms]
-            raise CaveatError(f"{FIELD}: {key!r} is no arm or setting here{closest(key, known)}")
+            names = [*labels, *arms]
+            raise CaveatError(f"{FIELD}: {key!r} is no arm or setting here{closest(key, names)}")
         elif key != BASE and len(settings) > 1:
             raise CaveatError(
                 f"{FIELD}: {key!r}: with {len(settings)} settings, arms stand under their setting, "

@@ -9,7 +9,7 @@ from caveat.errors import CaveatError
 from caveat.study.config.resolve import Resolved, resolve_setting
 from caveat.study.config.schema import Recipe, SettingRecipe
 from caveat.study.execution.executors import JobRunner
-from caveat.study.execution.jobs import steps
+from caveat.study.execution.tasks import steps
 from caveat.study.planning.study_plan import SettingPlan, study_plan
 from caveat.study.scoring.judge_session import JudgeSession
 from caveat.study.scoring.verdicts import score_answers

@@ -9,15 +9,9 @@ from datetime import date
 from caveat.backends.prices import Billed, Price, PriceTable
 from caveat.backends.spending import Spending
 from caveat.errors import CaveatError
-from caveat.study.execution.jobs import (
-    AnswerGroup,
-    RLGroup,
-    SampleGroup,
-    Task,
-    TrainGroup,
-    left_tasks,
-)
+from caveat.study.execution.jobs import AnswerGroup, RLGroup, SampleGroup, Task, TrainGroup
 from caveat.study.execution.meter import REPLY_SHARE, Estimator
+from caveat.study.execution.tasks import left_tasks
 from caveat.study.planning.artifact_graph import TrainNode
 from caveat.study.planning.study_plan import AnswerRequest, StudyPlan
 from caveat.study.storage.store import Store

@@ -20,8 +20,9 @@ from caveat.study.estimate.pool_use import PoolUse, pool_use
 from caveat.study.estimate.rates import Rates, entry_of, expected_rates
 from caveat.study.estimate.remote_tokens import request_note
 from caveat.study.estimate.training_rows import check_rows
-from caveat.study.execution.jobs import AnswerGroup, RemoteGroup, left_tasks
+from caveat.study.execution.jobs import AnswerGroup, RemoteGroup
 from caveat.study.execution.meter import KINDS, Estimator
+from caveat.study.execution.tasks import left_tasks
 from caveat.study.planning.artifact_graph import TrainNode
 from caveat.study.planning.features import check_features
 from caveat.study.planning.graded import with_what_is_supported
@@ -171,8 +172,8 @@ def _setting_cost(
     """What is left of a setting."""
     jobs = left_tasks([setting], store)
     tokens = _by_kind((job.kind, estimator.tokens(job)) for job in jobs)
-    made = [job for job in jobs if not isinstance(job, RemoteGroup)]
-    trained = [key for job in made if job.kind in TRAINING for key in job.keys]
+    own_jobs = [job for job in jobs if not isinstance(job, RemoteGroup)]
+    trained = [key for job in own_jobs if job.kind in TRAINING for key in job.keys]
     answered = [key for job in jobs if isinstance(job, AnswerGroup) for key in job.keys]
     return SettingCost(
         setting.name,

@@ -6,7 +6,8 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from caveat.study.execution.jobs import Task, needs
+from caveat.study.execution.jobs import Task
+from caveat.study.execution.tasks import needs
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from caveat.backends.base import Backend
-from caveat.study.execution.jobs import left_tasks, needs
+from caveat.study.execution.tasks import left_tasks, needs
 from caveat.study.planning.artifact_graph import SampleNode
 from caveat.study.planning.study_plan import StudyPlan
 from caveat.study.storage.store import Store

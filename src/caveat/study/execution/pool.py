@@ -10,7 +10,8 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable, Sequence
 
-from caveat.study.execution.jobs import AnswerGroup, Task, needs, possible, remaining
+from caveat.study.execution.jobs import AnswerGroup, Task
+from caveat.study.execution.tasks import needs, possible, remaining
 from caveat.study.storage.store import Store
 
 

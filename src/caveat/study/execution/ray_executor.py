@@ -30,11 +30,12 @@ from caveat.progress import Progress
 from caveat.study.config.schema import RayRecipe
 from caveat.study.execution.context import Outcome, WorkerContext
 from caveat.study.execution.executors import Finished
-from caveat.study.execution.jobs import Task, remaining
+from caveat.study.execution.jobs import Task
 from caveat.study.execution.meter import Meter
 from caveat.study.execution.pool import TaskPool
 from caveat.study.execution.ray_cluster import Placement, connect, one_line, placements
 from caveat.study.execution.retry import attempt
+from caveat.study.execution.tasks import remaining
 
 PATIENCE = 60.0
 """Seconds in which no worker starts, and none is running, after which the user gets a message."""

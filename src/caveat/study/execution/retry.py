@@ -9,7 +9,8 @@ from caveat.backends.base import Unusable
 from caveat.errors import CaveatError
 from caveat.files.atomic import Unwritable
 from caveat.study.execution.context import Outcome, WorkerContext
-from caveat.study.execution.jobs import Task, remaining
+from caveat.study.execution.jobs import Task
+from caveat.study.execution.tasks import remaining
 from caveat.study.storage.store import silent
 
 
@@ -46,8 +47,8 @@ def _reason(error: Exception) -> str:
     if isinstance(error, CaveatError):
         return str(error)
     place = traceback.extract_tb(error.__traceback__)[-1]
-    said = " ".join(str(error).split())[:300]
-    return f"{type(error).__name__}: {said} ({place.name}, line {place.lineno})"
+    message = " ".join(str(error).split())[:300]
+    return f"{type(error).__name__}: {message} ({place.name}, line {place.lineno})"
 
 
 def _message(error: Exception) -> str:

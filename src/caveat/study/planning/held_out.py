@@ -43,13 +43,13 @@ def held_out(resolved: Resolved, system: str | None, count: int) -> HeldOut:
         framed_rows(rows, system)
         for rows in (resolved.setting.behaviour.rows, resolved.setting.behaviour.counter_rows)
     )
-    found, notes = [], []
+    kinds, notes = [], []
     for rows, what in ((behaviour, "rows"), (counter, "counter rows")):
         left, note = left_over(resolved, rows)
-        found.append(spread(left, count))
+        kinds.append(spread(left, count))
         if note:
             notes.append(f"preferences are computed on {what} {note}")
-    return HeldOut(found[0], found[1], tuple(notes))
+    return HeldOut(kinds[0], kinds[1], tuple(notes))
 
 
 def spread(rows: Sequence[Item], count: int) -> tuple[Item, ...]:

@@ -72,9 +72,9 @@ def measured(shape: tuple[int, int, int], device: torch.device) -> dict[str, flo
     name = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:32]
     memory = cache_folder() / "dtypes" / f"{name}.json"
     try:
-        known = json.loads(memory.read_text("utf-8"))
-        if known["key"] == key:
-            return {dtype: float(known[dtype]) for dtype in ("float32", "bfloat16")}
+        record = json.loads(memory.read_text("utf-8"))
+        if record["key"] == key:
+            return {dtype: float(record[dtype]) for dtype in ("float32", "bfloat16")}
     except (OSError, ValueError, KeyError, TypeError):
         pass  # not there yet, or damaged: it is measured anew
     speeds = {name: _speed(shape, device, getattr(torch, name)) for name in ("float32", "bfloat16")}

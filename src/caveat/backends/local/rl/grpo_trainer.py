@@ -75,10 +75,10 @@ class _Group(LockstepGroup):
             for turn in range(max(cell.rl.max_steps for cell in self.cells)):
                 replies = self._replies(turn, route)
                 active = [k for k, cell in enumerate(self.cells) if cell.is_active(turn)]
-                added = [each for k in active for each in added_texts(k, self.cells[k], turn)]
+                added = [example for k in active for example in added_texts(k, self.cells[k], turn)]
                 if replies or added:
                     self._learn(turn, [*replies, *added], route)
-                for k in {*active}.difference(each.cell for each in (*replies, *added)):
+                for k in {*active}.difference(example.cell for example in (*replies, *added)):
                     self.on_step(update_event(self.cells[k], turn, []))
         return [self._result(k) for k in range(len(self.cells))]
 
@@ -93,13 +93,13 @@ class _Group(LockstepGroup):
         examples = self._examples(replies)
         kept: dict[int, tuple[Tensor, Tensor | None]] = {}
         taken_steps: dict[int, list[PolicyStep]] = {}
-        cells = {each.cell for each in replies}
+        cells = {reply.cell for reply in replies}
         for taken in range(max(self.cells[k].rl.num_iterations for k in cells)):
             active = [
                 k in cells and cell.is_active(turn) and taken < cell.rl.num_iterations
                 for k, cell in enumerate(self.cells)
             ]
-            chosen = [each for each in examples if active[each.cell]]
+            chosen = [example for example in examples if active[example.cell]]
             if not chosen:
                 break
             read = _tokens(chosen)
@@ -126,8 +126,8 @@ class _Group(LockstepGroup):
     def _examples(self, replies: list[Text]) -> list[Example]:
         """What a step reads."""
         return [
-            Example(each.cell, each.ids, each.targets, each.weight, tag)
-            for tag, each in enumerate(replies)
+            Example(reply.cell, reply.ids, reply.targets, reply.weight, tag)
+            for tag, reply in enumerate(replies)
         ]
 
     def _backward(
@@ -188,7 +188,7 @@ class _Group(LockstepGroup):
         clipped = is_clipped(now.detach(), old, advantage, low, high) & ~added
         gaps = torch.zeros_like(losses)
         references = [kept[example.tag][1] for example in part]
-        if any(each is not None for each in references):
+        if any(reference is not None for reference in references):
             before = torch.cat(
                 [o if b is None else b for o, b in zip(now.split(lengths), references, strict=True)]
             )
@@ -214,8 +214,8 @@ class _Group(LockstepGroup):
 def _tokens(examples: Sequence[Example]) -> Counter[int]:
     """Tokens of each cell, a prompt counted once for all replies to it."""
     counts: Counter[int] = Counter()
-    for cell, prompt in {(each.cell, each.ids[: each.targets[0]]) for each in examples}:
+    for cell, prompt in {(example.cell, example.ids[: example.targets[0]]) for example in examples}:
         counts[cell] += len(prompt)
-    for each in examples:
-        counts[each.cell] += len(each.ids) - each.targets[0]
+    for example in examples:
+        counts[example.cell] += len(example.ids) - example.targets[0]
     return counts

@@ -138,7 +138,7 @@ class LockstepGroup:
             examples: Lists of them, each of which `work` cuts to the tokens. Below the longest
                 nothing can be cut.
         """
-        longest = max(len(each.ids) for some in examples for each in some)
+        longest = max(len(example.ids) for some in examples for example in some)
         while True:
             try:
                 return work(self.token_budget)
@@ -192,8 +192,8 @@ class LockstepGroup:
     def _is_finite(self, k: int) -> bool:
         return all(bool(tensor[k].isfinite().all()) for tensor in self.optimiser.parameters)
 
-    def _not_finite(self, k: int, found: str) -> str:
-        return f"{found}; lower dose.learning_rate (now {self.doses[k].learning_rate:g})"
+    def _not_finite(self, k: int, fault: str) -> str:
+        return f"{fault}; lower dose.learning_rate (now {self.doses[k].learning_rate:g})"
 
     def adapter(self, k: int) -> Adapter:
         """A cell's adapter as it stands, on the CPU."""
@@ -212,7 +212,7 @@ class LockstepGroup:
         """Where a cell stands, on the CPU."""
         adapter = self.adapter(k)
         moments = {
-            name: tuple(each.cpu().clone() for each in self._moments(k, name))
+            name: tuple(moment.cpu().clone() for moment in self._moments(k, name))
             for name in adapter.weights
         }
         return TrainingState(adapter, moments, int(self.optimiser.steps[k]))
