@@ -83,14 +83,11 @@ def section(page) -> str:
 
 
 def test_labels_of_settings_are_their_factors_and_sections_have_the_names(page):
-    assert (
-        '<li><a href="#setting-1" title="people x disclaimer">belief · disclaimer</a></li>' in page
-    )
-    assert (
-        '<section id="setting-1" class="setting">\n<h2>belief · disclaimer ' in page
-        and "In full: <em>people x disclaimer</em>. Factors: behaviour belief, caveat disclaimer.</p>"
-        in page
-    )
+    name, label = "people x disclaimer", "belief · disclaimer"
+    assert f'<li><a href="#setting-1" title="{name}">{label}</a></li>' in page
+    assert f'<section id="setting-1" class="setting">\n<h2>{label} ' in page
+    factors = "Factors: behaviour belief, caveat disclaimer."
+    assert f"In full: <em>{name}</em>. {factors}</p>" in page
 
 
 def figure(row, name: str) -> str:

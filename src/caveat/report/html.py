@@ -191,7 +191,7 @@ def _vega(data: ReportData) -> dict[str, altair.TopLevelMixin | None]:
     return charts
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=32)
 def _among_published(
     points: tuple[Point, ...], elicited: tuple[ElicitedPoint, ...]
 ) -> dict[str, altair.TopLevelMixin | None]:

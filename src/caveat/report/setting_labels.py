@@ -151,6 +151,8 @@ def _by_names(names: Sequence[str]) -> tuple[list[str], str]:
     both = ("".join(parts[0][:first]), "".join(parts[0][len(parts[0]) - last :]))
     omitted = " and ".join(f"“{_trimmed(words)}”" for words in both if words)
     labels = [_trimmed(label) for label in labels]
+    if not all(labels) or len(set(labels)) < len(set(names)):
+        return list(names), ""
     return labels, f"{omitted}, {ALL}" if omitted else ""
 
 

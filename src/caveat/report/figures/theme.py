@@ -130,7 +130,7 @@ def _svg(chart: altair.TopLevelMixin) -> ElementTree.Element:
     return root
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=64)
 def _converted(specification: str) -> str:
     """What Vega makes of a specification."""
     import vl_convert
