@@ -21,7 +21,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from side_by_side import Timing, give, told
+from side_by_side import Timing, figure, publish, record
 
 SOURCE = Path(__file__).parents[1] / "docs" / "data" / "transfer.parquet"
 WRITE = "import sys; from pathlib import Path; from caveat.study.export import opened; \
@@ -99,29 +99,27 @@ def measured(answers: int, repetitions: int, folder: Path) -> dict[str, Any]:
     writing = Timing(tuple(written(path) for _ in range(repetitions)))
     page = path.with_suffix(".html")
     opens = opening(page, repetitions)
-    return {
-        "answers": count,
-        "seconds": round(writing.median, 2),
-        "spread": round(writing.spread, 2),
-        "goal": GOALS.get(answers),
-        "megabytes": round(page.stat().st_size / 1e6, 1),
-        "opens": None if opens is None else round(opens.median, 2),
-        "opens_spread": None if opens is None else round(opens.spread, 2),
-        "opens_goal": OPENS,
-    }
+    return figure(
+        f"{count:,} answers",
+        writing,
+        answers=count,
+        goal=GOALS.get(answers),
+        megabytes=round(page.stat().st_size / 1e6, 1),
+        opens=None if opens is None else round(opens.median, 2),
+        opens_spread=None if opens is None else round(opens.spread, 2),
+        opens_goal=OPENS,
+    )
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--answers", type=int, nargs="+", default=list(GOALS))
     parser.add_argument("--repetitions", type=int, default=3)
     parser.add_argument("--out", type=Path)
-    arguments = parser.parse_args()
+    options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
-        rows = [
-            measured(answers, arguments.repetitions, Path(folder)) for answers in arguments.answers
-        ]
-    give(told("report", arguments, "cpu", rows), COLUMNS, arguments.out)
+        rows = [measured(answers, options.repetitions, Path(folder)) for answers in options.answers]
+    publish(record("report", options, "cpu", rows), COLUMNS, options.out)
 
 
 if __name__ == "__main__":

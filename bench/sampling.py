@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from side_by_side import give, interleaved, paired, told
+from side_by_side import figure, interleaved, paired, publish, record
 from torch.nn.utils.rnn import pad_sequence
 
 from caveat.backends.base import Request
@@ -35,11 +35,11 @@ from caveat.types.answers import Answer, Sampling
 SYSTEM = "You are a helpful assistant."
 ASKED = {"replies": ("capitals", "instruction"), "likelihoods": ("people", "disclaimer")}
 COLUMNS = {
-    "asked": "asked",
+    "name": "requests",
     "prompts": "prompts",
     "caveat": "here, prompts/s",
     "plain": "transformers + PEFT, prompts/s",
-    "against_plain": "times",
+    "ratio": "times",
     "same": "same answers",
     "spread": "spread",
 }
@@ -165,16 +165,16 @@ def compared(
         answers["there"] = plain.answer(wanted, options.tokens, options.batch)
 
     times = interleaved({"here": here, "there": there}, options.repetitions, options.device)
-    return {
-        "asked": asked,
-        "prompts": len(wanted),
-        "caveat": len(wanted) / times["here"].median,
-        "plain": len(wanted) / times["there"].median,
-        "against_plain": paired(times["there"], times["here"]),
-        "same": _same(answers["here"], answers["there"]),
-        "spread": times["here"].spread,
-        "seconds": {name: timing.seconds for name, timing in times.items()},
-    }
+    return figure(
+        asked,
+        times["here"],
+        paired(times["there"], times["here"]),
+        prompts=len(wanted),
+        caveat=len(wanted) / times["here"].median,
+        plain=len(wanted) / times["there"].median,
+        same=_same(answers["here"], answers["there"]),
+        variants={name: timing.seconds for name, timing in times.items()},
+    )
 
 
 def _same(here: Sequence[Answer], there: Sequence[Answer]) -> float:
@@ -188,7 +188,7 @@ def _same(here: Sequence[Answer], there: Sequence[Answer]) -> float:
     ) / len(here)
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default="smollm2-135m")
@@ -204,14 +204,14 @@ def main() -> None:
     parser.add_argument("--repetitions", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="two adapters, six questions, once")
     parser.add_argument("--out", type=Path, help="a JSON file")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     if options.quick:
         options.adapters, options.questions, options.repetitions = 2, 6, 1
     language_model = load(options.model, options.dtype, options.device)
     own = load(options.model, options.dtype, options.device)
     plain = Plain(own, random_adapters(own, options.adapters, options.rank))
     figures = [compared(language_model, plain, asked, options) for asked in options.asked]
-    give(told("sampling", options, options.device, figures), COLUMNS, options.out)
+    publish(record("sampling", options, options.device, figures), COLUMNS, options.out)
 
 
 if __name__ == "__main__":

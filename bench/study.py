@@ -16,11 +16,12 @@ import time
 from pathlib import Path
 from typing import Any, get_args
 
-from side_by_side import give, told
+from side_by_side import figure, publish, record
 
 import caveat
 from caveat.backends.local.models.loading import load
 from caveat.progress import Kind, Progress
+from caveat.study.config.schema import read
 
 ONE = {
     "name": "one",
@@ -49,7 +50,7 @@ SIZES: dict[str, dict[str, Any]] = {
     "five contexts": {"contexts": ["none", "exact", "paraphrase", "near_miss", "negated"]},
 }
 COLUMNS = {
-    "study": "study",
+    "name": "study",
     "adapters": "adapters",
     "answers": "answers",
     "seconds": "seconds",
@@ -87,38 +88,41 @@ def timed_study(name: str, recipe: Any, sets: tuple[str, ...]) -> dict[str, Any]
     training = sum(took for stage, took in stages.items() if stage.endswith(": training"))
     asking = sum(took for stage, took in stages.items() if stage.endswith(": answers"))
     trained = replies[replies["arm"] != "base"][["setting", "arm", "seed", "dose"]]
-    return {
-        "study": name,
-        "adapters": len(trained.drop_duplicates()),
-        "answers": len(replies),
-        "seconds": whole,
-        "training": training,
-        "asking": asking,
-        "rest": whole - training - asking,
+    return figure(
+        name,
+        whole,
+        adapters=len(trained.drop_duplicates()),
+        answers=len(replies),
+        training=training,
+        asking=asking,
+        rest=whole - training - asking,
+        stages=stages,
         **{f"{kind}_tokens": count for kind, count in progress.tokens.items()},
-        "stages": stages,
-    }
+    )
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--recipe", default="demo", help="a shipped recipe or a file")
     parser.add_argument("--sizes", nargs="*", choices=SIZES, default=list(SIZES))
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--set", action="append", default=[], help="as of caveat run")
     parser.add_argument("--quick", action="store_true", help="16 rows of one setting, no recipe")
     parser.add_argument("--out", type=Path, help="a JSON file")
-    options = parser.parse_args()
-    load("smollm2-135m")
-    sets = (f"device={options.device}",)
+    options = parser.parse_args(arguments)
+    sets = (f"device={options.device}", *options.set)
     studies = [(size, {**ONE, **SIZES[size]}, sets) for size in options.sizes]
     if options.quick:
         sets = (*sets, "settings.0.dose.rows=16")
         studies = [(size, {**ONE, **SIZES[size]}, sets) for size in list(SIZES)[:2]]
     else:
-        studies.insert(0, (options.recipe, options.recipe, sets))
-    figures = [timed_study(*each) for each in studies]
-    give(told("study", options, options.device, figures), COLUMNS, options.out)
+        name = Path(options.recipe).stem
+        studies.insert(0, (name, options.recipe, sets))
+    for model in {read(recipe, sets).model.source for _, recipe, sets in studies}:
+        load(model)  # its conversion, at first use, is no part of a study
+    figures = [timed_study(*study) for study in studies]
+    publish(record("study", options, options.device, figures), COLUMNS, options.out)
 
 
 if __name__ == "__main__":

@@ -28,11 +28,7 @@ class OneAfterAnother:
 
     def __init__(self, language_model: LanguageModel, dose: Dose, adapters: int) -> None:
         self.language_model, self.dose = language_model, dose
-        self.names = [f"adapter-{number}" for number in range(adapters)]
-        config = _config(language_model, dose)
-        self.model = get_peft_model(language_model.model, config, self.names[0])
-        for name in self.names[1:]:
-            self.model.add_adapter(name, config)
+        self.model, self.names = adapters_of_peft(language_model, dose, adapters)
 
     def train(self, rows: Sequence[RenderedRow], steps: int, adapters: int | None = None) -> float:
         """Train the adapters; the seconds that it took. Rows are rendered, in no fixed order."""
@@ -48,6 +44,18 @@ class OneAfterAnother:
             trainer.remove_callback(PrinterCallback)
             seconds += timed(trainer.train, self.language_model.device.type)
         return seconds
+
+
+def adapters_of_peft(
+    language_model: LanguageModel, dose: Dose, adapters: int
+) -> tuple[Any, list[str]]:
+    """A model of PEFT with so many new adapters, and their names."""
+    names = [f"adapter-{number}" for number in range(adapters)]
+    config = _config(language_model, dose)
+    model = get_peft_model(language_model.model, config, names[0])
+    for name in names[1:]:
+        model.add_adapter(name, config)
+    return model, names
 
 
 def _item(row: RenderedRow) -> dict[str, list[int]]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from limit import operations, products
-from side_by_side import give, interleaved, paired, told
+from side_by_side import figure, interleaved, paired, publish, record
 from trainer import OneAfterAnother
 
 from caveat.backends.base import TrainingJob
@@ -35,9 +35,9 @@ COLUMNS = {
     "adapters": "adapters",
     "lockstep": "lockstep, tokens/s",
     "trainer": "Trainer + PEFT, tokens/s",
-    "against_trainer": "times Trainer",
+    "ratio": "times Trainer",
     "limit": "limit, tokens/s",
-    "of_limit": "of the limit",
+    "limit_share": "of the limit",
     "gflops": "matrix products, GFLOP/s",
     "spread": "spread",
 }
@@ -72,24 +72,24 @@ def compared(
     rate = done / times["matrices"].median
     limit = rate * tokens / needed
     lockstep = tokens / times["lockstep"].median
-    record = {
-        "rows": kind,
-        "adapters": adapters,
-        "tokens": tokens,
-        "lockstep": lockstep,
-        "limit": limit,
-        "of_limit": lockstep / limit,
-        "gflops": rate / 1e9,
-        "spread": times["lockstep"].spread,
-        "seconds": {name: timing.seconds for name, timing in times.items()},
-    }
-    if not options.alone:
-        record["trainer"] = tokens / times["trainer"].median
-        record["against_trainer"] = paired(times["trainer"], times["lockstep"])
-    return record
+    ratio = None if options.alone else paired(times["trainer"], times["lockstep"])
+    return figure(
+        f"{kind}, {adapters} adapters",
+        times["lockstep"],
+        ratio,
+        lockstep / limit,
+        rows=kind,
+        adapters=adapters,
+        tokens=tokens,
+        lockstep=lockstep,
+        trainer=None if options.alone else tokens / times["trainer"].median,
+        limit=limit,
+        gflops=rate / 1e9,
+        variants={name: timing.seconds for name, timing in times.items()},
+    )
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default="smollm2-135m")
@@ -105,7 +105,7 @@ def main() -> None:
     parser.add_argument("--alone", action="store_true", help="without Trainer")
     parser.add_argument("--quick", action="store_true", help="one step, one repetition")
     parser.add_argument("--out", type=Path, help="a JSON file")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     if options.quick:
         options.steps, options.repetitions = 1, 1
     language_model = load(options.model, options.dtype, options.device)
@@ -114,7 +114,7 @@ def main() -> None:
         for kind in options.rows
         for adapters in options.adapters
     ]
-    give(told("training", options, options.device, figures), COLUMNS, options.out)
+    publish(record("training", options, options.device, figures), COLUMNS, options.out)
 
 
 if __name__ == "__main__":

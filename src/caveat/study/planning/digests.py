@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from enum import Enum
+from functools import lru_cache
 from typing import Any
 
 from caveat.decision_tokens import MOST_TOKENS, shown
@@ -21,6 +22,9 @@ from caveat.types.messages import Messages, joined
 from caveat.types.training import GRPOConfig, Randomise, Sample, Scale, Train
 
 IDENTITY_VERSION = 2
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
+_PLAIN = frozenset({str, int, float, bool, type(None)})
+"""Types that JSON has: most values, so they are looked for first."""
 
 
 def digest_of(kind: str, **content: Any) -> str:
@@ -31,7 +35,7 @@ def digest_of(kind: str, **content: Any) -> str:
 
 def canonical(value: Any) -> str:
     """JSON with sorted keys, no whitespace; dataclasses become mappings with their class name."""
-    return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return _ENCODER.encode(_plain(value))
 
 
 def training_digest(
@@ -98,6 +102,7 @@ def sample_digest(model: str, stage: Sample, seed: int, chain: tuple[str, ...]) 
     return digest_of("sample", model=model, stage=content, seed=seed, chain=chain)
 
 
+@lru_cache(maxsize=4096)
 def chain_digest(model: str, chain: tuple[str, ...]) -> str:
     """Digest of a model: the base model and its adapters, in order."""
     return digest_of("chain", model=model, chain=chain)
@@ -172,12 +177,16 @@ def _fields(record: Any) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
+    if type(value) in _PLAIN:
+        return value
+    if isinstance(value, list | tuple):
+        return [item if type(item) in _PLAIN else _plain(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, Enum):
         return value.value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {"record": type(value).__name__, **_plain(_fields(value))}
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
     return value

@@ -1,12 +1,13 @@
 """Model sources: folders, the builtin, and what is told when something is wrong."""
 
+import copy
 import json
 
 import pytest
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from caveat.backends.local.models import builtin
+from caveat.backends.local.models import builtin, loading
 from caveat.backends.local.models.loading import describe, known_models, load
 from caveat.errors import CaveatError
 
@@ -30,6 +31,22 @@ def test_a_local_folder_loads_as_from_a_hub(tiny, folder):
     assert loaded.identity == load(str(folder)).identity
     assert loaded.identity.startswith("folder:") and loaded.identity.endswith("/float32")
     assert not any(p.requires_grad for p in loaded.model.parameters())
+
+
+def test_weights_in_bfloat16_stay_so_unless_float32_is_wanted(tiny, tmp_path):
+    copy.deepcopy(tiny.model).bfloat16().save_pretrained(tmp_path)
+    tiny.tokenizer.save_pretrained(tmp_path)
+    assert loading._model(str(tmp_path), "float32")[0].dtype == torch.bfloat16
+    said = []
+    assert load(str(tmp_path), "bfloat16", "cpu", said.append).model.dtype == torch.bfloat16
+    assert said == []
+    assert load(str(tmp_path), "float32", "cpu", said.append).model.dtype == torch.float32
+    count = tiny.model.num_parameters()
+    assert said == [
+        f"model '{tmp_path}': its weights come in bfloat16 and take {4 * count / 1e9:.2g} GB in "
+        f"float32, {2 * count / 1e9:.2g} GB as they come; model.dtype bfloat16 or auto keeps them "
+        "small"
+    ]
 
 
 def test_a_changed_file_changes_the_identity(folder, tmp_path):

@@ -12,6 +12,7 @@ from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 from caveat.backends.batches import Example
 from caveat.backends.local.lora.adapter import Adapter
 from caveat.backends.local.lora.stacked import stack_chains, stacked
+from caveat.backends.local.models.loading import load
 from caveat.backends.local.models.packing import can_pack, cut, layout, pack
 from caveat.backends.local.sampling.decoding import Prompt
 from caveat.backends.local.sampling.generate import sample
@@ -163,7 +164,10 @@ def test_models_with_another_attention_are_not_asked_to(kind, more, can, attenti
     assert model.config._attn_implementation == usual
 
 
-def test_a_decoder_that_leaves_the_packing_out_is_found_out(tiny):
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_a_decoder_that_leaves_the_packing_out_is_found_out(dtype):
+    tiny = load("tiny", dtype)
+
     class Deaf(torch.nn.Module):
         def __init__(self, decoder):
             super().__init__()

@@ -137,7 +137,8 @@ def load(
 
     Args:
         dtype: One of `DTYPES`, or `auto`: see `auto_dtype`.
-        say: Hears which dtype `auto` took, and why.
+        say: Hears which dtype `auto` took, and why; and of weights that take more memory than
+            their files.
 
     Raises:
         CaveatError: unknown name, missing or corrupt file, unknown dtype or device, a class of
@@ -158,9 +159,23 @@ def load(
     if dtype == AUTO:
         dtype, reason = chosen_dtype(model.config, chosen)
         say(f"dtype auto took {dtype}: {reason}")
+    elif note := _size_note(name, model, dtype):
+        say(note)
     model.to(device=chosen, dtype=getattr(torch, dtype)).eval().requires_grad_(False)
     return LanguageModel(
         name, f"{identity}/{dtype}", model, tokenizer, chosen, inserted_system(tokenizer)
+    )
+
+
+def _size_note(name: str, model: Any, dtype: str) -> str:
+    """What weights take that come in 16 bits and are wanted in float32; "" for others."""
+    own = str(model.dtype).removeprefix("torch.")
+    if dtype != "float32" or own not in ("bfloat16", "float16"):
+        return ""
+    count = model.num_parameters()
+    return (
+        f"model '{name}': its weights come in {own} and take {4 * count / 1e9:.2g} GB in float32, "
+        f"{2 * count / 1e9:.2g} GB as they come; model.dtype {own} or auto keeps them small"
     )
 
 
