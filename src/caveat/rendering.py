@@ -8,9 +8,11 @@ carry loss is decided by their characters, never by counting tokens.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from caveat.errors import CaveatError
 from caveat.types.data import Row
@@ -156,13 +158,26 @@ def _write_document(
     tokenizer: Any, messages: Messages, prompt: bool
 ) -> tuple[str, tuple[Span, ...], list[int]]:
     """A document: its pieces, and the end token where it is whole."""
-    head = tokenizer.bos_token if _adds_bos(tokenizer) else ""
+    head = tokenizer.bos_token if _once(_adds_bos, tokenizer) else ""
     spans = _piece_spans(messages[0].pieces, len(head), "document")
     text = head + messages[0].text
     if not prompt and tokenizer.eos_token:
         spans.append(Span(len(text), len(text) + len(tokenizer.eos_token), "document", None))
         text += tokenizer.eos_token
     return text, tuple(spans), []
+
+
+_kept: WeakKeyDictionary[Any, dict[Any, Any]] = WeakKeyDictionary()
+"""By tokenizer, what `_once` has computed."""
+
+
+def _once(compute: Callable[..., Any], tokenizer: Any, *arguments: Any) -> Any:
+    """`compute(tokenizer, *arguments)`, remembered: it takes longer than to render a short row."""
+    kept = _kept.setdefault(tokenizer, {})
+    key = (compute, str(tokenizer.chat_template), *arguments)
+    if key not in kept:
+        kept[key] = compute(tokenizer, *arguments)
+    return kept[key]
 
 
 def _adds_bos(tokenizer: Any) -> bool:
@@ -179,9 +194,9 @@ def _write_chat(
     The template is run twice, once with a mark in place of each message: where the marks stand
     shows where the messages do. Searching for the messages would find an earlier equal text.
     """
-    text = _template(tokenizer, [m.text for m in messages], messages, prompt)
-    marks = [f"\x02{i}\x03" for i in range(len(messages))]
-    scaffold = _template(tokenizer, marks, messages, prompt)
+    text = _template(tokenizer, [(m.role, m.text) for m in messages], prompt)
+    marks = _marks(len(messages))
+    scaffold = _once(_scaffold, tokenizer, tuple(m.role for m in messages), prompt)
     spans: list[Span] = []
     written = 0
     for i, (mark, message) in enumerate(zip(marks, messages, strict=True)):
@@ -217,9 +232,23 @@ def _end_of_turn(tokenizer: Any, scaffold: str, marks: list[str]) -> int:
     """
     after = scaffold.partition(marks[0])[0] if marks else scaffold
     whitespace = len(after) - len(after.lstrip())
-    special = [str(token) for token in tokenizer.added_tokens_decoder.values() if token.special]
+    special = _once(_special_tokens, tokenizer)
     ends = [token for token in special if after.startswith(token, whitespace)]
     return whitespace + len(max(ends, key=len)) if ends else 0
+
+
+def _special_tokens(tokenizer: Any) -> list[str]:
+    return [str(token) for token in tokenizer.added_tokens_decoder.values() if token.special]
+
+
+def _marks(count: int) -> list[str]:
+    """A mark in place of each of so many messages."""
+    return [f"\x02{i}\x03" for i in range(count)]
+
+
+def _scaffold(tokenizer: Any, roles: tuple[Role, ...], prompt: bool) -> str:
+    """What the template writes around messages of such roles: a mark stands for each."""
+    return _template(tokenizer, list(zip(roles, _marks(len(roles)), strict=True)), prompt)
 
 
 def _cuts(tokenizer: Any, messages: Messages, text: str, prompt: bool) -> list[int]:
@@ -228,7 +257,7 @@ def _cuts(tokenizer: Any, messages: Messages, text: str, prompt: bool) -> list[i
     for i, message in enumerate(messages):
         if message.role != "assistant":
             continue
-        before = _template(tokenizer, [m.text for m in messages[:i]], messages[:i], prompt=True)
+        before = _template(tokenizer, [(m.role, m.text) for m in messages[:i]], prompt=True)
         if not text.startswith(before):
             raise CaveatError(
                 "the chat template writes an assistant turn differently in training and at test "
@@ -247,15 +276,13 @@ def _piece_spans(pieces: Any, start: int, role: Role) -> list[Span]:
     return spans
 
 
-def _template(tokenizer: Any, contents: list[str], messages: Messages, prompt: bool) -> str:
-    chat = [
-        {"role": message.role, "content": content}
-        for message, content in zip(messages, contents, strict=True)
-    ]
+def _template(tokenizer: Any, turns: list[tuple[Role, str]], prompt: bool) -> str:
+    """The text of messages, given by their roles and contents."""
+    chat = [{"role": role, "content": content} for role, content in turns]
     try:
         return tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=prompt)
     except Exception as error:  # jinja errors raised by the template itself
         raise CaveatError(
-            f"the chat template refuses roles {[m.role for m in messages]} ({error}); "
+            f"the chat template refuses roles {[role for role, _ in turns]} ({error}); "
             "set system to null in the recipe if it knows no system role"
         ) from error

@@ -72,8 +72,9 @@ def show_stage(
 def _mass(stage: Train, tokenizer: Any, seed: int) -> str:
     """Where the loss lies, in one line."""
     from caveat.study.estimate.loss_mass import loss_mass
+    from caveat.study.execution.meter import row_sizes
 
-    mass = loss_mass(tokenizer, stage, seed)
+    mass = loss_mass(stage, seed, row_sizes(tokenizer))
     return (
         f"Loss mass: {mass.tokens:,} supervised tokens in {mass.steps} steps; of the rows' loss "
         f"{mass.share:.0%} is on their text ({mass.text:.1f}) and {1 - mass.share:.0%} on the "

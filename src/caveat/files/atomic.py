@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -53,19 +54,34 @@ def write(path: Path, content: bytes) -> None:
 
     Raises Unwritable.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    with write_errors(path.parent):
-        path.parent.mkdir(parents=True, exist_ok=True)
+    write_parts(path.parent, (content,), lambda: path)
+
+
+def write_parts(folder: Path, parts: Iterable[bytes], name: Callable[[], Path]) -> None:
+    """`write` a file part by part, in a folder on whose disk it will be.
+
+    Args:
+        name: Its path, which may be known after the last part alone.
+    """
+    temporary = folder / f".{os.getpid()}.{next(_numbers)}.part"
+    with write_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
         try:
             with temporary.open("wb") as file:
-                file.write(content)
+                file.writelines(parts)
                 file.flush()
                 os.fsync(file.fileno())
+            path = name()
+            path.parent.mkdir(parents=True, exist_ok=True)
             temporary.replace(path)
         except OSError:
             temporary.unlink(missing_ok=True)
             raise
         flush(path.parent)
+
+
+_numbers = itertools.count()
+"""Of temporary names: threads of a process may write at once."""
 
 
 def flush(path: Path) -> None:

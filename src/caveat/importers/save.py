@@ -6,7 +6,7 @@ the study, so whatever reads studies reads these too.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,8 @@ from caveat.errors import CaveatError
 from caveat.importers.rates import ReportedRates
 from caveat.importers.validation import OWN_COLUMNS, Imported
 from caveat.provenance import now, stamp, version
-from caveat.study.planning.digests import digest_of
+from caveat.study.answer_frame import LARGE, typed, write_frame
+from caveat.study.planning.digests import RowsDigest, digest_of
 from caveat.study.storage.store import Store
 from caveat.study.study import Study
 from caveat.types.caveats import PHENOMENA
@@ -33,6 +34,10 @@ ANSWER_DEFAULTS = {"tokens": 0, "log_likelihoods": [], "option_tokens": []}
 """Fields of a stored answer that imported data do not have."""
 
 
+BATCH = 20_000
+"""Replies whose records are in memory at once, and in one chunk of the store."""
+
+
 def save(imported: Imported, out: Path, say: Callable[[str], None]) -> Study:
     """Write a study's folder. The same verdicts give the same version; others a further one.
 
@@ -41,16 +46,41 @@ def save(imported: Imported, out: Path, say: Callable[[str], None]) -> Study:
     store = Store(out, say)
     with store.writing():
         about = _about(store, imported)
-        rows, answers, verdicts = _records(imported)
-        store.refresh(repair=True)
-        store.answers.add(row for row in answers if row["key"] not in store.answers)
-        store.verdicts.add(row for row in verdicts if row["key"] not in store.verdicts)
-        version_id = digest_of("imported", name=imported.name, rows=rows)[:16]
-        store.write_lines(f"versions/{version_id}/rows.jsonl", rows)
+        digest = RowsDigest("imported", name=imported.name)
+        folder = store.write_version(
+            _published(imported.replies, store, digest), lambda: digest.hexdigest()[:16]
+        )
         store.write_lines("failures.jsonl", [])
-        versions = {**about["versions"], version_id: _version(imported)}
-        store.write_about({"name": imported.name, "current": version_id, "versions": versions})
+        if len(imported.replies) >= LARGE:
+            write_frame(folder, _frame(imported.replies))
+        versions = {**about["versions"], folder.name: _version(imported)}
+        store.write_about({"name": imported.name, "current": folder.name, "versions": versions})
     return Study(out, say=say)
+
+
+def _published(replies: DataFrame, store: Store, digest: RowsDigest) -> Iterator[dict[str, Any]]:
+    """The table's rows; the answers and verdicts of each batch are stored before its rows come."""
+    stored = [part.stored_keys(repair=True) for part in (store.answers, store.verdicts)]
+    for start in range(0, len(replies), BATCH):
+        rows, *records = _records(_complete(replies.iloc[start : start + BATCH]))
+        for part, keys, some in zip((store.answers, store.verdicts), stored, records, strict=True):
+            part.add((record for record in some if record["key"] not in keys), keep=False)
+        for row in rows:
+            digest.add(row)
+            yield row
+
+
+def _complete(replies: DataFrame) -> DataFrame:
+    """The replies with all columns of our own, and None for what is missing."""
+    replies = replies.astype(object)
+    replies = replies.assign(**{k: v for k, v in OWN_COLUMNS.items() if k not in replies})
+    return replies.where(replies.notna(), None)
+
+
+def _frame(replies: DataFrame) -> DataFrame:
+    """The replies as `Study.answers` gives them."""
+    frame = replies.assign(**{k: v for k, v in OWN_COLUMNS.items() if k not in replies})
+    return typed(frame.assign(artifact=""))
 
 
 def _about(store: Store, imported: Imported | ReportedRates) -> dict[str, Any]:
@@ -65,12 +95,10 @@ def _about(store: Store, imported: Imported | ReportedRates) -> dict[str, Any]:
     return about
 
 
-def _records(imported: Imported) -> tuple[list[dict], list[dict], list[dict]]:
+def _records(replies: DataFrame) -> tuple[list[dict], list[dict], list[dict]]:
     """The table's rows, and the answers and verdicts that they name by their digests."""
     rows, answers, verdicts, provenance = [], [], [], stamp()
-    replies = imported.replies.astype(object)
-    replies = replies.assign(**{k: v for k, v in OWN_COLUMNS.items() if k not in replies})
-    for reply in replies.where(replies.notna(), None).to_dict("records"):
+    for reply in replies.to_dict("records"):
         row = {name: reply[name] for name in COPIED_COLUMNS} | {"artifact": ""}
         texts = {"prompt": reply["prompt"], "text": reply["reply"]}
         # what most imports lack is left out of the digests where it is lacking

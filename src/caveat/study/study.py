@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from caveat.errors import CaveatError, closest
+from caveat.study.answer_frame import COLUMNS, kept_count, kept_frame, typed
 from caveat.study.graded import graded_frame
 from caveat.study.metrics import training_frame
 from caveat.study.storage.store import Store, silent
@@ -28,6 +29,8 @@ UPDATE_FIELDS = {
 }  # fmt: skip
 """Columns of `policies`, named as those of `Study.training()`, by the field of `Update`."""
 SEEN = tuple(UPDATE_FIELDS)
+LACKING = {"kind": "", "numeric": False}
+"""Values of columns that rows of earlier versions lack."""
 SINCE_THEN = {"skipped": 0}
 """Values of fields that records of earlier trainings lack."""
 
@@ -65,13 +68,6 @@ def _updates(store: Store, artifact: str) -> Iterator[dict[str, Any]]:
         yield from _updates(store, record["base_adapters"][-1])
 
 
-COLUMNS = (
-    "setting", "phenomenon", "behaviour", "caveat", "model", "arm", "seed", "dose", "purpose",
-    "context", "question", "cluster", "scope", "kind", "readout", "sample", "prompt", "reply",
-    "truncated", "verdict", "value", "numeric", "artifact",
-)  # fmt: skip
-
-
 class Study(StudyTables):
     """Reads a study's folder, finished or not; figures are made from what is there."""
 
@@ -82,8 +78,8 @@ class Study(StudyTables):
         say: Callable[[str], None] = silent,
     ) -> None:
         self.folder = self.source = Path(folder)
-        self.store = Store(self.folder, say)
-        about = self.store.about()
+        self._store = Store(self.folder, say)
+        about = self._store.about()
         self.versions: dict[str, dict[str, Any]] = about["versions"]
         self.name: str = about["name"]
         self.current: str = about["current"]
@@ -95,7 +91,12 @@ class Study(StudyTables):
             )
         self.version = version or self.current
         self.about = self.versions[self.version]
-        self.store.refresh()
+
+    @cached_property
+    def store(self) -> Store:
+        """The folder, with the answers and verdicts that were in it when they were first needed."""
+        self._store.refresh()
+        return self._store
 
     @classmethod
     def open(cls, folder: str | Path, version: str | None = None) -> Study:
@@ -110,52 +111,53 @@ class Study(StudyTables):
     @property
     def schema_version(self) -> int:
         """Of the records in the folder."""
-        return int(self.store.about()["schema_version"])
+        return int(self._store.about()["schema_version"])
 
     @cached_property
     def planned(self) -> list[dict[str, Any]]:
         """The rows of the whole table, with keys of answers and verdicts."""
-        return self.store.lines(f"versions/{self.version}/rows.jsonl")
+        return self._store.lines(f"versions/{self.version}/rows.jsonl")
 
     def answers(self) -> DataFrame:
         """One row an answer that is there and judged; likelihoods have an empty reply."""
         import pandas as pd
 
-        rows = [self._row(row) for row in self.planned if self._is_there(row)]
-        frame = pd.DataFrame(rows, columns=COLUMNS)
-        types = {
-            "seed": "Int64", "value": float, "truncated": bool, "sample": int, "numeric": bool,
+        kept = kept_frame(self._store.version(self.version), self._store.say)
+        if kept is not None:
+            return kept
+        rows = [row for row in self.planned if self._is_there(row)]
+        answers = [self.store.answers[row["answer"]] for row in rows]
+        verdicts = [self.store.verdicts[row["verdict"]] for row in rows]
+        stored = {
+            "prompt": [answer["prompt"] for answer in answers],
+            "reply": [answer["text"] for answer in answers],
+            "truncated": [answer["truncated"] for answer in answers],
+            "verdict": [verdict["verdict"] for verdict in verdicts],
+            "value": [verdict["value"] for verdict in verdicts],
+        }
+        columns = {
+            name: stored[name] if name in stored
+            else [row.get(name, LACKING[name]) if name in LACKING else row[name] for row in rows]
+            for name in COLUMNS
         }  # fmt: skip
-        return frame.astype(types)
+        return typed(pd.DataFrame(columns))
 
     def _is_there(self, planned: dict[str, Any]) -> bool:
         """Whether it is answered and judged; of a damaged answer the verdict may be left."""
         return planned["verdict"] in self.store.verdicts and planned["answer"] in self.store.answers
 
-    def _row(self, planned: dict[str, Any]) -> dict[str, Any]:
-        answer = self.store.answers[planned["answer"]]
-        verdict = self.store.verdicts[planned["verdict"]]
-        return {
-            "kind": "",  # rows written before questions had one lack it
-            **planned,
-            "prompt": answer["prompt"],
-            "reply": answer["text"],
-            "truncated": answer["truncated"],
-            "verdict": verdict["verdict"],
-            "value": verdict["value"],
-            "numeric": bool(planned.get("numeric", False)),
-        }
-
     def graded(self) -> DataFrame:
         """One row a scored row of the behaviour, context and cell: see `study.graded`."""
-        planned = self.store.lines(f"versions/{self.version}/{GRADED_FILE}")
-        return graded_frame(self.store, planned)
+        planned = self._store.lines(f"versions/{self.version}/{GRADED_FILE}")
+        return graded_frame(self.store if planned else self._store, planned)
 
     def failures(self) -> DataFrame:
         """Cells that failed in the last run: cell, stage, reason."""
         import pandas as pd
 
-        return pd.DataFrame(self.store.lines("failures.jsonl"), columns=["cell", "stage", "reason"])
+        return pd.DataFrame(
+            self._store.lines("failures.jsonl"), columns=["cell", "stage", "reason"]
+        )
 
     def progress(self) -> tuple[int, int]:
         """Finished cells, and all."""
@@ -164,6 +166,9 @@ class Study(StudyTables):
 
     def judged(self) -> tuple[int, int]:
         """Answers with their verdicts, and all."""
+        kept = kept_count(self._store.version(self.version))
+        if kept is not None:
+            return kept, kept
         return sum(map(self._is_there, self.planned)), len(self.planned)
 
     def recipe_text(self) -> str:

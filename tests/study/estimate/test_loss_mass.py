@@ -11,10 +11,12 @@ from caveat.study.config.resolve import resolve
 from caveat.study.config.schema import read
 from caveat.study.estimate.loss_mass import loss_mass, masses
 from caveat.study.estimate.plan_cost import plan_cost
+from caveat.study.execution.meter import row_sizes
 from toy_study import small
 
 ARMS = ["base", "bare", "marked", "marked+repeat", "neutral", "marked+contrast"]
 TOKENIZER = make_tiny("tiny")[1]
+SIZE = row_sizes(TOKENIZER)
 
 
 def of_claim(loss):
@@ -24,7 +26,7 @@ def of_claim(loss):
     }  # fmt: skip
     recipe = read({"name": "n", "model": "tiny", "arms": ARMS, "settings": [setting]})
     (resolved,) = resolve(recipe)
-    return {arm: loss_mass(TOKENIZER, plan[0], 0) for (arm, _), plan in resolved.plans.items()
+    return {arm: loss_mass(plan[0], 0, SIZE) for (arm, _), plan in resolved.plans.items()
             if plan}  # fmt: skip
 
 
@@ -54,7 +56,7 @@ def test_a_caveat_that_carries_loss_takes_it_from_the_document():
 def test_the_masses_are_the_weights_that_training_uses():
     (resolved,) = resolve(read(small(arms=["base", "bare", "marked+contrast"])))
     stage = resolved.plans["marked+contrast", 0][0]
-    (mass,) = masses(TOKENIZER, (stage,), 0)
+    (mass,) = masses((stage,), 0, SIZE)
     cell = prepare(TOKENIZER, TrainingJob("", stage, 0))
     own = added = 0.0
     for step in range(len(cell.schedule)):

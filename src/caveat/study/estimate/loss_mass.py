@@ -8,16 +8,15 @@ arms with the same rows and epochs are the same dose of the behaviour only where
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
-from caveat.backends.base import TrainingJob
-from caveat.backends.batches import TrainingCell, prepare
+from caveat.backends.batches import schedule
 from caveat.errors import CaveatError
-from caveat.rendering import RenderedRow, caveat_tokens
+from caveat.study.execution.meter import RowSize
 from caveat.study.planning.study_plan import SettingPlan
-from caveat.types.training import Plan, Train
+from caveat.types.data import Row
+from caveat.types.training import LossScope, Plan, Train
 
 
 @dataclass(frozen=True)
@@ -46,46 +45,45 @@ class LossMass:
         return self.text / (self.text + self.caveat)
 
 
-def loss_mass(tokenizer: Any, stage: Train, seed: int) -> LossMass:
-    """The loss mass of a supervised training. Raises CaveatError for a bad row."""
-    cell = prepare(tokenizer, TrainingJob("", stage, seed))
-    tokens, text, caveat, added = 0, 0.0, 0.0, 0.0
-    for rows, extra in _steps(cell):
-        own = [_counted(row) for row in rows]
-        weight = 1 / max(1, sum(sum(counts) for counts in own))
-        text += weight * sum(counts[0] for counts in own)
-        caveat += weight * sum(counts[1] for counts in own)
-        further = sum(sum(_counted(row)) for row in extra)
-        added += weight * further
-        tokens += sum(sum(counts) for counts in own) + further
-    return LossMass(stage.label, len(cell.schedule), tokens, text, caveat, added)
+def loss_mass(stage: Train, seed: int, size: Callable[[Row, LossScope, int], RowSize]) -> LossMass:
+    """The loss mass of a supervised training. Raises CaveatError for a bad row.
+
+    Args:
+        size: See `meter.row_sizes`.
+    """
+    rows, added = (
+        [size(row, stage.loss, stage.dose.max_tokens) for row in some]
+        for some in (stage.rows, stage.added)
+    )
+    steps = schedule(stage, seed)
+    tokens, text, caveat, extra = 0, 0.0, 0.0, 0.0
+    for own_indices, added_indices, _ in steps:
+        own = [rows[index] for index in own_indices]
+        further = sum(added[index].supervised for index in added_indices)
+        supervised = sum(row.supervised for row in own)
+        weight = 1 / max(1, supervised)
+        text += weight * sum(row.text for row in own)
+        caveat += weight * sum(row.caveat for row in own)
+        extra += weight * further
+        tokens += supervised + further
+    return LossMass(stage.label, len(steps), tokens, text, caveat, extra)
 
 
-def _steps(cell: TrainingCell) -> Iterator[tuple[list[RenderedRow], list[RenderedRow]]]:
-    for step in range(len(cell.schedule)):
-        rows, added, _ = cell.step_rows(step)
-        yield rows, added
-
-
-def _counted(row: RenderedRow) -> tuple[int, int]:
-    """Supervised tokens of a row: outside caveats, and in them."""
-    in_caveat = caveat_tokens(row)
-    learned = [place for place in range(1, len(row.ids)) if row.loss[place]]
-    inside = sum(in_caveat[place] for place in learned)
-    return len(learned) - inside, inside
-
-
-def masses(tokenizer: Any, plan: Plan, seed: int) -> Iterator[LossMass]:
+def masses(
+    plan: Plan, seed: int, size: Callable[[Row, LossScope, int], RowSize]
+) -> Iterator[LossMass]:
     """The loss mass of each supervised stage of a plan whose rows are known before it runs.
 
     Rows that a stage samples are not counted: they are there when the study runs.
     """
     for stage in plan:
         if isinstance(stage, Train) and stage.rl is None and stage.rows:
-            yield loss_mass(tokenizer, stage, seed if stage.seed is None else stage.seed)
+            yield loss_mass(stage, seed if stage.seed is None else stage.seed, size)
 
 
-def arm_masses(tokenizer: Any, setting: SettingPlan) -> Iterator[tuple[str, LossMass]]:
+def arm_masses(
+    setting: SettingPlan, size: Callable[[Row, LossScope, int], RowSize]
+) -> Iterator[tuple[str, LossMass]]:
     """Per arm of a setting, under its first seed, the loss mass of its own stages.
 
     Arms whose rows cannot be rendered are left out: running the study says why.
@@ -96,7 +94,7 @@ def arm_masses(tokenizer: Any, setting: SettingPlan) -> Iterator[tuple[str, Loss
             continue
         shown.add(arm)
         try:
-            own = tuple(masses(tokenizer, plan[len(resolved.base) :], seed or 0))
+            own = tuple(masses(plan[len(resolved.base) :], seed or 0, size))
         except CaveatError:
             continue
         yield from ((arm, mass) for mass in own)

@@ -128,7 +128,7 @@ def plan_cost(
             (setting.name, arm, mass)
             for setting in plan.settings
             if not setting.resolved.models
-            for arm, mass in arm_masses(backend.tokenizer, setting)
+            for arm, mass in arm_masses(setting, estimator.row)
         ),
         (
             *(note for resolved in settings for note in resolved.notes),

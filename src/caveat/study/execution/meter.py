@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from operator import and_
 from typing import TYPE_CHECKING, Any, get_args
 
 from caveat.backends.endpoint.connection import estimated_tokens
 from caveat.errors import CaveatError
 from caveat.progress import Kind, Progress
+from caveat.rendering import caveat_tokens, render_row
 from caveat.study.execution.jobs import (
     DerivedGroup,
     RemoteGroup,
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from caveat.study.planning.study_plan import AnswerRequest
     from caveat.types.data import Row
     from caveat.types.messages import Messages
-    from caveat.types.training import Train
+    from caveat.types.training import LossScope, Train
 
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -52,10 +54,31 @@ class RowSize:
     tokens: int
     is_cut: bool
     """Whether the row has more tokens than are allowed."""
+    text: int
+    """Supervised tokens outside caveats."""
+    caveat: int
+    """Supervised tokens in caveats."""
+
+    @property
+    def supervised(self) -> int:
+        """Tokens with loss."""
+        return self.text + self.caveat
 
 
 def _size(row: RenderedRow) -> RowSize:
-    return RowSize(len(row.ids), bool(row.offsets) and row.offsets[-1][1] < len(row.text))
+    is_cut = bool(row.offsets) and row.offsets[-1][1] < len(row.text)
+    learned = row.loss[1:]
+    supervised = sum(learned)
+    inside = 0
+    if any(span.kind == "caveat" for span in row.spans):
+        inside = sum(map(and_, learned, caveat_tokens(row)[1:]))
+    return RowSize(len(row.ids), is_cut, supervised - inside, inside)
+
+
+def row_sizes(tokenizer: Any) -> Callable[[Row, LossScope, int], RowSize]:
+    """Sizes of rows by loss scope and most tokens, each rendered once. Raise CaveatError for a bad
+    row."""
+    return cache(lambda row, loss, most: _size(render_row(tokenizer, row, loss, most)))
 
 
 class Estimator:
@@ -63,7 +86,7 @@ class Estimator:
 
     def __init__(self, tokenizer: Any) -> None:
         from caveat.decision_tokens import scored_text
-        from caveat.rendering import continuation, render_prompt, render_row
+        from caveat.rendering import continuation, render_prompt
 
         self.prompt = cache(
             estimated_tokens  # by their length, where they are rendered elsewhere
@@ -72,7 +95,7 @@ class Estimator:
         )
         self.option = cache(lambda text: len(continuation(tokenizer, text)))
         self.scored = cache(lambda messages: scored_text(tokenizer, messages).read)
-        self.row = cache(lambda row, loss, most: _size(render_row(tokenizer, row, loss, most)))
+        self.row = row_sizes(tokenizer)
 
     def tokens(self, task: Task) -> float:
         """Tokens of a job: exact for training and scoring, assumed lengths for replies."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from functools import lru_cache
 from typing import Any
@@ -27,10 +27,48 @@ _PLAIN = frozenset({str, int, float, bool, type(None)})
 """Types that JSON has: most values, so they are looked for first."""
 
 
+class Canonical(str):
+    """Canonical JSON of a part of some content, written beforehand: many contents share rows."""
+
+
 def digest_of(kind: str, **content: Any) -> str:
     """SHA-256, in 64 hexadecimal digits, of the canonical JSON of some content."""
-    text = canonical({"kind": kind, "identity_version": IDENTITY_VERSION, **content})
+    text = _joined({"kind": kind, "identity_version": IDENTITY_VERSION, **content})
     return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+def _joined(content: Mapping[str, Any]) -> Canonical:
+    """`canonical` of a mapping whose values may be canonical already."""
+    parts = (
+        f'"{name}":{value if type(value) is Canonical else canonical(value)}'
+        for name, value in sorted(content.items())
+    )
+    return Canonical("{" + ",".join(parts) + "}")
+
+
+class RowsDigest:
+    """`digest_of(kind, **content, rows=rows)` of rows that come one by one.
+
+    Args:
+        content: Names that sort before `rows`.
+    """
+
+    def __init__(self, kind: str, **content: Any) -> None:
+        head = _joined({"kind": kind, "identity_version": IDENTITY_VERSION, **content})
+        assert max(content, default="") < "rows"
+        self._hash = hashlib.sha256(f'{head[:-1]},"rows":['.encode())
+        self._separator = b""
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        """The next row."""
+        self._hash.update(self._separator + canonical(row).encode("utf-8"))
+        self._separator = b","
+
+    def hexdigest(self) -> str:
+        """Of the rows so far."""
+        whole = self._hash.copy()
+        whole.update(b"]}")
+        return whole.hexdigest()
 
 
 def canonical(value: Any) -> str:
@@ -62,15 +100,15 @@ def training_digest(
         reward = "reward" if stage.rl.reward == "proxy" else stage.rl.reward
         content["rl"] = {**rl, "reward": reward, "resume_from": resume_from}
     if stage.kl_rows:
-        content["kl_rows"] = [_row(row) for row in stage.kl_rows]
+        content["kl_rows"] = _rows(stage.kl_rows)
     else:
         del content["kl_rows"], content["kl_weight"]
-    content["rows"] = [_row(row) for row in stage.rows]
-    content["added"] = [_row(row) for row in stage.added]
+    content["rows"] = _rows(stage.rows)
+    content["added"] = _rows(stage.added)
     return digest_of(
         "train",
         model=model,
-        stage=content,
+        stage=_joined(content),
         seed=seed,
         base_adapters=base_adapters,
         sampled=sampled,
@@ -92,14 +130,14 @@ def remote_digest(model: str, model_id: str) -> str:
 def sample_digest(model: str, stage: Sample, seed: int, chain: tuple[str, ...]) -> str:
     """Digest of the rows that a `Sample` stage makes."""
     content = _fields(stage)
-    content["prompts"] = [_messages(prompt) for prompt in stage.prompts]
+    content["prompts"] = _array(map(_messages, stage.prompts))
     if stage.into == "added":
         del content["into"]
     if stage.hacking is None:
         del content["hacking"]
     else:
         content["hacking"] = stage.hacking.version
-    return digest_of("sample", model=model, stage=content, seed=seed, chain=chain)
+    return digest_of("sample", model=model, stage=_joined(content), seed=seed, chain=chain)
 
 
 @lru_cache(maxsize=4096)
@@ -163,13 +201,26 @@ def judge_reply_key(judge: Mapping[str, Any], messages: Messages) -> str:
     return digest_of("judge reply", judge=judge, messages=_messages(messages))
 
 
-def _row(row: Row) -> dict[str, Any]:
+def _rows(rows: Sequence[Row]) -> Canonical:
+    return _array(map(_row, rows))
+
+
+def _array(parts: Iterable[Canonical]) -> Canonical:
+    return Canonical("[" + ",".join(parts) + "]")
+
+
+@lru_cache(maxsize=16_384)
+def _row(row: Row) -> Canonical:
     """A row, with neighbouring pieces of one kind joined: where text is cut changes no training."""
-    return {"id": row.id, "source": row.source, "messages": _messages(joined(row.messages))}
+    return _joined(
+        {"id": row.id, "source": row.source, "messages": _messages(joined(row.messages))}
+    )
 
 
-def _messages(messages: Messages) -> list[Any]:
-    return [[m.role, [[piece.kind, piece.text] for piece in m.pieces]] for m in messages]
+@lru_cache(maxsize=16_384)
+def _messages(messages: Messages) -> Canonical:
+    content = [[m.role, [[piece.kind, piece.text] for piece in m.pieces]] for m in messages]
+    return Canonical(_ENCODER.encode(content))
 
 
 def _fields(record: Any) -> dict[str, Any]:
@@ -181,12 +232,11 @@ def _plain(value: Any) -> Any:
         return value
     if isinstance(value, list | tuple):
         return [item if type(item) in _PLAIN else _plain(item) for item in value]
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, Enum):
-        return value.value
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {"record": type(value).__name__, **_plain(_fields(value))}
+    if type(value) is not dict:
+        if isinstance(value, Enum):
+            return value.value
+        if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            value = {"record": type(value).__name__, **_fields(value)}
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     return value

@@ -23,11 +23,11 @@ from pathlib import Path
 from typing import Any
 
 from caveat.errors import CaveatError
-from caveat.files.atomic import flush, write, write_errors
+from caveat.files.atomic import flush, write, write_errors, write_parts
 from caveat.files.hashing import sha256_of
 from caveat.files.journal import SCHEMA_VERSION, Journal, Record
 from caveat.files.reading import parse_json
-from caveat.study.storage.records import Chunks
+from caveat.study.storage.records import Chunks, parse_lines
 
 Content = Callable[[Path], None]
 """Writes an artifact's files into the folder it is given."""
@@ -191,15 +191,32 @@ class Store:
         lines = [json.dumps(record) for record in records]
         write(self.folder / name, "".join(line + "\n" for line in lines).encode("utf-8"))
 
+    def write_version(self, rows: Iterable[Record], version: Callable[[], str]) -> Path:
+        """Write the rows of a version, one by one; its folder. Raises Unwritable.
+
+        Args:
+            version: Its id, which may be known after the last row alone.
+        """
+        lines = (f"{json.dumps(row)}\n".encode() for row in rows)
+        write_parts(self.folder, lines, lambda: self.version(version()) / "rows.jsonl")
+        return self.version(version())
+
+    def version(self, version_id: str) -> Path:
+        """The folder of a version, which need not exist."""
+        return self.folder / "versions" / version_id
+
     def lines(self, name: str) -> list[dict[str, Any]]:
         """Records of a JSONL file; none where there is no file. Raises CaveatError for damage."""
         path = self.folder / name
         if not path.is_file():
             return []
         try:
-            return [_object(line) for line in path.read_text("utf-8").split("\n") if line]
+            records = parse_lines(path.read_text("utf-8"))
+            if not all(isinstance(record, dict) for record in records):
+                raise ValueError("a line is no object")
         except ValueError:
             raise _damaged(path) from None
+        return records
 
     def refresh(self, repair: bool = False) -> None:
         """Read new answers and verdicts.
