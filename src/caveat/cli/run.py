@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -39,12 +40,15 @@ def run(
     track: Annotated[
         str | None, typer.Option(help="Send training curves to trackio or wandb.")
     ] = None,
+    live: Annotated[
+        bool, typer.Option("--live", help="Show the page of caveat watch beside the run.")
+    ] = False,
 ) -> None:
     """Run a recipe, or resume it: finished cells are not run again."""
     if budget is not None and not budget > 0:
         raise CaveatError(f"--budget {budget:g}: must be more than 0 dollars")
     sets = with_fields(sets, executor=executor, device=device)
-    _run(recipe, out, sets, budget, prices, track)
+    _run(recipe, out, sets, budget, prices, track, live)
 
 
 def _run(
@@ -54,17 +58,26 @@ def _run(
     budget: float | None = None,
     prices: Path | None = None,
     track: str | None = None,
+    live: bool = False,
 ) -> None:
     from caveat.backends.spending import Limit
     from caveat.cli.console import TerminalProgress, console, show_tables
+    from caveat.cli.live import live_page
+    from caveat.study.config.schema import read
     from caveat.study.run import run as run_study
 
-    with TerminalProgress() as progress:
-        limit = Limit(budget, prices)
-        study = run_study(recipe, out, progress, sets, limit=limit, track=track)
-    if len(study.about["wanted"]) > 1:
-        show_tables(console(), study.leakage())
-    typer.echo(f"report: {study.folder / 'report.html'}")
+    output = TerminalProgress()
+    if live:
+        out = out or Path("studies") / read(recipe, tuple(sets)).name
+    with live_page(out, output.say) if live and out else nullcontext() as page:
+        with output as progress:
+            limit = Limit(budget, prices)
+            study = run_study(recipe, out, progress, sets, limit=limit, track=track)
+        if len(study.about["wanted"]) > 1:
+            show_tables(console(), study.leakage())
+        typer.echo(f"report: {study.folder / 'report.html'}")
+        if page is not None and console().is_terminal:
+            page.wait()
     _end_with(study)
 
 
