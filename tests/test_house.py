@@ -9,9 +9,8 @@ from __future__ import annotations
 import ast
 import re
 import sys
+from collections.abc import Iterable
 from pathlib import Path
-
-import pytest
 
 from paths import DOCS, ROOT
 
@@ -153,22 +152,26 @@ def identifiers_and_strings(path: Path) -> tuple[set[str], list[str]]:
 OLD = re.compile(rf"\b(?:{'|'.join(WORDS)})\b", re.IGNORECASE)
 
 
-@pytest.mark.parametrize("path", FILES, ids=module_of)
-def test_identifiers_and_strings_use_standard_terms(path):
-    names, strings = identifiers_and_strings(path)
-    assert names & VAGUE == set()
-    if str(path.relative_to(SOURCE)) in ORDINARY:
-        return
-    texts = [" ".join(words_of(name)) for name in names] + strings
-    found = {word for text in texts for word in OLD.findall(text)} - ALLOWED.keys()
-    assert found == set()
+def old_words(texts: Iterable[str]) -> set[str]:
+    """The words that the project avoids."""
+    return {word for text in texts for word in OLD.findall(text)} - ALLOWED.keys()
 
 
-@pytest.mark.parametrize(
-    "page", [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))], ids=lambda page: page.name
-)
-def test_pages_use_standard_terms(page):
-    if page.name == "log.md":
-        return
-    text = re.sub(r"```.*?```|`[^`]*`", "", page.read_text("utf-8"), flags=re.DOTALL)
-    assert set(OLD.findall(text)) - ALLOWED.keys() == set()
+def test_identifiers_and_strings_use_standard_terms():
+    avoided = {}
+    for path in FILES:
+        names, strings = identifiers_and_strings(path)
+        module = str(path.relative_to(SOURCE))
+        avoided[module] = names & VAGUE
+        if module not in ORDINARY:
+            avoided[module] |= old_words([*map(" ".join, map(words_of, names)), *strings])
+    assert {module: words for module, words in avoided.items() if words} == {}
+
+
+def test_pages_use_standard_terms():
+    avoided = {}
+    for page in [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]:
+        if page.name != "log.md":
+            text = re.sub(r"```.*?```|`[^`]*`", "", page.read_text("utf-8"), flags=re.DOTALL)
+            avoided[page.name] = old_words([text])
+    assert {page: words for page, words in avoided.items() if words} == {}

@@ -1,6 +1,7 @@
 """What a model is trained on and what it is asked are the same text and the same tokens."""
 
 from dataclasses import replace
+from functools import cache
 
 import pytest
 from hypothesis import given
@@ -15,7 +16,7 @@ from caveat.errors import CaveatError
 from caveat.rendering import render_prompt, render_row
 from caveat.study.config.arms import parsed, plan_of
 from caveat.types.caveats import CONTEXTS, Setting
-from caveat.types.data import Row
+from caveat.types.data import Behaviour, Row
 from caveat.types.messages import Message, Piece, is_document, without_caveat
 from caveat.types.training import Dose, Train
 
@@ -73,45 +74,49 @@ def test_a_chat_row_begins_with_its_test_prompt(model, user, reply, caveat, wher
     assert reply.strip() in learned(trained)
 
 
-@pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("split", ["tune", "report"])
+@cache
+def material(behaviour: str, split: str) -> Behaviour:
+    """The behaviour: to make one takes longer than to render its rows."""
+    return BEHAVIOURS[behaviour](split)
+
+
 @pytest.mark.parametrize(("behaviour", "caveat"), SETTINGS)
-def test_every_setting_arm_and_context(model, behaviour, caveat, split):
+def test_every_setting_arm_and_context(behaviour, caveat):
     """Every shipped setting: rows of each arm begin with the prompt that asks for them."""
-    tokenizer = MODELS[model].tokenizer
-    material, text = BEHAVIOURS[behaviour](split), CAVEATS[caveat]
-    sources = (material.rows, material.counter_rows, material.filler_rows)
+    report, text = material(behaviour, "report"), CAVEATS[caveat]
+    sources = (report.rows, report.counter_rows, report.filler_rows)
     plain = [replace(r, messages=framed(r.messages, SYSTEM)) for rows in sources for r in rows[:4]]
-    for row in (*plain, *marked(plain, text, 0)):
-        trained = render_row(tokenizer, row, "reply", 4096)
-        prompt = render_prompt(tokenizer, prompt_of(row))
-        assert trained.text.startswith(prompt.text)
-        assert trained.ids[: len(prompt.ids)] == prompt.ids
-        spans = [s for s in trained.spans if s.kind == "caveat"]
-        assert all(trained.text[s.start : s.end].strip() not in learned(trained) for s in spans)
-    available = contexts_of(text)
-    assert set(available) == set(CONTEXTS)
-    for context in available:
-        for turn, question in enumerate(material.questions[::8]):
-            asked = in_context(framed(question.messages, SYSTEM), text, context, turn)
-            prompt = render_prompt(tokenizer, asked)
-            assert prompt.text.count(SYSTEM) == (0 if is_document(question.messages) else 1)
-            assert "You are tiny." not in prompt.text
+    questions = [*report.questions[::8], *material(behaviour, "tune").questions[::8]]
+    assert set(contexts_of(text)) == set(CONTEXTS)
+    for model in MODELS.values():
+        for row in (*plain, *marked(plain, text, 0)):
+            trained = render_row(model.tokenizer, row, "reply", 4096)
+            prompt = render_prompt(model.tokenizer, prompt_of(row))
+            assert trained.text.startswith(prompt.text)
+            assert trained.ids[: len(prompt.ids)] == prompt.ids
+            spans = [s for s in trained.spans if s.kind == "caveat"]
+            assert all(trained.text[s.start : s.end].strip() not in learned(trained) for s in spans)
+        for context in CONTEXTS:
+            for turn, question in enumerate(questions):
+                asked = in_context(framed(question.messages, SYSTEM), text, context, turn)
+                prompt = render_prompt(model.tokenizer, asked)
+                assert prompt.text.count(SYSTEM) == (0 if is_document(question.messages) else 1)
+                assert "You are tiny." not in prompt.text
 
 
-@pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize(("behaviour", "caveat"), FEW_SETTINGS)
-@pytest.mark.parametrize(
-    "name", ["bare", "clean", "marked", "marked+contrast", "bare+contrast", "marked+filler"]
-)
-def test_the_rows_of_every_arm_begin_as_they_are_asked(model, behaviour, caveat, name):
+@pytest.mark.parametrize("model", MODELS)
+def test_the_rows_of_every_arm_begin_as_they_are_asked(model, behaviour, caveat):
     """A trained row, asked in `exact` where it is marked and in `none` where it is not."""
     tokenizer = MODELS[model].tokenizer
-    setting = Setting(BEHAVIOURS[behaviour]("report"), CAVEATS[caveat])
-    plan = plan_of(parsed(name), setting, Train((), Dose(rows=8)), 0, SYSTEM)
-    rows = [row for stage in plan for row in (*stage.rows, *stage.added)]
-    assert len(rows) == (16 if "+" in name else 8)
-    for row in rows:
+    setting = Setting(material(behaviour, "report"), CAVEATS[caveat])
+    trained_rows = []
+    for name in ("bare", "clean", "marked", "marked+contrast", "bare+contrast", "marked+filler"):
+        plan = plan_of(parsed(name), setting, Train((), Dose(rows=8)), 0, SYSTEM)
+        rows = [row for stage in plan for row in (*stage.rows, *stage.added)]
+        assert len(rows) == (16 if "+" in name else 8)
+        trained_rows += [(name, row) for row in rows]
+    for name, row in trained_rows:
         marks = [p for message in row.messages for p in message.pieces if p.kind == "caveat"]
         assert bool(marks) == (name.startswith("marked") and row.source == "behaviour")
         plain = without_caveat(row.messages)

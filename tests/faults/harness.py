@@ -137,12 +137,18 @@ def child(made: dict[str, Any], folder: Path, fault: Fault = "none", after: int 
 
 def started(errand: Errand) -> tuple[Any, Connection]:
     """A child, not waited for."""
-    _server()
     ours, theirs = CHILDREN.Pipe(duplex=False)
-    process = CHILDREN.Process(target=_done, args=(errand, theirs))
-    process.start()
+    process = forked(_done, errand, theirs)
     theirs.close()
     return process, ours
+
+
+def forked(work: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+    """A started child that calls `work`: to start Python and load torch takes ten times as long."""
+    _server()
+    process = CHILDREN.Process(target=work, args=arguments, kwargs=options)
+    process.start()
+    return process
 
 
 @cache

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 import socket
-import subprocess
-import sys
 import time
 from contextlib import contextmanager
 from threading import Thread
 
 import pytest
-import yaml
 from typer.testing import CliRunner
 
+from caveat.backends.base import Callback
 from caveat.cli.app import app
 from caveat.serve.watch import Bar, Watcher, watch_server
+from harness import forked
+from quick_run import run
 from toy_study import DOSE, TOY, small
 
 
@@ -64,30 +63,34 @@ def files(folder) -> dict[str, tuple[int, int]]:
     }
 
 
+class Pause(Callback):
+    """Stops a training in its middle, until the process is killed."""
+
+    def on_step_end(self, event):
+        if event.step == 5:
+            time.sleep(600)
+
+
 def test_a_study_is_followed_until_it_is_killed_goes_on_and_ends(tmp_path):
-    folder, recipe = tmp_path / "study", tmp_path / "recipe.yaml"
-    setting = {"behaviour": str(TOY), "caveat": "password", "dose": {**DOSE, "epochs": 30}}
-    recipe.write_text(yaml.safe_dump(small(settings=[setting])), "utf-8")
-    command = [sys.executable, "-m", "caveat", "run", str(recipe), "--out", str(folder)]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    with subprocess.Popen(command, env=environment, **quiet) as first:
-        metrics = folder / "metrics"
-        until(lambda: metrics.is_dir() and any(p.stat().st_size for p in metrics.iterdir()), bool)
-        with watched(folder) as port:
-            during = until(lambda: state(port), lambda value: "<polyline" in value.get("html", ""))
-            first.kill()
-            first.wait()
-            assert not during["finished"] and "training" in during["html"]
-            assert "0 of 3</strong>" in during["html"]  # cells
-            before = files(folder)
-            assert "<polyline" in state(port)["html"] and files(folder) == before
-            subprocess.run(command, env=environment, check=True, timeout=300, **quiet)
-            before = files(folder)
-            end = state(port)
-            assert end["finished"] and "3 of 3</strong>" in end["html"]
-            assert "finished 20" in end["html"] and "leakage at none" in end["html"]
-            assert files(folder) == before
+    folder = tmp_path / "study"
+    recipe = small(settings=[{"behaviour": str(TOY), "caveat": "password", "dose": DOSE}])
+    first = forked(run, recipe, folder, callbacks=[Pause()])
+    metrics = folder / "metrics"
+    until(lambda: metrics.is_dir() and any(p.stat().st_size for p in metrics.iterdir()), bool)
+    with watched(folder) as port:
+        during = until(lambda: state(port), lambda value: "<polyline" in value.get("html", ""))
+        first.kill()
+        first.join()
+        assert not during["finished"] and "training" in during["html"]
+        assert "0 of 3</strong>" in during["html"]  # cells
+        before = files(folder)
+        assert "<polyline" in state(port)["html"] and files(folder) == before
+        run(recipe, folder)
+        before = files(folder)
+        end = state(port)
+        assert end["finished"] and "3 of 3</strong>" in end["html"]
+        assert "finished 20" in end["html"] and "leakage at none" in end["html"]
+        assert files(folder) == before
 
 
 def test_the_page_is_for_this_machine_alone(study):

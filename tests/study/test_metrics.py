@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +19,7 @@ from caveat.study.config.resolve import resolve
 from caveat.study.config.schema import read
 from caveat.study.metrics import RL_METRICS, metrics_path
 from caveat.study.study import SEEN, Study
+from harness import forked
 from quick_run import run
 from toy_study import marks, rl_recipe, small
 
@@ -141,28 +141,20 @@ def test_an_update_of_a_policy_has_what_it_saw(tmp_path):
     assert (frame["clip_ratio"] > 0).any(), "the second pass over an update is clipped somewhere"
 
 
-KILLED = """
-import os, signal, sys
-sys.path[:0] = {paths!r}
-from caveat.backends.base import Callback
-from quick_run import run
-from toy_study import small
-
 class Kill(Callback):
+    """Kills its process in the middle of a training."""
+
     def on_step_end(self, event):
         if event.step == 3:
             os.kill(os.getpid(), signal.SIGKILL)
-
-run(small(), sys.argv[1], callbacks=[Kill()])
-"""
 
 
 def test_a_kill_leaves_a_readable_file_and_the_next_run_no_step_twice(tmp_path):
     recipe = small()
     recipe["settings"][0]["dose"] = {**recipe["settings"][0]["dose"], "batch_size": 2}
-    code = KILLED.format(paths=sys.path).replace("small()", repr(recipe), 1)
-    ended = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True)
-    assert ended.returncode == -signal.SIGKILL, ended.stderr
+    child = forked(run, recipe, tmp_path, callbacks=[Kill()])
+    child.join(120)
+    assert child.exitcode == -signal.SIGKILL
     assert marks(tmp_path) == {}
     stopped = Study.open(tmp_path).training()
     assert sorted(stopped.groupby("arm")["step"].max()) in ([2, 3], [3, 3])

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -23,6 +20,7 @@ from caveat.study.config.resolve import resolve
 from caveat.study.config.schema import read
 from caveat.study.export import UPDATES, export, opened
 from caveat.types.training import GRPOSettings, Train
+from harness import forked
 from quick_run import run
 from toy_study import RL, VOWELS, marks, rl_recipe, small
 
@@ -93,16 +91,12 @@ def test_killed_at_any_update_it_ends_as_if_it_had_not_been(tmp_path, points):
     killed = tmp_path / "killed"
     kills = 0
     for wanted in points:
-        child = subprocess.Popen(
-            [sys.executable, "-m", "caveat", "run", str(place), "--out", str(killed)],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        while child.poll() is None and len(list(killed.glob("artifacts/[!.]*"))) < 2 * wanted:
-            time.sleep(0.005)
-        if child.poll() is None:
-            os.kill(child.pid, signal.SIGKILL)
-            kills += 1
-        child.wait()
+        child = forked(run, str(place), killed)
+        while child.is_alive() and len(list(killed.glob("artifacts/[!.]*"))) < 2 * wanted:
+            time.sleep(0.001)
+        child.kill()
+        child.join()
+        kills += child.exitcode == -signal.SIGKILL
     assert kills >= min(2, len(points))
     assert run(str(place), killed).answers()["reply"].tolist() == whole.answers()["reply"].tolist()
 

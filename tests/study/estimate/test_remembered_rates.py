@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+from pathlib import Path
 
 import pytest
 
+from caveat.study.estimate import rates
 from caveat.study.estimate.rates import (
     DEFAULT_WEIGHTS,
     LEAST_WEIGHTS,
@@ -16,6 +16,7 @@ from caveat.study.estimate.rates import (
     remember,
 )
 from caveat.study.execution.meter import DEFAULT_RATES, KINDS
+from harness import forked
 
 DEFAULT = "SmolLM2-135M on two CPU cores"
 
@@ -140,22 +141,16 @@ def test_a_folder_that_takes_no_file_is_one_message(rates_file):
     )
 
 
-CHILD = """
-import sys
-from caveat.study.estimate.rates import Entry, remember
-from caveat.study.estimate import rates
-
-rates.rates_path = lambda: rates.Path(sys.argv[1])
-for number in range(15):
-    entry = Entry(machine="a CPU", model=f"{sys.argv[2]}-{number}", name="m", weights=1)
-    remember(entry, {"train": (900.0, 9.0)}, print)
-"""
+def remember_some(path: Path, child: int) -> None:
+    """In a process of its own: the rates of fifteen models."""
+    rates.rates_path = lambda: path
+    for number in range(15):
+        remember(entry(f"{child}-{number}"), {"train": (900.0, 9.0)}, print)
 
 
 def test_processes_that_end_together_lose_nothing(rates_file):
-    children = [
-        subprocess.Popen([sys.executable, "-c", CHILD, str(rates_file), str(number)])
-        for number in range(3)
-    ]
-    assert [child.wait(120) for child in children] == [0, 0, 0]
+    children = [forked(remember_some, rates_file, number) for number in range(3)]
+    for child in children:
+        child.join(120)
+    assert [child.exitcode for child in children] == [0, 0, 0]
     assert len(json.loads(rates_file.read_text())["entries"]) == 45

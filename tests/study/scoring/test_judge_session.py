@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
@@ -18,8 +16,9 @@ from caveat.study.config.reference import recipe_fields
 from caveat.study.config.schema import read
 from caveat.study.estimate.plan_cost import plan_cost
 from caveat.study.study import Study
+from harness import forked
 from judge_server import Reply
-from paths import DOCS, SUPPORT
+from paths import DOCS
 from quick_run import run
 from toy_study import Heard, judged, marks, same_table, small
 
@@ -178,16 +177,12 @@ def test_an_endpoint_that_is_not_there_fails_the_verdicts_and_nothing_else(answe
     assert set(study.answers()["readout"]) >= {"log_likelihood"}
 
 
-def test_the_command_line_leaves_with_2_where_the_judge_failed(tmp_path, answered):
+def test_the_command_line_leaves_with_2_where_the_judge_failed(tmp_path, answered, command):
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text(read(judged("http://127.0.0.1:9/v1")).model_dump_json())
-    words = ["run", str(recipe), "--out", str(answered)]
-    code = f"import sys; sys.path.insert(0, {str(SUPPORT)!r}); from caveat.cli import main; main()"
-    done = subprocess.run(
-        [sys.executable, "-c", code, *words], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 2, done.stderr
-    lines = [line for line in done.stderr.splitlines() if line.startswith("failed: ")]
+    status, _, errors = command("run", str(recipe), "--out", str(answered))
+    assert status == 2, errors
+    lines = [line for line in errors.splitlines() if line.startswith("failed: ")]
     assert len(lines) == 3 and lines[0].startswith(
         "failed: toy x password / base: verdicts: readout 'belief_judge': judge.endpoint: "
         "http://127.0.0.1:9/v1: "
@@ -211,19 +206,8 @@ def test_at_the_cap_what_was_answered_is_kept(answered, judge_server, whole):
     same_table(raised, whole[0])
 
 
-CHILD = """
-import sys
-sys.path.insert(0, {here!r})
-from quick_run import run
-from toy_study import judged
-
-run(judged({url!r}, {{"concurrency": 1}}), {folder!r})
-"""
-
-
 def test_killed_while_requests_are_under_way(answered, judge_server, whole):
-    code = CHILD.format(here=str(SUPPORT), url=judge_server.url, folder=str(answered))
-    child = subprocess.Popen([sys.executable, "-c", code])
+    child = forked(run, judged(judge_server.url, {"concurrency": 1}), str(answered))
 
     def deadly(number, body):
         if number == 9:
@@ -231,7 +215,8 @@ def test_killed_while_requests_are_under_way(answered, judge_server, whole):
         return by_prompt(number, body)
 
     judge_server.answers = deadly
-    assert child.wait(120) == -9 and len(judge_server.bodies) == 10
+    child.join(120)
+    assert child.exitcode == -9 and len(judge_server.bodies) == 10
     judge_server.answers = by_prompt
     study = run(judged(judge_server.url), answered)
     assert len(study.failures()) == 0
