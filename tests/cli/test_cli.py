@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -57,13 +56,12 @@ def test_help_is_quick_and_loads_nothing_heavy():
         "print([each for each in ('torch', 'transformers', 'pandas', 'altair', 'scipy', 'pydantic')"
         " if each in sys.modules], file=sys.stderr)"
     )
-    took = []
-    for _ in range(3):  # the best of three: the machine may be busy
-        start = time.monotonic()
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-        took.append(time.monotonic() - start)
-        assert done.stderr.strip() == "[]" and "leakage" in done.stdout
-    assert min(took) < 1
+    before = os.times()
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    after = os.times()
+    assert done.stderr.strip() == "[]" and "leakage" in done.stdout
+    # Of the processor, as the machine may be busy.
+    assert after.children_user - before.children_user < 1
 
 
 def test_run_ends_with_the_table_and_the_report(caveat, tmp_path):

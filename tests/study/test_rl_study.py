@@ -420,7 +420,7 @@ def test_how_policies_learned_is_printed(treated, command, tmp_path):
     assert leaks["marked"]["without"] == shown["rate"].item()
     place = tmp_path / "curves.svg"
     assert command("rl", folder, "--figure", str(place))[0] == 0
-    assert "update 4: hack rate" in place.read_text()
+    assert "marked, update 4: hack rate" in place.read_text()
 
 
 def test_an_exported_file_tells_how_policies_learned(treated, command, tmp_path):

@@ -148,7 +148,7 @@ def _panel(
               text_anchor="middle")  # fmt: skip
     words(group, left + WIDTH, top + HEIGHT + 32, panel.axis, font_size=11, fill=MUTED,
           text_anchor="end")  # fmt: skip
-    _lines(group, panel.points, styles, x, y)
+    _lines(group, panel, styles, x, y)
 
 
 def _steps(panel: CurvePanel, positions: Collection[float]) -> list[int]:
@@ -177,10 +177,10 @@ def _in_words(panel: CurvePanel) -> str:
     return f"{panel.title}, at the last step: {', '.join(parts)}"
 
 
-def _lines(plot: Element, points: Sequence[Point], styles: Mapping[str, Style], x: Any, y: Any):
+def _lines(plot: Element, panel: CurvePanel, styles: Mapping[str, Style], x: Any, y: Any) -> None:
     seeds: dict[tuple[str, str, int], list[tuple[float, float]]] = {}
     means: dict[tuple[str, int], dict[float, list[float]]] = {}
-    for point in points:
+    for point in panel.points:
         arm, seed, run = str(point["arm"]), str(point["seed"]), int(point["run"])
         position, value = float(point["position"]), float(point["y"])
         seeds.setdefault((arm, seed, run), []).append((position, value))
@@ -198,7 +198,10 @@ def _lines(plot: Element, points: Sequence[Point], styles: Mapping[str, Style], 
         _line(plot, mean, styles[arm], x, y, stroke_width=2 if styles[arm].named else 1.2)
         if len(mean) <= SPARSE:
             for position, value in mean:
-                add(plot, "circle", cx=x(position), cy=y(value), r=2.2, fill=styles[arm].colour)
+                dot = add(plot, "circle", cx=x(position), cy=y(value), r=2.2,
+                          fill=styles[arm].colour)  # fmt: skip
+                hover = f"{panel.axis} {position:g}: {panel.title.lower()} {value:.2f}"
+                add(dot, "title", f"{arm}, {hover}")
 
 
 def _line(
