@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 import yaml
 
 from caveat.environments.code_tasks.problems import SHIPPED
+from caveat.environments.sandbox import workers
+from caveat.environments.sandbox.run import isolation
 from caveat.errors import CaveatError
 from caveat.study.config.resolve import resolve
 from caveat.study.config.schema import read
@@ -78,6 +82,22 @@ def test_the_supervised_recipe_runs(tmp_path):
     assert set(leakage["scope"]) == {"trained", "broad"}
     effects = set(study.side_effects()["effect"])
     assert {"solved", "valid code", "looks up tested inputs", "tampers with the check"} <= effects
+
+
+def test_without_a_sandbox_a_run_ends_in_one_line_before_anything_is_trained(
+    tmp_path, monkeypatch, command
+):
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(yaml.safe_dump(shrunk("reward-hacking", ["base", "bare", "marked"])))
+    monkeypatch.setattr(workers, "_idle", [])  # those that run already need no fork
+    monkeypatch.delattr(os, "fork")
+    isolation.cache_clear()
+    status, _, errors = command("run", str(recipe), "--out", str(tmp_path / "study"))
+    assert (status, errors) == (
+        1, "caveat: the sandbox for model-written code is not available: this system has no fork; "
+           "run on Linux or macOS (docs/sandbox.md). Nothing was run\n"
+    )  # fmt: skip
+    assert not list((tmp_path / "study").glob("artifacts/*"))
 
 
 @pytest.mark.parametrize("warm_up", [None, {"rows": 4, "dose": DOSE}])
