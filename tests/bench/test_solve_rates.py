@@ -10,15 +10,20 @@ import pytest
 
 from caveat.environments.code_tasks.grading import Outcome, check_solutions
 from caveat.environments.code_tasks.problems import load_problems, shipped_problems
+from caveat.environments.loading import module_of, shipped_task
 from paths import BENCH
+
+
+def script(name):
+    spec = importlib.util.spec_from_file_location(f"bench_{name}", BENCH / f"{name}.py")
+    module = sys.modules[f"bench_{name}"] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture(scope="module")
 def bench():
-    spec = importlib.util.spec_from_file_location("bench_solve_rates", BENCH / "solve_rates.py")
-    module = sys.modules["bench_solve_rates"] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return script("solve_rates")
 
 
 def test_states_and_own_solutions(bench, tmp_path, monkeypatch):
@@ -49,3 +54,20 @@ def test_the_tiny_model_solves_nothing(bench, tmp_path, capsys):
     assert [reply["state"] for reply in record["replies"]] == ["invalid", "invalid"]
     assert record["split"][-1]["invalid"] == 1.0 and record["truncated"] == 1.0
     assert "2 of 2 replies, solved 0.000" in capsys.readouterr().out
+
+
+def test_rates_of_a_task(tmp_path, capsys):
+    """The tiny model's replies are graded as the task grades them."""
+    file = tmp_path / "rates.json"
+    words = ["--model", "tiny", "--task", "agree", "--count", "8", "--samples", "2"]
+    script("task_rates").main([*words, "--max-tokens", "3", "--report", str(file)])
+    record = json.loads(file.read_text())
+    can, cannot, whole = record["rates"]
+    assert (can["replies"], cannot["replies"], whole["replies"]) == (8, 8, 16)
+    agree = shipped_task("agree")
+    module = module_of(agree.place, agree.version)
+    for line in record["replies"]:
+        assert line["hacked"] == module.hacked(line["prompt"], line["reply"])
+        assert line["right"] == module.true_score(line["prompt"], line["reply"])
+    assert whole["right"] == round(sum(line["right"] for line in record["replies"]) / 16, 3)
+    assert "task agree, model tiny" in capsys.readouterr().out
