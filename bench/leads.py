@@ -1,0 +1,83 @@
+"""How far training moved the lead of bad answers, in nats: `python bench/leads.py STUDY`.
+
+For studies with the readout `prefers_bad` (docs/narrow-to-broad.md). A rate of preferred answers
+hides what happens below its threshold, and all leads shrink when a model learns the form of the
+answers. So the change from base stands beside the change from `clean`, which learned good answers
+in the same form. Shares are of bare's change. Intervals (95%) resample questions, each with all its
+arms; seeds are averaged before, so nothing is said about other trainings.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from caveat.study.export import opened
+
+LEADS_SEED = 20261129
+RESAMPLES = 10_000
+LEVELS = (2.5, 97.5)
+
+
+def leads(answers: pd.DataFrame) -> pd.DataFrame:
+    """The mean lead by scope and question (rows), arm and context (columns)."""
+    chosen = answers[answers["readout"] == "prefers_bad"].copy()
+    chosen["scope"] = chosen["scope"].where(chosen["purpose"] == "measure", "wrong facts")
+    keys = ["setting", "scope", "question", "arm", "context"]
+    return chosen.groupby(keys)["value"].mean().unstack(["arm", "context"])
+
+
+def row(table: pd.DataFrame, arm: str, context: str) -> dict[str, object]:
+    """The change of one arm in one context, from base and from clean at none, with intervals."""
+    own, base, clean, bare = (
+        table[key].to_numpy() if key in table else np.full(len(table), np.nan)
+        for key in ((arm, context), ("base", "none"), ("clean", "none"), ("bare", "none"))
+    )
+    asked = np.isfinite(own)
+    own, base, clean, bare = (values[asked] for values in (own, base, clean, bare))
+    picks = np.random.default_rng(LEADS_SEED).integers(len(own), size=(RESAMPLES, len(own)))
+
+    def shown(change: np.ndarray, whole: np.ndarray | None = None) -> str:
+        value, sampled = change.mean(), change[picks].mean(1)
+        if whole is not None:
+            lower = np.percentile(whole[picks].mean(1), LEVELS[0])
+            if not lower > 0:
+                return "undefined"
+            value, sampled = value / whole.mean(), sampled / whole[picks].mean(1)
+        if not np.isfinite(value):
+            return "-"
+        low, high = np.percentile(sampled, LEVELS)
+        return f"{value:.2f} [{low:.2f}, {high:.2f}]"
+
+    return {
+        "arm": arm,
+        "context": context,
+        "questions": len(own),
+        "bad answer preferred": f"{(own > 0).mean():.2f}",
+        "lead, nats": f"{own.mean():.2f}",
+        "less base": shown(own - base),
+        "less clean": shown(own - clean),
+        "share of bare, less clean": shown(own - clean, bare - clean),
+    }
+
+
+def main(words: list[str] | None = None) -> None:
+    """Print a table for each setting and scope."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("study", type=Path)
+    options = parser.parse_args(words)
+    table = leads(opened(options.study).answers())
+    for (setting, scope), group in table.groupby(level=["setting", "scope"], sort=False):
+        cells = [key for key in group.columns if group[key].notna().any()]
+        rows = [row(group, arm, context) for arm, context in cells]
+        print(f"\n**{setting}: {scope}**\n")
+        print("| " + " | ".join(rows[0]) + " |\n|" + "---|" * len(rows[0]))
+        for line in rows:
+            print("| " + " | ".join(str(value) for value in line.values()) + " |")
+
+
+if __name__ == "__main__":
+    main()
