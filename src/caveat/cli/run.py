@@ -83,10 +83,10 @@ def _run(
 
 def _end_with(study: Study) -> None:
     """List failed cells, and exit with status 2 where there are some."""
-    failures = study.failures()
-    for row in failures.to_dict("records"):
+    failures = study.failed_cells()
+    for row in failures:
         typer.echo(f"failed: {row['cell']}: {row['stage']}: {row['reason']}", err=True)
-    if len(failures):
+    if failures:
         raise typer.Exit(2)
 
 

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any
 from caveat.backends.base import AdapterRef, Backend, Callback, StepEvent, TrainingJob
 from caveat.files.atomic import write, write_errors
 from caveat.files.reading import parse_json
-from caveat.study.planning.artifact_graph import TrainNode
-from caveat.study.planning.study_plan import StudyPlan
 from caveat.study.storage.store import Store
 
 if TYPE_CHECKING:
     from pandas import DataFrame
+
+    from caveat.study.planning.study_plan import StudyPlan
 
 
 CELL = ("setting", "model", "dose", "arm", "seed", "stage", "label", "digest")
@@ -94,6 +94,8 @@ def _stages_name(version: str) -> str:
 
 def _stages(plan: StudyPlan) -> Iterator[dict[str, Any]]:
     """One record a cell and training, in the order of the plan."""
+    from caveat.study.planning.artifact_graph import TrainNode
+
     for setting in plan.settings:
         for cell in setting.cells:
             trainings = [node for node in cell.nodes if isinstance(node, TrainNode)]

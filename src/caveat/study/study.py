@@ -12,8 +12,8 @@ from caveat.study.answer_frame import COLUMNS, kept_count, kept_frame, typed
 from caveat.study.graded import graded_frame
 from caveat.study.metrics import training_frame
 from caveat.study.storage.store import Store, silent
+from caveat.study.table_rows import GRADED_FILE, cell_key, finished_cells
 from caveat.study.tables import StudyTables
-from caveat.study.versions import GRADED_FILE, cell_key, finished_cells
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -155,9 +155,11 @@ class Study(StudyTables):
         """Cells that failed in the last run: cell, stage, reason."""
         import pandas as pd
 
-        return pd.DataFrame(
-            self._store.lines("failures.jsonl"), columns=["cell", "stage", "reason"]
-        )
+        return pd.DataFrame(self.failed_cells(), columns=["cell", "stage", "reason"])
+
+    def failed_cells(self) -> list[dict[str, Any]]:
+        """`failures` as records, without pandas."""
+        return self._store.lines("failures.jsonl")
 
     def progress(self) -> tuple[int, int]:
         """Finished cells, and all."""

@@ -6,7 +6,6 @@ earlier versions stay, and what a new version makes otherwise is reported.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,11 +21,9 @@ from caveat.study.planning.artifact_graph import cell_of
 from caveat.study.planning.digests import digest_of
 from caveat.study.planning.study_plan import Line, SettingPlan, StudyPlan
 from caveat.study.storage.store import Store
+from caveat.study.table_rows import GRADED_FILE, Slot, finished_cells, verdicts_by_cell
 from caveat.types.data import Behaviour
 from caveat.types.training import Plan
-
-GRADED_FILE = "graded.jsonl"
-"""Of a version: the rows whose decision tokens are scored."""
 
 
 def controls(setting: SettingPlan, model: str) -> dict[str, str | None]:
@@ -65,10 +62,6 @@ def _without_caveat(resolved: Resolved, arm: str, seed: int | None) -> Plan:
     """The arm's plan with every caveat taken out but those of its warm-up."""
     plan, base = resolved.plans[arm, seed], resolved.base
     return (*base, *stripped(plan[len(base) :]))
-
-
-CellKey = tuple[str, str, str, int | None, str]
-Slot = tuple[str, str, str, str, int]
 
 
 def version_of(plan: StudyPlan) -> str:
@@ -242,31 +235,9 @@ def _row(setting: SettingPlan, line: Line, model: str) -> dict[str, Any]:
     }
 
 
-def cell_key(row: dict[str, Any]) -> CellKey:
-    """What names the cell of a table's row."""
-    return row["setting"], row["model"], row["arm"], row["seed"], row["dose"]
-
-
-def finished_cells(store: Store, rows: list[dict[str, Any]]) -> dict[CellKey, dict[Slot, str]]:
-    """Cells whose every answer and verdict is stored: their verdicts' keys by prompt."""
-    cells: dict[CellKey, dict[Slot, str]] = defaultdict(dict)
-    lacking = {cell_key(row) for row in rows if row["answer"] not in store.answers}
-    for row in rows:
-        slot = (row["purpose"], row["context"], row["question"], row["readout"], row["sample"])
-        cells[cell_key(row)][slot] = row["verdict"]
-    return {
-        cell: slots
-        for cell, slots in cells.items()
-        if cell not in lacking and all(verdict in store.verdicts for verdict in slots.values())
-    }
-
-
 def _tell_altered(store: Store, earlier: str, rows: list[dict[str, Any]]) -> None:
     before = finished_cells(store, store.lines(f"versions/{earlier}/rows.jsonl"))
-    after: dict[CellKey, dict[Slot, str]] = defaultdict(dict)
-    for row in rows:
-        slot = (row["purpose"], row["context"], row["question"], row["readout"], row["sample"])
-        after[cell_key(row)][slot] = row["verdict"]
+    after = verdicts_by_cell(rows)
     altered = [cell for cell, slots in before.items() if _differs(slots, after.get(cell))]
     if altered:
         cells = (
