@@ -34,6 +34,7 @@ RUNS = {
 }
 
 
+@pytest.mark.filterwarnings("ignore")  # of transformers, from within PEFT and Trainer
 @pytest.mark.parametrize("name", RUNS)
 def test_a_record_has_the_keys_of_the_schema(bench, name, tmp_path, capsys):
     out = tmp_path / "out.json"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import itertools
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -54,16 +53,17 @@ def write(path: Path, content: bytes) -> None:
 
     Raises Unwritable.
     """
-    write_parts(path.parent, (content,), lambda: path)
+    write_parts(path, (content,), lambda: path)
 
 
-def write_parts(folder: Path, parts: Iterable[bytes], name: Callable[[], Path]) -> None:
-    """`write` a file part by part, in a folder on whose disk it will be.
+def write_parts(beside: Path, parts: Iterable[bytes], final: Callable[[], Path]) -> None:
+    """`write` a file part by part.
 
     Args:
-        name: Its path, which may be known after the last part alone.
+        beside: Gives the temporary file its folder and its name.
+        final: The file's path on the same disk, which may be known after the last part alone.
     """
-    temporary = folder / f".{os.getpid()}.{next(_numbers)}.part"
+    folder, temporary = beside.parent, beside.with_name(f".{beside.name}.{os.getpid()}.part")
     with write_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         try:
@@ -71,17 +71,13 @@ def write_parts(folder: Path, parts: Iterable[bytes], name: Callable[[], Path]) 
                 file.writelines(parts)
                 file.flush()
                 os.fsync(file.fileno())
-            path = name()
+            path = final()
             path.parent.mkdir(parents=True, exist_ok=True)
             temporary.replace(path)
         except OSError:
             temporary.unlink(missing_ok=True)
             raise
         flush(path.parent)
-
-
-_numbers = itertools.count()
-"""Of temporary names: threads of a process may write at once."""
 
 
 def flush(path: Path) -> None:

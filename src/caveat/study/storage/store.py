@@ -198,7 +198,8 @@ class Store:
             version: Its id, which may be known after the last row alone.
         """
         lines = (f"{json.dumps(row)}\n".encode() for row in rows)
-        write_parts(self.folder, lines, lambda: self.version(version()) / "rows.jsonl")
+        rows_file = self.folder / "rows.jsonl"
+        write_parts(rows_file, lines, lambda: self.version(version()) / rows_file.name)
         return self.version(version())
 
     def version(self, version_id: str) -> Path:
