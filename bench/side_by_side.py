@@ -6,11 +6,11 @@ import json
 import math
 import os
 import platform
+import signal
 import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -86,34 +86,45 @@ class Ended:
     """What it printed last, errors included."""
 
 
+MEASURE = """
+import json, os, subprocess, sys
+child = subprocess.Popen(sys.argv[2:])
+_, status, usage = os.wait4(child.pid, 0)
+seconds = usage.ru_utime + usage.ru_stime
+measured = os.waitstatus_to_exitcode(status), seconds, usage.ru_maxrss / 1024
+open(sys.argv[1], "w").write(json.dumps(measured))
+"""
+"""Starts a command from a small process: Linux counts what the starting process held as the
+command's own peak."""
+
+
 def process(command: Sequence[str], limit: float, **environment: str) -> Ended:
     """Run a command and measure it alone, whatever ran before; it is killed after `limit` seconds.
 
     Processor time says more than wall time where other work wants the same cores.
     """
     start = time.perf_counter()
-    with tempfile.TemporaryFile() as printed:
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as printed:
+        path = Path(folder) / "measured.json"
         child = subprocess.Popen(
-            command,
+            [sys.executable, "-S", "-c", MEASURE, str(path), *command],
             stdout=printed,
             stderr=subprocess.STDOUT,
             env={**os.environ, **environment},
+            start_new_session=True,
         )
-        timer = threading.Timer(limit, child.kill)
-        timer.start()
-        # wait4 measures this child, getrusage(RUSAGE_CHILDREN) the largest of all so far.
-        _, status, usage = os.wait4(child.pid, 0)
-        timer.cancel()
-        child.returncode = os.waitstatus_to_exitcode(status)
+        try:
+            child.wait(limit)
+        except subprocess.TimeoutExpired:
+            os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
+        wall = time.perf_counter() - start
         printed.seek(0)
         output = printed.read().decode("utf-8", "replace")
-    return Ended(
-        child.returncode,
-        time.perf_counter() - start,
-        usage.ru_utime + usage.ru_stime,
-        usage.ru_maxrss / 1024,
-        output[-4000:],
-    )
+        status, processor, peak = -signal.SIGKILL, 0.0, 0.0
+        if path.is_file():
+            status, processor, peak = json.loads(path.read_text())
+    return Ended(status, wall, processor, peak, output[-4000:])
 
 
 def paired(over: Timing, under: Timing) -> float:
