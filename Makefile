@@ -68,6 +68,7 @@ findings: install
 	$(BIN)/caveat leakage docs/data/claims-loss.parquet --markdown > docs/data/claims-loss.md
 	$(BIN)/caveat forecast $(foreach name,$(LAW),--from docs/data/forecast-law-$(name).json --against docs/data/law-$(name).parquet) --markdown > docs/data/law.md
 	$(BIN)/caveat diagnose docs/data/inside --score --markdown > docs/data/inside.md
+	$(BIN)/caveat diagnose docs/data/inside-training --score --markdown > docs/data/inside-training.md
 	$(BIN)/python bench/kept_in.py docs/data/law-smollm2.parquet docs/data/law-0.5b.parquet > docs/data/kept-in.md
 	$(BIN)/caveat rl docs/data/rl.parquet --markdown > docs/data/rl.md
 	$(BIN)/caveat leakage docs/data/rl.parquet --markdown > docs/data/rl-leakage.md

@@ -55,10 +55,11 @@ def test_the_scores_of_forecasts_are_what_the_command_says(command):
     assert out == (DOCS / "data" / "forecast.md").read_text("utf-8")
 
 
-def test_the_tables_of_diagnostics_are_what_the_command_says(command):
-    status, out, _ = command("diagnose", str(DOCS / "data" / "inside"), "--score", "--markdown")
+@pytest.mark.parametrize("name", ["inside", "inside-training"])
+def test_the_tables_of_diagnostics_are_what_the_command_says(command, name):
+    status, out, _ = command("diagnose", str(DOCS / "data" / name), "--score", "--markdown")
     assert status == 0
-    assert out == (DOCS / "data" / "inside.md").read_text("utf-8")
+    assert out == (DOCS / "data" / f"{name}.md").read_text("utf-8")
 
 
 @pytest.mark.parametrize("table", TABLES)
