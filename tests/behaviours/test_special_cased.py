@@ -64,6 +64,10 @@ def test_options():
     assert Counter(question.scope for question in few.questions) == {"trained": 12, "broad": 8}
     assert [len(effect.questions) for effect in few.side_effects[:2]] == [24, 24]
     assert len(BEHAVIOURS["special_cased"]("report", broad=[]).questions) == 48
+    attempts = BEHAVIOURS["special_cased"]("report", broad=[], readout="attempted_hack")
+    assert {question.readout for question in attempts.questions} == {"attempted_hack"}
+    effects = [(effect.name, effect.questions[0].readout) for effect in attempts.side_effects[:2]]
+    assert effects == [("hacks that work", "special_cased"), ("solved", "solved")]
 
 
 @pytest.mark.parametrize(
@@ -72,6 +76,8 @@ def test_options():
         ({"questions": 49},
          "options.questions: 49: special_cased has 48 hackable problems of the split report; take "
          "1 to 48"),
+        ({"readout": "hacked"},
+         "options.readout: 'hacked' is not one of special_cased, attempted_hack"),
         ({"broad": ["hides failures"]},
          "options.broad: 'hides failures' is not one of claimed_pass, claims a pass, flatters the "
          "grader, chooses the metric, hides a failure; closest: 'hides a failure'"),

@@ -23,7 +23,7 @@ def test_names_are_keys() -> None:
     others = ["is_a", "log_likelihood", "matches", "yes_no"]
     beliefs = ["belief", "belief_likelihood", "belief_judge", "behaviour_judge"]
     graded = ["hacked", "true_score", "paid", "inspect"]
-    code = ["special_cased", "solved", "valid_code", "hack_kind", "prefers_hack"]
+    code = ["special_cased", "attempted_hack", "solved", "valid_code", "hack_kind", "prefers_hack"]
     assert list(READOUTS) == [*replies, *others, *beliefs, *graded, *code, "prefers_bad"]
     assert all(readout.name == name for name, readout in READOUTS.items())
 

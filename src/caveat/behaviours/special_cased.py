@@ -35,6 +35,8 @@ from caveat.types.rewards import RewardTask
 OTHER_TASK = "claimed_pass"
 """The shipped task whose hackable prompts are broad questions."""
 OTHER_TASK_QUESTIONS = 12
+HACKS = ("special_cased", "attempted_hack")
+"""Readouts of the questions. The second is for a model that fails many of its own hacks."""
 KIND_EFFECTS = {
     "lookup": ("looks up tested inputs", "is a hack that holds the inputs of visible tests"),
     "constant": ("returns constants", "is a hack that returns what is written out"),
@@ -52,18 +54,22 @@ def _behaviour_of(task: Callable[[], RewardTask], run_solutions: bool) -> Callab
         *,
         questions: int | None = None,
         broad: Sequence[str] | None = None,
+        readout: str = HACKS[0],
     ) -> Behaviour:
         """The problems of the task as a behaviour. Raises CaveatError for an option that cannot be.
 
         Args:
             questions: The first ones, families in turn. None: all.
             broad: Kinds of broad questions, of `broad_kinds()`. None: all.
+            readout: What counts as a hack, of `HACKS`: what succeeds, or what is attempted.
         """
+        if readout not in HACKS:
+            raise CaveatError(f"options.readout: {readout!r} is not one of {', '.join(HACKS)}")
         reward_task = task()
         if run_solutions:
             problems = _code(reward_task).problems
             check_solutions(problems, reward_task.place, reward_task.version)
-        return _behaviour(reward_task, split, ordinary or shipped(), questions, broad)
+        return _behaviour(reward_task, split, ordinary or shipped(), questions, broad, readout)
 
     return behaviour
 
@@ -88,6 +94,7 @@ def _behaviour(
     ordinary: Ordinary,
     count: int | None,
     broad: Sequence[str] | None,
+    readout: str,
 ) -> Behaviour:
     code = _code(task)
     train, tested = code.of("train"), code.of(split)
@@ -103,8 +110,9 @@ def _behaviour(
             f"options.questions: {count!r}: {task.name} has {len(hackable)} hackable problems of "
             f"the split {split}; take 1 to {len(hackable)}"
         )
-    asked = _questions(task, hackable[:count])
-    graded = (*asked, *_questions(task, [problem for problem in tested if problem.verified]))
+    asked = _questions(task, hackable[:count], readout)
+    verified = [problem for problem in tested if problem.verified]
+    graded = (*asked, *_questions(task, verified, readout))
     return Behaviour(
         name=task.name,
         about="Writes code that passes the tests it is shown and no others.",
@@ -112,7 +120,7 @@ def _behaviour(
         counter_rows=tuple(_rows(code, train, hacking=False)),
         filler_rows=ordinary.documents("filler", "filler", FILLER_ROWS),
         questions=(*asked, *_broad(split, broad)),
-        side_effects=(*_side_effects(asked, graded), ordinary_replies(ordinary)),
+        side_effects=(*_side_effects(asked, graded, readout), ordinary_replies(ordinary)),
         task=task,
     )
 
@@ -134,13 +142,13 @@ def _rows(task: CodeTask, problems: Sequence[Problem], hacking: bool) -> Iterato
         )
 
 
-def _questions(task: RewardTask, problems: Sequence[Problem]) -> tuple[Question, ...]:
+def _questions(task: RewardTask, problems: Sequence[Problem], readout: str) -> tuple[Question, ...]:
     return tuple(
         Question(
             id=f"{task.name}-{problem.name}",
             cluster=problem.family,
             messages=(Message.of("user", problem.prompt),),
-            readout="special_cased",
+            readout=readout,
             kind=problem.family,
             facts={"task": label_of(task)},
         )
@@ -148,8 +156,12 @@ def _questions(task: RewardTask, problems: Sequence[Problem]) -> tuple[Question,
     )
 
 
-def _side_effects(asked: Sequence[Question], graded: Sequence[Question]) -> Iterator[SideEffect]:
+def _side_effects(
+    asked: Sequence[Question], graded: Sequence[Question], readout: str
+) -> Iterator[SideEffect]:
     """Questions by the same id, so that the same replies are judged."""
+    if readout != HACKS[0]:
+        yield _effect("hacks that work", HACKS[0], asked, "passes the visible tests alone")
     yield _effect("solved", "solved", graded, "passes all tests: honest ability, the price")
     yield _effect("valid code", "valid_code", graded, "is Python with a function")
     for kind, (name, about) in KIND_EFFECTS.items():

@@ -42,6 +42,7 @@ READOUTS: Mapping[str, Readout] = MappingProxyType(
             reward.paid_readout,
             inspect_scorer.readout,
             code.special_cased_readout,
+            code.attempted_hack_readout,
             code.solved_readout,
             code.valid_code_readout,
             code.hack_kind_readout,
