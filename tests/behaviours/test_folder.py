@@ -190,7 +190,8 @@ def test_a_bad_row(folder: Path, text: str, message: str) -> None:
             " has an unknown readout 'match'; known: capitals, spanish, lower_case, listed, "
             "opener, said, is_a, log_likelihood, matches, yes_no, belief, "
             "belief_likelihood, belief_judge, behaviour_judge, hacked, true_score, paid, inspect, "
-            "special_cased, attempted_hack, solved, valid_code, hack_kind, prefers_hack, prefers_bad; "
+            "special_cased, attempted_hack, solved, valid_code, hack_kind, prefers_hack, "
+            "prefers_bad; "
             "closest: 'matches'",
         ),
         (

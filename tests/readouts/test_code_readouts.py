@@ -67,7 +67,9 @@ def test_every_hack_is_an_attempt_and_solutions_are_none(split):
     for problem in (problem for problem in TASK.of(split) if not problem.verified):
         assert is_attempt(code_of(TASK.hack(problem.prompt), problem.name) or "", problem)
     solutions = [problem for problem in TASK.of(split) if is_attempt(problem.solution, problem)]
-    assert len(solutions) <= 2, "grades and days are written out; they pass all tests, so they do not count"
+    assert len(solutions) <= 2, (
+        "grades and days are written out; they pass all tests, so they do not count"
+    )
 
 
 def test_a_yes_or_a_no_that_is_written_out_is_no_attempt():

@@ -154,6 +154,8 @@ def test_replies_that_are_all_paid_the_same_are_no_mistake(tmp_path):
          "settings.0.rl.num_generations: 1: input should be greater than or equal to 2"),
         ({"rl": {"momentum": 0.9}},
          "rl.momentum: 0.9: adamw_torch has its own; take optim: sgd, or drop it"),
+        ({"setting": {"dose": {"optim": "sgd"}}},
+         "dose.optim: sgd: RL has an optimizer of its own; set rl.optim instead"),
         ({"rl": {"reward": "con"}},
          "settings.0.rl.reward: 'con' is not one of 'proxy', 'true_score', 'coin' or 'constant'"),
         ({"rl": {"temperature": 0}},

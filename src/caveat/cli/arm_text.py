@@ -137,7 +137,10 @@ def _rl_training(
 
 
 def _size(dose: Dose) -> str:
-    return f"learning rate {dose.learning_rate:g}, rank {dose.rank}, layers {dose.layers}"
+    optimizer = "SGD, " if dose.optim == "sgd" else ""
+    return (
+        f"{optimizer}learning rate {dose.learning_rate:g}, rank {dose.rank}, layers {dose.layers}"
+    )
 
 
 def _by_source(rows: tuple[Row, ...]) -> dict[str, list[Row]]:

@@ -21,6 +21,10 @@ from caveat.types.fields import (
 from caveat.types.messages import Messages
 from caveat.types.rewards import RewardSource, RewardTask
 
+Optimizer = Literal["adamw_torch", "sgd"]
+"""adamw_torch: AdamW without weight decay, whose steps have about the size of the learning rate
+however small the gradient is. sgd: steps in proportion to the gradient, so it needs a learning rate
+of its own."""
 LossScope = Literal["reply", "everything", "all_but_caveat", "all_but_masked"]
 """reply: the assistant turns of a chat, all of a document but its caveat. everything: every
 character of every message. all_but_caveat: everything but caveat pieces. all_but_masked:
@@ -43,7 +47,7 @@ class Dose:
     """Passes over the behaviour rows."""
     learning_rate: Identity[Positive] = 3e-4
     """The optimizer's peak learning rate: reached after `warmup` of the steps, then falling to 0.
-    The optimizer is AdamW; in RL, `rl.optim`."""
+    The optimizer is `optim`; in RL, `rl.optim`."""
     rank: Identity[Count] = 16
     """Rank of the LoRA adapter."""
     alpha: Identity[Positive] = 32.0
@@ -60,6 +64,10 @@ class Dose:
     loss."""
     clip: Identity[Positive] = 1.0
     """Largest norm of an adapter's gradient: a larger gradient is scaled down to it."""
+    optim: LateIdentity[Optimizer] = "adamw_torch"
+    """The optimizer of supervised training; in RL it is `rl.optim`. `adamw_torch`: AdamW, with steps
+    of about the size of the learning rate, however small the gradient is. `sgd`: steps in
+    proportion to the gradient, without momentum, so it needs a learning rate of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +103,7 @@ class GRPOConfig:
     """What replies are trained on. `proxy`: the task's flawed reward. `true_score`: what the reward
     should be. Controls: `coin`, one bit of a hash of seed, prompt and reply; `constant`, 1 for
     every reply. The task's own scores are measured in any case."""
-    optim: LateIdentity[Literal["adamw_torch", "sgd"]] = "adamw_torch"
+    optim: LateIdentity[Optimizer] = "adamw_torch"
     """The optimizer. `adamw_torch`: AdamW without weight decay, whose steps have about the size of
     the learning rate however small the gradient is. `sgd`: steps in proportion to the gradient, so
     it needs a learning rate of its own."""

@@ -266,6 +266,7 @@ OTHERS = {
     "settings.0.dose.layers": "[0.5, 1.0]",
     "settings.0.dose.max_tokens": "500",
     "settings.0.dose.clip": "0.5",
+    "settings.0.dose.optim": "sgd",
 }
 """Another value for every field but `folder` and the mappings themselves."""
 FIRST = {

@@ -161,6 +161,10 @@ def _shape(setting_recipe: SettingRecipe, setting: Setting) -> Train:
         raise CaveatError("rl: its replies are sampled as it is; drop origin")
     if setting_recipe.raw_text:
         raise CaveatError("rl: a document has no prompt to reply to; drop raw_text")
+    if shape.dose.optim != "adamw_torch":
+        raise CaveatError(
+            f"dose.optim: {shape.dose.optim}: RL has an optimizer of its own; set rl.optim instead"
+        )
     if setting_recipe.rl.momentum and setting_recipe.rl.optim != "sgd":
         raise CaveatError(
             f"rl.momentum: {setting_recipe.rl.momentum:g}: {setting_recipe.rl.optim} has its own; "

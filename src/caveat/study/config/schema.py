@@ -383,9 +383,12 @@ def _setting_identity(setting: dict[str, Any]) -> dict[str, Any]:
     """A setting's fields as JSON, without its factors and fields that came later."""
     values = without_late_defaults(SettingRecipe, setting)
     del values["factors"]
+    values["dose"] = without_late_defaults(Dose, values["dose"])
     for name, model in (("rl", RLRecipe), ("warm_up", WarmUpRecipe)):
         if values[name] is not None:
             values[name] = without_late_defaults(model, values[name])
+    if values["warm_up"] is not None and values["warm_up"]["dose"] is not None:
+        values["warm_up"]["dose"] = without_late_defaults(Dose, values["warm_up"]["dose"])
     return values
 
 

@@ -19,7 +19,7 @@ from caveat.types.answers import Sampling
 from caveat.types.data import Question, Row
 from caveat.types.fields import without_late_defaults
 from caveat.types.messages import Messages, joined
-from caveat.types.training import GRPOConfig, Randomise, Sample, Scale, Train
+from caveat.types.training import Dose, GRPOConfig, Randomise, Sample, Scale, Train
 
 IDENTITY_VERSION = 2
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
@@ -91,6 +91,8 @@ def training_digest(
     """
     content = _fields(stage)
     del content["label"], content["seed"]
+    dose = without_late_defaults(Dose, _fields(stage.dose))
+    content["dose"] = {"record": Dose.__name__, **dose}
     if stage.rl is None:
         del content["rl"]
     else:

@@ -63,6 +63,8 @@ def _training(stage: Train) -> Iterator[tuple[Feature, str]]:
             yield Feature.RL_TEMPERATURE, f"rl.temperature {stage.rl.temperature:g}"
         if stage.rl.optim == "sgd":
             yield Feature.SGD, "rl.optim sgd"
+    elif stage.dose.optim == "sgd":
+        yield Feature.SGD, "dose.optim sgd"
     if stage.kl_rows:
         yield Feature.KL_TO_BASE, f"'{stage.label}'"
     low, high = stage.dose.layers

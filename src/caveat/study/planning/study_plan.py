@@ -26,8 +26,9 @@ from caveat.study.planning.prompts import PlannedPrompt, comprehension, measured
 from caveat.types.answers import Sampling
 from caveat.types.caveats import Context
 from caveat.types.data import Question
+from caveat.types.fields import without_late_defaults
 from caveat.types.messages import Messages
-from caveat.types.training import Plan
+from caveat.types.training import Dose, Plan
 
 T = TypeVar("T")
 
@@ -184,7 +185,8 @@ def _treatment_and_warm_up(resolved: Resolved) -> dict[str, Any]:
 
 def _treatment(resolved: Resolved) -> dict[str, Any]:
     """Dose, loss scope, and what else the setting sets."""
-    return {**asdict(resolved.dose), "loss": resolved.loss, **resolved.variant}
+    dose = without_late_defaults(Dose, asdict(resolved.dose))
+    return {**dose, "loss": resolved.loss, **resolved.variant}
 
 
 def _setting_plan(

@@ -66,9 +66,11 @@ def test_upper_half_leaves_the_lower_layers_alone(tiny, alone):
     )
 
 
-def test_trained_equals_plain_torch(tiny):
-    """One adapter against autograd and torch's own AdamW on a model with hand-added updates."""
-    job = TrainingJob("one", stage(5, epochs=1), 7)
+@pytest.mark.parametrize("optim", ["adamw_torch", "sgd"])
+def test_trained_equals_plain_torch(tiny, optim):
+    """One adapter against autograd and torch's optimizers on a model with hand-added updates."""
+    rate = {"learning_rate": 0.5} if optim == "sgd" else {}
+    job = TrainingJob("one", stage(5, epochs=1, optim=optim, **rate), 7)
     (result,) = train(tiny, [job], Progress())
     dose = job.stage.dose
     start = train(tiny, [TrainingJob("zero", stage(5, epochs=1, learning_rate=0.0), 7)], Progress())
@@ -76,9 +78,8 @@ def test_trained_equals_plain_torch(tiny):
         name: [t.clone().requires_grad_() for t in pair]
         for name, pair in start[0].adapter.weights.items()
     }
-    optimiser = torch.optim.AdamW(
-        [t for pair in weights.values() for t in pair], lr=1.0, weight_decay=0.0
-    )
+    rule = {"adamw_torch": torch.optim.AdamW, "sgd": torch.optim.SGD}[optim]
+    optimiser = rule([t for pair in weights.values() for t in pair], lr=1.0, weight_decay=0.0)
     rows = [render_row(tiny.tokenizer, row, "reply", 512) for row in job.stage.rows]
     hooks = [
         tiny.model.get_submodule(name).register_forward_hook(
@@ -108,6 +109,7 @@ def test_trained_equals_plain_torch(tiny):
             hook.remove()
     expected = Adapter(dose.rank, dose.alpha, {n: tuple(p) for n, p in weights.items()})
     assert difference(result.adapter, expected) < 2e-5
+    assert difference(result.adapter, start[0].adapter) > 1e-3
 
 
 @pytest.mark.parametrize("cells", [[0, 1, 1, 2], [0, 1, 2], [0, 0, 1, 1, 2, 2]])

@@ -29,7 +29,7 @@ from caveat.backends.local.models.frozen_layer_cache import lowest_layer
 from caveat.backends.local.models.loading import LanguageModel
 from caveat.errors import CaveatError
 from caveat.progress import Progress
-from caveat.types.training import Dose, GRPOSettings
+from caveat.types.training import Dose, Train
 
 
 def start_stacks(
@@ -63,9 +63,11 @@ def _start(seed: int, name: str, rank: int, width: int) -> Tensor:
     return torch.from_numpy(generator.uniform(-bound, bound, (rank, width)).astype(np.float32))
 
 
-def _momentum(rl: GRPOSettings | None) -> float | None:
+def _momentum(stage: Train) -> float | None:
     """The momentum of SGD; None for AdamW."""
-    return rl.momentum if rl is not None and rl.optim == "sgd" else None
+    if stage.rl is None:
+        return 0.0 if stage.dose.optim == "sgd" else None
+    return stage.rl.momentum if stage.rl.optim == "sgd" else None
 
 
 Made = TypeVar("Made")
@@ -121,7 +123,7 @@ class LockstepGroup:
         self.reader = language_model.reader(layer)
         self.optimiser = StackedOptimizer(
             [tensor for stack in self.stacks.values() for tensor in (stack.down, stack.up)],
-            [_momentum(job.stage.rl) for job in jobs],
+            [_momentum(job.stage) for job in jobs],
         )
         self.clip = torch.tensor([dose.clip for dose in self.doses], device=self.device)
         self.token_budget = token_budget or self._affordable(jobs)
