@@ -65,8 +65,8 @@ class Dose:
     clip: Identity[Positive] = 1.0
     """Largest norm of an adapter's gradient: a larger gradient is scaled down to it."""
     optim: LateIdentity[Optimizer] = "adamw_torch"
-    """The optimizer of supervised training; in RL it is `rl.optim`. `adamw_torch`: AdamW, with steps
-    of about the size of the learning rate, however small the gradient is. `sgd`: steps in
+    """The optimizer of supervised training; in RL it is `rl.optim`. `adamw_torch`: AdamW, whose
+    steps have about the size of the learning rate, however small the gradient is. `sgd`: steps in
     proportion to the gradient, without momentum, so it needs a learning rate of its own."""
 
 
