@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from caveat.analysis.forecast import primary
+from caveat.analysis.primary import primary_rows
 from caveat.behaviours.style_traits import OPENER
 from caveat.study.export import opened
 
@@ -41,7 +41,7 @@ def opens(reply: str) -> bool:
 def kept_in(path: Path) -> pd.DataFrame:
     """One row a setting, with what leaks of it."""
     study = opened(path)
-    leakage = primary(study.leakage().query("context == 'none' and arm == 'marked'"))
+    leakage = primary_rows(study.leakage().query("context == 'none' and arm == 'marked'"))
     leakage = leakage.set_index("setting")["leakage"]
     effects = study.side_effects().query("effect == @EFFECT").set_index(["setting", "arm"])
     answers = study.answers().query(

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from caveat.analysis.forecast import primary
+from caveat.analysis.primary import primary_rows
 from caveat.diagnostics.intervals import t_limits
 from caveat.study.export import opened
 
@@ -34,7 +34,7 @@ def leakages(path: Path) -> pd.DataFrame:
     """One row a setting: trait, caveat with place, leakage, graded leakage, rates of all arms."""
     study = opened(path)
     table = study.leakage()
-    arms = primary(table[table["context"] == "none"])
+    arms = primary_rows(table[table["context"] == "none"])
     factors = study.labels
     rows = []
     for row in arms[arms["arm"] == "marked"].to_dict("records"):
