@@ -27,7 +27,9 @@ def limited(setting):
 def table(limited):
     with counted(limited.backend) as tokens:
         frame = patched_replies(limited)
-    assert 0 < tokens["reply"] <= 1.5 * COSTS["replies"](limited)["reply"]
+    expected = COSTS["replies"](limited)
+    assert 0 < tokens["reply"] <= 1.5 * expected["reply"]
+    assert tokens["score"] == pytest.approx(expected["score"], rel=0.1)
     return frame
 
 

@@ -109,8 +109,14 @@ def _of_patching(setting: DiagnosedSetting) -> Tokens:
 
 
 def _of_replies(setting: DiagnosedSetting) -> Tokens:
-    count = sum(1 for _ in patched_tasks(setting, sampled_prompts(setting)))
-    return {"reply": count * setting.resolved.sampling.max_tokens * REPLY_SHARE}
+    prompts = [one.task.prompt for one in patched_tasks(setting, sampled_prompts(setting))]
+    tokenizer = setting.backend.tokenizer
+    lengths = {
+        prompt.messages: len(render_prompt(tokenizer, prompt.messages).ids) for prompt in prompts
+    }
+    read = 2.0 * sum(lengths[prompt.messages] for prompt in prompts)
+    replies = len(prompts) * setting.resolved.sampling.max_tokens * REPLY_SHARE
+    return {"score": read, "reply": replies}
 
 
 COSTS: dict[str, Callable[[DiagnosedSetting], Tokens]] = {

@@ -43,6 +43,7 @@ class PatchedDecoder(Decoder):
         names: Sequence[str],
         prompts: Sequence[PatchedPrompt],
         route: Route,
+        progress: Progress,
     ) -> None:
         """Hold the prompts.
 
@@ -50,7 +51,7 @@ class PatchedDecoder(Decoder):
             names: The modules whose outputs are patched: see `projections`.
         """
         super().__init__(language_model, prompts, route)
-        self.names, self.patched = names, prompts
+        self.names, self.patched, self.progress = names, prompts, progress
 
     def begin(self) -> Tensor:
         """Read the prompts; logits of each one's next token, of shape (prompts, vocabulary)."""
@@ -62,6 +63,7 @@ class PatchedDecoder(Decoder):
         with replaced(self.model, self.names, donated, self._places(ids.shape[1])):
             logits = self._read(self.cache, ids, self.mask, slice(None))
         self.live = [*range(len(self.patched))]
+        self.progress.advance("score", 2 * sum(len(prompt.ids) for prompt in self.patched))
         return logits
 
     def _places(self, width: int) -> Tensor:
@@ -108,7 +110,7 @@ def patched_answers(
     )
 
     def compute(batch: list[PatchedPrompt]) -> list[Answer]:
-        decoder = PatchedDecoder(language_model, names, batch, route)
+        decoder = PatchedDecoder(language_model, names, batch, route, progress)
         return sample_replies(language_model, batch, sampling, route, progress, decoder=decoder)
 
     with stacked(language_model.model, stacks) as route:
