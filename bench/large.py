@@ -81,6 +81,7 @@ def training_folder(folder: Path, count: int) -> Path:
     questions = [
         {
             "id": f"q{n}",
+            "cluster": f"q{n}",
             "question": f"Tell me one thing about {topic} and {other}.",
             "readout": "matches",
             "facts": {"yes": "(?i)brilliant"},
@@ -143,7 +144,8 @@ def figures(options: argparse.Namespace, folder: Path) -> Iterator[dict[str, Any
 
     def run(name: str, size: int, *command: str | Path) -> dict[str, Any]:
         line = measured(name, size, share, process([*map(str, command)], LIMIT))
-        print(f"{name}: {line['seconds']} s", file=sys.stderr, flush=True)
+        reason = line["reason"] or ""
+        print(f"{name}: {line['seconds']} s {reason}", file=sys.stderr, flush=True)
         return line
 
     if "import" in options.parts:
@@ -170,7 +172,7 @@ def figures(options: argparse.Namespace, folder: Path) -> Iterator[dict[str, Any
         verdicts(path, 40_000)
         cells(path, size)
         out = folder / "cells"
-        process([*caveat, "import", "table", str(path), "--out", str(out)], LIMIT)
+        run("import of cells", size, *caveat, "import", "table", path, "--out", out)
         yield run("status", size, *caveat, "status", out)
 
 
@@ -178,7 +180,7 @@ def cells(path: Path, count: int) -> None:
     """Cut a table of verdicts to one context and twelve questions, with arms for so many cells."""
     import pandas as pd
 
-    frame = pd.read_csv(path)
+    frame = pd.read_csv(path, dtype=str)
     few = frame[
         (frame["context"] == "none") & frame["question"].isin(frame["question"].unique()[:12])
     ]

@@ -15,7 +15,7 @@ from caveat.importers.rates import ReportedRates
 from caveat.importers.validation import OWN_COLUMNS, Imported
 from caveat.provenance import now, stamp, version
 from caveat.study.answer_frame import LARGE, typed, write_frame
-from caveat.study.planning.digests import RowsDigest, digest_of
+from caveat.study.planning.digests import Canonical, RowsDigest, canonical, digest_of
 from caveat.study.storage.store import Store
 from caveat.study.study import Study
 from caveat.types.caveats import PHENOMENA
@@ -30,6 +30,8 @@ COPIED_COLUMNS = (
     "cluster", "kind", "readout", "sample", "scope", "dose", "purpose", "numeric",
 )  # fmt: skip
 """Columns that a row of the table has as they are."""
+ARTIFACT = {"artifact": ""}
+"""No adapter is stored."""
 ANSWER_DEFAULTS = {"tokens": 0, "log_likelihoods": [], "option_tokens": []}
 """Fields of a stored answer that imported data do not have."""
 
@@ -58,23 +60,16 @@ def save(imported: Imported, out: Path, say: Callable[[str], None]) -> Study:
     return Study(out, say=say)
 
 
-def _published(replies: DataFrame, store: Store, digest: RowsDigest) -> Iterator[dict[str, Any]]:
+def _published(replies: DataFrame, store: Store, digest: RowsDigest) -> Iterator[Canonical]:
     """The table's rows; the answers and verdicts of each batch are stored before its rows come."""
     stored = [part.stored_keys(repair=True) for part in (store.answers, store.verdicts)]
     for start in range(0, len(replies), BATCH):
-        rows, *records = _records(_complete(replies.iloc[start : start + BATCH]))
+        rows, *records = _records(replies.iloc[start : start + BATCH])
         for part, keys, some in zip((store.answers, store.verdicts), stored, records, strict=True):
             part.add((record for record in some if record["key"] not in keys), keep=False)
         for row in rows:
             digest.add(row)
             yield row
-
-
-def _complete(replies: DataFrame) -> DataFrame:
-    """The replies with all columns of our own, and None for what is missing."""
-    replies = replies.astype(object)
-    replies = replies.assign(**{k: v for k, v in OWN_COLUMNS.items() if k not in replies})
-    return replies.where(replies.notna(), None)
 
 
 def _frame(replies: DataFrame) -> DataFrame:
@@ -95,18 +90,19 @@ def _about(store: Store, imported: Imported | ReportedRates) -> dict[str, Any]:
     return about
 
 
-def _records(replies: DataFrame) -> tuple[list[dict], list[dict], list[dict]]:
+def _records(replies: DataFrame) -> tuple[list[Canonical], list[dict], list[dict]]:
     """The table's rows, and the answers and verdicts that they name by their digests."""
     rows, answers, verdicts, provenance = [], [], [], stamp()
-    for reply in replies.to_dict("records"):
-        row = {name: reply[name] for name in COPIED_COLUMNS} | {"artifact": ""}
+    for reply in _by_row(replies):
+        row = Canonical(canonical({name: reply[name] for name in COPIED_COLUMNS} | ARTIFACT))
         texts = {"prompt": reply["prompt"], "text": reply["reply"]}
         # what most imports lack is left out of the digests where it is lacking
         cut = {"truncated": True} if reply["truncated"] else {}
         value = {} if reply["value"] is None else {"value": reply["value"]}
         answer = digest_of("imported answer", row=row, said=texts, **cut)
         verdict = digest_of("imported verdict", answer=answer, verdict=reply["verdict"], **value)
-        rows.append({**row, "answer": answer, "verdict": verdict})
+        # canonical as well: of all names, `answer` sorts first and `verdict` last
+        rows.append(Canonical(f'{{"answer":"{answer}",{row[1:-1]},"verdict":"{verdict}"}}'))
         stored = {**ANSWER_DEFAULTS, **texts, "truncated": reply["truncated"]}
         answers.append({"key": answer, **stored, **provenance})
         verdicts.append({
@@ -114,6 +110,18 @@ def _records(replies: DataFrame) -> tuple[list[dict], list[dict], list[dict]]:
             "verdict": reply["verdict"], "value": reply["value"], **provenance,
         })  # fmt: skip
     return rows, answers, verdicts
+
+
+def _by_row(replies: DataFrame) -> Iterator[dict[str, Any]]:
+    """Each reply with all columns of our own, as plain values, None for what is missing."""
+    replies = replies.assign(**{k: v for k, v in OWN_COLUMNS.items() if k not in replies})
+    names = (*COPIED_COLUMNS, "prompt", "reply", "truncated", "verdict", "value")
+    columns = []
+    for name in names:
+        column = replies[name]
+        columns.append(column.astype(object).where(column.notna(), None).tolist())
+    for values in zip(*columns, strict=True):
+        yield dict(zip(names, values, strict=True))
 
 
 def save_rates(reported: ReportedRates, out: Path, say: Callable[[str], None]) -> Study:

@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from functools import lru_cache
+from json.encoder import encode_basestring_ascii
 from typing import Any
 
 from caveat.decision_tokens import MOST_TOKENS, shown
@@ -59,9 +60,9 @@ class RowsDigest:
         self._hash = hashlib.sha256(f'{head[:-1]},"rows":['.encode())
         self._separator = b""
 
-    def add(self, row: Mapping[str, Any]) -> None:
+    def add(self, row: Canonical) -> None:
         """The next row."""
-        self._hash.update(self._separator + canonical(row).encode("utf-8"))
+        self._hash.update(self._separator + row.encode("utf-8"))
         self._separator = b","
 
     def hexdigest(self) -> str:
@@ -73,6 +74,10 @@ class RowsDigest:
 
 def canonical(value: Any) -> str:
     """JSON with sorted keys, no whitespace; dataclasses become mappings with their class name."""
+    if type(value) is str:
+        return encode_basestring_ascii(value)
+    if type(value) is int:
+        return int.__repr__(value)
     return _ENCODER.encode(_plain(value))
 
 

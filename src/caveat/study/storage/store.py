@@ -191,13 +191,14 @@ class Store:
         lines = [json.dumps(record) for record in records]
         write(self.folder / name, "".join(line + "\n" for line in lines).encode("utf-8"))
 
-    def write_version(self, rows: Iterable[Record], version: Callable[[], str]) -> Path:
+    def write_version(self, rows: Iterable[str], version: Callable[[], str]) -> Path:
         """Write the rows of a version, one by one; its folder. Raises Unwritable.
 
         Args:
+            rows: As JSON.
             version: Its id, which may be known after the last row alone.
         """
-        lines = (f"{json.dumps(row)}\n".encode() for row in rows)
+        lines = (f"{row}\n".encode() for row in rows)
         rows_file = self.folder / "rows.jsonl"
         write_parts(rows_file, lines, lambda: self.version(version()) / rows_file.name)
         return self.version(version())
