@@ -46,11 +46,14 @@ def write_frame(version: Path, frame: DataFrame) -> None:
 
 def kept_count(version: Path) -> int | None:
     """How many answers a version's copy has; None where there is none that can be used."""
+    path = version / FILE
+    if not path.is_file():
+        return None
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        return pq.read_metadata(version / FILE).num_rows
+        return pq.read_metadata(path).num_rows
     except (OSError, pa.ArrowException):
         return None
 
