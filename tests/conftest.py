@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 
 import pandas as pd
@@ -27,10 +28,17 @@ def command(capsys):
     return call
 
 
+@pytest.fixture(scope="session")
+def rates_files(tmp_path_factory) -> Iterator[Path]:
+    """Files that are not there yet, one a test. A folder a test would take longer with each."""
+    folder = tmp_path_factory.mktemp("rates")
+    return (folder / f"{number}.json" for number in count())
+
+
 @pytest.fixture(autouse=True)
-def rates_file(tmp_path_factory, monkeypatch):
+def rates_file(rates_files, monkeypatch):
     """Where runs of a test remember their rates: a file of its own, not there yet."""
-    path = tmp_path_factory.mktemp("rates") / "rates.json"
+    path = next(rates_files)
     monkeypatch.setattr("caveat.study.estimate.rates.rates_path", lambda: path)
     return path
 

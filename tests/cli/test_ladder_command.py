@@ -44,8 +44,13 @@ def file(study, tmp_path_factory):
     return export(study, tmp_path_factory.mktemp("file") / "ladder.parquet")
 
 
-def test_rungs_are_labelled_in_the_order_of_the_recipe(study):
-    made = study.ladder()
+@pytest.fixture(scope="module")
+def ladder(study):
+    return study.ladder()
+
+
+def test_rungs_are_labelled_in_the_order_of_the_recipe(study, ladder):
+    made = ladder
     assert list(made.settings["setting"]) == [PASSWORD, NOTICE, NOTICE]
     assert [json.loads(factors) for factors in made.settings["factors"]] == [
         {"caveat": "string", "form": "chat"}, {"caveat": "instruction", "form": "chat"},
@@ -73,7 +78,7 @@ def test_the_command_prints_tables(study, command):
     assert "| 3 | form document | toy x notice | " in out
 
 
-def test_the_command_prints_records_of_a_folder_and_of_a_file_alike(study, file, command):
+def test_the_command_prints_records_of_a_folder_and_of_a_file_alike(study, ladder, file, command):
     status, out, _ = command("ladder", str(study.folder), "--json")
     assert status == 0
     assert command("ladder", str(file), "--json") == (0, out, "")
@@ -82,9 +87,9 @@ def test_the_command_prints_records_of_a_folder_and_of_a_file_alike(study, file,
         3, 2, 2, 0,
     ]  # fmt: skip
     assert told["settings"][0]["model"] == "tiny"
+    theirs = Exported(file).ladder()
     for name in ("settings", "steps", "effects", "elicitation_curves"):
-        ours, theirs = (getattr(each.ladder(), name) for each in (study, Exported(file)))
-        pd.testing.assert_frame_equal(theirs, ours)
+        pd.testing.assert_frame_equal(getattr(theirs, name), getattr(ladder, name))
 
 
 def test_figures_are_saved_where_there_is_something_to_plot(study, command, tmp_path):
@@ -93,7 +98,7 @@ def test_figures_are_saved_where_there_is_something_to_plot(study, command, tmp_
     assert (status, out) == (0, f"figure: {path}\n") and "<svg" in path.read_text()
     dial = tmp_path / "dial.png"
     # A stored study: whether a random model's settings differ in elicitation is left to chance.
-    stored = str(DOCS / "data" / "dial.parquet")
+    stored = str(DOCS / "data" / "crossing.parquet")
     assert command("ladder", stored, "--elicitation", str(dial))[0] == 0
     assert dial.read_bytes().startswith(b"\x89PNG")
     assert command("ladder", stored, "--elicitation", "dial.txt") == (

@@ -106,21 +106,14 @@ def task(place: Path, reward: str) -> str:
     return str(place)
 
 
-@pytest.mark.parametrize(
-    ("reward", "told"),
-    [
-        ("return {}['x']", "update 1: reward raised KeyError: 'x'"),
-        ("return float('nan')", "update 1: reward gave nan; let it give a finite number"),
-        ("return 'a'", "update 1: reward gave 'a'; let it give a finite number"),
-    ],
-)
-def test_a_bad_reward_fails_the_policies_and_nothing_else(tmp_path, reward, told):
-    bad = {"behaviour": task(tmp_path / "bad.py", reward)}
+def test_a_bad_reward_fails_the_policies_and_nothing_else(tmp_path):
+    """What else may be wrong with a reward: tests/environments/test_grader.py."""
+    bad = {"behaviour": task(tmp_path / "bad.py", "return float('nan')")}
     recipe = rl_recipe()
     recipe["settings"] = [{**recipe["settings"][0], **bad}, *recipe["settings"]]
     made = run(recipe, tmp_path / "study")
     reasons = {line["reason"] for line in map(json.loads, lines(made.folder / "failures.jsonl"))}
-    assert told in " ".join(reasons)
+    assert "update 1: reward gave nan; let it give a finite number" in " ".join(reasons)
     assert set(made.leakage().query("behaviour == 'vowels'")["arm"]) == {"base", "bare", "marked"}
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from caveat.cli.app import AsJson, AsMarkdown, StudyPath, Version
-from caveat.cli.console import one_form, print_tables, save_figure, warn
+from caveat.cli.console import check_ending, one_form, print_tables, save_figure, warn
 from caveat.errors import CaveatError
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ def transfer(
     from caveat.study.export import opened
 
     one_form(json=as_json, markdown=markdown, figure=figure)
+    check_ending(figure)
     tables = opened(study, version, warn)
     tables.check_transfer()
     if figure is not None:
@@ -92,6 +93,8 @@ def ladder(
 
     figures = {"elicitation": elicitation} if figure is None else {"figure": figure}
     one_form(json=as_json, markdown=markdown, **figures)
+    check_ending(figure)
+    check_ending(elicitation, "--elicitation")
     tables = opened(study, version, warn)
     tables.check_ladder()
     if figure is not None or elicitation is not None:
@@ -133,6 +136,7 @@ def rl(
     from caveat.study.export import opened
 
     one_form(json=as_json, markdown=markdown, figure=figure)
+    check_ending(figure)
     tables = opened(study, version, warn)
     policies = tables.policies()
     if policies.empty:

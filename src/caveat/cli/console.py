@@ -237,13 +237,18 @@ def save_figure(chart: Any, path: Path, option: str = "--figure") -> None:
     Raises CaveatError, which names the `option`, for another ending or a file that cannot be
     written.
     """
-    if path.suffix not in (".svg", ".png"):
-        raise CaveatError(f"{option} '{path}': its name must end in .svg or .png")
+    check_ending(path, option)
     try:
         chart.save(str(path))
     except OSError as error:
         raise CaveatError(f"{option} '{path}' cannot be written: {error.strerror}") from error
     typer.echo(f"figure: {path}")
+
+
+def check_ending(path: Path | None, option: str = "--figure") -> None:
+    """Raise CaveatError for a figure's path of another ending: before it is computed."""
+    if path is not None and path.suffix not in (".svg", ".png"):
+        raise CaveatError(f"{option} '{path}': its name must end in .svg or .png")
 
 
 def warn(message: str) -> None:
