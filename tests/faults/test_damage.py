@@ -85,7 +85,16 @@ def runs_again(undisturbed, kind: str, damage: str, folder: Path) -> None:
     undisturbed(name).assert_same(folder)
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize(
+    "damage",
+    [
+        # A file that is cut elsewhere ends as one that is cut in the middle.
+        pytest.param(
+            damage, marks=[pytest.mark.slow] if damage in ("cut early", "cut late") else []
+        )
+        for damage in DAMAGES
+    ],
+)
 @pytest.mark.parametrize("kind", KINDS)
 def test_readers_say_it_in_one_line_or_read_the_rest(undisturbed, tmp_path, capsys, kind, damage):
     damaged(undisturbed, kind, damage, tmp_path / "study")
