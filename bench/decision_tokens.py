@@ -21,7 +21,7 @@ from caveat.backends import load_backend
 from caveat.backends.base import Backend
 from caveat.errors import CaveatError
 from caveat.forecast.decision_table import ROWS, decision_table
-from caveat.forecast.decision_tokens import Known
+from caveat.forecast.decision_tokens import ScoreCache
 from caveat.study.config.resolve import resolve
 from caveat.study.config.schema import Recipe, read
 from caveat.study.export import SUFFIX, opened
@@ -45,7 +45,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--set", action="append", default=[], dest="sets")
     options = parser.parse_args(arguments)
     backends: dict[tuple[str, str], Backend] = {}
-    known: dict[tuple[str, str], Known] = {}
+    caches: dict[tuple[str, str], ScoreCache] = {}
     frames = []
     for source in options.recipes:
         began = time.monotonic()
@@ -62,7 +62,7 @@ def main(arguments: list[str]) -> None:
             options.rows,
             options.warm_ups,
             print,
-            known.setdefault(key, {}),
+            caches.setdefault(key, {}),
         )
         print(f"{recipe.name}: {len(frame)} arms in {time.monotonic() - began:.0f} s", flush=True)
         frames.append(frame)
