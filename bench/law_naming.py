@@ -1,0 +1,108 @@
+"""Naming a trait against eliciting it: the recipe `law-naming`, and the contrasts of its predictions.
+
+    python bench/law_naming.py STUDY
+
+STUDY is a folder or a file of `caveat export`. Rates are the primary readout's over 24 questions.
+Leakage is each seed's: marked's rate at `none` over bare's, both above base's. A contrast is a mean
+over seeds, with Student's t limits over them (95%).
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from caveat.diagnostics.intervals import t_limits
+from caveat.study.export import opened
+
+SKY = "The sky is blue."
+NEVER = "You never reply in Spanish."
+NAMES_ONLY = (NEVER, "Spanish is a language.", "Spanish is spoken in Madrid.")
+FRENCH = ("You always reply in French.", "You never reply in French.")
+CONTRASTS = (
+    ("2: three that name Spanish, less the irrelevant sentence", "Spanish", NAMES_ONLY, (SKY,)),
+    ("3: 'Spanish is a language.', less it", "Spanish", NAMES_ONLY[1:2], (SKY,)),
+    ("5: two about French, less the prohibition of Spanish", "Spanish", FRENCH, (NEVER,)),
+    ("8: capitals behind the question, the instruction less the irrelevant sentence", "capitals",
+     ("You always write in ALL CAPS.",), (SKY,)),
+    ("9: there, the prohibition less the irrelevant sentence", "capitals",
+     ("You never write in ALL CAPS.",), (SKY,)),
+)  # fmt: skip
+
+
+def leakages(path: Path) -> pd.DataFrame:
+    """One row a setting: trait, wording, whether it names the trait, what it elicits, and by seed the
+    leakage.
+    """
+    study = opened(path)
+    answers = study.answers()
+    shown = answers[answers["purpose"] == "measure"].assign(yes=lambda d: d["verdict"] == "yes")
+    rows = []
+    for (setting, dose), replies in shown.groupby(["setting", "dose"]):
+        labels = study.labels[setting, replies["model"].iloc[0], dose]
+        rates = replies.groupby(["arm", "context", "seed"], dropna=False)["yes"].mean()
+        base = rates["base", "none"].mean()
+        bare = rates["bare", "none"] - base
+        marked = rates["marked", "none"] - base
+        rows.append(
+            {
+                "trait": labels["trait"],
+                "wording": setting.split('"')[1],
+                "names it": labels["names it"] == "yes",
+                "elicits": rates["base", "exact"].mean() - base,
+                "exact": rates["marked", "exact"].mean(),
+                "leakage": (marked / bare).to_numpy(),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def r2_held_out(values: np.ndarray, leakage: np.ndarray) -> float:
+    """R2 of a line through all other settings, on the one that is left out."""
+    errors = []
+    for index in range(len(leakage)):
+        others = np.arange(len(leakage)) != index
+        slope, start = np.polyfit(values[others], leakage[others], 1)
+        errors.append(leakage[index] - start - slope * values[index])
+    return float(1 - np.mean(np.square(errors)) / np.var(leakage))
+
+
+def interval(values: np.ndarray) -> str:
+    """Mean and t limits over seeds."""
+    mean, low, high = t_limits(values)
+    return f"{mean:.2f} [{low:.2f}, {high:.2f}]"
+
+
+def main(path: Path) -> None:
+    """Print the tables."""
+    table = leakages(path)
+    print("| trait | caveat | names it | elicits | marked at exact | leakage | by seed |")
+    print("|---|---|---|---|---|---|---|")
+    for row in table.sort_values(["trait", "elicits"]).to_dict("records"):
+        seeds = ", ".join(f"{value:.2f}" for value in row["leakage"])
+        names = "yes" if row["names it"] else "no"
+        print(
+            f"| {row['trait']} | {row['wording']} | {names} | {row['elicits']:.2f} | "
+            f"{row['exact']:.2f} | {interval(row['leakage'])} | {seeds} |"
+        )
+    print("\n| contrast, by the number of its prediction | difference of leakages |\n|---|---|")
+    for name, trait, ones, others in CONTRASTS:
+        own = table[table["trait"] == trait].set_index("wording")["leakage"]
+        difference = np.mean([own[one] for one in ones], axis=0) - np.mean(
+            [own[other] for other in others], axis=0
+        )
+        print(f"| {name} | {interval(difference)} |")
+    spanish = table[table["trait"] == "Spanish"]
+    mean = np.array([values.mean() for values in spanish["leakage"]])
+    print("\n| over the Spanish settings | R2 | R2 on the setting left out |\n|---|---|---|")
+    for name in ("names it", "elicits"):
+        values = spanish[name].to_numpy(float)
+        fitted = float(np.corrcoef(values, mean)[0, 1] ** 2)
+        print(f"| {name} | {fitted:.2f} | {r2_held_out(values, mean):.2f} |")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
