@@ -1,4 +1,4 @@
-"""Naming a trait against eliciting it: the recipe `law-naming`, and the contrasts of its predictions.
+"""Naming a trait against eliciting it: the recipe `law-naming`, and its predictions.
 
     python bench/law_naming.py STUDY
 
@@ -34,9 +34,7 @@ CONTRASTS = (
 
 
 def leakages(path: Path) -> pd.DataFrame:
-    """One row a setting: trait, wording, whether it names the trait, what it elicits, and by seed the
-    leakage.
-    """
+    """One row a setting: its caveat, what base shows under it, and leakage by seed."""
     study = opened(path)
     answers = study.answers()
     shown = answers[answers["purpose"] == "measure"].assign(yes=lambda d: d["verdict"] == "yes")
