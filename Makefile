@@ -70,6 +70,7 @@ findings: install
 	$(BIN)/python bench/law_naming.py docs/data/law-naming.parquet > docs/data/law-naming.md
 	$(BIN)/caveat forecast --from docs/data/forecast-law-naming.json --against docs/data/law-naming.parquet --markdown > docs/data/law-naming-forecast.md
 	$(BIN)/python bench/rl_controls.py docs/data/rl-controls.parquet > docs/data/rl-controls.md
+	$(BIN)/caveat leakage docs/data/reward-hacking-small.parquet --markdown > docs/data/reward-hacking-small.md
 	$(BIN)/caveat diagnose docs/data/inside --score --markdown > docs/data/inside.md
 	$(BIN)/caveat diagnose docs/data/inside-training --score --markdown > docs/data/inside-training.md
 	$(BIN)/python bench/kept_in.py docs/data/law-smollm2.parquet docs/data/law-0.5b.parquet > docs/data/kept-in.md
