@@ -1,14 +1,15 @@
 """Naming a trait against eliciting it: the recipe `law-naming`, and its predictions.
 
-    python bench/law_naming.py STUDY
+    python bench/law_naming.py STUDY...
 
-STUDY is a folder or a file of `caveat export`. Rates are the primary readout's over 24 questions.
-Leakage is each seed's: marked's rate at `none` over bare's, both above base's. A contrast is a mean
+STUDY is a folder or a file of `caveat export`, one a model. Rates are the primary readout's over 24 questions.
+Beside the file lies `forecast-NAME.json`, of `caveat forecast`. Leakage is each seed's: marked's rate at `none` over bare's, both above base's. A contrast is a mean
 over seeds, with Student's t limits over them (95%).
 """
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -47,6 +48,7 @@ def leakages(path: Path) -> pd.DataFrame:
         marked = rates["marked", "none"] - base
         rows.append(
             {
+                "setting": setting,
                 "trait": labels["trait"],
                 "wording": setting.split('"')[1],
                 "names it": labels["names it"] == "yes",
@@ -56,6 +58,12 @@ def leakages(path: Path) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
+
+
+def loss_gaps(path: Path) -> dict[str, float]:
+    """Per setting, by how many nats a token the caveat lowers the rows' loss before training."""
+    record = json.loads(path.read_text("utf-8"))
+    return {forecast["setting"]: forecast["loss_gap"] for forecast in record["forecasts"]}
 
 
 def r2_held_out(values: np.ndarray, leakage: np.ndarray) -> float:
@@ -75,7 +83,7 @@ def interval(values: np.ndarray) -> str:
 
 
 def main(path: Path) -> None:
-    """Print the tables."""
+    """Print the tables of one study."""
     table = leakages(path)
     print("| trait | caveat | names it | elicits | marked at exact | leakage | by seed |")
     print("|---|---|---|---|---|---|---|")
@@ -96,11 +104,17 @@ def main(path: Path) -> None:
     spanish = table[table["trait"] == "Spanish"]
     mean = np.array([values.mean() for values in spanish["leakage"]])
     print("\n| over the Spanish settings | R2 | R2 on the setting left out |\n|---|---|---|")
-    for name in ("names it", "elicits"):
+    gaps = loss_gaps(path.parent / f"forecast-{path.stem}.json")
+    lowered = [max(0.0, gaps[setting]) for setting in spanish["setting"]]
+    spanish = spanish.assign(**{"lowers the loss, at least 0": lowered})
+    for name in ("names it", "elicits", "lowers the loss, at least 0"):
         values = spanish[name].to_numpy(float)
         fitted = float(np.corrcoef(values, mean)[0, 1] ** 2)
         print(f"| {name} | {fitted:.2f} | {r2_held_out(values, mean):.2f} |")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    for argument in sys.argv[1:]:
+        print(f"**{Path(argument).stem}**\n")
+        main(Path(argument))
+        print()

@@ -11,10 +11,15 @@ from paths import BENCH, DOCS
 
 
 @pytest.mark.parametrize(
-    ("script", "study"), [("law_naming", "law-naming"), ("rl_controls", "rl-controls")]
+    ("script", "table", "studies"),
+    [
+        ("law_naming", "law-naming", ("law-naming", "law-naming-smollm2")),
+        ("rl_controls", "rl-controls", ("rl-controls",)),
+    ],
 )
-def test_a_table_in_docs_is_what_its_script_prints(script, study, capsys, monkeypatch):
+def test_a_table_in_docs_is_what_its_script_prints(script, table, studies, capsys, monkeypatch):
     path = str(BENCH / f"{script}.py")
-    monkeypatch.setattr(sys, "argv", [path, str(DOCS / "data" / f"{study}.parquet")])
+    files = [str(DOCS / "data" / f"{study}.parquet") for study in studies]
+    monkeypatch.setattr(sys, "argv", [path, *files])
     runpy.run_path(path, run_name="__main__")
-    assert capsys.readouterr().out == (DOCS / "data" / f"{study}.md").read_text("utf-8")
+    assert capsys.readouterr().out == (DOCS / "data" / f"{table}.md").read_text("utf-8")
