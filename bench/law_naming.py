@@ -2,8 +2,9 @@
 
     python bench/law_naming.py STUDY...
 
-STUDY is a folder or a file of `caveat export`, one a model. Rates are the primary readout's over 24 questions.
-Beside the file lies `forecast-NAME.json`, of `caveat forecast`. Leakage is each seed's: marked's rate at `none` over bare's, both above base's. A contrast is a mean
+STUDY is a folder or a file of `caveat export`, one a model. Beside the file lies
+`forecast-NAME.json`, of `caveat forecast`. Rates are the primary readout's over 24 questions.
+Leakage is each seed's: marked's rate at `none` over bare's, both above base's. A contrast is a mean
 over seeds, with Student's t limits over them (95%).
 """
 
