@@ -323,6 +323,20 @@ def test_stages_behind_practice_are_supervised(treated):
     assert [each["objective"] for each in sealed if each["kind"] == "adapter"] == ["sft"]
 
 
+def test_supervised_training_beside_rl_has_the_optimizer_of_its_learning_rate():
+    arms = ["base", "bare", "marked", "marked+offline"]
+    (resolved,) = resolve(read(rl_recipe({"optim": "sgd"}, arms=arms)))
+    plans = {arm: plan for (arm, _), plan in resolved.plans.items()}
+    trainings = [stage for stage in plans["marked+offline"] if isinstance(stage, Train)]
+    optimizers = {(stage.rl is None, stage.dose.optim) for stage in trainings}
+    assert optimizers == {(False, "adamw_torch"), (True, "sgd")}
+    with pytest.raises(CaveatError) as caught:
+        resolve(read(rl_recipe({"optim": "sgd", "momentum": 0.5}, arms=arms)))
+    assert str(caught.value).endswith(
+        "rl.momentum: 0.5: supervised training of the same dose has none; set 0"
+    )
+
+
 def test_offline_learns_the_hacked_replies_alone(treated):
     trained = next(e for e in of_arm(treated, "marked+offline(epochs=2)") if e["kind"] == "adapter")
     assert (trained["objective"], trained["dose"]["epochs"]) == ("sft", 2)

@@ -12,7 +12,7 @@ from caveat.errors import CaveatError
 from caveat.types.caveats import Setting
 from caveat.types.data import Row
 from caveat.types.messages import Messages
-from caveat.types.training import GRPOSettings, Plan, Train
+from caveat.types.training import Dose, GRPOSettings, Plan, Train, supervised_dose
 
 
 @dataclass(frozen=True)
@@ -61,13 +61,24 @@ def with_stage(plan: Plan, change: Callable[[Train], Train]) -> Plan:
     return (*plan[:index], change(last_stage(plan)), *plan[index + 1 :])
 
 
+def dose_of_supervised(stage: Train) -> Dose:
+    """The dose for a supervised training in place of a stage. Raises CaveatError for a momentum."""
+    try:
+        return supervised_dose(stage.dose, stage.rl)
+    except ValueError as error:
+        raise CaveatError(str(error)) from None
+
+
 def stage_on(plan: Plan, materials: Materials, rows: tuple[Row, ...], label: str) -> Train:
     """A training like the plan's last one on these rows, without what interventions gave that.
 
-    It is supervised, also where the last one is RL training.
+    It is supervised, also where the last one is RL training. Raises CaveatError where that has a
+    momentum.
     """
+    last = last_stage(plan)
     return replace(
-        last_stage(plan),
+        last,
+        dose=dose_of_supervised(last),
         rows=rows,
         added=(),
         kl_rows=(),

@@ -31,6 +31,7 @@ from caveat.environments.loading import gives, is_hackable
 from caveat.errors import CaveatError, closest
 from caveat.interventions.base import (
     Materials,
+    dose_of_supervised,
     last_stage,
     last_train,
     shared,
@@ -170,7 +171,11 @@ def offline(plan: Plan, materials: Materials, samples: int = 2, epochs: int = 1)
     prompts = tuple(row.messages[:-1] for row in stage.rows)
     sample = Sample(prompts, sampling, SOURCE, into="rows", hacking=task)
     student = replace(
-        stage, rows=(), objective="sft", rl=None, dose=replace(stage.dose, epochs=epochs)
+        stage,
+        rows=(),
+        objective="sft",
+        rl=None,
+        dose=replace(dose_of_supervised(stage), epochs=epochs),
     )
     teacher = replace(stage, label=f"{stage.label}, teacher")
     return (*plan[:index], teacher, sample, student, *plan[index + 1 :])

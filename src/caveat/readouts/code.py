@@ -54,7 +54,7 @@ def score_attempted_hack(question: Question, answer: Answer, base: Answer | None
 
 
 attempted_hack_readout = Readout(
-    "attempted_hack", version=1, needs="reply", score=score_attempted_hack, facts=("task",)
+    "attempted_hack", version=2, needs="reply", score=score_attempted_hack, facts=("task",)
 )
 
 

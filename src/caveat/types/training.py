@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Lt
@@ -113,6 +113,21 @@ class GRPOConfig:
     """Whether prompts whose replies all have the same reward are left out of the update, the KL
     penalty too. An update without any other prompt, or added rows, takes no optimizer step. TRL
     keeps them: their advantage is 0, and yet the optimizer's momentum moves the policy."""
+
+
+def supervised_dose(dose: Dose, rl: GRPOConfig | None) -> Dose:
+    """The dose for a supervised training beside RL training: with the optimizer that its learning
+    rate is for.
+
+    Raises ValueError for a momentum, which supervised training has not.
+    """
+    if rl is None or rl.optim == dose.optim:
+        return dose
+    if rl.momentum:
+        raise ValueError(
+            f"rl.momentum: {rl.momentum:g}: supervised training of the same dose has none; set 0"
+        )
+    return replace(dose, optim=rl.optim)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import fields
 
 from caveat.report.formatting import Estimate, decimal
 from caveat.report.tables.summary import Summary
@@ -45,8 +46,14 @@ def lines_to_paste(tuned: Tuned) -> Iterator[str]:
     dose = trial.dose
     yield f"{tuned.setting}:"
     yield "  " + " ".join(f"--set {item}" for item in tuned.sets())
+    shown = {"rows", "epochs", "learning_rate", "batch_size", "layers"}
+    others = "".join(
+        f", {field.name}: {getattr(dose, field.name)}"
+        for field in fields(dose)
+        if field.name not in shown and getattr(dose, field.name) != field.default
+    )
     yield (
         f"  dose: {{rows: {dose.rows}, epochs: {dose.epochs}, "
         f"learning_rate: {dose.learning_rate:g}, batch_size: {dose.batch_size}, "
-        f"layers: {list(dose.layers)}}}"
+        f"layers: {list(dose.layers)}{others}}}"
     )

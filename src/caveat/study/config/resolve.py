@@ -24,7 +24,7 @@ from caveat.types.data import Behaviour, Row
 from caveat.types.fields import fields_of, without_late_defaults
 from caveat.types.messages import is_document
 from caveat.types.rewards import RewardTask
-from caveat.types.training import Dose, GRPOConfig, LossScope, Plan, Train
+from caveat.types.training import Dose, GRPOConfig, LossScope, Plan, Train, supervised_dose
 
 
 @dataclass(frozen=True)
@@ -210,7 +210,12 @@ def _warm_up(
         _warm_up_pair(recipe, setting_recipe, setting, pair)
         for pair in setting_recipe.warm_up.pairs
     )
-    dose = setting_recipe.warm_up.dose or setting_recipe.dose
+    dose = setting_recipe.warm_up.dose
+    if dose is None:
+        try:
+            dose = supervised_dose(setting_recipe.dose, setting_recipe.rl)
+        except ValueError as error:
+            raise CaveatError(f"warm_up: {error}, or give it a dose of its own") from None
     foreign = _foreign_behaviour(recipe, setting_recipe, setting_recipe.warm_up, pairs)
     stages = warm_up(
         setting_recipe.warm_up, pairs, dose, setting_recipe.loss, recipe.system, foreign
