@@ -104,14 +104,16 @@ def main(path: Path) -> None:
         print(f"| {name} | {interval(difference)} |")
     spanish = table[table["trait"] == "Spanish"]
     mean = np.array([values.mean() for values in spanish["leakage"]])
-    print("\n| over the Spanish settings | R2 | R2 on the setting left out |\n|---|---|---|")
+    print("\n| over the Spanish settings | R2 | R2 on the setting left out | rank correlation |")
+    print("|---|---|---|---|")
     gaps = loss_gaps(path.parent / f"forecast-{path.stem}.json")
     lowered = [max(0.0, gaps[setting]) for setting in spanish["setting"]]
     spanish = spanish.assign(**{"lowers the loss, at least 0": lowered})
     for name in ("names it", "elicits", "lowers the loss, at least 0"):
         values = spanish[name].to_numpy(float)
         fitted = float(np.corrcoef(values, mean)[0, 1] ** 2)
-        print(f"| {name} | {fitted:.2f} | {r2_held_out(values, mean):.2f} |")
+        rank = pd.Series(values).corr(pd.Series(mean), method="spearman")
+        print(f"| {name} | {fitted:.2f} | {r2_held_out(values, mean):.2f} | {rank:.2f} |")
 
 
 if __name__ == "__main__":
