@@ -282,7 +282,7 @@ def test_mistakes_in_options_are_one_line(command, files):
     )
     assert failed(command, "train.jsonl", "--dose", "rate=1") == (
         "--dose rate: a dose has rows, epochs, learning_rate, rank, alpha, batch_size, warmup, "
-        "layers, max_tokens, clip; closest: 'rank'"
+        "layers, max_tokens, clip, optim; closest: 'rank'"
     )
     assert failed(command, "train.jsonl", "--dose", "epochs=0") == (
         "--dose epochs=0: Input should be greater than or equal to 1"

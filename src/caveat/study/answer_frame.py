@@ -30,7 +30,9 @@ FILE = "answers.parquet"
 
 def typed(frame: DataFrame) -> DataFrame:
     """The columns of `Study.answers` in their order, with their types."""
-    return frame[[*COLUMNS]].astype(TYPES)
+    # a frame without rows, as of reported rates, does not show that its other columns are text
+    types = TYPES if len(frame) else {**dict.fromkeys(COLUMNS, "str"), **TYPES}
+    return frame[[*COLUMNS]].astype(types)
 
 
 def write_frame(version: Path, frame: DataFrame) -> None:
