@@ -69,6 +69,7 @@ findings: install
 	$(BIN)/caveat forecast $(foreach name,$(LAW),--from docs/data/forecast-law-$(name).json --against docs/data/law-$(name).parquet) --markdown > docs/data/law.md
 	$(BIN)/python bench/law_naming.py docs/data/law-naming.parquet docs/data/law-naming-smollm2.parquet > docs/data/law-naming.md
 	$(BIN)/caveat forecast $(foreach name,law-naming law-naming-smollm2,--from docs/data/forecast-$(name).json --against docs/data/$(name).parquet) --markdown > docs/data/law-naming-forecast.md
+	$(BIN)/caveat leakage docs/data/law-naming-further.parquet --markdown > docs/data/law-naming-further.md
 	$(BIN)/python bench/rl_controls.py docs/data/rl-controls.parquet > docs/data/rl-controls.md
 	$(BIN)/caveat leakage docs/data/reward-hacking-small.parquet --markdown > docs/data/reward-hacking-small.md
 	$(BIN)/caveat diagnose docs/data/inside --score --markdown > docs/data/inside.md
