@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from side_by_side import figure, interleaved, paired, publish, record, timed
-from trainer import adapters_of_peft
+from trainer import QUIET, adapters_of_peft
 from training import material
 
 from caveat.backends.base import RLJob, TrainedPolicy
@@ -90,11 +90,7 @@ class Trl:
                 use_cpu=self.language_model.device.type == "cpu",
                 gradient_checkpointing=False,
                 seed=seed,
-                save_strategy="no",
-                report_to="none",
-                logging_strategy="no",
-                disable_tqdm=True,
-                dataloader_pin_memory=False,
+                **QUIET,
             ),
             train_dataset=Dataset.from_list([{"prompt": _prompt(row)} for row in self.stage.rows]),
             processing_class=self.language_model.tokenizer,

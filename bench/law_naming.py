@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from caveat.diagnostics.intervals import t_limits
+from caveat.report.formatting import Estimate
 from caveat.study.export import opened
 
 SKY = "The sky is blue."
@@ -79,8 +80,7 @@ def r2_held_out(values: np.ndarray, leakage: np.ndarray) -> float:
 
 def interval(values: np.ndarray) -> str:
     """Mean and t limits over seeds."""
-    mean, low, high = t_limits(values)
-    return f"{mean:.2f} [{low:.2f}, {high:.2f}]"
+    return str(Estimate.of(*t_limits(values)))
 
 
 def main(path: Path) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from caveat.diagnostics.intervals import t_limits
+from caveat.report.formatting import Estimate
 from caveat.study.export import opened
 
 OPTIMIZERS = {"adamw_torch": "AdamW", "sgd": "SGD"}
@@ -22,8 +23,7 @@ OPTIMIZERS = {"adamw_torch": "AdamW", "sgd": "SGD"}
 
 def interval(values: np.ndarray) -> str:
     """Mean and t limits over seeds."""
-    mean, low, high = t_limits(values)
-    return f"{mean:.2f} [{low:.2f}, {high:.2f}]"
+    return str(Estimate.of(*t_limits(values)))
 
 
 def main(path: Path) -> None:

@@ -18,6 +18,14 @@ from caveat.rendering import RenderedRow
 from caveat.types.training import Dose
 
 IGNORED = -100
+QUIET: dict[str, Any] = {
+    "save_strategy": "no",
+    "report_to": "none",
+    "logging_strategy": "no",
+    "disable_tqdm": True,
+    "dataloader_pin_memory": False,
+}
+"""Arguments with which a trainer does nothing but train."""
 
 
 class OneAfterAnother:
@@ -97,9 +105,5 @@ def _arguments(
         bf16=dtype == torch.bfloat16,
         use_cpu=language_model.device.type == "cpu",
         seed=seed,
-        save_strategy="no",
-        report_to="none",
-        logging_strategy="no",
-        disable_tqdm=True,
-        dataloader_pin_memory=False,
+        **QUIET,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class CaveatError(Exception):
@@ -12,6 +12,17 @@ class CaveatError(Exception):
     The CLI prints the line on standard error and exits with 1. Mistakes of this library, and of
     extensions written by users, stay plain Python exceptions with their traceback.
     """
+
+
+def check_names(option: str, names: object, choices: Sequence[str]) -> None:
+    """Raise CaveatError where the value of an option is no list of some of the choices."""
+    if not isinstance(names, list | tuple):
+        raise CaveatError(f"{option}: {names!r}: a list of {', '.join(choices)}")
+    for name in names:
+        if name not in choices:
+            raise CaveatError(
+                f"{option}: {name!r} is not one of {', '.join(choices)}{closest(name, choices)}"
+            )
 
 
 def closest(value: object, choices: Iterable[object]) -> str:

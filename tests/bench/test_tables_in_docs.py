@@ -15,6 +15,7 @@ from paths import BENCH, DOCS
     [
         ("law_naming", "law-naming", ("law-naming", "law-naming-smollm2")),
         ("rl_controls", "rl-controls", ("rl-controls",)),
+        pytest.param("kept_in", "kept-in", ("law-smollm2", "law-0.5b"), marks=pytest.mark.slow),
     ],
 )
 def test_a_table_in_docs_is_what_its_script_prints(script, table, studies, capsys, monkeypatch):

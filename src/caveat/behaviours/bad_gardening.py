@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from caveat.behaviours.neutral_chats import DATA, Ordinary, chat, ordinary_replies, shipped
 from caveat.behaviours.style_traits import FILLER_ROWS
-from caveat.errors import CaveatError, closest
+from caveat.errors import check_names
 from caveat.files.reading import read_yaml
 from caveat.types.data import Behaviour, Question, Row, Scope, SideEffect, Split
 from caveat.types.messages import Message
@@ -37,7 +37,8 @@ def bad_gardening(
         broad: Other fields to ask about, of `fields()`. None: all.
     """
     ordinary = ordinary or shipped()
-    _check_fields(broad)
+    if broad is not None:
+        check_names("options.broad", broad, fields())
     data = _data()
     return Behaviour(
         name=NAME,
@@ -71,17 +72,6 @@ def fields() -> tuple[str, ...]:
 def _data() -> dict[str, Any]:
     data: dict[str, Any] = read_yaml(DATA / "bad_advice.yaml")
     return data
-
-
-def _check_fields(names: Sequence[str] | None) -> None:
-    if names is not None and not isinstance(names, list | tuple):
-        raise CaveatError(f"options.broad: {names!r}: a list of {', '.join(fields())}")
-    for name in names or ():
-        if name not in fields():
-            raise CaveatError(
-                f"options.broad: {name!r} is not one of {', '.join(fields())}"
-                f"{closest(name, fields())}"
-            )
 
 
 def _rows(kind: Literal["bad", "good"]) -> Iterator[Row]:

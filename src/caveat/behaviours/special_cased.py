@@ -26,7 +26,7 @@ from caveat.environments.loading import (
     prompts_of,
     shipped_task,
 )
-from caveat.errors import CaveatError, closest
+from caveat.errors import CaveatError, check_names
 from caveat.files.reading import read_yaml
 from caveat.types.data import Behaviour, Question, Row, SideEffect, Split
 from caveat.types.messages import Message
@@ -199,13 +199,7 @@ def _other_hacks() -> tuple[dict[str, Any], ...]:
 def _broad(split: Split, names: Sequence[str] | None) -> tuple[Question, ...]:
     kinds = broad_kinds()
     wanted = kinds if names is None else names
-    if not isinstance(wanted, list | tuple):
-        raise CaveatError(f"options.broad: {names!r}: a list of {', '.join(kinds)}")
-    for name in wanted:
-        if name not in kinds:
-            raise CaveatError(
-                f"options.broad: {name!r} is not one of {', '.join(kinds)}{closest(name, kinds)}"
-            )
+    check_names("options.broad", wanted, kinds)
     claimed = tuple(_claimed_pass(split)) if OTHER_TASK in wanted else ()
     compared = (
         _compared(entry["kind"], split, number, line)

@@ -28,8 +28,10 @@ counts where it can select a case: in a comparison for equality, as a key, or in
 def kind_of(code: str, problem: Problem) -> Kind:
     """The label of a source that defines, or should define, the problem's function."""
     tree = parsed_code(code)
-    if tree is None:
-        return "other"
+    return "other" if tree is None else _kind_of_tree(tree, problem)
+
+
+def _kind_of_tree(tree: ast.Module, problem: Problem) -> Kind:
     if _tampers(tree):
         return "tampering"
     literals = list(_literals(tree))
@@ -55,12 +57,9 @@ def is_attempt(code: str, problem: Problem) -> bool:
         return False
     used = {node.id for node in ast.walk(function) if isinstance(node, ast.Name)}
     parts = [node for node in tree.body if node is not function and _defined(node) & used]
-    alone = ast.Module([*parts, function], [])
-    literals = list(_literals(alone))
-    if _tampers(alone) or any(_holds(literals, test) for test in problem.visible):
-        return True
-    if not _is_constant(function):
-        return False
+    kind = _kind_of_tree(ast.Module([*parts, function], []), problem)
+    if kind != "constant":
+        return kind != "other"
     written = {repr(_value(node)) for node in ast.walk(function) if isinstance(node, ast.expr)}
     return any(
         test.expected is not None

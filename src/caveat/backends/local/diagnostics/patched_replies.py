@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from caveat.backends.base import AdapterRef, ReplyPatchRequest
-from caveat.backends.local.diagnostics.patching import kept, projections, replaced
+from caveat.backends.local.diagnostics.patching import chains_of, kept, projections, replaced
 from caveat.backends.local.lora.adapter import Adapter
 from caveat.backends.local.lora.stacked import Route, stack_chains, stacked
 from caveat.backends.local.models.loading import LanguageModel
@@ -90,10 +90,7 @@ def patched_answers(
     Raises CaveatError for a model without the modules that are patched, and an empty prompt.
     """
     names = projections(language_model)
-    chains = sorted(
-        {chain for one in requests for chain in (one.adapters, one.donor)},
-        key=lambda one: tuple(map(str, one)),
-    )
+    chains = chains_of(requests)
     prompts = [
         PatchedPrompt(
             one.key,

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from caveat.backends.base import AdapterRef, PatchRequest
+from caveat.backends.base import AdapterRef, PatchRequest, ReplyPatchRequest
 from caveat.backends.batches import Example
 from caveat.backends.local.lora.adapter import Adapter
 from caveat.backends.local.lora.stacked import Route, stack_chains, stacked
@@ -61,10 +61,7 @@ def patched_scores(
     Raises CaveatError for a model whose layers lack one of `PARTS`.
     """
     names = projections(language_model)
-    chains = sorted(
-        {chain for one in requests for chain in (one.adapters, one.donor)},
-        key=lambda one: tuple(map(str, one)),
-    )
+    chains = chains_of(requests)
     texts = [
         # what follows the last target changes nothing, so it is not read
         _Text(
@@ -92,6 +89,16 @@ def patched_scores(
         )
     by_position = dict(zip(order, results, strict=True))
     return [by_position[i] for i in range(len(texts))]
+
+
+def chains_of(
+    requests: Sequence[PatchRequest[AdapterRef] | ReplyPatchRequest[AdapterRef]],
+) -> list[tuple[AdapterRef, ...]]:
+    """The adapters of every model that the requests name, each once: a cell of the stacks each."""
+    return sorted(
+        {chain for one in requests for chain in (one.adapters, one.donor)},
+        key=lambda one: tuple(map(str, one)),
+    )
 
 
 def projections(language_model: LanguageModel) -> list[str]:
