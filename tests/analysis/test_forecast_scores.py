@@ -68,7 +68,7 @@ def test_one_on_another_scale_explains_all_of_it_only_once_fitted():
 
 
 def test_noise_is_not_to_be_trusted():
-    found = [scores(*made(settings=10, seed=seed)) for seed in range(6)]
+    found = [scores(*made(settings=16, seed=seed)) for seed in range(6)]
     noise = pd.concat(found)
     noise = noise[noise["arms"] == ALL]
     assert (noise["r2"] < 0.2).all() and (noise["r2_low"] < 0).all() and not noise["trusted"].any()

@@ -52,9 +52,9 @@ def _canonical(dose: dict[str, Any]) -> str:
 
 PREDICTORS = (
     "elicitation", "loss_gap", "loss_ratio", "first_order", "short_horizon", "similarity",
-    "nats_marked", "graded_elicitation",
+    "nats_marked", "graded_elicitation", "continuation_gain",
 )  # fmt: skip
-LATER = ("nats_marked", "graded_elicitation")
+LATER = ("nats_marked", "graded_elicitation", "continuation_gain")
 """Predictors that forecasts lack which were saved before these existed."""
 AS_LEAKAGE = ("first_order", "short_horizon")
 """Predictors that are on leakage's own scale: 1 is as bare training, 0 is none of it."""

@@ -27,6 +27,7 @@ FIGURES = (
     "nats_bare",
     "nats_marked",
     "graded_elicitation",
+    "continuation_gain",
 )
 """What is computed of an arm: see docs/forecast.md."""
 

@@ -13,6 +13,7 @@ from caveat.backends import check_backend
 from caveat.backends.base import Backend, Feature, InitialModel
 from caveat.errors import CaveatError, closest
 from caveat.forecast.arms import MARKED, ForecastModel, Subject, subjects
+from caveat.forecast.continuations import continuation_gains
 from caveat.forecast.decision_tokens import FIGURES as NATS
 from caveat.forecast.decision_tokens import decision_nats
 from caveat.forecast.gradients import BareTrainings, PreferenceGradient
@@ -201,6 +202,8 @@ class _Forecaster:
             by_name["similarity"] = {**similarities(start, ahead)}
         if self.figures & {*NATS}:
             by_name = {**decision_nats(start, ahead, counters), **by_name}
+        if "continuation_gain" in self.figures:
+            by_name["continuation_gain"] = continuation_gains(start, ahead, counters)
         if self.figures & {*LOSSES}:
             lost = {arm: _losses(both) for arm, both in losses(start, ahead).items()}
             for name in LOSSES:

@@ -31,6 +31,7 @@ NAMES = {
     "nats_bare": "nats bare",
     "nats_marked": "nats marked",
     "graded_elicitation": "nats",
+    "continuation_gain": "continuation gain",
     "combined": "combined",
 }
 """What each predictor is called in a table."""
