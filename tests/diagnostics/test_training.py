@@ -21,8 +21,14 @@ from counting import counted
 
 @pytest.fixture(scope="module")
 def computed(setting):
+    setting = replace(setting, shared={})
     with counted(setting.backend) as tokens:
         curve = learning_curve(setting)
+    with counted(setting.backend) as again:
+        shared = learning_curve(setting)
+    pd.testing.assert_frame_equal(curve, shared)
+    assert again["train"] == pytest.approx(COSTS["training"](setting)["train"], rel=0.1)
+    assert again["train"] < tokens["train"], "bare is trained once for settings that share it"
     return curve, tokens
 
 
@@ -47,7 +53,7 @@ def test_the_curve_ends_where_the_study_ended_and_begins_at_base(setting, comput
 
 
 def test_the_cost_said_before_is_the_tokens_that_are_read(setting, computed):
-    expected = COSTS["training"](setting)
+    expected = COSTS["training"](replace(setting, shared={}))
     for kind in ("train", "score"):
         assert expected[kind] == pytest.approx(computed[1][kind], rel=0.1), kind
 

@@ -550,6 +550,14 @@ class Backend(Protocol):
     def without_modules(self, adapter: AdapterRef, modules: Sequence[str]) -> AdapterRef:
         """An adapter that leaves these modules as they are. Needs `Feature.WEIGHTS`."""
 
+    def with_modules_of(
+        self, adapter: AdapterRef, other: AdapterRef, modules: Sequence[str]
+    ) -> AdapterRef:
+        """An adapter with another's updates of some modules in place of its own.
+
+        Needs `Feature.WEIGHTS`. Raises CaveatError where their ranks differ.
+        """
+
     def save(self, adapter: AdapterRef, folder: Path) -> None:
         """Write an adapter into a folder, which then refers to it, too."""
 

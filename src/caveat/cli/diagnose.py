@@ -21,7 +21,7 @@ def diagnose(
         list[Path], typer.Argument(help="The study's folder; with --score, several.")
     ],
     setting: Annotated[
-        str | None, typer.Option(help="One setting, such as 'capitals x instruction'.")
+        list[str] | None, typer.Option(help="A setting, such as 'capitals x instruction'; all.")
     ] = None,
     view: Annotated[
         list[str] | None,
@@ -39,7 +39,9 @@ def diagnose(
     ] = None,
     off: Annotated[
         list[str] | None,
-        typer.Option(help="With --view switches: layers such as 12-15, or modules such as q_proj."),
+        typer.Option(
+            help="Of switches and swaps: layers (12-15), or modules (q_proj)."
+        ),
     ] = None,
     score: Annotated[
         bool,
@@ -80,7 +82,7 @@ def diagnose(
     with TerminalProgress(error=True) as progress:
         tables = compute(
             opened(studies[0], version, warn),
-            setting,
+            setting or None,
             view or None,
             limits,
             progress,

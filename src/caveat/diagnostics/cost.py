@@ -21,8 +21,9 @@ from caveat.diagnostics.patching import requests_of, spans
 from caveat.diagnostics.probes import probed_rows
 from caveat.diagnostics.rates import CONTEXTS, prompts_of, tasks_of
 from caveat.diagnostics.subjects import BARE, EXACT, NONE, DiagnosedSetting
+from caveat.diagnostics.swaps import pairs_of
 from caveat.diagnostics.switches import parts_of
-from caveat.diagnostics.training import Replay, checkpoint_steps, replays
+from caveat.diagnostics.training import Replay, checkpoint_steps, replays, shared_key
 from caveat.errors import CaveatError
 from caveat.progress import Kind, Progress, duration
 from caveat.rendering import render_prompt, render_row
@@ -66,6 +67,17 @@ def _of_switches(setting: DiagnosedSetting) -> Tokens:
     return _reply_tokens(setting, len(parts_of(setting.backend, adapters, setting.limits.parts)))
 
 
+def _of_swaps(setting: DiagnosedSetting) -> Tokens:
+    adapters = [model.own for model in setting.caveated]
+    parts = len(parts_of(setting.backend, adapters, setting.limits.parts))
+    pairs = sum(1 for _ in pairs_of(setting))
+    return _scaled(_reply_tokens(setting, parts), pairs / len(setting.caveated))
+
+
+def _scaled(tokens: Tokens, by: float) -> Tokens:
+    return {kind: by * some for kind, some in tokens.items()}
+
+
 def _of_ablation(setting: DiagnosedSetting) -> Tokens:
     bare = 1 + len(setting.of(BARE))
     reading = bare * _prompt_tokens(setting, [NONE])
@@ -77,7 +89,8 @@ def _of_training(setting: DiagnosedSetting) -> Tokens:
     contexts = tuple(name for name in (NONE, EXACT) if name in setting.resolved.contexts)
     for seed in dict.fromkeys(model.seed for model in setting.models):
         for replay in replays(setting, seed):
-            train += _training_tokens(setting, replay)
+            if shared_key(setting, replay) not in setting.shared:
+                train += _training_tokens(setting, replay)
             scores = Scores(setting)
             list(scores.lines([("", seed, (f"{replay.arm} to come",))], contexts))
             score += len(checkpoint_steps(replay.steps)) * scores.tokens
@@ -129,6 +142,7 @@ COSTS: dict[str, Callable[[DiagnosedSetting], Tokens]] = {
     "patching": _of_patching,
     "replies": _of_replies,
     "switches": _of_switches,
+    "swaps": _of_swaps,
     "ablation": _of_ablation,
 }
 """By view; views of one's own have none."""

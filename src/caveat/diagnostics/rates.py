@@ -75,11 +75,20 @@ def tasks_of(
     chain: tuple[AdapterRef, ...],
     prompts: Mapping[str, Sequence[PlannedPrompt]],
 ) -> list[Task]:
-    """A model's replies to prompts, as many of each as the study has."""
+    """A model's replies to prompts, as many of each as the study has.
+
+    Contexts in which the study did not ask the arm are left out (`contexts_by_arm`).
+    """
     samples = setting.resolved.sampling.samples
+    asked = {
+        context
+        for context, some in prompts.items()
+        if any(_key(setting, model.adapters, prompt, 0) in setting.scores for prompt in some)
+    }
     return [
         Task(model, part, chain, context, prompt, sample)
         for context, some in prompts.items()
+        if context in asked or not asked
         for prompt in some
         for sample in range(1 if prompt.question.options else samples)
     ]
@@ -100,8 +109,20 @@ def own_answers(setting: DiagnosedSetting, tasks: Sequence[Task]) -> list[Answer
     """Answers of models as they are: the study's, where it has them."""
     keys = [answer_seed(setting, task) for task in tasks]
     missing = [task for task, key in zip(tasks, keys, strict=True) if key not in setting.scores]
-    new = iter(new_answers(setting, missing))
+    new = iter(shared_answers(setting, missing))
     return [answer_of(setting.scores[key]) if key in setting.scores else next(new) for key in keys]
+
+
+def shared_answers(setting: DiagnosedSetting, tasks: Sequence[Task]) -> list[Answer]:
+    """`new_answers`, once for settings that are diagnosed together and share a model such as bare.
+
+    The name of a part must say what is done to the model.
+    """
+    keys = [("answer", answer_seed(setting, task), task.part) for task in tasks]
+    new = {key: task for key, task in zip(keys, tasks, strict=True) if key not in setting.shared}
+    answers = new_answers(setting, list(new.values()))
+    setting.shared.update(zip(new, answers, strict=True))
+    return [setting.shared[key] for key in keys]
 
 
 def new_answers(setting: DiagnosedSetting, tasks: Sequence[Task]) -> list[Answer]:

@@ -35,6 +35,7 @@ from caveat.diagnostics.subjects import (
     diagnosed_settings,
     recipe_of,
 )
+from caveat.diagnostics.swaps import swapped
 from caveat.diagnostics.switches import switched_off
 from caveat.diagnostics.training import learning_curve
 from caveat.diagnostics.training_answers import training_answers
@@ -102,6 +103,11 @@ def switch_view(setting: DiagnosedSetting) -> dict[str, DataFrame]:
     return {"switches": switched_off(setting)}
 
 
+def swap_view(setting: DiagnosedSetting) -> dict[str, DataFrame]:
+    """`swaps`: what changes in the rate when parts of an update are another arm's."""
+    return {"swaps": swapped(setting)}
+
+
 def ablation_view(setting: DiagnosedSetting) -> dict[str, DataFrame]:
     """`ablation`: what changes in the rate when bare's direction is taken out."""
     return {"ablation": direction_removed(setting)}
@@ -117,6 +123,7 @@ VIEWS: dict[str, View] = {
     "patching": patching_view,
     "replies": patched_reply_view,
     "switches": switch_view,
+    "swaps": swap_view,
     "ablation": ablation_view,
 }
 QUICK = ("updates", "logits", "activations", "caveat")
@@ -125,7 +132,7 @@ QUICK = ("updates", "logits", "activations", "caveat")
 
 def diagnose(
     study: StudyTables,
-    setting: str | None = None,
+    setting: str | Sequence[str] | None = None,
     views: Sequence[str] | Mapping[str, View] | None = None,
     limits: Limits | None = None,
     progress: Progress | None = None,
@@ -137,8 +144,8 @@ def diagnose(
     Beside them come `cells` and `scores`: every diagnostic of the study against its leakage.
 
     Args:
-        setting: The name of one, at all its doses, or a label such as `lake x negated (epochs=2)`;
-            all by default.
+        setting: The name of one or some, at all their doses, or a label such as
+            `lake x negated (epochs=2)`; all by default.
         views: Names among `VIEWS`, or functions by name; `QUICK` by default.
         backend: In place of the backend `local`, which loads the study's model.
         device: In place of the recipe's.

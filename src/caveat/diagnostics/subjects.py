@@ -7,7 +7,7 @@ was made with, else rows, questions and answers would not belong together.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -90,6 +90,8 @@ class DiagnosedSetting:
     """What the study scored already, by key."""
     backend: Backend
     limits: Limits
+    shared: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
+    """What was computed already for settings that are diagnosed together, by key."""
 
     @property
     def arms(self) -> list[str]:
@@ -196,11 +198,11 @@ def diagnosed_settings(
     study: Study,
     recipe: Recipe,
     backend: Backend,
-    setting: str | None = None,
+    setting: str | Sequence[str] | None = None,
     limits: Limits | None = None,
     progress: Progress | None = None,
 ) -> list[DiagnosedSetting]:
-    """The settings of a study whose arms are trained, or those of one name or label.
+    """The settings of a study whose arms are trained, or those of some names or labels.
 
     Settings without a finished arm are left out, with a line.
 
@@ -209,21 +211,28 @@ def diagnosed_settings(
     """
     limits, progress = limits or Limits(), progress or Progress()
     resolved = _resolved(study, recipe)
-    plans = cells_alone(recipe, resolved, setting, backend.identity)
-    if setting is not None and not any(setting in (one.name, _label(one)) for one in plans):
-        every = cells_alone(recipe, resolved, None, backend.identity)
-        names = list(dict.fromkeys([*(one.name for one in every), *map(_label, every)]))
-        raise CaveatError(
-            f"--setting {setting!r}: {study.folder} has {', '.join(names)}{closest(setting, names)}"
-        )
+    wanted = [setting] if isinstance(setting, str) else setting
+    plans = [
+        plan
+        for plan in cells_alone(recipe, resolved, None, backend.identity)
+        if wanted is None or any(name.startswith(plan.name) for name in wanted)
+    ]
+    for name in wanted or ():
+        if not any(name in (plan.name, _label(plan)) for plan in plans):
+            every = cells_alone(recipe, resolved, None, backend.identity)
+            names = list(dict.fromkeys([*(one.name for one in every), *map(_label, every)]))
+            raise CaveatError(
+                f"--setting {name!r}: {study.folder} has {', '.join(names)}{closest(name, names)}"
+            )
     _check_plan(study, plans)
     _check_limits(limits, recipe, plans)
     if limits.seeds is None and len(recipe.seeds) > MOST_SEEDS:
         progress.say(f"the first {MOST_SEEDS} of {len(recipe.seeds)} seeds; --seeds takes more")
-    kept = []
+    kept: list[DiagnosedSetting] = []
+    shared: dict[Any, Any] = {}
     for one in plans:
-        if setting in (None, one.name, _label(one)):
-            diagnosed = _diagnosed(study, recipe, one, backend, limits)
+        if wanted is None or {one.name, _label(one)} & {*wanted}:
+            diagnosed = _diagnosed(study, recipe, one, backend, limits, shared)
             if diagnosed.models:
                 kept.append(diagnosed)
             else:
@@ -277,7 +286,12 @@ def _check_limits(limits: Limits, recipe: Recipe, plans: Sequence[SettingPlan]) 
 
 
 def _diagnosed(
-    study: Study, recipe: Recipe, plan: SettingPlan, backend: Backend, limits: Limits
+    study: Study,
+    recipe: Recipe,
+    plan: SettingPlan,
+    backend: Backend,
+    limits: Limits,
+    shared: dict[Any, Any],
 ) -> DiagnosedSetting:
     pair = plan.resolved.setting
     label = _label(plan)
@@ -301,6 +315,7 @@ def _diagnosed(
         study.store.answers,
         backend,
         limits,
+        shared,
     )
 
 

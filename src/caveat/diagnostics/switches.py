@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 from caveat.backends.base import AdapterRef, Backend
 from caveat.diagnostics.rates import (
     COLUMNS,
-    new_answers,
     own_answers,
     prompts_of,
     rate_table,
+    shared_answers,
     tasks_of,
     whole_tasks,
 )
@@ -53,7 +53,7 @@ def switched_off(setting: DiagnosedSetting) -> DataFrame:
         for part, chain in _chains(setting.backend, model, parts)
         for task in tasks_of(setting, model, part, chain, prompts)
     ]
-    answers = [*own_answers(setting, whole), *new_answers(setting, changed)]
+    answers = [*own_answers(setting, whole), *shared_answers(setting, changed)]
     setting.backend.discard([task.chain[-1] for task in changed])
     table = rate_table(setting, [*whole, *changed], answers)
     modules = table["part"].map(lambda part: len(parts.get(part, ())))
@@ -68,7 +68,8 @@ def parts_of(
     Args:
         adapters: Whose modules may be.
         names: Layers such as `12` or `12-15`, and parts of modules' names such as `q_proj` or
-            `mlp`; by default thirds of the adapted layers, and groups of modules.
+            `mlp`, several with a `+` between them; by default thirds of the adapted layers, and
+            groups of modules.
 
     Raises CaveatError for what no adapter changes.
     """
@@ -81,7 +82,10 @@ def parts_of(
         ranges = [_range(low, high) for low, high in zip(bounds, lasts, strict=True)]
         groups = dict.fromkeys(module.split(".")[-2] for module in layers)
         names = [*ranges, *groups]
-    return {name: _modules(name, layers) for name in names}
+    return {
+        name: list(dict.fromkeys(one for part in name.split("+") for one in _modules(part, layers)))
+        for name in names
+    }
 
 
 def _range(low: int, high: int) -> str:

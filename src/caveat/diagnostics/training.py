@@ -40,6 +40,8 @@ class Replay:
     """The training of one arm and seed, to be done again."""
 
     arm: str
+    seed: int
+    """The study's, of which the job's own is one where the stage names none."""
     job: TrainingJob[AdapterRef]
 
     @property
@@ -60,7 +62,7 @@ def replays(setting: DiagnosedSetting, seed: int) -> list[Replay]:
         if model.seed == seed and len(own) == 1 and stages and not unknown_parts(own, stages[0]):
             own_seed = seed if stages[0].seed is None else stages[0].seed
             job = TrainingJob(model.arm, stages[0], own_seed, setting.base)
-            trainings.append(Replay(model.arm, job))
+            trainings.append(Replay(model.arm, seed, job))
     return sorted(trainings, key=lambda one: one.arm != BARE)
 
 
@@ -96,15 +98,34 @@ def learning_curve(setting: DiagnosedSetting) -> DataFrame:
 
 
 def forget(setting: DiagnosedSetting, adapters: dict[str, dict[int, AdapterRef]]) -> None:
-    """Let go of the adapters of `checkpoints`."""
-    setting.backend.discard([ref for some in adapters.values() for ref in some.values()])
+    """Let go of the adapters of `checkpoints`, but of bare's, which other settings share."""
+    own = [ref for arm, some in adapters.items() if arm != BARE for ref in some.values()]
+    setting.backend.discard(own)
 
 
 def checkpoints(setting: DiagnosedSetting, own: list[Replay]) -> dict[str, dict[int, AdapterRef]]:
-    """By arm and step, its adapter. Raises CaveatError where a training fails."""
+    """By arm and step, its adapter. Raises CaveatError where a training fails.
+
+    Bare is trained once for all settings that are diagnosed together and share it.
+    """
+    stored = {replay.arm: key for replay in own if (key := shared_key(setting, replay))}
+    adapters = {arm: setting.shared[key] for arm, key in stored.items() if key in setting.shared}
+    new = [replay for replay in own if replay.arm not in adapters]
+    adapters |= _trained(setting, new)
+    setting.shared.update({key: adapters[arm] for arm, key in stored.items()})
+    return adapters
+
+
+def shared_key(setting: DiagnosedSetting, replay: Replay) -> tuple[str, AdapterRef] | None:
+    """What the checkpoints of a training are shared by: the study's adapter of bare, else None."""
+    own = [one.own for one in setting.of(BARE) if (one.arm, one.seed) == (replay.arm, replay.seed)]
+    return ("checkpoints", own[0]) if own else None
+
+
+def _trained(setting: DiagnosedSetting, own: list[Replay]) -> dict[str, dict[int, AdapterRef]]:
     steps = sorted({step for replay in own for step in checkpoint_steps(replay.steps)})
-    size = setting.backend.capacity().adapters(own[0].job.stage.dose)
     adapters: dict[str, dict[int, AdapterRef]] = {}
+    size = setting.backend.capacity().adapters(own[0].job.stage.dose) if own else 1
     for start in range(0, len(own), size):
         some = own[start : start + size]
         results = setting.backend.checkpoints([replay.job for replay in some], steps)

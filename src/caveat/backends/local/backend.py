@@ -331,6 +331,12 @@ class LocalBackend:
         """An adapter without its updates of some modules."""
         return self._hold(self._adapter(adapter).without(modules))
 
+    def with_modules_of(
+        self, adapter: AdapterRef, other: AdapterRef, modules: Sequence[str]
+    ) -> AdapterRef:
+        """An adapter with another's updates of some modules in place of its own."""
+        return self._hold(self._adapter(adapter).with_modules_of(self._adapter(other), modules))
+
     def save(self, adapter: AdapterRef, folder: Path) -> None:
         """Write an adapter in PEFT's format; of a policy, the state of its optimiser beside it."""
         weights = self._new[adapter] if isinstance(adapter, str) else self._adapter(adapter)

@@ -207,6 +207,10 @@ def _switch_summaries(table: DataFrame) -> Iterator[Summary]:
     yield from _rate_summaries(table, "parts switched off", "switched off", SWITCHES_ARE)
 
 
+def _swap_summaries(table: DataFrame) -> Iterator[Summary]:
+    yield from _rate_summaries(table, "parts of another arm", "in place of its own", SWAPS_ARE)
+
+
 def _reply_summaries(table: DataFrame) -> Iterator[Summary]:
     yield from _rate_summaries(table, "patched replies", "patched", REPLIES_ARE)
 
@@ -216,6 +220,10 @@ def _ablation_summaries(table: DataFrame) -> Iterator[Summary]:
 
 
 SWITCHES_ARE = "Replies to the study's questions without a part of the arm's own update."
+SWAPS_ARE = (
+    "Replies to the study's questions with a part of another arm's update, of the same seed, in "
+    "place of the arm's own."
+)
 REPLIES_ARE = (
     "Replies to prompts whose span has the keys and values of another model; base answers once for "
     "each seed of what it receives. Compare `caveat` with `other text`."
@@ -295,6 +303,7 @@ WRITERS = {
     "patching": patching_summaries,
     "patched_replies": _reply_summaries,
     "switches": _switch_summaries,
+    "swaps": _swap_summaries,
     "ablation": _ablation_summaries,
     "scores": _score_summaries,
 }

@@ -63,6 +63,23 @@ class Adapter:
         kept = {name: pair for name, pair in self.weights.items() if name not in modules}
         return Adapter(self.rank, self.alpha, kept)
 
+    def with_modules_of(self, other: Adapter, modules: Sequence[str]) -> Adapter:
+        """The adapter with another's updates of some modules in place of its own.
+
+        A module that the other one does not change is not changed. Raises CaveatError for another
+        rank.
+        """
+        if self.rank != other.rank:
+            raise CaveatError(
+                f"an adapter of rank {other.rank} gives no modules to one of rank {self.rank}: "
+                "take arms of one rank"
+            )
+        by = other.scale / self.scale
+        given = {
+            name: (down, up * by) for name, (down, up) in other.weights.items() if name in modules
+        }
+        return Adapter(self.rank, self.alpha, {**self.without(modules).weights, **given})
+
     @classmethod
     def sum_of(cls, adapters: Sequence[Adapter]) -> Adapter:
         """One adapter whose updates are the sums of those of some, exactly: their ranks add up.
