@@ -9,6 +9,8 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from caveat.backends.base import Request
+from caveat.diagnostics.rates import Task, answer_seed
+from caveat.diagnostics.scales import scaled
 from caveat.diagnostics.subjects import Limits
 from caveat.diagnostics.swaps import pairs_of, swapped
 from caveat.errors import CaveatError
@@ -54,6 +56,23 @@ def test_a_part_is_that_of_the_other_file(setting, backend, tmp_path):
         [Request("", (ref,), prompt) for ref in refs]
     )
     assert own == pytest.approx(file, abs=1e-5) and own != pytest.approx(other, abs=1e-5)
+
+
+def test_sizes_are_those_of_the_whole_update(setting, backend):
+    limits = Limits(arms=("marked",), questions=None)
+    table = scaled(replace(setting, limits=limits, models=tuple(setting.of("bare"))))
+    rows = table[(table["readout"] == "capitals") & (table["context"] == "none")]
+    assert rows["part"].tolist() == ["", "times 0.5", "times 1.5", "times 2"]
+    assert rows["change"].isna().tolist() == [True, False, False, False]
+    prompts = setting.prompts(["none"])["none"]
+    (question,) = [one for one in prompts if one.question.readout == "capitals"][:1]
+    model = setting.of("bare")[0]
+    double = (backend.scale(model.own, 2.0),)
+    seed = answer_seed(setting, Task(model, "", model.adapters, "none", question, 0))
+    (reply,) = backend.generate(
+        [Request(seed, double, question.messages)], setting.resolved.sampling
+    )
+    assert rows["example"].iloc[-1] == reply.text
 
 
 def test_what_does_not_fit_is_one_line(setting):

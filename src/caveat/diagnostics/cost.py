@@ -20,6 +20,7 @@ from caveat.diagnostics.patched_replies import patched_tasks, sampled_prompts
 from caveat.diagnostics.patching import requests_of, spans
 from caveat.diagnostics.probes import probed_rows
 from caveat.diagnostics.rates import CONTEXTS, prompts_of, tasks_of
+from caveat.diagnostics.scales import FACTORS
 from caveat.diagnostics.subjects import BARE, EXACT, NONE, DiagnosedSetting
 from caveat.diagnostics.swaps import pairs_of
 from caveat.diagnostics.switches import parts_of
@@ -76,6 +77,10 @@ def _of_swaps(setting: DiagnosedSetting) -> Tokens:
 
 def _scaled(tokens: Tokens, by: float) -> Tokens:
     return {kind: by * some for kind, some in tokens.items()}
+
+
+def _of_scales(setting: DiagnosedSetting) -> Tokens:
+    return _reply_tokens(setting, len(FACTORS))
 
 
 def _of_ablation(setting: DiagnosedSetting) -> Tokens:
@@ -143,6 +148,7 @@ COSTS: dict[str, Callable[[DiagnosedSetting], Tokens]] = {
     "replies": _of_replies,
     "switches": _of_switches,
     "swaps": _of_swaps,
+    "scales": _of_scales,
     "ablation": _of_ablation,
 }
 """By view; views of one's own have none."""

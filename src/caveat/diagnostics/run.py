@@ -20,6 +20,7 @@ from caveat.diagnostics.patched_replies import patched_replies
 from caveat.diagnostics.patching import patched
 from caveat.diagnostics.probes import caveat_probe
 from caveat.diagnostics.records import replace, save, saved
+from caveat.diagnostics.scales import scaled
 from caveat.diagnostics.scores import (
     FORECASTS,
     diagnostic_cells,
@@ -108,6 +109,11 @@ def swap_view(setting: DiagnosedSetting) -> dict[str, DataFrame]:
     return {"swaps": swapped(setting)}
 
 
+def scale_view(setting: DiagnosedSetting) -> dict[str, DataFrame]:
+    """`scales`: what changes in the rate when an arm's whole update is smaller or larger."""
+    return {"scales": scaled(setting)}
+
+
 def ablation_view(setting: DiagnosedSetting) -> dict[str, DataFrame]:
     """`ablation`: what changes in the rate when bare's direction is taken out."""
     return {"ablation": direction_removed(setting)}
@@ -124,6 +130,7 @@ VIEWS: dict[str, View] = {
     "replies": patched_reply_view,
     "switches": switch_view,
     "swaps": swap_view,
+    "scales": scale_view,
     "ablation": ablation_view,
 }
 QUICK = ("updates", "logits", "activations", "caveat")

@@ -211,6 +211,10 @@ def _swap_summaries(table: DataFrame) -> Iterator[Summary]:
     yield from _rate_summaries(table, "parts of another arm", "in place of its own", SWAPS_ARE)
 
 
+def _scale_summaries(table: DataFrame) -> Iterator[Summary]:
+    yield from _rate_summaries(table, "updates of other sizes", "update", SCALES_ARE)
+
+
 def _reply_summaries(table: DataFrame) -> Iterator[Summary]:
     yield from _rate_summaries(table, "patched replies", "patched", REPLIES_ARE)
 
@@ -224,6 +228,7 @@ SWAPS_ARE = (
     "Replies to the study's questions with a part of another arm's update, of the same seed, in "
     "place of the arm's own."
 )
+SCALES_ARE = "Replies to the study's questions with the arm's whole update made smaller or larger."
 REPLIES_ARE = (
     "Replies to prompts whose span has the keys and values of another model; base answers once for "
     "each seed of what it receives. Compare `caveat` with `other text`."
@@ -304,6 +309,7 @@ WRITERS = {
     "patched_replies": _reply_summaries,
     "switches": _switch_summaries,
     "swaps": _swap_summaries,
+    "scales": _scale_summaries,
     "ablation": _ablation_summaries,
     "scores": _score_summaries,
 }
