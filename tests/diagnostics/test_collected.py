@@ -8,6 +8,7 @@ import shutil
 import pandas as pd
 import pytest
 
+from caveat.analysis.primary import primary_rows
 from caveat.diagnostics.run import diagnose
 from caveat.study.study import Study
 
@@ -40,6 +41,13 @@ def test_a_kept_folder_says_the_same_as_the_studies(diagnosed, command, tmp_path
     cells = pd.read_parquet(tmp_path / "kept" / "cells.parquet")
     (row,) = cells[cells["diagnostic"] == "forecast: elicitation"].to_dict("records")
     assert (row["arm"], row["value"]) == ("marked", 0.25)
+    measured = cells[cells["diagnostic"] == "elicitation, measured"].set_index("arm")["value"]
+    rates = Study.open(diagnosed).leakage().query("arm == 'base' and scope == 'trained'")
+    rate = primary_rows(rates).set_index("context")["rate"]
+    assert set(measured) == {rate["exact"] - rate["none"]} and "marked+seal" in measured
+    folders = (str(tmp_path / "kept"), str(diagnosed))
+    status, again, errors = command("diagnose", *folders, "--score", "--later", "--markdown")
+    assert (status, again) == (0, output), errors
 
 
 def test_mistakes_are_one_line(diagnosed, study, command, tmp_path):
@@ -49,7 +57,8 @@ def test_mistakes_are_one_line(diagnosed, study, command, tmp_path):
     for arguments, message in (
         ((diagnosed, copy, "--score"),
          f"{copy}: toy x password on tiny at the same dose is in {diagnosed}, too; name one of "
-         "them, since it would count twice"),
+         "them, since it would count twice, or add --later and the last one counts"),
+        ((diagnosed, "--later"), "--later: of settings that are scored; add --score"),
         ((empty, "--score"),
          f"{empty}: nothing was diagnosed there yet; run caveat diagnose {empty}"),
         ((diagnosed, copy),

@@ -39,9 +39,7 @@ def diagnose(
     ] = None,
     off: Annotated[
         list[str] | None,
-        typer.Option(
-            help="Of switches and swaps: layers (12-15), or modules (q_proj)."
-        ),
+        typer.Option(help="Of switches and swaps: layers (12-15), or modules (q_proj)."),
     ] = None,
     score: Annotated[
         bool,
@@ -50,6 +48,9 @@ def diagnose(
     keep: Annotated[
         Path | None, typer.Option(help="With --score: write the tables into this folder, too.")
     ] = None,
+    later: Annotated[
+        bool, typer.Option("--later", help="With --score: of a setting in two, take the last.")
+    ] = False,
     device: Device = None,
     as_json: AsJson = False,
     markdown: AsMarkdown = False,
@@ -64,11 +65,13 @@ def diagnose(
     one_form(json=as_json, markdown=markdown)
     if keep is not None and not score:
         raise CaveatError(f"--keep {keep}: tables are kept with --score; add it")
+    if later and not score:
+        raise CaveatError("--later: of settings that are scored; add --score")
     if score:
         from caveat.diagnostics.collected import keep as write
         from caveat.diagnostics.collected import score_studies
 
-        tables = score_studies(studies, warn)
+        tables = score_studies(studies, warn, later)
         if keep is not None:
             write(keep, tables)
         return _show(tables, as_json, markdown)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from caveat.diagnostics.records import PLACE, read_folder, write_folder
 from caveat.diagnostics.scores import (
     FORECASTS,
+    canonical,
     diagnostic_cells,
     diagnostic_scores,
     forecast_table,
@@ -29,27 +30,46 @@ LEFT_BEHIND = ("updates", SCORES)
 """Tables that are not kept: every pair of models, and what is computed from the cells."""
 
 
-def score_studies(paths: Sequence[Path], say: Callable[[str], None]) -> dict[str, DataFrame]:
+def score_studies(
+    paths: Sequence[Path], say: Callable[[str], None], later: bool = False
+) -> dict[str, DataFrame]:
     """The tables of studies, and folders of kept ones, with `cells` and `scores` over all of them.
 
-    Raises CaveatError for a path without diagnostics, and for a setting that is in two of them.
+    Args:
+        later: Whether a setting that is in two of them counts as the later one has it.
+
+    Raises CaveatError for a path without diagnostics, and else for a setting that is in two.
     """
     import pandas as pd
 
     parts: dict[str, list[DataFrame]] = {}
-    owners: dict[tuple[str, ...], Path] = {}
-    for path in paths:
-        tables = _tables(path, say)
-        for row in tables[CELLS][PLACE].drop_duplicates().itertuples(index=False, name=None):
-            if owners.setdefault(row, path) != path:
-                raise CaveatError(
-                    f"{path}: {row[0]} on {row[1]} at the same dose is in {owners[row]}, too; name "
-                    "one of them, since it would count twice"
-                )
-        for name, table in tables.items():
+    owners: dict[Place, Path] = {}
+    read = [(path, _tables(path, say)) for path in paths]
+    for path, tables in reversed(read):
+        twice = [(owners[place], place) for place in places_of(tables[CELLS]) if place in owners]
+        for other, place in () if later else twice:
+            raise CaveatError(
+                f"{other}: {place[0]} on {place[1]} at the same dose is in {path}, too; name one "
+                "of them, since it would count twice, or add --later and the last one counts"
+            )
+        owners |= {place: path for place in places_of(tables[CELLS]) if place not in owners}
+    for path, tables in read:
+        for name, whole in tables.items():
+            own = [owners.get(place, path) == path for place in places_of(whole)]
+            table = whole[own]
             parts.setdefault(name, []).append(table)
     whole = {name: pd.concat(some, ignore_index=True) for name, some in parts.items()}
     return {**whole, SCORES: diagnostic_scores(whole[CELLS])}
+
+
+Place = tuple[str, str, str]
+"""Setting, model and dose."""
+
+
+def places_of(table: DataFrame) -> list[Place]:
+    """Of each row, the setting that it belongs to, its dose written in one way."""
+    rows = table[PLACE].itertuples(index=False, name=None)
+    return [(setting, model, canonical(dose)) for setting, model, dose in rows]
 
 
 def _tables(path: Path, say: Callable[[str], None]) -> dict[str, DataFrame]:

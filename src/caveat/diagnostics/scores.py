@@ -57,12 +57,13 @@ def diagnostic_cells(tables: Mapping[str, DataFrame], leakage: DataFrame) -> Dat
         leakage: Rows of `Study.leakage()` of these.
     """
     values = pd.DataFrame(
-        _values(tables), columns=[*PLACE, "arm", "context", "target", "diagnostic", "value"]
+        [*_values(tables), *_of_rates(leakage)],
+        columns=[*PLACE, "arm", "context", "target", "diagnostic", "value"],
     )
-    measured = leakage.assign(dose=leakage["dose"].map(_canonical))
+    measured = leakage.assign(dose=leakage["dose"].map(canonical))
     measured = primary_rows(measured).drop_duplicates([*PLACE, "arm", "context"])
     measured = measured[[*PLACE, "behaviour", "arm", "context", "leakage"]]
-    values = values.assign(dose=values["dose"].map(_canonical))
+    values = values.assign(dose=values["dose"].map(canonical))
     per_arm = _spread_over_arms(values, measured)
     cells = per_arm.merge(measured, on=[*PLACE, "arm", "context"], how="left", indicator=True)
     missing = cells["_merge"] == "left_only"
@@ -87,7 +88,8 @@ def forecast_table(records: Sequence[Mapping[str, Any]]) -> DataFrame:
     return pd.DataFrame(rows, columns=[*PLACE, "arm", "figure", "value"])
 
 
-def _canonical(dose: str) -> str:
+def canonical(dose: str) -> str:
+    """A dose as JSON, its fields in order."""
     return json.dumps(json.loads(dose), sort_keys=True)
 
 
@@ -207,6 +209,18 @@ def _of_patching(table: DataFrame) -> Iterator[Value]:
 def _of_forecasts(table: DataFrame) -> Iterator[Value]:
     for row in table.to_dict("records"):
         yield _at_none(row, f"forecast: {row['figure']}", row["value"])
+
+
+def _of_rates(leakage: DataFrame) -> Iterator[Value]:
+    """Elicitation as the study measured it: how often base shows the behaviour behind the caveat.
+
+    A yardstick, no forecast: its questions are those of leakage.
+    """
+    base = primary_rows(leakage[leakage["arm"] == BASE])
+    rates = base.pivot_table(index=PLACE, columns="context", values="rate")
+    if {NONE, EXACT} <= {*rates}:
+        for key, value in (rates[EXACT] - rates[NONE]).dropna().items():
+            yield (*key, "", NONE, AT_NONE, "elicitation, measured", float(value))
 
 
 READERS = {

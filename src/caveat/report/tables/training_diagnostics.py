@@ -62,9 +62,11 @@ def gradient_summaries(table: DataFrame) -> Iterator[Summary]:
     """The whole model's gradients at every checkpoint, means over seeds."""
     columns = (
         "arm", "step", "cosine with bare's", "with preference at none", "bare's with it",
-        "with preference at exact", "bare's with it ",
+        "with preference at exact", "bare's with it ", "size", "pull at none",
+        "bare's pull at none",
     )  # fmt: skip
-    names = ("cosine_bare", "cosine_none", "bare_cosine_none", "cosine_exact", "bare_cosine_exact")
+    names = ("cosine_bare", "cosine_none", "bare_cosine_none", "cosine_exact", "bare_cosine_exact",
+             "norm", "product_none", "bare_product_none")  # fmt: skip
     for title, rows in by_setting(table[table["by"] == "all"]):
         means = rows.groupby(["arm", "step"], sort=False)[[*names]].mean().reset_index()
         cells = tuple(
@@ -73,7 +75,9 @@ def gradient_summaries(table: DataFrame) -> Iterator[Summary]:
         )
         note = (
             "Cosines of gradients by marked's own weights: of its rows, of the same rows without "
-            f"the caveat, and of the preference on held-out rows. {rows['seed'].nunique()} seeds."
+            "the caveat, and of the preference on held-out rows. Pull: the product with that "
+            "preference; below 0 a step on the rows lowers it. "
+            f"{rows['seed'].nunique()} seeds."
         )
         yield Summary(f"{title}: gradients along training", columns, cells, note)
 
