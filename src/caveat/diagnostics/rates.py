@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 COLUMNS = (
     *NAMES, "readout", "scope", "arm", "part", "context", "rate", "rate_low", "rate_high",
-    "change", "change_low", "change_high", "questions", "seeds", "example",
+    "change", "change_low", "change_high", "questions", "seeds", "by_seed", "example",
 )  # fmt: skip
 WHOLE = ""
 """The part that is taken from a model that stays as it is."""
@@ -176,7 +176,8 @@ def rate_table(
 
     `rate` is the share of replies with the verdict yes, `change` by how much it differs from that
     of the arm as it is; both with 95% limits over questions, and seeds where there are three.
-    `example` is the first reply: look whether it still is one, as a broken model says no to all.
+    `by_seed` has the rates of the seeds, in order. `example` is the first reply: look whether it
+    still is one, as a broken model says no to all.
     """
     import pandas as pd
 
@@ -230,6 +231,8 @@ def _verdict(prompt: PlannedPrompt, answer: Answer, base: Answer | None) -> Verd
 
 def _rows(setting: DiagnosedSetting, answers: DataFrame) -> Iterator[dict]:
     named = ["readout", "scope", "arm", "context"]
+    seeds = answers.groupby([*named, "seed"])["yes"].mean().map("{:.2f}".format)
+    by_seed = seeds.groupby(level=named).agg(", ".join)
     examples = answers.drop_duplicates(named).set_index(named)["reply"]
     for panel in panels(answers, answers["yes"]):
         estimates = Estimates.of(panel)
@@ -247,5 +250,5 @@ def _rows(setting: DiagnosedSetting, answers: DataFrame) -> Iterator[dict]:
                 **interval_columns("rate", (panel.mean[index], low[index], high[index])),
                 **interval_columns("change", change),
                 "questions": panel.cell_questions[index], "seeds": panel.cell_seeds[index],
-                "example": examples[place],
+                "by_seed": by_seed[place], "example": examples[place],
             }  # fmt: skip

@@ -216,7 +216,10 @@ def _of_rates(leakage: DataFrame) -> Iterator[Value]:
 
     A yardstick, no forecast: its questions are those of leakage.
     """
-    base = primary_rows(leakage[leakage["arm"] == BASE])
+    base = leakage[leakage["arm"] == BASE]
+    if base.empty:
+        return
+    base = primary_rows(base)
     rates = base.pivot_table(index=PLACE, columns="context", values="rate")
     if {NONE, EXACT} <= {*rates}:
         for key, value in (rates[EXACT] - rates[NONE]).dropna().items():
