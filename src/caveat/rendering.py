@@ -8,7 +8,7 @@ carry loss is decided by their characters, never by counting tokens.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -88,7 +88,7 @@ def render_row(tokenizer: Any, row: Row, scope: LossScope, max_tokens: int) -> R
                 f"dose.max_tokens={max_tokens}; raise dose.max_tokens or shorten the row"
             )
     supervised = [span for span in spans if _carries_loss(span, scope)]
-    loss = tuple(_is_in(text, start, stop, supervised) for start, stop in offsets)
+    loss = _are_in(text, offsets, supervised)
     if not any(loss[1:]):
         raise CaveatError(
             f"row '{row.id}' ({row.source}) has no supervised token under loss '{scope}' within "
@@ -100,7 +100,7 @@ def render_row(tokenizer: Any, row: Row, scope: LossScope, max_tokens: int) -> R
 def caveat_tokens(row: Rendered) -> tuple[bool, ...]:
     """Per token, whether it is part of a caveat, by the rule that decides about loss."""
     spans = [span for span in row.spans if span.kind == "caveat"]
-    return tuple(_is_in(row.text, start, stop, spans) for start, stop in row.offsets)
+    return _are_in(row.text, row.offsets, spans)
 
 
 def continuation(tokenizer: Any, text: str) -> tuple[int, ...]:
@@ -120,14 +120,24 @@ def _carries_loss(span: Span, scope: LossScope) -> bool:
     return scope == "all_but_caveat" or span.role in ("assistant", "document")
 
 
-def _is_in(text: str, start: int, stop: int, spans: list[Span]) -> bool:
-    """Whether a token's characters, leading whitespace apart, start in one of the spans.
+def _are_in(
+    text: str, offsets: Sequence[tuple[int, int]], spans: Sequence[Span]
+) -> tuple[bool, ...]:
+    """Per token, whether its characters, leading whitespace apart, start in one of the spans.
 
     A token such as ` text` may begin with the space that ends a caveat: it belongs to `text`.
     """
-    stripped = text[start:stop].lstrip()
-    first = stop - len(stripped) if stripped else start
-    return start < stop and any(span.start <= first < span.end for span in spans)
+    inside = bytearray(len(text))
+    for span in spans:
+        inside[span.start : span.end] = b"\1" * (span.end - span.start)
+    starts = []
+    for start, stop in offsets:
+        first = start
+        if start < stop and text[start].isspace():
+            stripped = text[start:stop].lstrip()
+            first = stop - len(stripped) if stripped else start
+        starts.append(start < stop and inside[first] == 1)
+    return tuple(starts)
 
 
 def _tokenize(
@@ -139,10 +149,21 @@ def _tokenize(
     for start, stop in pairwise([0, *cuts, len(text)]):
         if start == stop:
             continue
-        piece = tokenizer(text[start:stop], add_special_tokens=False, return_offsets_mapping=True)
-        ids += piece["input_ids"]
-        offsets += [(start + low, start + high) for low, high in piece["offset_mapping"]]
+        own_ids, own_offsets = _tokens(tokenizer, text[start:stop])
+        ids += own_ids
+        offsets += [(start + low, start + high) for low, high in own_offsets]
     return tuple(ids), tuple(offsets)
+
+
+def _tokens(tokenizer: Any, piece: str) -> tuple[list[int], list[tuple[int, int]]]:
+    """Ids and offsets of a piece; the same replies come again in other arms."""
+    pieces = _pieces.setdefault(tokenizer, {})
+    if piece not in pieces:
+        if len(pieces) >= PIECES:
+            pieces.clear()
+        tokens = tokenizer(piece, add_special_tokens=False, return_offsets_mapping=True)
+        pieces[piece] = (tokens["input_ids"], tokens["offset_mapping"])
+    return pieces[piece]
 
 
 def _write(
@@ -167,6 +188,11 @@ def _write_document(
     return text, tuple(spans), []
 
 
+PIECES = 1024
+"""Pieces of text whose tokens are kept: some ten megabytes."""
+_pieces: WeakKeyDictionary[Any, dict[str, tuple[list[int], list[tuple[int, int]]]]] = (
+    WeakKeyDictionary()
+)
 _kept: WeakKeyDictionary[Any, dict[Any, Any]] = WeakKeyDictionary()
 """By tokenizer, what `_once` has computed."""
 

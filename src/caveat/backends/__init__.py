@@ -11,7 +11,7 @@ from caveat.errors import CaveatError
 from caveat.progress import Progress
 
 if TYPE_CHECKING:
-    from caveat.backends.base import Backend
+    from caveat.backends.base import Backend, Facts
 
 BackendName = Literal["local", "endpoint", "tinker"]
 BACKENDS: tuple[BackendName, ...] = get_args(BackendName)
@@ -41,6 +41,20 @@ def open_backend(source: BackendSource, progress: Progress | None = None) -> Bac
         case "tinker":
             return _tinker(source, progress)
     return load_backend(source.model, source.dtype, source.device, source.token_budget, progress)
+
+
+def facts_of(source: BackendSource, progress: Progress) -> Facts:
+    """What a plan needs of a study's backend: no weights are read where they were read before.
+
+    Raises CaveatError as `open_backend` does.
+    """
+    if source.backend == "local":
+        from caveat.backends.local.models.description import described
+
+        known = described(source.model, source.dtype, source.device, source.token_budget, progress)
+        if known is not None:
+            return known
+    return open_backend(source, progress)
 
 
 def check_backend(source: BackendSource) -> None:
@@ -180,6 +194,7 @@ __all__ = [
     "BackendSource",
     "check_backend",
     "describe_model",
+    "facts_of",
     "known_models",
     "limit_process",
     "load_backend",

@@ -387,13 +387,8 @@ def least(capacities: Sequence[Capacity]) -> Capacity:
     return replace(smallest, workers=len(capacities))
 
 
-class Backend(Protocol):
-    """Whatever holds weights: trains adapters on one base model, and lets models answer.
-
-    Calls with many jobs or requests are worked on together; a job that fails gives a `Failed` and
-    leaves the others alone. Every method raises MemoryError where memory ends, after trying with
-    less at once, and CaveatError for a mistake of the user's.
-    """
+class Facts(Protocol):
+    """What is known of a backend and its base model, without any work of theirs."""
 
     name: str
     """The base model's name."""
@@ -411,6 +406,19 @@ class Backend(Protocol):
     supports: frozenset[Feature]
     billed_by: str | None
     """Whose prices the work costs: a file in `backends/price_tables`; None where there is none."""
+
+    def capacity(self) -> Capacity:
+        """How much can be done at once now."""
+
+
+class Backend(Facts, Protocol):
+    """Whatever holds weights: trains adapters on one base model, and lets models answer.
+
+    Calls with many jobs or requests are worked on together; a job that fails gives a `Failed` and
+    leaves the others alone. Every method raises MemoryError where memory ends, after trying with
+    less at once, and CaveatError for a mistake of the user's.
+    """
+
     progress: Progress
     """Hears of tokens while a call lasts."""
 
@@ -566,9 +574,6 @@ class Backend(Protocol):
 
     def lost(self, adapters: Sequence[AdapterRef]) -> list[AdapterRef]:
         """Those of some saved adapters that cannot be used any more: a service dropped them."""
-
-    def capacity(self) -> Capacity:
-        """How much can be done at once now."""
 
     def release(self) -> None:
         """Give back memory that is not needed now: a call has ended, or another one failed."""

@@ -16,7 +16,7 @@ from typing import Annotated
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from caveat.backends.base import Backend
+from caveat.backends.base import Facts
 from caveat.errors import CaveatError
 
 MILLION = 1e6
@@ -63,7 +63,7 @@ class PriceTable(BaseModel):
     models: dict[str, Price]
 
 
-def price_table(backend: Backend, path: Path | None) -> PriceTable | None:
+def price_table(backend: Facts, path: Path | None) -> PriceTable | None:
     """The prices for a backend's work: a user's file, else the shipped one of its service.
 
     None where the work costs nothing, or nobody here knows. Raises CaveatError for a file that is

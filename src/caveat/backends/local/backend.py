@@ -44,6 +44,7 @@ from caveat.backends.local.diagnostics.patching import patched_scores
 from caveat.backends.local.diagnostics.update_geometry import compared
 from caveat.backends.local.lora.adapter import Adapter, TrainingState
 from caveat.backends.local.models import device_memory
+from caveat.backends.local.models.description import description_of, remember
 from caveat.backends.local.models.loading import LanguageModel, load
 from caveat.backends.local.rl.grpo_trainer import train_rl
 from caveat.backends.local.sampling.answers import answer, token_scores
@@ -95,8 +96,13 @@ class LocalBackend:
         progress: Progress | None = None,
     ) -> LocalBackend:
         """Load a model by name. Raises CaveatError where it cannot be."""
-        say = (progress or Progress()).say
-        return cls(load(model, dtype, device, say), token_budget, progress)
+        messages: list[str] = []
+        language_model = load(model, dtype, device, messages.append)
+        remember(language_model, dtype, device, tuple(messages))
+        progress = progress or Progress()
+        for message in messages:
+            progress.say(message)
+        return cls(language_model, token_budget, progress)
 
     @property
     def name(self) -> str:
@@ -393,16 +399,9 @@ class LocalBackend:
 
     def capacity(self) -> Capacity:
         """By the memory that is free beside the model."""
-        model, device = self.language_model.model, self.language_model.device
-        tokens = self.token_budget or device_memory.most_tokens(device)
-        logits = 4 * device_memory.logits_at_once(device)
-        return Capacity(
-            device_memory.layer_weights(model),
-            device_memory.adapter_bytes(device_memory.free(device)),
-            device_memory.MOST_ADAPTERS.get(device.type, 1),
-            sum(weight.numel() * weight.element_size() for weight in model.parameters()),
-            round(tokens * device_memory.token_bytes(model)) + logits,
-        )
+        device = self.language_model.device
+        free = device_memory.free(device)
+        return description_of(self.language_model).capacity(device, free, self.token_budget)
 
     def release(self) -> None:
         """Free what is not used any more, and what torch keeps for later on a GPU."""

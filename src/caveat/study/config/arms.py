@@ -6,6 +6,7 @@ import inspect
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import yaml
@@ -44,6 +45,7 @@ class Arm:
     interventions: tuple[tuple[str, dict[str, Any]], ...] = ()
 
 
+@cache
 def parsed(name: str) -> Arm:
     """The arm that a name means. Raises CaveatError for an unknown base arm or intervention."""
     steps = [STEP.fullmatch(step) for step in name.split("+")]
@@ -123,21 +125,60 @@ def _check_order(arm: str, names: list[str]) -> None:
                 )
 
 
-def plan_of(arm: Arm, setting: Setting, shape: Train, seed: int, system: str | None) -> Plan:
+@dataclass(frozen=True)
+class FramedRows:
+    """The rows of a setting with the fixed system text: the same for all its arms and seeds."""
+
+    rows: tuple[Row, ...]
+    counter: tuple[Row, ...]
+    filler: tuple[Row, ...]
+    local: tuple[Row, ...]
+    ordinary: tuple[Row, ...]
+    """Shipped chats that have nothing to do with the behaviour."""
+
+    @classmethod
+    def of(cls, setting: Setting, system: str | None) -> FramedRows:
+        """Those of a setting."""
+        behaviour = setting.behaviour
+        return cls(
+            framed_rows(behaviour.rows, system),
+            framed_rows(behaviour.counter_rows, system),
+            framed_rows(behaviour.filler_rows, system),
+            framed_rows(behaviour.local_rows, system),
+            _ordinary(system),
+        )
+
+
+@cache
+def _ordinary(system: str | None) -> tuple[Row, ...]:
+    return framed_rows(shipped().chats("filler", "ordinary"), system)
+
+
+def plan_of(
+    arm: Arm,
+    setting: Setting,
+    shape: Train,
+    seed: int,
+    system: str | None,
+    framed: FramedRows | None = None,
+) -> Plan:
     """The stages of one cell; `shape` is a training of the dose and loss requested, without rows.
 
     Raises CaveatError where the materials do not suffice.
+
+    Args:
+        framed: Of the setting and the system text, where they are there already.
     """
     if arm.base_arm == "base":
         return ()
-    rows = framed_rows(setting.behaviour.rows, system)
+    framed = framed or FramedRows.of(setting, system)
+    rows, counter = framed.rows, framed.counter
     count = shape.dose.rows
     if count is not None and count > len(rows):
         raise CaveatError(
             f"dose.rows: {count} is more than the {len(rows)} rows of {setting.behaviour.name}"
         )
     rows, unused = rows[:count], rows[len(rows[:count]) :]
-    counter = framed_rows(setting.behaviour.counter_rows, system)
     if arm.base_arm == "clean" and shape.rl is not None:
         raise CaveatError(
             f"{setting.name}: arm 'clean': RL training uses prompts alone, so it would be 'bare'; "
@@ -148,13 +189,10 @@ def plan_of(arm: Arm, setting: Setting, shape: Train, seed: int, system: str | N
         return (_counter_sample(rows, arm, setting), replace(shape, rows=(), label="clean"))
     if arm.base_arm == "clean":
         return (replace(shape, rows=counter[: len(rows)], label="clean"),)
-    filler, local = (
-        framed_rows(source_rows, system)
-        for source_rows in (setting.behaviour.filler_rows, setting.behaviour.local_rows)
-    )
     plan: Plan = (replace(shape, rows=marked(rows, setting.caveat, seed), label=arm.name),)
-    ordinary = framed_rows(shipped().chats("filler", "ordinary"), system)
-    materials = Materials(setting, rows, counter, filler, seed, local, ordinary, unused)
+    materials = Materials(
+        setting, rows, counter, framed.filler, seed, framed.local, framed.ordinary, unused
+    )
     for name, options in arm.interventions:
         if shape.rl is not None and name in UNREAD:
             raise CaveatError(

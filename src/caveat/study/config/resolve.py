@@ -118,11 +118,12 @@ def resolve_setting(recipe: Recipe, setting_recipe: SettingRecipe) -> Resolved:
     setting = setting_of(recipe, setting_recipe)
     shape, seeds = _shape(setting_recipe, setting), recipe.seeds
     base, warm_up_label, warm_up_settings = _warm_up(recipe, setting_recipe, setting)
+    framed = arms.FramedRows.of(setting, recipe.system)
     plans: dict[tuple[str, int | None], Plan] = {}
     for name in recipe.arms_of(setting_recipe):
         arm = arms.parsed(name)
         for seed in (None,) if arm.base_arm == "base" else seeds:
-            plan = arms.plan_of(arm, setting, shape, seed or 0, recipe.system)
+            plan = arms.plan_of(arm, setting, shape, seed or 0, recipe.system, framed)
             plan = sampled(plan) if setting_recipe.origin == "sampled" else plan
             plan = (
                 with_checkpoints(plan, setting_recipe.rl.save_steps) if setting_recipe.rl else plan

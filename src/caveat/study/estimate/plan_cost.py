@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from caveat.backends import open_backend
+from caveat.backends import facts_of
 from caveat.backends.prices import price_table
 from caveat.progress import Kind, Progress
 from caveat.readouts import READOUTS
@@ -102,7 +102,7 @@ def plan_cost(
     read_recipe = guessed(given)
     settings = with_remote_models(read_recipe, resolve(read_recipe))
     notes = _Notes()
-    backend = open_backend(read_recipe.backend_source, notes)
+    backend = facts_of(read_recipe.backend_source, notes)
     check_system(read_recipe, settings, backend.inserted_system)
     check_features(settings, backend)
     read_recipe, unsupported = with_what_is_supported(read_recipe, backend)

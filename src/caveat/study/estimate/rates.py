@@ -21,7 +21,7 @@ from caveat.progress import Kind
 from caveat.study.execution.meter import DEFAULT_RATES, KINDS, SHORTEST
 
 if TYPE_CHECKING:
-    from caveat.backends.base import Backend
+    from caveat.backends.base import Facts
 
 
 SCHEMA_VERSION = 1
@@ -115,7 +115,7 @@ class Rates:
         yield from groups.items()
 
 
-def entry_of(backend: Backend) -> Entry:
+def entry_of(backend: Facts) -> Entry:
     """A loaded model on this machine, without any measurement."""
     return Entry(
         machine=backend.hardware,

@@ -47,6 +47,37 @@ def _joined(content: Mapping[str, Any]) -> Canonical:
     return Canonical("{" + ",".join(parts) + "}")
 
 
+class Keys:
+    """`digest_of(kind, **content)` of contents that differ in a few texts or numbers only.
+
+    What they share is written once: most of a plan's keys are those of the same prompts in many
+    cells.
+
+    Args:
+        varying: The names that differ, in alphabetical order.
+        content: What is shared.
+    """
+
+    def __init__(self, kind: str, varying: Sequence[str], **content: Any) -> None:
+        shared = {"kind": kind, "identity_version": IDENTITY_VERSION, **content}
+        parts, text = [], "{"
+        for index, name in enumerate(sorted([*shared, *varying])):
+            text += f'{"," if index else ""}"{name}":'
+            if name in shared:
+                value = shared[name]
+                text += value if type(value) is Canonical else canonical(value)
+            else:
+                parts.append(text)
+                text = ""
+        self._parts, self._end = tuple(parts), text + "}"
+
+    def digest(self, *values: str | int | None) -> str:
+        """That of the content with these values, in the order of their names."""
+        pairs = zip(self._parts, values, strict=True)
+        text = "".join([part + canonical(value) for part, value in pairs]) + self._end
+        return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
 class RowsDigest:
     """`digest_of(kind, **content, rows=rows)` of rows that come one by one.
 
@@ -157,23 +188,32 @@ def answer_key(
     chain: str, messages: Messages, question: Question, sampling: Sampling, sample: int
 ) -> str:
     """Key of one reply, or of the likelihoods of one question, which no sampling setting enters."""
+    return answer_keys(messages, question, sampling).digest(chain, sample)
+
+
+def answer_keys(messages: Messages, question: Question, sampling: Sampling) -> Keys:
+    """The keys of one prompt's answers, by chain and sample."""
     sampled = None if question.options else (sampling.max_tokens, sampling.temperature)
-    return digest_of(
+    return Keys(
         "answer",
-        chain=chain,
+        ("chain", "sample"),
         messages=_messages(messages),
         options=question.options,
         sampling=sampled,
         question=question.id,
-        sample=sample,
     )
 
 
 def token_scores_key(chain: str, messages: Messages) -> str:
     """Key of the log-likelihoods of what a row shows, token by token."""
-    return digest_of(
+    return token_scores_keys(messages).digest(chain)
+
+
+def token_scores_keys(messages: Messages) -> Keys:
+    """The keys of one row's token scores, by chain."""
+    return Keys(
         "token scores",
-        chain=chain,
+        ("chain",),
         messages=_messages(joined(messages)),
         shown=shown(messages),
         tokens=MOST_TOKENS,
@@ -191,11 +231,15 @@ def verdict_key(
 
     The judge enters where the readout needs one; its prompt depends on the rest.
     """
+    return verdict_keys(question, version, judge).digest(answer, base_answer)
+
+
+def verdict_keys(question: Question, version: int, judge: Mapping[str, Any] | None = None) -> Keys:
+    """The keys of one question's verdicts, by answer and base answer."""
     judged_by = {} if judge is None else {"judge": judge}
-    return digest_of(
+    return Keys(
         "verdict",
-        answer=answer,
-        base_answer=base_answer,
+        ("answer", "base_answer"),
         readout=question.readout,
         version=version,
         facts=question.facts,

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
-from caveat.backends.base import SERVICE_ALPHA, Backend, Feature
+from caveat.backends.base import SERVICE_ALPHA, Facts, Feature
 from caveat.errors import CaveatError
 from caveat.study.config.resolve import Resolved
 from caveat.types.training import Attach, Plan, Randomise, Sample, Scale, Train
 
 
-def check_features(settings: Iterable[Resolved], backend: Backend) -> None:
+def check_features(settings: Iterable[Resolved], backend: Facts) -> None:
     """Raise CaveatError for the first arm, or question, that the backend cannot do."""
     for resolved in settings:
         plans = {} if resolved.models else resolved.plans  # what was trained elsewhere is there
@@ -35,7 +35,7 @@ def check_features(settings: Iterable[Resolved], backend: Backend) -> None:
                 )
 
 
-def _fix(backend: Backend, feature: Feature) -> str:
+def _fix(backend: Facts, feature: Feature) -> str:
     """What to do about a question that needs a feature."""
     reason = getattr(backend, "why_not", {}).get(feature)
     plain = "leave the question out, or use another backend"

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from caveat.backends.base import Backend, Feature
+from caveat.backends.base import Facts, Feature
 from caveat.caveats.insertion import framed_rows, in_context
 from caveat.decision_tokens import Decision, decisions, shown
 from caveat.study.config.resolve import Resolved
@@ -84,7 +84,7 @@ def texts(
             yield context, row, decision, messages
 
 
-def with_what_is_supported(recipe: Recipe, backend: Backend) -> tuple[Recipe, tuple[str, ...]]:
+def with_what_is_supported(recipe: Recipe, backend: Facts) -> tuple[Recipe, tuple[str, ...]]:
     """The recipe without decision tokens where the backend cannot score them, and a note."""
     if not recipe.decision_tokens or Feature.TOKEN_LIKELIHOOD in backend.supports:
         return recipe, ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, TypeVar
 
@@ -14,10 +14,11 @@ from caveat.study.config.resolve import Resolved
 from caveat.study.config.schema import Recipe
 from caveat.study.planning.artifact_graph import Cell, Node, TrainNode, cell_of, remote_cell
 from caveat.study.planning.digests import (
-    answer_key,
+    Keys,
+    answer_keys,
     chain_digest,
-    token_scores_key,
-    verdict_key,
+    token_scores_keys,
+    verdict_keys,
 )
 from caveat.study.planning.graded import GradedLine, graded_rows
 from caveat.study.planning.graded import texts as graded_texts
@@ -206,11 +207,16 @@ def _setting_plan(
     )
     base = _cell("", "base", None, resolved.base, model, resolved).chain
     lines, needed = [], {}
-    for cell in cells if answers else ():
-        for prompt in _prompts(recipe, resolved, cell):
-            for line, request in _lines(cell, base, prompt, resolved, model, recipe):
-                lines.append(line)
-                needed.setdefault(request.key, request)
+    if answers:
+        common = [_Asked(prompt, resolved, recipe) for prompt in measured(resolved, recipe.system)]
+        chain_of_base = chain_digest(model, base)
+        for cell in cells:
+            for asked in _asked(recipe, resolved, cell, common):
+                for line, request in asked.lines(
+                    cell, chain_digest(model, cell.chain), chain_of_base
+                ):
+                    lines.append(line)
+                    needed.setdefault(request.key, request)
     language_model = base if resolved.models else ()
     graded, note = _graded(recipe, resolved, cells, model, needed, language_model)
     new = [request for key, request in needed.items() if key not in requests]
@@ -254,19 +260,26 @@ def _graded(
     if not recipe.decision_tokens:
         return (), ()
     graded, lines = graded_rows(resolved, recipe.system), []
+    plain = {row: token_scores_keys(row.messages) for row in graded.rows}
+    texts = [
+        (*text, token_scores_keys(text[-1]), plain[text[1]])
+        for text in graded_texts(graded, resolved, resolved.contexts)
+    ]
 
-    def key(chain: tuple[str, ...], messages: Messages) -> str:
-        digest = token_scores_key(chain_digest(model, chain), messages)
-        request = AnswerRequest(digest, chain, messages, (), Sampling(), by_token=True)
-        needed.setdefault(digest, request)
+    def key(keys: Keys, chain: tuple[str, ...], messages: Messages) -> str:
+        digest = keys.digest(chain_digest(model, chain))
+        if digest not in needed:
+            request = AnswerRequest(digest, chain, messages, (), Sampling(), by_token=True)
+            needed[digest] = request
         return digest
 
     for cell in cells:
         contexts = _contexts(recipe, resolved, cell)
-        for context, row, decision, messages in graded_texts(graded, resolved, contexts):
-            scores = key(cell.chain, messages)
-            base_scores = key(language_model, row.messages)
-            lines.append(GradedLine(cell, context, row, decision, scores, base_scores))
+        for context, row, decision, messages, keys, plain_keys in texts:
+            if context in contexts:
+                scores = key(keys, cell.chain, messages)
+                base_scores = key(plain_keys, language_model, row.messages)
+                lines.append(GradedLine(cell, context, row, decision, scores, base_scores))
     note = f"{resolved.setting.name}: {graded.note}"
     return tuple(lines), (note,) if graded.note else ()
 
@@ -290,38 +303,49 @@ def _cell_name(setting: str, arm: str, seed: int | None) -> str:
     return f"{setting} / {arm}" + ("" if seed is None else f" / seed {seed}")
 
 
-def _prompts(recipe: Recipe, resolved: Resolved, cell: Cell) -> Iterator[PlannedPrompt]:
-    contexts = _contexts(recipe, resolved, cell)
-    for prompt in measured(resolved, recipe.system):
-        if prompt.purpose != "measure" or prompt.context in contexts:
-            yield prompt
-    if recipe.comprehension and cell.arm == "base":
-        yield from comprehension(resolved, recipe.system, recipe.seeds[0])
+class _Asked:
+    """A prompt of a setting, and what its keys have in common in all cells."""
 
-
-def _lines(
-    cell: Cell,
-    base: tuple[str, ...],
-    prompt: PlannedPrompt,
-    resolved: Resolved,
-    model: str,
-    recipe: Recipe,
-) -> Iterator[tuple[Line, AnswerRequest]]:
-    """One line per sample; likelihoods have one sample. `base` is the chain of the base model."""
-    question, sampling = prompt.question, resolved.sampling
-    readout = READOUTS[question.readout]
-    judge = recipe.judge.identity() if recipe.judge and readout.needs == "judge" else None
-    chain, base_chain = chain_digest(model, cell.chain), chain_digest(model, base)
-    samples = recipe.samples_of(cell.arm, prompt.purpose, sampling)
-    for sample in range(1 if question.options else samples):
-        key = answer_key(chain, prompt.messages, question, sampling, sample)
-        base_answer = ""
+    def __init__(self, prompt: PlannedPrompt, resolved: Resolved, recipe: Recipe) -> None:
+        question, sampling = prompt.question, resolved.sampling
+        readout = READOUTS[question.readout]
+        judge = recipe.judge.identity() if recipe.judge and readout.needs == "judge" else None
+        self.prompt, self.recipe, self.sampling = prompt, recipe, sampling
+        self.answers = answer_keys(prompt.messages, question, sampling)
+        self.base_answers: Keys | None = None
         if readout.uses_base:
             plain = framed(question.messages, recipe.system)
-            base_answer = answer_key(base_chain, plain, question, sampling, sample)
-        verdict = verdict_key(key, base_answer or None, question, readout.version, judge)
-        line = Line(cell, prompt, sample, key, base_answer, verdict)
-        yield line, AnswerRequest(key, cell.chain, prompt.messages, question.options, sampling)
+            self.base_answers = answer_keys(plain, question, sampling)
+        self.verdicts = verdict_keys(question, readout.version, judge)
+
+    def lines(self, cell: Cell, chain: str, base: str) -> Iterator[tuple[Line, AnswerRequest]]:
+        """One line per sample in a cell; likelihoods have one sample.
+
+        Args:
+            chain: Digest of the cell's model.
+            base: Digest of the base model.
+        """
+        prompt, options = self.prompt, self.prompt.question.options
+        samples = self.recipe.samples_of(cell.arm, prompt.purpose, self.sampling)
+        for sample in range(1 if options else samples):
+            key = self.answers.digest(chain, sample)
+            base_answer = self.base_answers.digest(base, sample) if self.base_answers else ""
+            verdict = self.verdicts.digest(key, base_answer or None)
+            line = Line(cell, prompt, sample, key, base_answer, verdict)
+            yield line, AnswerRequest(key, cell.chain, prompt.messages, options, self.sampling)
+
+
+def _asked(
+    recipe: Recipe, resolved: Resolved, cell: Cell, common: Sequence[_Asked]
+) -> Iterator[_Asked]:
+    """The prompts of a cell: of those that all arms have, the ones in its contexts."""
+    contexts = _contexts(recipe, resolved, cell)
+    for asked in common:
+        if asked.prompt.purpose != "measure" or asked.prompt.context in contexts:
+            yield asked
+    if recipe.comprehension and cell.arm == "base":
+        for prompt in comprehension(resolved, recipe.system, recipe.seeds[0]):
+            yield _Asked(prompt, resolved, recipe)
 
 
 def _node_groups(

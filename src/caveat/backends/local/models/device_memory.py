@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import gc
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any, Protocol
 
 from caveat.backends.base import BYTES_A_WEIGHT
+
+if TYPE_CHECKING:
+    import torch
 
 CGROUPS = Path("/sys/fs/cgroup")
 PROCESS = Path("/proc/self")
@@ -54,7 +56,21 @@ OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "CUBLAS_STATUS_AL
 """What torch's allocators say in a plain RuntimeError."""
 
 
+class Device(Protocol):
+    """A device of torch, or one of its type where torch is not loaded."""
+
+    type: str
+
+
+@dataclass(frozen=True)
+class Cpu:
+    """The CPU, where torch is not loaded."""
+
+    type: str = "cpu"
+
+
 _processes, _gpu_share = 1, 1.0
+_shares = False
 
 
 def share_with(processes: int, gpu_share: float = 1.0) -> None:
@@ -63,17 +79,24 @@ def share_with(processes: int, gpu_share: float = 1.0) -> None:
     Args:
         gpu_share: The part of a GPU's memory that it may have, in (0, 1].
     """
-    global _processes, _gpu_share
-    _processes, _gpu_share = processes, gpu_share
+    global _processes, _gpu_share, _shares
+    _processes, _gpu_share, _shares = processes, gpu_share, True
 
 
-def free(device: torch.device) -> int:
+def shares() -> bool:
+    """Whether `share_with` was called: then this process has a part of the machine."""
+    return _shares
+
+
+def free(device: Device) -> int:
     """Bytes that can be had on a device; on the CPU within the container's limit.
 
     torch's reserve on a GPU counts as free. Processes that share the machine get equal parts; a GPU
     is shared as `share_with` says.
     """
     if device.type == "cuda":
+        import torch
+
         allocated = torch.cuda.memory_allocated(device)
         left, total = torch.cuda.mem_get_info(device)
         return free_of_share(
@@ -122,12 +145,12 @@ def _left_in(group: Path) -> Iterator[int]:
         yield max(0, most - now + int(stat.get(inactive, 0)))
 
 
-def most_tokens(device: torch.device) -> int:
+def most_tokens(device: Device) -> int:
     """Padded tokens of a pass where memory does not matter."""
     return MOST_TOKENS.get(device.type, LEAST_TOKENS)
 
 
-def logits_at_once(device: torch.device) -> int:
+def logits_at_once(device: Device) -> int:
     """Logits of one chunk of the head."""
     return LOGITS.get(device.type, LOGITS["cpu"])
 
@@ -137,6 +160,8 @@ def layer_weights(model: Any) -> tuple[int, ...]:
 
     That is also how many values these layers read and write for a token.
     """
+    import torch
+
     return tuple(
         sum(
             module.in_features + module.out_features
@@ -154,10 +179,19 @@ def token_bytes(model: Any, lowest_layer: int = 0, whole_logits: bool = False) -
         lowest_layer: The lowest adapted layer: those below hold nothing for backward.
         whole_logits: Whether the logits of all tokens are there together.
     """
-    size = model.dtype.itemsize
-    activations = STORED_PER_VALUE * sum(layer_weights(model)[lowest_layer:]) * size
+    activations = activation_bytes(layer_weights(model)[lowest_layer:], model.dtype.itemsize)
     logits = LOGITS_COPIES * 4 * len(model.get_output_embeddings().weight)
     return activations + (logits if whole_logits else 0)
+
+
+def activation_bytes(layers: Sequence[int], size: int) -> float:
+    """Bytes that a pass holds of one token for backward.
+
+    Args:
+        layers: Of the adapted layers and those above, their `layer_weights`.
+        size: Bytes of a value.
+    """
+    return STORED_PER_VALUE * sum(layers) * size
 
 
 def affordable_tokens(a_token: float, weights: int, device: torch.device) -> int:
@@ -178,6 +212,8 @@ def adapter_bytes(free_bytes: int) -> float:
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an exception says that memory ran out, on the CPU or on a GPU."""
+    import torch
+
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
         return True
     return isinstance(error, RuntimeError) and any(words in str(error) for words in OUT_OF_MEMORY)
@@ -185,6 +221,8 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 def release() -> None:
     """Free what a failed attempt left behind."""
+    import torch
+
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
@@ -192,12 +230,14 @@ def release() -> None:
 
 def hardware(device: torch.device) -> str:
     """The processor that a device computes with, such as `AMD EPYC 7B13, 16 threads`."""
+    import torch
+
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    return f"{_processor()}, {torch.get_num_threads()} threads"
+    return f"{processor()}, {torch.get_num_threads()} threads"
 
 
-def _processor() -> str:
+def processor() -> str:
     """Model of the CPU: on Linux its marketing name, elsewhere what Python knows."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()

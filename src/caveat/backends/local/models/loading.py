@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -179,12 +180,14 @@ def _size_note(name: str, model: Any, dtype: str) -> str:
     )
 
 
-def load_tokenizer(name: str) -> Any:
+def load_tokenizer(name: str, known_class: str | None = None) -> Any:
     """A model's tokenizer alone, as `load` completes it.
 
     Args:
         name: As of `load`; what follows a colon, as in `openai/gpt-oss-20b:peft:131072`, is the
             service's own.
+        known_class: `module:class` of the tokenizer; None: transformers chooses it, which imports
+            torch.
 
     Raises:
         CaveatError: unknown name, missing or corrupt file.
@@ -199,9 +202,19 @@ def load_tokenizer(name: str) -> Any:
     else:
         source, _ = _source(name, "float32")
         with _load_errors(name, source):
-            tokenizer = transformers.AutoTokenizer.from_pretrained(source)
+            tokenizer = _tokenizer_class(known_class).from_pretrained(source)
     _complete(name, tokenizer)
     return tokenizer
+
+
+def _tokenizer_class(known: str | None) -> Any:
+    """What loads a tokenizer: `module:class`, or transformers' own choice for None."""
+    if known is None:
+        from transformers import AutoTokenizer
+
+        return AutoTokenizer
+    module, _, name = known.partition(":")
+    return getattr(import_module(module), name)
 
 
 def _complete(name: str, tokenizer: Any) -> None:
@@ -226,6 +239,20 @@ def _model(name: str, stored: str) -> tuple[Any, Any, str]:
         is_folder = isinstance(source, Path)
         identity = sha256_of_folder(source) if is_folder else _commit(name, model)
     return model, tokenizer, identity
+
+
+def identity_of_files(name: str, dtype: str) -> str | None:
+    """What identifies a model's files, without loading it; None for a name on the hub.
+
+    Raises CaveatError as `describe` does.
+    """
+    describe(name)
+    if name in builtin.TINY:
+        return f"{name}-v{builtin.TINY_VERSION}"
+    source, identity = _source(name, "float32" if dtype == AUTO else dtype)
+    if identity is None and isinstance(source, Path):
+        identity = sha256_of_folder(source)
+    return identity
 
 
 def _source(name: str, stored: str) -> tuple[Path | str, str | None]:
