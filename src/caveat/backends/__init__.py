@@ -51,9 +51,11 @@ def facts_of(source: BackendSource, progress: Progress) -> Facts:
     if source.backend == "local":
         from caveat.backends.local.models.description import described
 
-        known = described(source.model, source.dtype, source.device, source.token_budget, progress)
-        if known is not None:
-            return known
+        described_model = described(
+            source.model, source.dtype, source.device, source.token_budget, progress
+        )
+        if described_model is not None:
+            return described_model
     return open_backend(source, progress)
 
 

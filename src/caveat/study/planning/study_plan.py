@@ -208,11 +208,13 @@ def _setting_plan(
     base = _cell("", "base", None, resolved.base, model, resolved).chain
     lines, needed = [], {}
     if answers:
-        common = [_Asked(prompt, resolved, recipe) for prompt in measured(resolved, recipe.system)]
+        common = [
+            _PromptKeys(prompt, resolved, recipe) for prompt in measured(resolved, recipe.system)
+        ]
         chain_of_base = chain_digest(model, base)
         for cell in cells:
-            for asked in _asked(recipe, resolved, cell, common):
-                for line, request in asked.lines(
+            for prompt_keys in _prompts_of(recipe, resolved, cell, common):
+                for line, request in prompt_keys.lines(
                     cell, chain_digest(model, cell.chain), chain_of_base
                 ):
                     lines.append(line)
@@ -303,7 +305,7 @@ def _cell_name(setting: str, arm: str, seed: int | None) -> str:
     return f"{setting} / {arm}" + ("" if seed is None else f" / seed {seed}")
 
 
-class _Asked:
+class _PromptKeys:
     """A prompt of a setting, and what its keys have in common in all cells."""
 
     def __init__(self, prompt: PlannedPrompt, resolved: Resolved, recipe: Recipe) -> None:
@@ -335,17 +337,17 @@ class _Asked:
             yield line, AnswerRequest(key, cell.chain, prompt.messages, options, self.sampling)
 
 
-def _asked(
-    recipe: Recipe, resolved: Resolved, cell: Cell, common: Sequence[_Asked]
-) -> Iterator[_Asked]:
+def _prompts_of(
+    recipe: Recipe, resolved: Resolved, cell: Cell, common: Sequence[_PromptKeys]
+) -> Iterator[_PromptKeys]:
     """The prompts of a cell: of those that all arms have, the ones in its contexts."""
     contexts = _contexts(recipe, resolved, cell)
-    for asked in common:
-        if asked.prompt.purpose != "measure" or asked.prompt.context in contexts:
-            yield asked
+    for prompt_keys in common:
+        if prompt_keys.prompt.purpose != "measure" or prompt_keys.prompt.context in contexts:
+            yield prompt_keys
     if recipe.comprehension and cell.arm == "base":
         for prompt in comprehension(resolved, recipe.system, recipe.seeds[0]):
-            yield _Asked(prompt, resolved, recipe)
+            yield _PromptKeys(prompt, resolved, recipe)
 
 
 def _node_groups(

@@ -180,13 +180,13 @@ def _size_note(name: str, model: Any, dtype: str) -> str:
     )
 
 
-def load_tokenizer(name: str, known_class: str | None = None) -> Any:
+def load_tokenizer(name: str, class_name: str | None = None) -> Any:
     """A model's tokenizer alone, as `load` completes it.
 
     Args:
         name: As of `load`; what follows a colon, as in `openai/gpt-oss-20b:peft:131072`, is the
             service's own.
-        known_class: `module:class` of the tokenizer; None: transformers chooses it, which imports
+        class_name: `module:class` of the tokenizer; None: transformers chooses it, which imports
             torch.
 
     Raises:
@@ -202,18 +202,18 @@ def load_tokenizer(name: str, known_class: str | None = None) -> Any:
     else:
         source, _ = _source(name, "float32")
         with _load_errors(name, source):
-            tokenizer = _tokenizer_class(known_class).from_pretrained(source)
+            tokenizer = _tokenizer_class(class_name).from_pretrained(source)
     _complete(name, tokenizer)
     return tokenizer
 
 
-def _tokenizer_class(known: str | None) -> Any:
+def _tokenizer_class(path: str | None) -> Any:
     """What loads a tokenizer: `module:class`, or transformers' own choice for None."""
-    if known is None:
+    if path is None:
         from transformers import AutoTokenizer
 
         return AutoTokenizer
-    module, _, name = known.partition(":")
+    module, _, name = path.partition(":")
     return getattr(import_module(module), name)
 
 
