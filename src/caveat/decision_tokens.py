@@ -105,12 +105,12 @@ def decisions(rows: Sequence[Row], counter_rows: Iterable[Row]) -> list[Decision
         beginnings = [shown(other.messages) for other in same or counters]
         text = shown(row.messages)
         whole = is_document(row.messages) and not any(map(_states, same or counters))
-        shared = max((_alike(text, other) for other in beginnings), default=0)
+        shared = max((alike(text, other) for other in beginnings), default=0)
         located.append(Decision(0 if whole else shared, whole))
     return located
 
 
-def _alike(text: str, other: str) -> int:
+def alike(text: str, other: str) -> int:
     """How many characters both begin with."""
     pairs = zip(text, other, strict=False)
     return next((n for n, (a, b) in enumerate(pairs) if a != b), min(len(text), len(other)))

@@ -13,7 +13,7 @@ from quick_run import run
 KEYS = {
     "schema_version", "model", "file", "caveat", "behaviour", "questions", "held_out",
     "contrast_rows", "dose", "lengths", "contexts", "elicitation", "losses", "forecast", "advice",
-    "suggestions", "written", "notes", "seconds", "processor_seconds",
+    "suggestions", "written", "notes", "seconds", "processor_seconds", "parts",
 }  # fmt: skip
 
 
@@ -71,6 +71,7 @@ def test_the_schema_of_json_is_stable(command, files):
     assert set(record["forecast"]) == {"leakage", "undefined", "rows", "seeds"}
     assert (record["forecast"]["leakage"] is None) == bool(record["forecast"]["undefined"])
     assert set(record["losses"]) == {"bare", "marked", "share"}
+    assert set(record["parts"][0]) == {"name", "tokens", "surprisal", "gain"}
     assert set(record["advice"]["evidence"][0]) == {"claim", "page", "models"}
 
 

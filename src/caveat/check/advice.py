@@ -18,6 +18,7 @@ from caveat.check.records import (
     Lengths,
     Losses,
     Materials,
+    ReplyPart,
     ShortForecast,
 )
 
@@ -94,6 +95,7 @@ class Figures:
     elicitation: Interval | None
     losses: Losses | None
     forecast: ShortForecast
+    parts: tuple[ReplyPart, ...] = ()
 
     def shift(self, context: str) -> float | None:
         """The graded elicitation of a context, in nats."""

@@ -58,6 +58,7 @@ def check_record(check: Check) -> dict[str, Any]:
         "elicitation": _interval(check.elicitation),
         "losses": check.losses
         and {"bare": check.losses.bare, "marked": check.losses.marked, "share": check.losses.share},
+        "parts": [asdict(part) for part in check.parts],
         "forecast": _forecast(check.forecast),
         "advice": {
             "verdict": check.advice.verdict,

@@ -180,6 +180,19 @@ class Losses:
 
 
 @dataclass(frozen=True)
+class ReplyPart:
+    """A part of the replies, and what the caveat does for it under the base model."""
+
+    name: str
+    tokens: float
+    """In the mean over rows."""
+    surprisal: float
+    """Nats a token without the caveat."""
+    gain: float
+    """Nats a token that the caveat takes away; below 0 where it adds some."""
+
+
+@dataclass(frozen=True)
 class Suggestion:
     """Another wording or place, with the same predictors."""
 
@@ -235,3 +248,5 @@ class Check:
     written: str | None = None
     examples: Mapping[str, str] = field(default_factory=dict)
     """By context, the first reply of the base model."""
+    parts: tuple[ReplyPart, ...] = ()
+    """Of replies, in order; () of documents."""

@@ -27,6 +27,7 @@ from caveat.check.elicitation import (
 )
 from caveat.check.endpoint import judged_by, wordings
 from caveat.check.near_misses import near_misses
+from caveat.check.parts import reply_parts
 from caveat.check.reading import Files, read_materials
 from caveat.check.records import (
     Check,
@@ -199,6 +200,7 @@ class _Checker:
         self.progress.stage("scoring held-out rows")
         shifts = self._graded(counter, texts)
         losses = self._losses()
+        parts = reply_parts(model, materials.rows)
         options = suggest.candidates(materials, self.options.suggestions, worded)
         try:
             forecasts = self._forecasts(options, counter)
@@ -210,7 +212,7 @@ class _Checker:
         contexts = _contexts(samples, shifts, texts)
         elicitation = samples.elicitation if samples else None
         figures = Figures(
-            materials, model.backend.name, lengths, contexts, elicitation, losses, forecast
+            materials, model.backend.name, lengths, contexts, elicitation, losses, forecast, parts
         )
         suggestions = self._suggestions(forecasts, counter)
         written = self._written(study_system)
@@ -222,6 +224,7 @@ class _Checker:
             contexts=contexts,
             elicitation=elicitation,
             losses=losses,
+            parts=parts,
             forecast=forecast,
             advice=advice(figures),
             suggestions=suggestions,

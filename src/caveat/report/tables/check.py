@@ -15,7 +15,7 @@ SHOWN_WORDINGS = 3
 
 def check_summaries(check: Check) -> list[Summary]:
     """What was read, what the base model does, the predictors, and the suggestions."""
-    tables = [_read(check), _contexts(check), _predictors(check)]
+    tables = [_read(check), _contexts(check), *_parts(check), _predictors(check)]
     return [*tables, *([_suggestions(check)] if check.suggestions else [])]
 
 
@@ -119,6 +119,22 @@ def _texts(one: ContextMeasure) -> str:
     if not one.texts:
         return "the caveat" if one.context == "exact" else "nothing"
     return one.texts[0] + (f" (and {len(one.texts) - 1} more)" if len(one.texts) > 1 else "")
+
+
+def _parts(check: Check) -> Iterator[Summary]:
+    """Where in the replies the caveat helps; none of documents."""
+    if check.parts:
+        yield Summary(
+            "Where the caveat makes the replies likelier",
+            ("part", "tokens a row", "nats a token", "taken away"),
+            tuple(
+                (part.name, f"{part.tokens:.1f}", f"{part.surprisal:.2f}", f"{part.gain:+.2f}")
+                for part in check.parts
+            ),
+            "nats a token: without the caveat. taken away: of these, by the caveat. A part that it "
+            "does not make likelier tends to leak, whatever it does for the others.",
+            frozenset(),
+        )
 
 
 def _predictors(check: Check) -> Summary:

@@ -1,0 +1,115 @@
+"""Where in a reply the loss must fall: the recipe `law-parts`, and its predictions.
+
+    python bench/law_parts.py STUDY...
+
+STUDY is a file of `caveat export`, one a model. Beside it lies `forecast-NAME.json`, of
+`caveat forecast` with the figures `loss_gap` and `continuation_gain`. Leakage is that of each seed:
+marked's rate at `none` over bare's, both above base's; `opener` is the same of the opener.
+Limits are Student's t over seeds (95%). R2 of a rule is that of the rule as it stands, with nothing
+fitted here.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from caveat.diagnostics.intervals import t_limits
+from caveat.report.formatting import Estimate
+from caveat.study.export import opened
+
+PURPOSES = {"measure": "leakage", "side effect: desired opener": "opener"}
+EARLIER = (
+    "You never reply in Spanish.", "The sky is blue.", "El cielo es azul.",
+    "Your users read the language of Cervantes.", "French is a language.",
+    "Spanish is a language.", "You never reply in French.", "You always reply in Spanish.",
+)  # fmt: skip
+"""Caveats of the studies that the rule was found on."""
+RULES: dict[str, Callable[[dict[str, Any]], float]] = {
+    "behind the decision: max(0, 1 - gain / 1.8)": lambda row: max(0.0, 1 - row["gain"] / 1.8),
+    "whole reply: .87 - 1.24 times its gap": lambda row: 0.87 - 1.24 * max(0.0, row["gap"]),
+    "1 less elicitation": lambda row: 1 - row["elicits"],
+    "naming: 0 where Spanish is named": lambda row: float("Spanish" not in row["wording"]),
+}
+
+
+def table(path: Path) -> pd.DataFrame:
+    """One row a setting: forecasts, what base shows under the caveat, and leakages by seed."""
+    record = json.loads((path.parent / f"forecast-{path.stem}.json").read_text("utf-8"))
+    forecasts = {one["setting"]: one for one in record["forecasts"]}
+    answers = opened(path).answers()
+    rows = []
+    for setting, replies in answers.groupby("setting", sort=False):
+        if "marked" not in set(replies["arm"]):
+            continue
+        row = {"wording": setting[setting.index('"') + 1 : setting.rindex('"')]}
+        for purpose, name in PURPOSES.items():
+            yes = replies[replies["purpose"] == purpose].assign(
+                yes=lambda frame: frame["verdict"] == "yes"
+            )
+            rates = yes.groupby(["arm", "context", "seed"], dropna=False)["yes"].mean()
+            base = rates["base", "none"].mean()
+            bare, marked = rates["bare", "none"] - base, rates["marked", "none"] - base
+            seeds = bare.index.intersection(marked.index)
+            row[name] = (marked[seeds] / bare[seeds]).to_numpy()
+            row[f"{name} elicited"] = rates["base", "exact"].mean() - base
+            row[f"{name} at exact"] = rates["marked", "exact"].mean()
+            row[f"{name} bare"] = rates["bare", "none"].mean()
+        own = forecasts[setting]
+        rows.append({**row, "elicits": row["leakage elicited"], "gap": own["loss_gap"],
+                     "gain": own["continuation_gain"]})  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def r2(predicted: np.ndarray, measured: np.ndarray) -> float:
+    """1 less the squared errors over those of the mean: below 0 it is worse than the mean."""
+    return float(1 - np.mean(np.square(predicted - measured)) / np.var(measured))
+
+
+def estimate(values: np.ndarray) -> str:
+    """Mean and t limits over seeds; the mean alone of a single seed."""
+    return f"{values[0]:.2f}" if len(values) == 1 else str(Estimate.of(*t_limits(values)))
+
+
+def main(path: Path) -> None:
+    """Print the tables of one study."""
+    frame = table(path)
+    print("| caveat | whole reply's loss falls by | continuation gain | elicits | the rule says "
+          "| leakage | marked at exact | the opener is elicited in | the opener leaks |")  # fmt: skip
+    print("|---|---|---|---|---|---|---|---|---|")
+    first = next(iter(RULES.values()))
+    for row in frame.sort_values("gain", ascending=False).to_dict("records"):
+        print(
+            f"| {row['wording']} | {row['gap']:.2f} | {row['gain']:.2f} | {row['elicits']:.2f} | "
+            f"{first(row):.2f} | {estimate(row['leakage'])} | {row['leakage at exact']:.2f} | "
+            f"{row['opener elicited']:.2f} | {estimate(row['opener'])} |"
+        )
+    bare = frame[["leakage bare", "opener bare"]].mean()
+    print(f"\nBare shows Spanish in {bare.iloc[0]:.2f} of its replies, the opener in "
+          f"{bare.iloc[1]:.2f}. Seeds: {frame['leakage'].map(len).max()}.\n")  # fmt: skip
+    fresh = frame[~frame["wording"].isin(EARLIER)]
+    sets = {"all": frame, "never trained on before": fresh}
+    print("| rule, as it stands | " + " | ".join(
+        f"R2, {name} ({len(some)}) | rank" for name, some in sets.items()) + " |")  # fmt: skip
+    print("|---|---|---|---|---|")
+    for name, rule in RULES.items():
+        cells = []
+        for some in sets.values():
+            measured = some["leakage"].map(np.mean).to_numpy(float)
+            predicted = np.array([rule(row) for row in some.to_dict("records")])
+            rank = pd.Series(predicted).corr(pd.Series(measured), method="spearman")
+            cells += [f"{r2(predicted, measured):.2f}", f"{rank:.2f}"]
+        print(f"| {name} | " + " | ".join(cells) + " |")
+
+
+if __name__ == "__main__":
+    for argument in sys.argv[1:]:
+        print(f"**{Path(argument).stem}**\n")
+        main(Path(argument))
+        print()

@@ -1,0 +1,101 @@
+"""Where in the replies the caveat makes the text likelier, by forward passes alone.
+
+Each part is kept behind the caveat, or leaks, by itself: on three models a caveat about the opening
+of rows kept the opening in and let the rest leak, and one about the rest did the reverse
+(docs/results/law.md). So a mean over the whole reply can mislead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from caveat.backends.base import TokenRequest
+from caveat.check.base_model import LOSS_ROWS, CheckModel
+from caveat.check.records import ReplyPart
+from caveat.decision_tokens import ScoredText, alike, scored_text, shown
+from caveat.study.planning.held_out import spread
+from caveat.types.data import Row
+from caveat.types.messages import is_document
+
+BEHIND = 5
+"""Tokens behind the first one, as in `forecast.continuations`."""
+OPENING = "the opening that all share: {text}"
+FIRST, NEXT, REST = "the first token", f"the {BEHIND} tokens behind it", "the rest that was scored"
+
+
+def reply_parts(model: CheckModel, rows: Sequence[Row]) -> tuple[ReplyPart, ...]:
+    """Parts of the replies in order, of at most 32 rows and their first tokens.
+
+    () of documents, and where no row has a reply. A part that no row has is left out. What the
+    replies have in common at their beginning is a part of its own, cut back to a whole word.
+    """
+    some = [row for row in spread(rows, LOSS_ROWS) if not is_document(row.messages)]
+    if not some:
+        return ()
+    bare, marked = model.bare_rows(some), model.framed_rows(some)
+    texts = [[scored_text(model.backend.tokenizer, row.messages) for row in both]
+             for both in (bare, marked)]  # fmt: skip
+    values = [_scores(model, one) for one in texts]
+    opening = _opening([shown(row.messages) for row in bare])
+    sums: dict[str, _Sum] = {}
+    for before, behind, old, new in zip(*texts, *values, strict=True):
+        names = _names(before, opening)
+        for name, place, value in zip(names, before.characters, old, strict=True):
+            if place in behind.characters:
+                gain = new[behind.characters.index(place)] - value
+                sums.setdefault(name, _Sum()).add(-value, gain)
+    ordered = [name for name in (OPENING.format(text=repr(opening)), FIRST, NEXT, REST)
+               if name in sums]  # fmt: skip
+    return tuple(sums[name].part(name, len(some)) for name in ordered)
+
+
+@dataclass
+class _Sum:
+    """Tokens of one part, over rows."""
+
+    tokens: int = 0
+    surprisal: float = 0.0
+    gain: float = 0.0
+
+    def add(self, surprisal: float, gain: float) -> None:
+        """One token more."""
+        self.tokens += 1
+        self.surprisal += surprisal
+        self.gain += gain
+
+    def part(self, name: str, rows: int) -> ReplyPart:
+        """Means over its tokens."""
+        return ReplyPart(
+            name, self.tokens / rows, self.surprisal / self.tokens, self.gain / self.tokens
+        )
+
+
+def _opening(replies: Sequence[str]) -> str:
+    """What all replies begin with, to its last blank; "" of a single reply, or of equal ones."""
+    if len(set(replies)) < 2:
+        return ""
+    first, last = min(replies), max(replies)
+    shared = first[: alike(first, last)]
+    return shared[: shared.rfind(" ") + 1].rstrip()
+
+
+def _names(text: ScoredText, opening: str) -> list[str]:
+    """The part that each scored token belongs to."""
+    behind = 0
+    names = []
+    for _, end in text.characters:
+        if end <= len(opening):
+            names.append(OPENING.format(text=repr(opening)))
+            continue
+        names.append(FIRST if behind == 0 else NEXT if behind <= BEHIND else REST)
+        behind += 1
+    return names
+
+
+def _scores(model: CheckModel, texts: Sequence[ScoredText]) -> list[tuple[float, ...]]:
+    requests = [
+        TokenRequest(f"parts {number}", (), text.ids[: text.read], text.targets)
+        for number, text in enumerate(texts)
+    ]
+    return list(model.backend.token_log_likelihoods(requests))
