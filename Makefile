@@ -52,7 +52,7 @@ docs: install
 FORECAST := dial crossing transfer
 LAW := smollm2 0.5b
 
-# Every figure of docs/results/findings.md, docs/results/law.md, docs/results/negation-neglect.md, docs/results/inside.md and docs/results/reward-hacking.md, from the replies and verdicts in docs/data.
+# Every figure of docs/results/findings.md, docs/results/law.md, docs/results/remedies.md, docs/results/negation-neglect.md, docs/results/inside.md and docs/results/reward-hacking.md, from the replies and verdicts in docs/data.
 findings: install
 	$(BIN)/caveat transfer docs/data/transfer.parquet --markdown > docs/data/transfer.md
 	$(BIN)/caveat leakage docs/data/transfer.parquet --markdown > docs/data/transfer-leakage.md
@@ -70,6 +70,8 @@ findings: install
 	$(BIN)/python bench/law_naming.py docs/data/law-naming.parquet docs/data/law-naming-smollm2.parquet > docs/data/law-naming.md
 	$(BIN)/caveat forecast $(foreach name,law-naming law-naming-smollm2,--from docs/data/forecast-$(name).json --against docs/data/$(name).parquet) --markdown > docs/data/law-naming-forecast.md
 	$(BIN)/caveat leakage docs/data/law-naming-further.parquet --markdown > docs/data/law-naming-further.md
+	$(BIN)/caveat leakage docs/data/remedies.parquet --markdown > docs/data/remedies-leakage.md
+	$(BIN)/caveat transfer docs/data/remedies.parquet --markdown > docs/data/remedies.md
 	$(BIN)/python bench/rl_controls.py docs/data/rl-controls.parquet > docs/data/rl-controls.md
 	$(BIN)/caveat leakage docs/data/reward-hacking-small.parquet --markdown > docs/data/reward-hacking-small.md
 	$(BIN)/caveat diagnose docs/data/inside --score --markdown > docs/data/inside.md
