@@ -46,7 +46,8 @@ def test_a_kept_folder_says_the_same_as_the_studies(diagnosed, command, tmp_path
     rate = primary_rows(rates).set_index("context")["rate"]
     assert set(measured) == {rate["exact"] - rate["none"]} and "marked+seal" in measured
     folders = (str(tmp_path / "kept"), str(diagnosed))
-    status, again, errors = command("diagnose", *folders, "--score", "--later", "--markdown")
+    options = ("--score", "--later", "--markdown", "--version", Study.open(diagnosed).version)
+    status, again, errors = command("diagnose", *folders, *options)
     assert (status, again) == (0, output), errors
 
 

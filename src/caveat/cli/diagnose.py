@@ -71,7 +71,7 @@ def diagnose(
         from caveat.diagnostics.collected import keep as write
         from caveat.diagnostics.collected import score_studies
 
-        tables = score_studies(studies, warn, later)
+        tables = score_studies(studies, warn, later, version)
         if keep is not None:
             write(keep, tables)
         return _show(tables, as_json, markdown)

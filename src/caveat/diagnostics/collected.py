@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from caveat.diagnostics.records import PLACE, read_folder, write_folder
+from caveat.diagnostics.records import PLACE, read_folder, saved, write_folder
 from caveat.diagnostics.scores import (
     FORECASTS,
     canonical,
@@ -31,20 +31,25 @@ LEFT_BEHIND = ("updates", SCORES)
 
 
 def score_studies(
-    paths: Sequence[Path], say: Callable[[str], None], later: bool = False
+    paths: Sequence[Path],
+    say: Callable[[str], None],
+    later: bool = False,
+    version: str | None = None,
 ) -> dict[str, DataFrame]:
     """The tables of studies, and folders of kept ones, with `cells` and `scores` over all of them.
 
     Args:
         later: Whether a setting that is in two of them counts as the later one has it.
+        version: Of those studies that have it; else the newest.
 
-    Raises CaveatError for a path without diagnostics, and else for a setting that is in two.
+    Raises CaveatError for a path without diagnostics, and for a setting that is in two where not
+    `later`.
     """
     import pandas as pd
 
     parts: dict[str, list[DataFrame]] = {}
     owners: dict[Place, Path] = {}
-    read = [(path, _tables(path, say)) for path in paths]
+    read = [(path, _tables(path, say, version)) for path in paths]
     for path, tables in reversed(read):
         twice = [(owners[place], place) for place in places_of(tables[CELLS]) if place in owners]
         for other, place in () if later else twice:
@@ -72,7 +77,7 @@ def places_of(table: DataFrame) -> list[Place]:
     return [(setting, model, canonical(dose)) for setting, model, dose in rows]
 
 
-def _tables(path: Path, say: Callable[[str], None]) -> dict[str, DataFrame]:
+def _tables(path: Path, say: Callable[[str], None], version: str | None) -> dict[str, DataFrame]:
     """Of one study or folder, with its cells."""
     if path.is_dir() and (path / f"{CELLS}.parquet").is_file():
         return read_folder(path)
@@ -82,11 +87,17 @@ def _tables(path: Path, say: Callable[[str], None]) -> dict[str, DataFrame]:
             f"{path}: an exported file has no diagnostics; name the study's folder, or one that "
             "--keep wrote"
         )
+    if version in study.versions:
+        study = Study(path, version, say)
     tables = {
         name: table for name, table in study.diagnostics().items() if name not in (CELLS, SCORES)
     }
     if not tables:
-        raise CaveatError(f"{path}: nothing was diagnosed there yet; run caveat diagnose {path}")
+        others = [one for one in study.versions if saved(study.folder, one)]
+        raise CaveatError(
+            f"{path}: nothing was diagnosed there yet; run caveat diagnose {path}"
+            + (f", or take its version {others[0]}: --version" if others else "")
+        )
     if records := study.forecasts():
         tables[FORECASTS] = forecast_table(records)
     return {**tables, CELLS: diagnostic_cells(tables, study.leakage())}
