@@ -74,7 +74,8 @@ findings: install
 	$(BIN)/caveat transfer docs/data/remedies.parquet --markdown > docs/data/remedies.md
 	$(BIN)/python bench/rl_controls.py docs/data/rl-controls.parquet > docs/data/rl-controls.md
 	$(BIN)/caveat leakage docs/data/reward-hacking-small.parquet --markdown > docs/data/reward-hacking-small.md
-	$(BIN)/caveat diagnose docs/data/inside --score --markdown > docs/data/inside.md
+	$(BIN)/caveat diagnose docs/data/inside docs/data/inside-naming --later --score --markdown > docs/data/inside.md
+	$(BIN)/caveat diagnose docs/data/inside-naming --score --markdown > docs/data/inside-naming.md
 	$(BIN)/caveat diagnose docs/data/inside-training --score --markdown > docs/data/inside-training.md
 	$(BIN)/python bench/kept_in.py docs/data/law-smollm2.parquet docs/data/law-0.5b.parquet > docs/data/kept-in.md
 	$(BIN)/caveat rl docs/data/rl.parquet --markdown > docs/data/rl.md
