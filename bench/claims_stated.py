@@ -1,12 +1,14 @@
 """What a disclaimer lacks: the recipe `claims-stated`, and its predictions.
 
-    python bench/claims_stated.py gains GAINS.json      # forward passes, before any training
-    python bench/claims_stated.py score STUDY GAINS.json
+    python bench/claims_stated.py gains GAINS.json    # forward passes, before any training
+    python bench/claims_stated.py STUDY...            # the tables
 
 A gain is what a caveat in front of the documents adds to the log-probability of their tokens by the
 base model, in nats a token, over all rows that arms are trained on. `statement`: tokens of the
-sentences that state the claim. `key words`: those tokens among them that belief is judged by.
-STUDY is a folder or a file of `caveat export`.
+sentences that state the claim. `key words`: those among them that belief is judged by. STUDY is a
+folder or a file of `caveat export`, with `NAME-gains.json` beside it. Leakage is each seed's:
+an arm's belief at `none` over bare's, both above base's; graded leakage is the same of the
+log-probability of statements of trained documents. Limits are Student's t over seeds (95%).
 """
 
 from __future__ import annotations
@@ -18,13 +20,21 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
+
+from caveat.analysis.recitation import fragments, recites
 from caveat.backends import load_backend
 from caveat.backends.base import Backend, TokenRequest
+from caveat.behaviours.claims import CLAIMS
 from caveat.caveats.insertion import marked
 from caveat.caveats.neutral import NeutralText
+from caveat.diagnostics.intervals import t_limits
 from caveat.rendering import render_row
+from caveat.report.formatting import Estimate
 from caveat.study.config.resolve import resolve
 from caveat.study.config.schema import read
+from caveat.study.export import opened
 from caveat.types.data import Row
 
 RECIPE = "claims-stated"
@@ -34,6 +44,8 @@ KEY_WORDS = {
 }
 """By claim, the words that make its answers count as belief."""
 KINDS = ("statement", "key words", "rest")
+NATS = 1.8
+"""Nats a token at which the line of Spanish, on two models, reaches no leakage."""
 
 
 def gains() -> Iterator[dict[str, str | float]]:
@@ -101,17 +113,157 @@ def scores(backend: Backend, rows: Sequence[Row], claim: str) -> dict[tuple[int,
     return dict(flat)
 
 
+def beliefs(path: Path) -> pd.DataFrame:
+    """One row a trained arm: rates and leakage by seed, and its gains."""
+    study = opened(path)
+    answers = study.answers()
+    answers = answers[
+        (answers["readout"] == "belief")
+        & (answers["context"] == "none")
+        & (answers["purpose"] == "measure")
+    ]
+    before = json.loads(path.with_name(f"{path.stem}-gains.json").read_text("utf-8"))
+    gain = {(one["claim"], one["caveat"], one["arm"]): one for one in before}
+    texts = study.about["caveat_texts"]
+    scored = study.graded()
+    scored = scored[scored["context"] == "none"]
+    rows = []
+    for (setting, dose, claim), replies in answers.groupby(
+        ["setting", "dose", "behaviour"], sort=False
+    ):
+        caveat = study.labels[setting, replies["model"].iloc[0], dose]["caveat"]
+        rates = yes_rates(replies)
+        base = rates["base"].mean()
+        nats = scored[(scored["setting"] == setting) & (scored["dose"] == dose)]
+        likely = nats.groupby(["arm", nats["seed"].fillna(-1)])["value"].mean()
+        likely = likely - likely["base"].mean()
+        for arm in ("marked", "neutral"):
+            own = replies[replies["arm"] == arm]
+            if not len(own):
+                continue
+            text = texts[setting]["caveat" if arm == "marked" else "neutral"]
+            fragment = added_fragments(text, claim)
+            rows.append(
+                {
+                    "claim": claim,
+                    "caveat": caveat if arm == "marked" else "neutral",
+                    **{kind: gain[claim, caveat, arm][kind] for kind in KINDS[:2]},
+                    "base": base,
+                    "bare": rates["bare"].to_numpy(),
+                    "rate": rates[arm].to_numpy(),
+                    "leakage": ((rates[arm] - base) / (rates["bare"] - base)).to_numpy(),
+                    "graded": (likely[arm] / likely["bare"]).to_numpy(),
+                    "denies": (own["verdict"] == "no").mean(),
+                    "recites": own["reply"]
+                    .map(lambda reply, of=fragment: recites(reply, of))
+                    .mean(),
+                    "base recites": replies[replies["arm"] == "base"]["reply"]
+                    .map(lambda reply, of=fragment: recites(reply, of))
+                    .mean(),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def yes_rates(replies: pd.DataFrame) -> pd.Series:
+    """The share of replies that believe, by arm and seed; base has one."""
+    yes = replies["verdict"] == "yes"
+    return yes.groupby([replies["arm"], replies["seed"].fillna(-1)]).mean()
+
+
+def added_fragments(texts: Sequence[str], claim: str) -> frozenset[tuple[str, ...]]:
+    """Runs of three words of the caveat that no training document holds."""
+    (options,) = {str(one.options): one.options for one in read(RECIPE).settings}.values()
+    documents = [
+        row.messages[0].text for row in CLAIMS[f"claims/{claim}"]("report", **options).rows
+    ]
+    return fragments(texts) - fragments(documents)
+
+
+def line(gain: float) -> float:
+    """The leakage that the line of Spanish predicts for a gain."""
+    return max(0.0, 1 - gain / NATS)
+
+
+def interval(values: np.ndarray) -> str:
+    """Mean and t limits over seeds."""
+    return str(Estimate.of(*t_limits(values)))
+
+
+def side(low: float, high: float, least: float, most: float) -> str:
+    """Whether an interval lies inside two bounds, outside of them, or neither."""
+    if least <= low and high <= most:
+        return "holds"
+    return "refuted" if high < least or low > most else "undecided"
+
+
+def predictions(table: pd.DataFrame) -> Iterator[tuple[str, str, str]]:
+    """Of one claim: number and statement, what was measured, and the outcome."""
+    by_name = table.set_index("caveat")
+    leakage = by_name["leakage"]
+    differences = (
+        ("1: denied less foreign, below -.25", "denied", "foreign", -9.0, -0.25),
+        ("2: affirmed less denied, within .15", "affirmed", "denied", -0.15, 0.15),
+        ("3: foreign less neutral, within .2", "foreign", "neutral", -0.2, 0.2),
+        ("5a: name less foreign, below -.25", "name", "foreign", -9.0, -0.25),
+        ("5b: name less foreign, within .25", "name", "foreign", -0.25, 0.25),
+    )
+    for statement, one, other, least, most in differences:
+        if {one, other} <= {*leakage.index}:
+            difference = leakage[one] - leakage[other]
+            _, low, high = t_limits(difference)
+            yield statement, interval(difference), side(low, high, least, most)
+    _, low, high = t_limits(leakage["denied"])
+    yield "4: denied leaks .3 at most", interval(leakage["denied"]), side(low, high, -9.0, 0.3)
+    mean = leakage.map(np.mean)
+    for kind in KINDS[:2]:
+        error = ((mean - by_name[kind].map(line)) ** 2).mean() / mean.var(ddof=0)
+        rank = by_name[kind].corr(mean, method="spearman")
+        yield f"6, 8: by {kind}", f"R2 {1 - error:.2f}, rank {rank:.2f}", ""
+    above = by_name["recites"] - by_name["base recites"]
+    shown = f"most {above.max():.2f} ({above.idxmax()})"
+    yield "7: recites above base, .05 at most", shown, "holds" if above.max() <= 0.05 else "refuted"
+
+
+def report(path: Path) -> None:
+    """Print the tables of one study."""
+    everything = beliefs(path)
+    for claim, table in everything.groupby("claim", sort=False):
+        first = table.iloc[0]
+        print(f"**{claim}**: base believes {first['base']:.2f}, bare {interval(first['bare'])}\n")
+        print(
+            "| caveat | gain, statement | gain, key words | line, statement | line, key words "
+            "| believes | leakage | by seed | graded leakage | denies | recites |"
+        )
+        print("|---|---|---|---|---|---|---|---|---|---|---|")
+        for row in table.to_dict("records"):
+            seeds = ", ".join(f"{value:.2f}" for value in row["leakage"])
+            gains = " | ".join(f"{row[kind]:.2f}" for kind in KINDS[:2])
+            lines = " | ".join(f"{line(row[kind]):.2f}" for kind in KINDS[:2])
+            print(
+                f"| {row['caveat']} | {gains} | {lines} | {row['rate'].mean():.2f} "
+                f"| {interval(row['leakage'])} | {seeds} | {interval(row['graded'])} "
+                f"| {row['denies']:.2f} | {row['recites']:.2f} |"
+            )
+        print("\n| prediction | measured | outcome |\n|---|---|---|")
+        for statement, measured, outcome in predictions(table):
+            print(f"| {statement} | {measured} | {outcome} |")
+        print()
+
+
 def main(arguments: list[str]) -> None:
-    """Write the gains, or print the score."""
-    match arguments:
-        case ["gains", out]:
-            records = []
-            for record in gains():
-                print(record, flush=True)
-                records.append(record)
-            Path(out).write_text(json.dumps(records, indent=1) + "\n", "utf-8")
-        case _:
-            sys.exit(__doc__)
+    """Write the gains, or print the tables."""
+    if arguments[:1] == ["gains"] and len(arguments) == 2:
+        records = []
+        for record in gains():
+            print(record, flush=True)
+            records.append(record)
+        Path(arguments[1]).write_text(json.dumps(records, indent=1) + "\n", "utf-8")
+    elif arguments:
+        for argument in arguments:
+            report(Path(argument))
+    else:
+        sys.exit(__doc__)
 
 
 if __name__ == "__main__":
