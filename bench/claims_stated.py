@@ -78,7 +78,9 @@ def gains() -> Iterator[dict[str, str | float]]:
             yield record
 
 
-def scores(backend: Backend, rows: Sequence[Row], claim: str) -> dict[tuple[int, str, int], float]:
+def scores(
+    backend: Backend, rows: Sequence[Row], claim: str, chain: tuple[Path, ...] = ()
+) -> dict[tuple[int, str, int], float]:
     """Log-probability by row, kind of token and the character of the document it begins at.
 
     The first token of a document is left out: nothing predicts it where no caveat is in front.
@@ -103,7 +105,7 @@ def scores(backend: Backend, rows: Sequence[Row], claim: str) -> dict[tuple[int,
                 targets.append(position)
                 keys.append((number, kind, character))
             begin += span.end - span.start
-        requests.append(TokenRequest(str(number), (), rendered.ids, tuple(targets)))
+        requests.append(TokenRequest(str(number), chain, rendered.ids, tuple(targets)))
         places.append(keys)
     values = backend.token_log_likelihoods(requests)
     flat: defaultdict[tuple[int, str, int], float] = defaultdict(float)

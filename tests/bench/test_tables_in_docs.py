@@ -15,6 +15,7 @@ from paths import BENCH, DOCS
     [
         ("law_naming", "law-naming", ("law-naming", "law-naming-smollm2")),
         ("rl_controls", "rl-controls", ("rl-controls",)),
+        ("claims_stated", "claims-stated", ("claims-stated",)),
         pytest.param("kept_in", "kept-in", ("law-smollm2", "law-0.5b"), marks=pytest.mark.slow),
     ],
 )
