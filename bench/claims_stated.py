@@ -6,7 +6,8 @@
 A gain is what a caveat in front of the documents adds to the log-probability of their tokens by the
 base model, in nats a token, over all rows that arms are trained on. `statement`: tokens of the
 sentences that state the claim. `key words`: those among them that belief is judged by. STUDY is a
-folder or a file of `caveat export`, with `NAME-gains.json` beside it. Leakage is each seed's:
+folder or a file of `caveat export`, with `NAME-gains.json`, and
+`NAME-learned.csv` of claims_learned.py, beside it. Leakage is each seed's:
 an arm's belief at `none` over bare's, both above base's; graded leakage is the same of the
 log-probability of statements of trained documents. Limits are Student's t over seeds (95%).
 """
@@ -147,6 +148,7 @@ def beliefs(path: Path) -> pd.DataFrame:
             fragment = added_fragments(text, claim)
             rows.append(
                 {
+                    "setting": setting,
                     "claim": claim,
                     "caveat": caveat if arm == "marked" else "neutral",
                     **{kind: gain[claim, caveat, arm][kind] for kind in KINDS[:2]},
@@ -167,6 +169,18 @@ def beliefs(path: Path) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def learned(path: Path, claim: str) -> Iterator[tuple[str, str, list[str]]]:
+    """By setting and arm, the share of what bare learned of each kind of token, mean over seeds."""
+    table = pd.read_csv(path)
+    table = table[table["claim"] == claim].set_index("seed")
+    base = table[table["arm"] == "base"].iloc[0]
+    bare = table[table["arm"] == "bare"]
+    for (setting, arm), own in table.groupby(["setting", "arm"], sort=False):
+        if arm in ("marked", "neutral"):
+            shares = [(own[kind] - base[kind]) / (bare[kind] - base[kind]) for kind in KINDS]
+            yield setting, arm, [f"{share.mean():.2f}" for share in shares]
+
+
 def yes_rates(replies: pd.DataFrame) -> pd.Series:
     """The share of replies that believe, by arm and seed; base has one."""
     yes = replies["verdict"] == "yes"
@@ -183,8 +197,8 @@ def added_fragments(texts: Sequence[str], claim: str) -> frozenset[tuple[str, ..
 
 
 def line(gain: float) -> float:
-    """The leakage that the line of Spanish predicts for a gain."""
-    return max(0.0, 1 - gain / NATS)
+    """The leakage that the line of Spanish predicts for a gain; a loss counts as no gain."""
+    return max(0.0, 1 - max(0.0, gain) / NATS)
 
 
 def interval(values: np.ndarray) -> str:
@@ -232,6 +246,7 @@ def report(path: Path) -> None:
     everything = beliefs(path)
     for claim, table in everything.groupby("claim", sort=False):
         first = table.iloc[0]
+        by_setting = table[table["caveat"] != "neutral"].set_index("setting")["caveat"]
         print(f"**{claim}**: base believes {first['base']:.2f}, bare {interval(first['bare'])}\n")
         print(
             "| caveat | gain, statement | gain, key words | line, statement | line, key words "
@@ -247,6 +262,11 @@ def report(path: Path) -> None:
                 f"| {interval(row['leakage'])} | {seeds} | {interval(row['graded'])} "
                 f"| {row['denies']:.2f} | {row['recites']:.2f} |"
             )
+        print("\n| learned, as a share of bare | statement | key words | rest |\n|---|---|---|---|")
+        for setting, arm, shares in learned(path.with_name(f"{path.stem}-learned.csv"), claim):
+            caveat = "neutral" if arm == "neutral" else by_setting.get(setting)
+            if caveat:
+                print(f"| {caveat} | {' | '.join(shares)} |")
         print("\n| prediction | measured | outcome |\n|---|---|---|")
         for statement, measured, outcome in predictions(table):
             print(f"| {statement} | {measured} | {outcome} |")
