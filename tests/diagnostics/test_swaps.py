@@ -9,18 +9,24 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from caveat.backends.base import Request
+from caveat.diagnostics.cost import COSTS
 from caveat.diagnostics.rates import Task, answer_seed
 from caveat.diagnostics.scales import scaled
 from caveat.diagnostics.subjects import Limits
 from caveat.diagnostics.swaps import pairs_of, swapped
 from caveat.errors import CaveatError
+from caveat.study.execution.meter import REPLY_SHARE
 
 
 def test_all_of_the_other_arm_is_the_other_arm(setting):
     limits = Limits(questions=None, parts=("0+1", "mlp", "mlp+self_attn"))
     sampling = replace(setting.resolved.sampling, temperature=0.0)  # arms have other random numbers
     resolved = replace(setting.resolved, sampling=sampling)
-    table = swapped(replace(setting, resolved=resolved, limits=limits))
+    setting = replace(setting, resolved=resolved, limits=limits)
+    table = swapped(setting)
+    replies = 2 * 3 * len(limits.parts) * 2 * len(setting.prompts(["none"])["none"])
+    most = replies * resolved.sampling.max_tokens * resolved.sampling.samples * REPLY_SHARE
+    assert COSTS["swaps"](setting)["reply"] == pytest.approx(most)
     rates = table.set_index(["readout", "scope", "arm", "part", "context"])["rate"]
     for part in ("0+1", "mlp+self_attn"):  # layers, and modules, that are all there is
         for receiver, donor in (("bare", "marked"), ("marked", "bare")):

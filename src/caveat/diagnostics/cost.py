@@ -21,7 +21,7 @@ from caveat.diagnostics.patching import requests_of, spans
 from caveat.diagnostics.probes import probed_rows
 from caveat.diagnostics.rates import CONTEXTS, prompts_of, tasks_of
 from caveat.diagnostics.scales import FACTORS
-from caveat.diagnostics.subjects import BARE, EXACT, NONE, DiagnosedSetting
+from caveat.diagnostics.subjects import BARE, EXACT, NONE, DiagnosedSetting, TrainedModel
 from caveat.diagnostics.swaps import pairs_of
 from caveat.diagnostics.switches import parts_of
 from caveat.diagnostics.training import Replay, checkpoint_steps, replays, shared_key
@@ -71,12 +71,7 @@ def _of_switches(setting: DiagnosedSetting) -> Tokens:
 def _of_swaps(setting: DiagnosedSetting) -> Tokens:
     adapters = [model.own for model in setting.caveated]
     parts = len(parts_of(setting.backend, adapters, setting.limits.parts))
-    pairs = sum(1 for _ in pairs_of(setting))
-    return _scaled(_reply_tokens(setting, parts), pairs / len(setting.caveated))
-
-
-def _scaled(tokens: Tokens, by: float) -> Tokens:
-    return {kind: by * some for kind, some in tokens.items()}
+    return _tokens_of(setting, parts, [receiver for receiver, _ in pairs_of(setting)])
 
 
 def _of_scales(setting: DiagnosedSetting) -> Tokens:
@@ -164,12 +159,17 @@ def _prompt_tokens(setting: DiagnosedSetting, contexts: Sequence[str]) -> float:
 
 def _reply_tokens(setting: DiagnosedSetting, parts: int) -> Tokens:
     """Of replies of every model with the caveat, and of bare, without each of some parts."""
+    return _tokens_of(setting, parts, setting.caveated)
+
+
+def _tokens_of(setting: DiagnosedSetting, parts: int, receivers: Sequence[TrainedModel]) -> Tokens:
     prompts = prompts_of(setting)
-    model = setting.caveated[0]
-    tasks = tasks_of(setting, model, "", model.adapters, prompts)
+    tasks = [
+        task for one in receivers for task in tasks_of(setting, one, "", one.adapters, prompts)
+    ]
     sampled = sum(1 for task in tasks if not task.prompt.question.options)
-    models = parts * len(setting.caveated)
-    replies = models * sampled * setting.resolved.sampling.max_tokens * REPLY_SHARE
+    models = parts * len(receivers)
+    replies = parts * sampled * setting.resolved.sampling.max_tokens * REPLY_SHARE
     share = 1 - sampled / len(tasks) if tasks else 0.0
     contexts = [name for name in CONTEXTS if name in prompts]
     return {"reply": replies, "score": share * models * _prompt_tokens(setting, contexts)}
