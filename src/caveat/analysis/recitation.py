@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from itertools import chain
 
 import numpy as np
@@ -42,8 +43,14 @@ def fragments(texts: Iterable[str]) -> frozenset[tuple[str, ...]]:
 def recites(reply: str, of: frozenset[tuple[str, ...]]) -> bool:
     """Whether the reply holds one of the fragments."""
     words = _words(reply)
-    sizes = {len(fragment) for fragment in of}
+    sizes = _sizes(of)
     return any(run in of for size in sizes for run in _runs(words, size))
+
+
+@lru_cache(maxsize=64)
+def _sizes(of: frozenset[tuple[str, ...]]) -> frozenset[int]:
+    """Numbers of words of the fragments."""
+    return frozenset(map(len, of))
 
 
 def recitation(answers: pd.DataFrame, texts: Texts) -> pd.DataFrame:
@@ -74,6 +81,7 @@ def with_recitation(table: pd.DataFrame, answers: pd.DataFrame, texts: Texts) ->
 
 def _scores(measured: pd.DataFrame, texts: Texts) -> pd.Series:
     own_fragments: dict[tuple[str, str], frozenset[tuple[str, ...]]] = {}
+    recited: dict[tuple[str, str, str], bool] = {}  # many replies are the same
     scores = []
     kinds = {BASE: ("caveat", NEUTRAL), NEUTRAL: (NEUTRAL,)}
     columns = (measured[name] for name in ("setting", "arm", "reply"))
@@ -82,7 +90,10 @@ def _scores(measured: pd.DataFrame, texts: Texts) -> pd.Series:
         if (setting, first) not in own_fragments:
             own = [texts[setting].get(kind, ()) for kind in kinds.get(first, ("caveat",))]
             own_fragments[setting, first] = fragments(chain(*own))
-        scores.append(recites(reply, own_fragments[setting, first]))
+        key = (setting, first, reply)
+        if key not in recited:
+            recited[key] = recites(reply, own_fragments[setting, first])
+        scores.append(recited[key])
     return pd.Series(scores, index=measured.index)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from caveat.report.formatting import Estimate
@@ -88,7 +89,7 @@ class Table:
         notes = tuple(summary.note.splitlines())
         return cls.of(summary.columns, summary.rows, title=summary.title, notes=notes)
 
-    @property
+    @cached_property
     def has_axis(self) -> bool:
         """Whether any interval is on an axis, so that cells without one leave the space blank."""
         return any(cell.positions for row in self.rows for cell in row)
