@@ -8,11 +8,16 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, settings
 
 from caveat.cli import app
 from judge_server import JudgeServer
 from made_verdicts import CONDITIONS, EVALUATIONS
 from paths import SHARED_DATA
+
+# A busy machine makes no test fail: examples may be slow to make, and to run.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 
 @pytest.fixture

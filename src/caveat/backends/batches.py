@@ -18,7 +18,8 @@ import numpy as np
 from caveat.backends.base import TrainingJob
 from caveat.errors import CaveatError
 from caveat.rendering import RenderedRow, render_row
-from caveat.types.training import Dose, Train
+from caveat.types.data import Row
+from caveat.types.training import Dose, LossScope, Train
 
 ROW_STREAM, ADDED_STREAM, KEPT_STREAM = 0, 1, 2
 """Seed the orders of a stage's rows, added rows and kept rows: other numbers give other orders."""
@@ -126,14 +127,31 @@ class TrainingCell:
         )
 
 
-def prepare(tokenizer: Any, job: TrainingJob[Any]) -> TrainingCell:
-    """Render a job's rows. Raises CaveatError for a bad row, or where there are none."""
+RenderedRows = dict[tuple[Row, LossScope, int], TrainingRow]
+"""Rows that were rendered, by what they were rendered from: the jobs of a group share most."""
+
+
+def prepare(
+    tokenizer: Any, job: TrainingJob[Any], rendered: RenderedRows | None = None
+) -> TrainingCell:
+    """Render a job's rows. Raises CaveatError for a bad row, or where there are none.
+
+    Args:
+        rendered: Rows of other jobs, which this one adds to.
+    """
     stage = job.stage
+    scope, most = stage.loss, stage.dose.max_tokens
+    rendered = {} if rendered is None else rendered
+
+    def training_row(row: Row) -> TrainingRow:
+        if (row, scope, most) not in rendered:
+            rendered[row, scope, most] = TrainingRow(render_row(tokenizer, row, scope, most))
+        return rendered[row, scope, most]
+
     if not stage.rows:
         raise CaveatError(f"'{stage.label or job.key}' has no rows to train on; give it some")
     rows, added, kept = (
-        [TrainingRow(render_row(tokenizer, row, stage.loss, stage.dose.max_tokens)) for row in some]
-        for some in (stage.rows, stage.added, stage.kl_rows)
+        list(map(training_row, some)) for some in (stage.rows, stage.added, stage.kl_rows)
     )
     return TrainingCell(job, rows, added, kept, schedule(stage, job.seed))
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from caveat.backends.base import InitialModel, TrainingJob
-from caveat.backends.batches import mean_loss
+from caveat.backends.batches import RenderedRows, mean_loss, prepare
 from caveat.backends.local.backend import LocalBackend
 from caveat.backends.local.lora.adapter import Adapter
 from caveat.rendering import render_row
@@ -30,6 +30,17 @@ def same(one: Adapter, other: Adapter, **limits) -> None:
     for name, pair in one.weights.items():
         for mine, given in zip(pair, other.weights[name], strict=True):
             torch.testing.assert_close(mine, given, **limits)
+
+
+def test_jobs_of_a_group_hold_each_row_once(tiny, jobs):
+    rendered: RenderedRows = {}
+    cells = [prepare(tiny.tokenizer, job, rendered) for job in jobs]
+    assert all(a is b for a, b in zip(cells[0].rows, cells[1].rows, strict=False))
+    assert len(rendered) == len(cells[0].rows) == 8
+    for cell, job in zip(cells, jobs, strict=True):
+        alone = prepare(tiny.tokenizer, job)
+        assert [(r.ids, r.loss) for r in alone.rows] == [(r.ids, r.loss) for r in cell.rows]
+        assert alone.schedule == cell.schedule
 
 
 def test_the_last_checkpoint_is_the_trained_adapter_and_the_first_is_the_start(tiny, jobs):

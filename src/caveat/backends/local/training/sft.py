@@ -11,6 +11,7 @@ from torch import Tensor
 from caveat.backends.base import Failed, OnStep, StepEvent, Trained, TrainingJob, ignore
 from caveat.backends.batches import (
     Example,
+    RenderedRows,
     TrainingCell,
     kept_examples,
     loss_share,
@@ -42,9 +43,10 @@ def train(
         token_budget: Padded tokens of one forward and backward pass; steps are cut to it. None:
             as many as the memory holds, counted from the layers' shapes.
     """
+    rendered: RenderedRows = {}
     return in_lockstep(
         jobs,
-        lambda job: prepare(language_model.tokenizer, job),
+        lambda job: prepare(language_model.tokenizer, job, rendered),
         lambda cells: _Group(language_model, cells, progress, token_budget, on_step).run(),
     )
 
@@ -70,7 +72,8 @@ def checkpoints(
         )
         return group.run(max(steps))
 
-    results = in_lockstep(jobs, lambda job: prepare(language_model.tokenizer, job), run)
+    rendered: RenderedRows = {}
+    results = in_lockstep(jobs, lambda job: prepare(language_model.tokenizer, job, rendered), run)
     return [
         result if isinstance(result, Failed) else kept[job.key]
         for job, result in zip(jobs, results, strict=True)
