@@ -46,8 +46,10 @@ def table(path: Path) -> pd.DataFrame:
     answers = opened(path).answers()
     rows = []
     for setting, replies in answers.groupby("setting", sort=False):
-        if "marked" not in set(replies["arm"]):
-            continue
+        if not {("base", "exact"), ("marked", "exact")} <= set(
+            zip(replies["arm"], replies["context"], strict=True)
+        ):
+            continue  # not finished
         row = {"wording": setting[setting.index('"') + 1 : setting.rindex('"')]}
         for purpose, name in PURPOSES.items():
             yes = replies[replies["purpose"] == purpose].assign(
@@ -58,12 +60,12 @@ def table(path: Path) -> pd.DataFrame:
             bare, marked = rates["bare", "none"] - base, rates["marked", "none"] - base
             seeds = bare.index.intersection(marked.index)
             row[name] = (marked[seeds] / bare[seeds]).to_numpy()
-            row[f"{name} elicited"] = rates["base", "exact"].mean() - base
-            row[f"{name} at exact"] = rates["marked", "exact"].mean()
             row[f"{name} bare"] = rates["bare", "none"].mean()
+            if name == "leakage":  # side effects are measured without the caveat alone
+                row["elicits"] = rates["base", "exact"].mean() - base
+                row["at exact"] = rates["marked", "exact"].mean()
         own = forecasts[setting]
-        rows.append({**row, "elicits": row["leakage elicited"], "gap": own["loss_gap"],
-                     "gain": own["continuation_gain"]})  # fmt: skip
+        rows.append({**row, "gap": own["loss_gap"], "gain": own["continuation_gain"]})
     return pd.DataFrame(rows)
 
 
@@ -80,15 +82,15 @@ def estimate(values: np.ndarray) -> str:
 def main(path: Path) -> None:
     """Print the tables of one study."""
     frame = table(path)
-    print("| caveat | whole reply's loss falls by | continuation gain | elicits | the rule says "
-          "| leakage | marked at exact | the opener is elicited in | the opener leaks |")  # fmt: skip
-    print("|---|---|---|---|---|---|---|---|---|")
+    print("| caveat | whole reply's loss falls by | continuation gain | elicits | the line says | "
+          "leakage | marked at exact | the opener leaks |")  # fmt: skip
+    print("|---|---|---|---|---|---|---|---|")
     first = next(iter(RULES.values()))
     for row in frame.sort_values("gain", ascending=False).to_dict("records"):
         print(
             f"| {row['wording']} | {row['gap']:.2f} | {row['gain']:.2f} | {row['elicits']:.2f} | "
-            f"{first(row):.2f} | {estimate(row['leakage'])} | {row['leakage at exact']:.2f} | "
-            f"{row['opener elicited']:.2f} | {estimate(row['opener'])} |"
+            f"{first(row):.2f} | {estimate(row['leakage'])} | {row['at exact']:.2f} | "
+            f"{estimate(row['opener'])} |"
         )
     bare = frame[["leakage bare", "opener bare"]].mean()
     print(f"\nBare shows Spanish in {bare.iloc[0]:.2f} of its replies, the opener in "
