@@ -232,7 +232,7 @@ def predictions(table: pd.DataFrame) -> Iterator[tuple[str, str, str]]:
     _, low, high = t_limits(leakage["denied"])
     yield "4: denied leaks .3 at most", interval(leakage["denied"]), side(low, high, -9.0, 0.3)
     mean = leakage.map(np.mean)
-    for kind in KINDS[:2]:
+    for kind in KINDS[:2] if len(mean) > 2 else ():
         error = ((mean - by_name[kind].map(line)) ** 2).mean() / mean.var(ddof=0)
         rank = by_name[kind].corr(mean, method="spearman")
         yield f"6, 8: by {kind}", f"R2 {1 - error:.2f}, rank {rank:.2f}", ""
