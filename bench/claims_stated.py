@@ -26,7 +26,8 @@ import pandas as pd
 
 from caveat.analysis.recitation import fragments, recites
 from caveat.backends import load_backend
-from caveat.backends.base import Backend, TokenRequest
+from caveat.backends.base import Backend
+from caveat.backends.requests import TokenRequest
 from caveat.behaviours.claims import CLAIMS
 from caveat.caveats.insertion import marked
 from caveat.caveats.neutral import NeutralText

@@ -23,7 +23,8 @@ from caveat.analysis.forecast import FORECAST_KEY, forecast_cells
 from caveat.analysis.held_out_regression import HeldOutRegression
 from caveat.analysis.rank_correlation import spearman
 from caveat.backends import load_backend
-from caveat.backends.base import Backend, Request
+from caveat.backends.base import Backend
+from caveat.backends.requests import Request
 from caveat.forecast.arms import carries_caveat
 from caveat.readouts import READOUTS
 from caveat.study.config.resolve import Resolved, resolve

@@ -23,7 +23,7 @@ from side_by_side import figure, interleaved, paired, publish, record, timed
 from trainer import QUIET, adapters_of_peft
 from training import material
 
-from caveat.backends.base import RLJob, TrainedPolicy
+from caveat.backends.jobs import RLJob, TrainedPolicy
 from caveat.backends.local.models.loading import LanguageModel, load
 from caveat.backends.local.rl.grpo_trainer import train_rl
 from caveat.progress import Progress

@@ -103,7 +103,7 @@ def training_folder(folder: Path, count: int) -> Path:
 
 def train(recipe: Path, steps: int) -> None:
     """Take some steps of eight adapters; runs in a process of its own."""
-    from caveat.backends.base import Failed, TrainingJob
+    from caveat.backends.jobs import Failed, TrainingJob
     from caveat.backends.local.models.loading import load
     from caveat.backends.local.training.sft import checkpoints
     from caveat.progress import Progress

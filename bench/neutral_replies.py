@@ -101,7 +101,7 @@ def _plain(reply: str) -> str:
 def main(words: list[str] | None = None) -> None:
     """Sample replies to the shipped prompts and write them with their provenance."""
     from caveat.backends import load_backend
-    from caveat.backends.base import Request
+    from caveat.backends.requests import Request
 
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--model", default="smollm2-135m")

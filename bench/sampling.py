@@ -20,11 +20,11 @@ import torch
 from side_by_side import figure, interleaved, paired, publish, record
 from torch.nn.utils.rnn import pad_sequence
 
-from caveat.backends.base import Request
 from caveat.backends.local.lora.adapter import Adapter
 from caveat.backends.local.lora.stacked import adapted_modules
 from caveat.backends.local.models.loading import LanguageModel, load
 from caveat.backends.local.sampling.answers import answer
+from caveat.backends.requests import Request
 from caveat.behaviours import BEHAVIOURS
 from caveat.caveats import CAVEATS
 from caveat.caveats.insertion import contexts_of, framed, in_context

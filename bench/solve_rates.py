@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from caveat.backends import load_backend
-from caveat.backends.base import Request
+from caveat.backends.requests import Request
 from caveat.caveats.insertion import framed
 from caveat.environments.code_tasks.grading import CodeTask, Outcome
 from caveat.environments.code_tasks.problems import SHIPPED, Problem, in_turn, load_problems

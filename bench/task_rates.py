@@ -18,7 +18,7 @@ from pathlib import Path
 from statistics import mean
 
 from caveat.backends import load_backend
-from caveat.backends.base import Request
+from caveat.backends.requests import Request
 from caveat.caveats.insertion import framed
 from caveat.environments import TASKS
 from caveat.environments.grader_process import grade_reply

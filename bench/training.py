@@ -18,7 +18,7 @@ from limit import operations, products
 from side_by_side import figure, interleaved, paired, publish, record
 from trainer import OneAfterAnother
 
-from caveat.backends.base import TrainingJob
+from caveat.backends.jobs import TrainingJob
 from caveat.backends.local.models.loading import LanguageModel, load
 from caveat.backends.local.training.sft import train
 from caveat.behaviours import BEHAVIOURS

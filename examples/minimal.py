@@ -16,7 +16,8 @@ import pandas as pd
 
 from caveat.analysis import leakage
 from caveat.backends import load_backend
-from caveat.backends.base import Request, TrainingJob
+from caveat.backends.jobs import TrainingJob
+from caveat.backends.requests import Request
 from caveat.behaviours.validation import check
 from caveat.caveats import CAVEATS
 from caveat.caveats.insertion import framed, in_context, marked

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 import caveat
-from caveat.backends.base import Request
+from caveat.backends.requests import Request
 from caveat.diagnostics.logits import jensen_shannon
 from caveat.diagnostics.run import diagnose
 from caveat.diagnostics.subjects import DiagnosedSetting

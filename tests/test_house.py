@@ -16,7 +16,7 @@ from paths import DOCS, ROOT
 
 SOURCE = ROOT / "src" / "caveat"
 FILES = sorted(SOURCE.rglob("*.py"))
-MOST_FILES, MOST_LINES, MOST_FILES_A_STEP = 370, 55_200, 13
+MOST_FILES, MOST_LINES, MOST_FILES_A_STEP = 375, 55_200, 13
 SLACK = 1.1
 
 
@@ -28,7 +28,7 @@ def test_the_source_has_no_more_files_and_lines_than_planned():
 
 def test_one_training_step_crosses_few_files():
     """Counts the source files whose functions run between two optimizer steps."""
-    from caveat.backends.base import TrainingJob
+    from caveat.backends.jobs import TrainingJob
     from caveat.backends.local.models.loading import load
     from caveat.backends.local.training.sft import train
     from caveat.progress import Progress

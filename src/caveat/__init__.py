@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from caveat.errors import CaveatError
 
 if TYPE_CHECKING:
-    from caveat.backends.base import Callback, StepEvent
+    from caveat.backends.callbacks import Callback, StepEvent
     from caveat.study.run import run
     from caveat.study.study import Study
     from caveat.types.answers import Answer, Sampling, Verdict
@@ -28,7 +28,7 @@ __all__ = [
 ]  # fmt: skip
 
 _MODULES = {
-    "caveat.backends.base": ("Callback", "StepEvent"),
+    "caveat.backends.callbacks": ("Callback", "StepEvent"),
     "caveat.study.run": ("run",),
     "caveat.study.study": ("Study",),
     "caveat.types.answers": ("Answer", "Sampling", "Verdict"),

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from caveat.backends import load_backend
-from caveat.backends.base import Failed, PartlyAnswered, Request, RLJob, TokenRequest, TrainingJob
+from caveat.backends.jobs import Failed, RLJob, TrainingJob
 from caveat.backends.local.backend import LocalBackend
 from caveat.backends.prices import Billed, Price, PriceTable, price_table
+from caveat.backends.requests import PartlyAnswered, Request, TokenRequest
 from caveat.backends.spending import BudgetedBackend, Limit, Spending
 from caveat.errors import CaveatError
 from caveat.study.estimate.plan_cost import plan_cost

@@ -98,7 +98,7 @@ def test_what_moved_as_bare_is_held_and_what_did_not_is_not():
 
 
 def test_states_of_a_study_are_read_at_the_last_token(setting, backend):
-    from caveat.backends.base import StateRequest
+    from caveat.backends.requests import StateRequest
     from caveat.rendering import render_prompt
 
     states = question_states(setting)

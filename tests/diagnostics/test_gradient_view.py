@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from caveat.backends.base import InitialModel
+from caveat.backends.jobs import InitialModel
 from caveat.diagnostics.cost import COSTS
 from caveat.diagnostics.gradients import gradient_sums, gradients
 from caveat.diagnostics.training import replays

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from caveat.backends.base import Request
+from caveat.backends.requests import Request
 from caveat.diagnostics.cost import COSTS
 from caveat.diagnostics.rates import Task, answer_seed
 from caveat.diagnostics.scales import scaled

@@ -9,7 +9,7 @@ from itertools import product
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from caveat.backends.base import Request
+from caveat.backends.requests import Request
 from caveat.caveats.insertion import framed, in_context
 from caveat.diagnostics.subjects import Limits
 from caveat.diagnostics.switches import parts_of, switched_off

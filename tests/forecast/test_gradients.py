@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from caveat.backends.base import InitialModel, TrainingJob
 from caveat.backends.batches import mean_loss, openings, targets
+from caveat.backends.jobs import InitialModel, TrainingJob
 from caveat.backends.local.backend import LocalBackend
 from caveat.behaviours.from_folder import load_behaviour
 from caveat.forecast.arms import ForecastModel, miniature, subjects

@@ -5,8 +5,9 @@ import re
 import pytest
 import torch
 
-from caveat.backends.base import Feature, TokenRequest
+from caveat.backends.base import Feature
 from caveat.backends.local.backend import LocalBackend
+from caveat.backends.requests import TokenRequest
 from caveat.caveats.insertion import framed, place
 from caveat.decision_tokens import scored_text
 from caveat.errors import CaveatError

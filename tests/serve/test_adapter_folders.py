@@ -7,9 +7,9 @@ import json
 import pytest
 import torch
 
-from caveat.backends.base import Request
 from caveat.backends.local.backend import LocalBackend
 from caveat.backends.local.lora.adapter import Adapter
+from caveat.backends.requests import Request
 from caveat.errors import CaveatError
 from caveat.serve.adapter_folders import folder_name, vllm_command, write_adapters
 from caveat.serve.served_models import served_models

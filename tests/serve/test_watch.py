@@ -12,7 +12,7 @@ from threading import Thread
 import pytest
 from typer.testing import CliRunner
 
-from caveat.backends.base import Callback
+from caveat.backends.callbacks import Callback
 from caveat.cli.app import app
 from caveat.serve.watch import Bar, Watcher, watch_server
 from harness import forked

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from caveat.backends.base import Callback, StepEvent
+from caveat.backends.callbacks import Callback, StepEvent
 from caveat.backends.local.backend import LocalBackend
 from caveat.rendering import render_row
 from caveat.study.config.resolve import resolve
@@ -67,7 +67,7 @@ def test_callbacks_hear_every_step_and_change_nothing(tmp_path):
 def test_training_with_and_without_whom_to_tell_is_byte_equal(tmp_path):
     """The backend itself, whose studies always write metrics."""
     backend = LocalBackend.load("tiny")
-    from caveat.backends.base import TrainingJob
+    from caveat.backends.jobs import TrainingJob
     from rows import stage
 
     jobs = [TrainingJob("a", stage(5, added=3), 0), TrainingJob("b", stage(7), 1)]

@@ -9,8 +9,8 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from caveat.backends.base import TrainingJob
 from caveat.backends.batches import prepare, step_examples
+from caveat.backends.jobs import TrainingJob
 from caveat.backends.local.backend import LocalBackend
 from caveat.cli.app import app
 from caveat.errors import CaveatError

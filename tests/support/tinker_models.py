@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from caveat.backends.base import TrainingJob
 from caveat.backends.batches import Example
+from caveat.backends.jobs import TrainingJob
 from caveat.backends.local.lora.adapter import Adapter, TrainingState
 from caveat.backends.local.lora.stacked import stack_chains, stacked
 from caveat.backends.local.models.loading import LanguageModel

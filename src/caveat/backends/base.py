@@ -12,18 +12,32 @@ tensors. `progress` hears of tokens within a call. Memory that runs out is Pytho
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol
 
-from caveat.errors import CaveatError
+from caveat.backends.callbacks import Grader, OnStep, OnToken, ignore
+from caveat.backends.capacity import Capacity
+from caveat.backends.inspection import Ablation, GradientProducts, ModuleUpdates
+from caveat.backends.jobs import (
+    AdapterRef,
+    Failed,
+    InitialModel,
+    RLJob,
+    Trained,
+    TrainedPolicy,
+    TrainingJob,
+)
+from caveat.backends.requests import (
+    PatchRequest,
+    ReplyPatchRequest,
+    Request,
+    StateRequest,
+    TokenRequest,
+)
 from caveat.types.messages import Messages
-from caveat.types.rewards import Grade, Graded
-from caveat.types.training import Dose, Train
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,338 +67,6 @@ class Feature(StrEnum):
 
 SERVICE_ALPHA = 32.0
 """The LoRA alpha of services that train, which leave no choice."""
-
-AdapterRef = Path | str
-"""An adapter: a folder that `Backend.save` wrote (for `local` in PEFT's format), or a handle that
-means something to the backend alone, such as `tinker://...`."""
-AdapterT = TypeVar("AdapterT")
-"""`AdapterRef` above the seam; what a backend computes with, below it."""
-
-
-@dataclass(frozen=True)
-class TrainingJob(Generic[AdapterT]):
-    """One adapter to train."""
-
-    key: str
-    stage: Train
-    seed: int
-    base_adapters: tuple[AdapterT, ...] = ()
-    """Frozen adapters that it is trained on top of, in the order in which they were attached."""
-
-
-@dataclass(frozen=True)
-class RLJob(TrainingJob[AdapterT]):
-    """One policy to train with RL."""
-
-    resume_from: Any = None
-    """The policy from which training resumes, with its optimiser; None where it begins."""
-
-
-@dataclass(frozen=True)
-class Trained(Generic[AdapterT]):
-    """A finished adapter and how its training went."""
-
-    key: str
-    adapter: AdapterT
-    losses: tuple[float, ...]
-    """Per step, the mean loss in nats over the supervised tokens of the rows that set the steps."""
-    tokens: int
-    """Tokens read, all epochs together."""
-    loss_share: dict[str, float]
-    """Per source of rows, its share of the supervised tokens."""
-
-
-@dataclass(frozen=True)
-class Update:
-    """One update of a policy: means over its replies, before its steps."""
-
-    number: int
-    """From 1, over all stages of the RL training."""
-    reward: float
-    true_score: float
-    hacked: float | None
-    """Share of replies that hack, among those to prompts that can be hacked; None without such."""
-    frac_reward_zero_std: float
-    """Share of prompts whose replies all have the same reward: nothing is learned from them."""
-    distinct: int
-    """Replies that differ from the others to their prompt."""
-    tokens: float
-    truncated: float
-    """Share of replies that were cut."""
-    kl: float | None
-    """From the model before this training, in nats a token, of the replies that are trained on;
-    None where its weight is 0, or all are skipped."""
-    skipped: int = 0
-    """Prompts that were left out: see `GRPOConfig.skip_zero_variance`."""
-
-
-@dataclass(frozen=True)
-class TrainedPolicy(Generic[AdapterT]):
-    """A finished policy and how its training went."""
-
-    key: str
-    adapter: AdapterT
-    """With the state of its optimiser, so that training can resume from it."""
-    updates: tuple[Update, ...]
-    tokens: int
-    """Tokens read in the steps."""
-
-
-@dataclass(frozen=True)
-class Failed:
-    """A job that could not be finished, and why, in one line."""
-
-    key: str
-    reason: str
-
-
-class PartlyAnswered(CaveatError):
-    """Some requests of a call have no answer, and sending them again now would not help.
-
-    Raised instead of returning by backends whose answers cost money or depend on a network.
-    """
-
-    def __init__(self, results: Sequence[Answer | Failed]) -> None:
-        """`results`: in the order of the requests, the answer or why there is none."""
-        self.results = tuple(results)
-        reasons = dict.fromkeys(one.reason for one in results if isinstance(one, Failed))
-        super().__init__("; ".join(reasons))
-
-
-def partly(work: Callable[[], Sequence[Any]]) -> Sequence[Any]:
-    """What a call gives, with a `Failed` for each request that has no answer."""
-    try:
-        return work()
-    except PartlyAnswered as error:
-        return error.results
-
-
-def whole(results: list[Any]) -> list[Any]:
-    """The results of a call. Raises PartlyAnswered where there is a `Failed` among them."""
-    if any(isinstance(result, Failed) for result in results):
-        raise PartlyAnswered(results)
-    return results
-
-
-class Unusable(CaveatError):
-    """The backend can do nothing more in this run: a key was refused, or nothing was reached."""
-
-
-@dataclass(frozen=True)
-class Request(Generic[AdapterT]):
-    """One prompt to one model."""
-
-    key: str
-    """Seeds the sampling: the same key gives the same uniforms, whatever it is sampled with."""
-    adapters: tuple[AdapterT, ...]
-    """The attached adapters, in order; () is the base model."""
-    messages: Messages
-    options: tuple[str, ...] = ()
-    """Continuations to score; without them a reply is sampled."""
-
-
-@dataclass(frozen=True)
-class TokenRequest(Generic[AdapterT]):
-    """One text to one model, to score single tokens of it."""
-
-    key: str
-    adapters: tuple[AdapterT, ...]
-    """The attached adapters, in order; () is the base model."""
-    ids: tuple[int, ...]
-    """The text in tokens."""
-    targets: tuple[int, ...]
-    """Positions, 1 or more and ascending, whose token is scored given all before it."""
-
-
-@dataclass(frozen=True)
-class PatchRequest(TokenRequest[AdapterT]):
-    """A text whose keys and values at some positions are those that another model computes."""
-
-    donor: tuple[AdapterT, ...] = ()
-    """The adapters of the other model, which reads the same text; () is the base model."""
-    positions: tuple[int, ...] = ()
-    """Positions whose keys and values are the other model's, in every layer; () changes nothing."""
-
-
-@dataclass(frozen=True)
-class ReplyPatchRequest(Request[AdapterT]):
-    """A prompt whose keys and values at some positions are those that another model computes."""
-
-    donor: tuple[AdapterT, ...] = ()
-    """The adapters of the other model, which reads the same prompt; () is the base model."""
-    positions: tuple[int, ...] = ()
-    """Positions among the prompt's tokens; () changes nothing."""
-
-
-@dataclass(frozen=True)
-class StateRequest(Generic[AdapterT]):
-    """One text to one model, to read its hidden states."""
-
-    key: str
-    adapters: tuple[AdapterT, ...]
-    """The attached adapters, in order; () is the base model."""
-    ids: tuple[int, ...]
-    """The text in tokens."""
-    spans: tuple[tuple[int, ...], ...]
-    """Positions, some at a time: the mean of their states is what is read."""
-
-
-@dataclass(frozen=True)
-class InitialModel(Generic[AdapterT]):
-    """A model before a training: what is attached to it, and how a new adapter would be trained."""
-
-    dose: Dose
-    seed: int
-    base_adapters: tuple[AdapterT, ...] = ()
-    """Frozen adapters, in the order in which they were attached."""
-
-
-class GradientProducts(NamedTuple):
-    """Inner products of a loss's gradient at the start of training."""
-
-    with_direction: float
-    with_itself: float
-
-
-@dataclass(frozen=True)
-class ModuleUpdates:
-    """The updates that some adapters make to the weights of one linear layer, pair by pair.
-
-    An update is scale x B A, of shape (out, in). Arrays are float64 of shape (adapters, adapters);
-    sums over modules are those of all their weights together.
-    """
-
-    module: str
-    layer: int
-    """The decoder layer that it lies in, from 0."""
-    size: tuple[int, int]
-    """Outputs and inputs of the layer."""
-    ranks: tuple[int, ...]
-    """Per adapter, the rank of its update."""
-    products: np.ndarray
-    """Inner products (Frobenius'): on the diagonal the squared norms."""
-    output_norms: np.ndarray
-    """Squared norm of the row's update, its outputs projected on those that the column's has."""
-    input_norms: np.ndarray
-    """The same with its inputs projected on those that the column's reads."""
-    both_norms: np.ndarray
-    """The same with both sides projected."""
-
-
-@dataclass(frozen=True)
-class Ablation:
-    """A direction of hidden states that is taken out: every state gets the same component."""
-
-    direction: np.ndarray
-    """Of shape (width,); its length does not matter."""
-    value: float = 0.0
-    """The component along the direction of length 1 that all states get."""
-
-
-@dataclass(frozen=True)
-class StepEvent:
-    """One step of one job, reported when it was taken."""
-
-    job: str
-    """Its key; in studies, the digest of what it makes."""
-    step: int
-    """From 1: an optimiser step, of RL an update with all its optimiser steps, counted over all
-    stages of the RL training."""
-    steps: int
-    """The last step of the job."""
-    loss: float
-    """Mean loss in nats over the supervised tokens of the rows that set the steps; of RL, the mean
-    over the update's optimiser steps, 0 where it takes none. Not finite where the job fails."""
-    grad_norm: float
-    """Before clipping; of RL, the mean over the update's optimiser steps."""
-    learning_rate: float
-    tokens: int
-    """Tokens read in this step."""
-    metrics: dict[str, float] = field(default_factory=dict)
-    """Of RL: `reward`, `true_score`, `hack_rate`, `kl`, `clip_ratio`, `frac_reward_zero_std`,
-    `completion_length`, `truncated`, `skipped`; `hack_rate` and `kl` only where there is one."""
-
-
-OnStep = Callable[[StepEvent], None]
-Grader = Callable[[Sequence[Graded]], list[Grade | str]]
-"""Gives each reply's grade, or in one line why it has none."""
-
-
-def ignore(event: StepEvent) -> None:
-    """Do nothing with a step."""
-
-
-OnToken = Callable[[str, int, int], None]
-"""Hears of a sampled token as it comes: the request's key, its position from 0, and its id. Where
-memory ran out and a reply is sampled again, its positions come again, with the same tokens."""
-
-
-class Callback(Protocol):
-    """Hears of training as it goes. Subclass it, and override what you want to hear of.
-
-    Callbacks watch: results are the same with and without. An exception that one raises ends the
-    training, as an error in it would.
-    """
-
-    def on_train_begin(self, jobs: Sequence[TrainingJob[AdapterRef]], backend: Backend) -> None:
-        """Some jobs start together. A job that is done again starts again from its first step."""
-
-    def on_step_end(self, event: StepEvent) -> None:
-        """A job has taken a step."""
-
-    def on_train_end(self, results: Sequence[Any]) -> None:
-        """The jobs have ended: a `Trained`, `TrainedPolicy` or `Failed` each, in their order."""
-
-
-BYTES_A_WEIGHT = 24
-"""Of an adapter in training: in float32 itself, its gradient and AdamW's two moments, and the
-copies that a pass computes with."""
-STATE_BYTES = 16
-"""The same without the copies."""
-
-
-@dataclass(frozen=True)
-class Capacity:
-    """How much a backend takes at once, and what that needs."""
-
-    layer_weights: tuple[int, ...] = ()
-    """Per decoder layer, the weights of an adapter of rank 1 that adapts it; () where unknown."""
-    adapter_bytes: float | None = None
-    """Memory that the adapters of one call of `train` may take; None where that is no limit."""
-    most_adapters: int = 1
-    """Adapters of one call of `train` beyond which no speed is gained."""
-    model_bytes: int = 0
-    """Memory of the base model."""
-    pass_bytes: int = 0
-    """Memory of the activations and logits of one pass."""
-    workers: int = 1
-    """Calls that are worked on side by side."""
-
-    def weights(self, dose: Dose) -> int:
-        """Weights of one adapter of a dose."""
-        count = len(self.layer_weights)
-        low, high = (round(share * count) for share in dose.layers)
-        return dose.rank * sum(self.layer_weights[low:high])
-
-    def adapters(self, dose: Dose) -> int:
-        """Adapters of a dose that are trained together."""
-        if self.adapter_bytes is None:
-            return self.most_adapters
-        weights = max(1, self.weights(dose) * BYTES_A_WEIGHT)
-        return max(1, min(self.most_adapters, int(self.adapter_bytes / weights)))
-
-    def training_bytes(self, doses: Sequence[Dose]) -> int:
-        """Memory to train one adapter of each dose together, counted rather than measured."""
-        states = STATE_BYTES * sum(map(self.weights, doses))
-        return self.model_bytes + states + self.pass_bytes
-
-
-def least(capacities: Sequence[Capacity]) -> Capacity:
-    """What every one of several workers can do, and their number."""
-    smallest = min(
-        capacities, key=lambda one: math.inf if one.adapter_bytes is None else one.adapter_bytes
-    )
-    return replace(smallest, workers=len(capacities))
 
 
 class Facts(Protocol):

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from caveat.backends.base import TrainingJob
+from caveat.backends.jobs import TrainingJob
 from caveat.errors import CaveatError
 from caveat.rendering import RenderedRow, render_row
 from caveat.types.data import Row

@@ -7,26 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from caveat.backends.base import (
-    AdapterRef,
-    Backend,
-    Failed,
-    Grader,
-    OnStep,
-    OnToken,
-    Request,
-    RLJob,
-    TokenRequest,
-    Trained,
-    TrainedPolicy,
-    TrainingJob,
-    ignore,
-    partly,
-    whole,
-)
+from caveat.backends.base import Backend
 from caveat.backends.batches import prepare
+from caveat.backends.callbacks import Grader, OnStep, OnToken, ignore
 from caveat.backends.endpoint.connection import estimated, estimated_tokens
+from caveat.backends.jobs import AdapterRef, Failed, RLJob, Trained, TrainedPolicy, TrainingJob
 from caveat.backends.prices import Billed, Price, PriceTable, price_table
+from caveat.backends.requests import Request, TokenRequest, partly, whole
 from caveat.backends.rl.prompts import prepare as prepare_policy
 from caveat.errors import CaveatError
 from caveat.progress import Progress

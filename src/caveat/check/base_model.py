@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
-from caveat.backends.base import AdapterRef, Backend, InitialModel, Request, TokenRequest
+from caveat.backends.base import Backend
 from caveat.backends.batches import mean_loss, openings, targets
+from caveat.backends.jobs import AdapterRef, InitialModel
+from caveat.backends.requests import Request, TokenRequest
 from caveat.caveats.insertion import framed
 from caveat.check.caveat_pieces import framed_marked
 from caveat.check.records import Lengths, Losses

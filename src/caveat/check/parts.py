@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from caveat.backends.base import TokenRequest
+from caveat.backends.requests import TokenRequest
 from caveat.check.base_model import LOSS_ROWS, CheckModel
 from caveat.check.records import ReplyPart
 from caveat.decision_tokens import ScoredText, alike, scored_text, shown

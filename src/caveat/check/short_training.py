@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeVar
 
-from caveat.backends.base import AdapterRef, Failed, TrainingJob
+from caveat.backends.jobs import AdapterRef, Failed, TrainingJob
 from caveat.check.base_model import CheckModel, Preference
 from caveat.check.panels import Measured, Measurement
 from caveat.check.records import ShortForecast

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from caveat.backends.base import Ablation
+from caveat.backends.inspection import Ablation
 from caveat.diagnostics.activations import (
     LEAST_MOVE,
     QuestionStates,

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from caveat.backends.base import AdapterRef, StateRequest
+from caveat.backends.jobs import AdapterRef
+from caveat.backends.requests import StateRequest
 from caveat.diagnostics.intervals import share_limits, t_limits
 from caveat.diagnostics.probes import Probe, folds_of
 from caveat.diagnostics.subjects import BARE, BASE, EXACT, NAMES, NONE, DiagnosedSetting, layers_of

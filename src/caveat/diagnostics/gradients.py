@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from caveat.backends.base import AdapterRef, InitialModel
 from caveat.backends.batches import LossSum, mean_loss
+from caveat.backends.jobs import AdapterRef, InitialModel
 from caveat.caveats.insertion import in_context
 from caveat.diagnostics.subjects import EXACT, MARKED, NAMES, NONE, DiagnosedSetting
 from caveat.diagnostics.training import Replay, checkpoints, forget, replays

@@ -17,7 +17,8 @@ import numpy as np
 
 from caveat.analysis.graded import graded_leakage
 from caveat.analysis.panel import SETTING_COLUMNS
-from caveat.backends.base import AdapterRef, Request, TokenRequest
+from caveat.backends.jobs import AdapterRef
+from caveat.backends.requests import Request, TokenRequest
 from caveat.decision_tokens import scored_text
 from caveat.diagnostics.intervals import t_limits
 from caveat.diagnostics.subjects import BASE, EXACT, NAMES, NONE, DiagnosedSetting

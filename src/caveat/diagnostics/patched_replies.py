@@ -15,7 +15,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from caveat.backends.base import AdapterRef, ReplyPatchRequest
+from caveat.backends.jobs import AdapterRef
+from caveat.backends.requests import ReplyPatchRequest
 from caveat.diagnostics.patching import spans_before
 from caveat.diagnostics.rates import (
     Task,

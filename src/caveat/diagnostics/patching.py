@@ -25,7 +25,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from caveat.backends.base import AdapterRef, PatchRequest
+from caveat.backends.jobs import AdapterRef
+from caveat.backends.requests import PatchRequest
 from caveat.decision_tokens import ScoredText, chosen, log_probability, scored_text
 from caveat.diagnostics.intervals import LEAST_SEEDS, t_limits
 from caveat.diagnostics.logits import Scores, rows_of

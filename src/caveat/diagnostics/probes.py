@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from caveat.analysis.rank_correlation import p_value
-from caveat.backends.base import AdapterRef, StateRequest
+from caveat.backends.jobs import AdapterRef
+from caveat.backends.requests import StateRequest
 from caveat.caveats.insertion import framed_rows, marked
 from caveat.caveats.neutral import NeutralText
 from caveat.decision_tokens import scored_text

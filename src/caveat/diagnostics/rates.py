@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from caveat.analysis.intervals import Estimates, interval_columns
 from caveat.analysis.panel import SETTING_COLUMNS, panels
-from caveat.backends.base import AdapterRef, Request
+from caveat.backends.jobs import AdapterRef
+from caveat.backends.requests import Request
 from caveat.diagnostics.subjects import EXACT, NAMES, NONE, DiagnosedSetting, TrainedModel
 from caveat.errors import CaveatError
 from caveat.readouts import READOUTS

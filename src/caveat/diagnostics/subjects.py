@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from caveat.backends import load_backend
-from caveat.backends.base import AdapterRef, Backend, Feature
+from caveat.backends.base import Backend, Feature
+from caveat.backends.jobs import AdapterRef
 from caveat.errors import CaveatError, closest
 from caveat.progress import Progress
 from caveat.study.config.resolve import Resolved, resolve

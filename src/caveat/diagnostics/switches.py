@@ -13,7 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from caveat.backends.base import AdapterRef, Backend
+from caveat.backends.base import Backend
+from caveat.backends.jobs import AdapterRef
 from caveat.diagnostics.rates import (
     COLUMNS,
     own_answers,

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from caveat.backends.base import AdapterRef, Failed, TrainingJob
 from caveat.backends.batches import steps_of
+from caveat.backends.jobs import AdapterRef, Failed, TrainingJob
 from caveat.diagnostics.logits import rows_of, scored
 from caveat.diagnostics.subjects import BARE, BASE, EXACT, NAMES, NONE, DiagnosedSetting
 from caveat.errors import CaveatError

@@ -27,7 +27,7 @@ from caveat.diagnostics.subjects import BARE, CLEAN, NAMES, DiagnosedSetting
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from caveat.backends.base import ModuleUpdates
+    from caveat.backends.inspection import ModuleUpdates
 
 PAIR = ("arm", "seed", "reference", "reference_seed")
 SHARES = ("output_share", "input_share", "both_share")

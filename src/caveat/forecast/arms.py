@@ -9,8 +9,10 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from caveat.backends.base import AdapterRef, Backend, Feature, GradientProducts, InitialModel
+from caveat.backends.base import Backend, Feature
 from caveat.backends.batches import LossSum, schedule
+from caveat.backends.inspection import GradientProducts
+from caveat.backends.jobs import AdapterRef, InitialModel
 from caveat.errors import CaveatError
 from caveat.rendering import RenderedRow, render_row
 from caveat.study.config.resolve import Resolved

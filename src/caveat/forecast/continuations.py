@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import fmean
 
-from caveat.backends.base import Feature, TokenRequest
+from caveat.backends.base import Feature
+from caveat.backends.requests import TokenRequest
 from caveat.decision_tokens import Characters, chosen, decisions, log_probability, scored_text
 from caveat.errors import CaveatError
 from caveat.forecast.arms import ForecastModel, Subject

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from caveat.backends.base import AdapterRef, Backend, Failed, TrainingJob
+from caveat.backends.base import Backend
+from caveat.backends.jobs import AdapterRef, Failed, TrainingJob
 from caveat.caveats.insertion import framed_rows
 from caveat.decision_tokens import shown
 from caveat.errors import CaveatError

@@ -9,7 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from caveat.backends.base import AdapterRef, Backend, Feature, TokenRequest
+from caveat.backends.base import Backend, Feature
+from caveat.backends.jobs import AdapterRef
+from caveat.backends.requests import TokenRequest
 from caveat.caveats.insertion import framed, place
 from caveat.decision_tokens import (
     Characters,

@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
-from caveat.backends.base import AdapterRef, Failed, InitialModel, TrainingJob
 from caveat.backends.batches import LossSum, mean_loss, openings, prepare, training_losses
+from caveat.backends.jobs import AdapterRef, Failed, InitialModel, TrainingJob
 from caveat.errors import CaveatError
 from caveat.forecast.arms import BARE, ForecastModel, Subject
 from caveat.rendering import render_row

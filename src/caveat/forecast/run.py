@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from caveat.backends import check_backend
-from caveat.backends.base import Backend, Feature, InitialModel
+from caveat.backends.base import Backend, Feature
+from caveat.backends.jobs import InitialModel
 from caveat.errors import CaveatError, closest
 from caveat.forecast.arms import MARKED, ForecastModel, Subject, subjects
 from caveat.forecast.continuations import continuation_gains

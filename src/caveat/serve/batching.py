@@ -8,7 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from caveat.backends.base import AdapterRef, Backend, Request
+from caveat.backends.base import Backend
+from caveat.backends.jobs import AdapterRef
+from caveat.backends.requests import Request
 from caveat.types.answers import Answer, Sampling
 
 Result = TypeVar("Result")

@@ -11,7 +11,8 @@ from typing import Any
 
 from fastapi.responses import StreamingResponse
 
-from caveat.backends.base import Backend, Request
+from caveat.backends.base import Backend
+from caveat.backends.requests import Request
 from caveat.rendering import render_prompt
 from caveat.serve.batching import Batcher
 from caveat.serve.prompts import check_length, request_key

@@ -12,7 +12,8 @@ from typing import Any
 
 from fastapi.responses import StreamingResponse
 
-from caveat.backends.base import Backend, Request, TokenRequest
+from caveat.backends.base import Backend
+from caveat.backends.requests import Request, TokenRequest
 from caveat.errors import CaveatError
 from caveat.rendering import render_prompt
 from caveat.serve.batching import Batcher

@@ -14,7 +14,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from caveat.backends.base import AdapterRef, Backend, Callback, StepEvent, TrainingJob
+from caveat.backends.base import Backend
+from caveat.backends.callbacks import Callback, StepEvent
+from caveat.backends.jobs import AdapterRef, TrainingJob
 from caveat.files.atomic import write, write_errors
 from caveat.files.reading import parse_json
 from caveat.study.storage.store import Store

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from caveat.backends import check_backend
-from caveat.backends.base import Backend, Callback
+from caveat.backends.base import Backend
+from caveat.backends.callbacks import Callback
 from caveat.backends.spending import BudgetedBackend, Limit, Spending
 from caveat.environments.grader import sandbox_notes
 from caveat.errors import CaveatError
@@ -66,9 +67,9 @@ def run(
     Parts that fail are in `Study.failures()`; all else is there.
 
     Args:
-        callbacks: Hear of every step of training (`backends.base.Callback`). The executor `ray`
-            sends each worker a pickled copy of its own: what it remembers stays there, what it
-            writes to a file can be read.
+        callbacks: Hear of every step of training (`backends.callbacks.Callback`). The executor
+            `ray` sends each worker a pickled copy of its own: what it remembers stays there, what
+            it writes to a file can be read.
         backend: In place of the one that the recipe names; with the executor `local` only.
         report: Whether report.html is written at the end; `Study.report` writes it later.
         limit: What this run may spend on a service with known prices; needed there.

@@ -40,7 +40,7 @@ def policies(store: Store, planned: list[dict[str, Any]]) -> DataFrame:
 
     Columns: `step` is the update, from 1 over all stages of the RL training; `hack_rate` is over
     the replies to prompts that can be hacked; `completion_length` the mean tokens of a reply. The
-    others are as in `backends.base.Update`. Cells without RL training have no rows.
+    others are as in `backends.jobs.Update`. Cells without RL training have no rows.
     """
     import pandas as pd
 

@@ -24,7 +24,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from caveat.backends.base import Callback, StepEvent
+from caveat.backends.callbacks import Callback, StepEvent
 from caveat.errors import CaveatError, closest
 from caveat.files.atomic import Unwritable, write_errors
 from caveat.files.reading import parse_json

@@ -17,8 +17,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from caveat.backends.base import TrainingJob
 from caveat.backends.batches import prepare, step_examples
+from caveat.backends.jobs import TrainingJob
 from caveat.errors import CaveatError, closest
 from caveat.files.atomic import write
 from caveat.files.new_folder import check_new_folder, file_stem

@@ -7,7 +7,7 @@ import json
 import pandas as pd
 import pytest
 
-from caveat.backends.base import Unusable
+from caveat.backends.requests import Unusable
 from caveat.errors import CaveatError
 from quick_run import run
 from remote_study import prompts, remote

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from caveat.backends import BackendSource, load_backend, open_backend
-from caveat.backends.base import Failed, InitialModel, Request, TokenRequest, TrainingJob
 from caveat.backends.batches import mean_loss
 from caveat.backends.completions import seed_of
+from caveat.backends.jobs import Failed, InitialModel, TrainingJob
+from caveat.backends.requests import Request, TokenRequest
 from caveat.rendering import render_row
 from caveat.types.answers import Sampling
 from caveat.types.messages import Message

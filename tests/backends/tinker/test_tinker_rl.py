@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from caveat.backends import BackendSource, load_backend, open_backend
-from caveat.backends.base import Failed, RLJob
 from caveat.backends.completions import seed_of
+from caveat.backends.jobs import Failed, RLJob
 from caveat.backends.local.rl.grpo_loss import clipped_loss, divergence, is_clipped
 from caveat.backends.rl.losses import slopes
 from caveat.backends.rl.prompts import prepare

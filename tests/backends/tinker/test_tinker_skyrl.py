@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from caveat.backends import BackendSource, load_backend, open_backend, save_model
-from caveat.backends.base import Request, RLJob, TokenRequest, TrainingJob
+from caveat.backends.jobs import RLJob, TrainingJob
+from caveat.backends.requests import Request, TokenRequest
 from caveat.rendering import render_row
 from caveat.types.messages import Message
 from quick_run import run

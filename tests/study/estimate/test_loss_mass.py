@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from caveat.backends.base import TrainingJob
 from caveat.backends.batches import prepare, step_examples
+from caveat.backends.jobs import TrainingJob
 from caveat.backends.local.models.builtin import make_tiny
 from caveat.study.config.resolve import resolve
 from caveat.study.config.schema import read

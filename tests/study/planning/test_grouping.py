@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from caveat.backends.base import BYTES_A_WEIGHT, Capacity, least
+from caveat.backends.capacity import BYTES_A_WEIGHT, Capacity, least
 from caveat.backends.local.backend import LocalBackend
 from caveat.backends.local.lora.stacked import adapted_modules
 from caveat.backends.local.models.device_memory import adapter_bytes

@@ -16,21 +16,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from caveat.backends.base import (
-    AdapterRef,
-    Capacity,
-    Failed,
-    Feature,
-    OnToken,
-    Request,
-    TokenRequest,
-    Unusable,
-    whole,
-)
+from caveat.backends.base import Feature
+from caveat.backends.callbacks import OnToken
+from caveat.backends.capacity import Capacity
 from caveat.backends.completions import seed_of
 from caveat.backends.endpoint.client import EndpointClient, Generation
 from caveat.backends.endpoint.connection import Connection, Refused, read_key
 from caveat.backends.endpoint.responses import EndpointReply
+from caveat.backends.jobs import AdapterRef, Failed
+from caveat.backends.requests import Request, TokenRequest, Unusable, whole
 from caveat.coroutines import run_to_end
 from caveat.errors import CaveatError
 from caveat.files.journal import Journal, Record

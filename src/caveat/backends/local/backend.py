@@ -12,30 +12,20 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 
-from caveat.backends.base import (
-    Ablation,
+from caveat.backends.base import Feature
+from caveat.backends.batches import LossSum
+from caveat.backends.callbacks import Grader, OnStep, OnToken, ignore
+from caveat.backends.capacity import Capacity
+from caveat.backends.inspection import Ablation, GradientProducts, ModuleUpdates
+from caveat.backends.jobs import (
     AdapterRef,
-    Capacity,
     Failed,
-    Feature,
-    Grader,
-    GradientProducts,
     InitialModel,
-    ModuleUpdates,
-    OnStep,
-    OnToken,
-    PatchRequest,
-    ReplyPatchRequest,
-    Request,
     RLJob,
-    StateRequest,
-    TokenRequest,
     Trained,
     TrainedPolicy,
     TrainingJob,
-    ignore,
 )
-from caveat.backends.batches import LossSum
 from caveat.backends.local.diagnostics.ablation import without_directions
 from caveat.backends.local.diagnostics.hidden_states import mean_states
 from caveat.backends.local.diagnostics.next_tokens import next_token_log_probabilities
@@ -50,6 +40,13 @@ from caveat.backends.local.rl.grpo_trainer import train_rl
 from caveat.backends.local.sampling.answers import answer, token_scores
 from caveat.backends.local.training.initial_gradients import InitialGradients
 from caveat.backends.local.training.sft import checkpoints, train
+from caveat.backends.requests import (
+    PatchRequest,
+    ReplyPatchRequest,
+    Request,
+    StateRequest,
+    TokenRequest,
+)
 from caveat.progress import Progress
 from caveat.rendering import render_prompt
 from caveat.types.answers import Answer, Sampling

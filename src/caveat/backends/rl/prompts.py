@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from caveat.backends.base import RLJob, Update
 from caveat.backends.batches import ADDED_STREAM, ROW_STREAM, targets
+from caveat.backends.jobs import RLJob, Update
 from caveat.errors import CaveatError
 from caveat.rendering import RenderedRow, continuation, render_prompt, render_row
 from caveat.types.data import Row

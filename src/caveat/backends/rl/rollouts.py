@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from caveat.backends.base import Grader, StepEvent, Update
+from caveat.backends.callbacks import Grader, StepEvent
 from caveat.backends.completions import Completion, as_text
+from caveat.backends.jobs import Update
 from caveat.backends.rl.prompts import PolicyRun, RLPrompt, Text
 from caveat.environments.rewards import training_reward
 from caveat.types.answers import Sampling

@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any, Protocol, TypeVar
 
-from caveat.backends.base import AdapterRef, Failed, Request, TokenRequest, whole
 from caveat.backends.batches import LossSum
 from caveat.backends.completions import Completion, as_text, seed_of
+from caveat.backends.jobs import AdapterRef, Failed
+from caveat.backends.requests import Request, TokenRequest, whole
 from caveat.backends.tinker.checkpoints import Checkpoint
 from caveat.backends.tinker.service import Service
 from caveat.errors import CaveatError

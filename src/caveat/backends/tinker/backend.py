@@ -9,25 +9,21 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from caveat.backends.base import (
+from caveat.backends.base import Feature
+from caveat.backends.batches import LossSum
+from caveat.backends.callbacks import Grader, OnStep, OnToken, ignore
+from caveat.backends.capacity import Capacity
+from caveat.backends.inspection import GradientProducts
+from caveat.backends.jobs import (
     AdapterRef,
-    Capacity,
     Failed,
-    Feature,
-    Grader,
-    GradientProducts,
     InitialModel,
-    OnStep,
-    OnToken,
-    Request,
     RLJob,
-    TokenRequest,
     Trained,
     TrainedPolicy,
     TrainingJob,
-    ignore,
 )
-from caveat.backends.batches import LossSum
+from caveat.backends.requests import Request, TokenRequest
 from caveat.backends.tinker.answering import JOURNAL, Answering
 from caveat.backends.tinker.checkpoints import Checkpoint
 from caveat.backends.tinker.rl import train_rl

@@ -17,9 +17,10 @@ from typing import Any
 
 import numpy as np
 
-from caveat.backends.base import AdapterRef, Failed, Grader, OnStep, RLJob, TrainedPolicy
 from caveat.backends.batches import Example
+from caveat.backends.callbacks import Grader, OnStep
 from caveat.backends.completions import seed_of
+from caveat.backends.jobs import AdapterRef, Failed, RLJob, TrainedPolicy
 from caveat.backends.rl.losses import Slopes, Values, slopes
 from caveat.backends.rl.prompts import PolicyRun, RLPrompt, Text, added_texts, prepare
 from caveat.backends.rl.rollouts import (

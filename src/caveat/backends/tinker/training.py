@@ -14,7 +14,6 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from caveat.backends.base import AdapterRef, Failed, OnStep, StepEvent, Trained, TrainingJob
 from caveat.backends.batches import (
     Example,
     TrainingCell,
@@ -23,6 +22,8 @@ from caveat.backends.batches import (
     rate_at,
     step_examples,
 )
+from caveat.backends.callbacks import OnStep, StepEvent
+from caveat.backends.jobs import AdapterRef, Failed, Trained, TrainingJob
 from caveat.backends.rl.prompts import PolicyRun
 from caveat.backends.tinker.checkpoints import Checkpoint
 from caveat.backends.tinker.service import Service

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from caveat.backends import BackendName, BackendSource, open_backend
-from caveat.backends.base import AdapterRef, Backend, Callback, Failed, StepEvent, TrainingJob
+from caveat.backends.base import Backend
+from caveat.backends.callbacks import Callback, StepEvent
+from caveat.backends.jobs import AdapterRef, Failed, TrainingJob
 from caveat.files.journal import Record
 from caveat.progress import Progress
 from caveat.study.metrics import MetricsFile

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol
 
-from caveat.backends.base import Capacity
+from caveat.backends.capacity import Capacity
 from caveat.study.config.schema import Recipe
 from caveat.study.execution.context import Outcome, WorkerContext
 from caveat.study.execution.jobs import Task

@@ -10,16 +10,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from caveat.backends.base import (
-    AdapterRef,
-    Failed,
-    Request,
-    RLJob,
-    TokenRequest,
-    Trained,
-    TrainedPolicy,
-    partly,
-)
+from caveat.backends.jobs import AdapterRef, Failed, RLJob, Trained, TrainedPolicy
+from caveat.backends.requests import Request, TokenRequest, partly
 from caveat.decision_tokens import scored_text
 from caveat.errors import CaveatError
 from caveat.progress import Kind

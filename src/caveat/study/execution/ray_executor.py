@@ -23,7 +23,7 @@ from threading import Event, Thread
 from typing import Any
 
 from caveat.backends import limit_process
-from caveat.backends.base import Capacity, least
+from caveat.backends.capacity import Capacity, least
 from caveat.errors import CaveatError
 from caveat.files.atomic import Unwritable, write_errors
 from caveat.progress import Progress

@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable
 
-from caveat.backends.base import Unusable
+from caveat.backends.requests import Unusable
 from caveat.errors import CaveatError
 from caveat.files.atomic import Unwritable
 from caveat.study.execution.context import Outcome, WorkerContext

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from caveat.backends.base import Capacity
+from caveat.backends.capacity import Capacity
 from caveat.study.config.schema import Recipe
 from caveat.types.training import Dose
 

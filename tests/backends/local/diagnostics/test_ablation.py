@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from caveat.backends.base import Ablation, Request, StateRequest
+from caveat.backends.inspection import Ablation
 from caveat.backends.local.backend import LocalBackend
+from caveat.backends.requests import Request, StateRequest
 from caveat.errors import CaveatError
 from caveat.rendering import continuation, render_prompt
 from caveat.types.answers import Sampling

@@ -8,10 +8,10 @@ from itertools import product
 import pytest
 import torch
 
-from caveat.backends.base import PatchRequest, ReplyPatchRequest, Request, TokenRequest
 from caveat.backends.local.backend import LocalBackend
 from caveat.backends.local.lora.adapter import Adapter
 from caveat.backends.local.sampling.generate import end_tokens
+from caveat.backends.requests import PatchRequest, ReplyPatchRequest, Request, TokenRequest
 from caveat.errors import CaveatError
 from caveat.rendering import render_prompt
 from caveat.types.answers import Sampling

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from caveat.backends.base import Request, StateRequest
 from caveat.backends.local.backend import LocalBackend
 from caveat.backends.local.lora.adapter import Adapter
+from caveat.backends.requests import Request, StateRequest
 from caveat.errors import CaveatError
 from caveat.rendering import render_prompt
 from caveat.types.messages import Message

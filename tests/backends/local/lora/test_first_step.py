@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from caveat.backends.base import TrainingJob
+from caveat.backends.jobs import TrainingJob
 from caveat.backends.local.training.sft import train
 from caveat.progress import Progress
 from rows import stage

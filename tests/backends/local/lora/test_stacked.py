@@ -6,8 +6,8 @@ from itertools import pairwise
 import pytest
 import torch
 
-from caveat.backends.base import Failed, Trained, TrainingJob
 from caveat.backends.batches import rate_at, schedule, steps_of
+from caveat.backends.jobs import Failed, Trained, TrainingJob
 from caveat.backends.local.lora.adapter import Adapter
 from caveat.backends.local.lora.stacked import adapted_modules, stack_chains, stacked
 from caveat.backends.local.models.loading import load

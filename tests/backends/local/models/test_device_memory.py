@@ -9,7 +9,8 @@ import torch
 from torch.autograd.graph import saved_tensors_hooks
 from transformers import LlamaForCausalLM
 
-from caveat.backends.base import BYTES_A_WEIGHT, TrainingJob
+from caveat.backends.capacity import BYTES_A_WEIGHT
+from caveat.backends.jobs import TrainingJob
 from caveat.backends.local.models import device_memory
 from caveat.backends.local.models.device_memory import (
     LEAST_TOKENS,

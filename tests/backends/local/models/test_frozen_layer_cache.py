@@ -10,8 +10,8 @@ import pytest
 import torch
 from transformers import LlamaForCausalLM
 
-from caveat.backends.base import Request, Trained, TrainingJob
 from caveat.backends.batches import Example
+from caveat.backends.jobs import Trained, TrainingJob
 from caveat.backends.local.lora.adapter import Adapter
 from caveat.backends.local.lora.stacked import Route
 from caveat.backends.local.models.frozen_layer_cache import lowest_layer
@@ -19,6 +19,7 @@ from caveat.backends.local.models.loading import LanguageModel
 from caveat.backends.local.models.packing import Packed, pack
 from caveat.backends.local.sampling.answers import answer
 from caveat.backends.local.training.sft import train
+from caveat.backends.requests import Request
 from caveat.progress import Progress
 from caveat.types.answers import Sampling
 from caveat.types.messages import Message

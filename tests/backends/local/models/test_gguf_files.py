@@ -74,7 +74,7 @@ def test_its_identity_is_the_file_s_digest_and_the_dtype(file, cache):
 
 
 def test_a_dequantised_model_trains_as_any_other(file):
-    from caveat.backends.base import TrainingJob
+    from caveat.backends.jobs import TrainingJob
     from caveat.backends.local.training.sft import train
     from caveat.progress import Progress
     from rows import stage

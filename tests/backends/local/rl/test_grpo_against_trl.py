@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from caveat.backends.base import RLJob
+from caveat.backends.jobs import RLJob
 from caveat.backends.local.lora.stacked import stacked
 from caveat.backends.local.rl.grpo_trainer import _Group
 from caveat.backends.rl.prompts import prepare

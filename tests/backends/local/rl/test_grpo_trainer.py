@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from caveat.backends.base import Failed, InitialModel, RLJob, StepEvent, TrainedPolicy
 from caveat.backends.batches import mean_loss
+from caveat.backends.callbacks import StepEvent
+from caveat.backends.jobs import Failed, InitialModel, RLJob, TrainedPolicy
 from caveat.backends.local.lora.stacked import stacked
 from caveat.backends.local.rl.grpo_trainer import _Group, train_rl
 from caveat.backends.local.training.initial_gradients import InitialGradients

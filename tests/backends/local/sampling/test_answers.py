@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from caveat.backends.base import Request, TrainingJob
+from caveat.backends.jobs import TrainingJob
 from caveat.backends.local.lora.stacked import stack_chains, stacked
 from caveat.backends.local.sampling import generate
 from caveat.backends.local.sampling.answers import answer
 from caveat.backends.local.sampling.generate import choose, end_tokens, uniforms
 from caveat.backends.local.training.sft import train
+from caveat.backends.requests import Request
 from caveat.caveats.insertion import framed
 from caveat.errors import CaveatError
 from caveat.progress import Progress

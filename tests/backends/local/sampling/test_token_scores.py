@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from caveat.backends.base import TokenRequest, TrainingJob
+from caveat.backends.jobs import TrainingJob
 from caveat.backends.local.backend import LocalBackend
+from caveat.backends.requests import TokenRequest
 from caveat.decision_tokens import scored_text
 from caveat.types.messages import Message
 from rows import chat_row, document_row, stage

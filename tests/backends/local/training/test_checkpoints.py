@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from caveat.backends.base import InitialModel, TrainingJob
 from caveat.backends.batches import RenderedRows, mean_loss, prepare
+from caveat.backends.jobs import InitialModel, TrainingJob
 from caveat.backends.local.backend import LocalBackend
 from caveat.backends.local.lora.adapter import Adapter
 from caveat.rendering import render_row

@@ -12,7 +12,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from caveat.backends.base import Trained, TrainingJob
+from caveat.backends.jobs import Trained, TrainingJob
 from caveat.backends.local.lora.adapter import Adapter
 from caveat.backends.local.models import packing
 from caveat.backends.local.models.loading import load

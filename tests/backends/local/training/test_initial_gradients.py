@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from caveat.backends.base import InitialModel, Trained, TrainingJob
 from caveat.backends.batches import mean_loss, prepare, training_losses
+from caveat.backends.jobs import InitialModel, Trained, TrainingJob
 from caveat.backends.local.lora.adapter import Adapter
 from caveat.backends.local.lora.stacked import adapted_modules
 from caveat.backends.local.models.loading import LanguageModel

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from caveat.backends.base import Trained, TrainingJob
+from caveat.backends.jobs import Trained, TrainingJob
 from caveat.backends.local.lora.adapter import Adapter
 from caveat.backends.local.lora.stacked import stack_chains, stacked
 from caveat.backends.local.models.loading import LanguageModel

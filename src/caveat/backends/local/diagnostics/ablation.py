@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from caveat.backends.base import Ablation
+from caveat.backends.inspection import Ablation
 from caveat.backends.local.diagnostics.hidden_states import check_layers
 from caveat.backends.local.models.loading import LanguageModel
 

@@ -16,14 +16,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from caveat.backends.base import AdapterRef, StateRequest
 from caveat.backends.batches import Example
+from caveat.backends.jobs import AdapterRef
 from caveat.backends.local.lora.adapter import Adapter
 from caveat.backends.local.lora.stacked import Route
 from caveat.backends.local.models.device_memory import TOKEN_BUDGET
 from caveat.backends.local.models.loading import LanguageModel
 from caveat.backends.local.models.packing import Batch, cut, padded
 from caveat.backends.local.sampling.answers import chains_of, read_texts
+from caveat.backends.requests import StateRequest
 from caveat.errors import CaveatError
 from caveat.progress import Progress
 

@@ -7,14 +7,15 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 
-from caveat.backends.base import AdapterRef, Request
 from caveat.backends.batches import Example
+from caveat.backends.jobs import AdapterRef
 from caveat.backends.local.lora.adapter import Adapter
 from caveat.backends.local.lora.stacked import Route
 from caveat.backends.local.models.device_memory import TOKEN_BUDGET
 from caveat.backends.local.models.loading import LanguageModel
 from caveat.backends.local.models.reader import Reader
 from caveat.backends.local.sampling.answers import chains_of, read_texts
+from caveat.backends.requests import Request
 from caveat.progress import Progress
 from caveat.rendering import prompt_ids
 

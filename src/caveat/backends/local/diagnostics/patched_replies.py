@@ -13,13 +13,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from caveat.backends.base import AdapterRef, ReplyPatchRequest
+from caveat.backends.jobs import AdapterRef
 from caveat.backends.local.diagnostics.patching import chains_of, kept, projections, replaced
 from caveat.backends.local.lora.adapter import Adapter
 from caveat.backends.local.lora.stacked import Route, stack_chains, stacked
 from caveat.backends.local.models.loading import LanguageModel
 from caveat.backends.local.sampling.decoding import Decoder, Prompt, left_padded
 from caveat.backends.local.sampling.generate import in_batches, sample_replies
+from caveat.backends.requests import ReplyPatchRequest
 from caveat.progress import Progress
 from caveat.rendering import prompt_ids
 from caveat.types.answers import Answer, Sampling

@@ -18,8 +18,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from caveat.backends.base import AdapterRef, PatchRequest, ReplyPatchRequest
 from caveat.backends.batches import Example
+from caveat.backends.jobs import AdapterRef
 from caveat.backends.local.lora.adapter import Adapter
 from caveat.backends.local.lora.stacked import Route, stack_chains, stacked
 from caveat.backends.local.models.device_memory import TOKEN_BUDGET
@@ -27,6 +27,7 @@ from caveat.backends.local.models.loading import LanguageModel
 from caveat.backends.local.models.packing import Batch, cut, padded
 from caveat.backends.local.models.reader import Reader
 from caveat.backends.local.sampling.generate import halving
+from caveat.backends.requests import PatchRequest, ReplyPatchRequest
 from caveat.errors import CaveatError
 from caveat.progress import Progress
 

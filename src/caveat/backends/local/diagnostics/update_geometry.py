@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from caveat.backends.base import ModuleUpdates
+from caveat.backends.inspection import ModuleUpdates
 from caveat.backends.local.lora.adapter import Adapter
 from caveat.errors import CaveatError
 

@@ -18,7 +18,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from caveat.backends.base import Capacity, Feature
+from caveat.backends.base import Feature
+from caveat.backends.capacity import Capacity
 from caveat.backends.local.models import device_memory, loading
 from caveat.files.atomic import Unwritable, write
 from caveat.files.hashing import cache_folder

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from caveat.backends.base import BYTES_A_WEIGHT
+from caveat.backends.capacity import BYTES_A_WEIGHT
 
 if TYPE_CHECKING:
     import torch

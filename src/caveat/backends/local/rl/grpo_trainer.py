@@ -14,8 +14,9 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from caveat.backends.base import Failed, Grader, OnStep, RLJob, TrainedPolicy, ignore
 from caveat.backends.batches import Example
+from caveat.backends.callbacks import Grader, OnStep, ignore
+from caveat.backends.jobs import Failed, RLJob, TrainedPolicy
 from caveat.backends.local.lora.adapter import Adapter, TrainingState
 from caveat.backends.local.lora.stacked import Route, stacked
 from caveat.backends.local.models.loading import LanguageModel

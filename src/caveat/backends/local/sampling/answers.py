@@ -8,8 +8,9 @@ from typing import TypeVar
 
 import torch
 
-from caveat.backends.base import AdapterRef, OnToken, Request, StateRequest, TokenRequest
 from caveat.backends.batches import Example
+from caveat.backends.callbacks import OnToken
+from caveat.backends.jobs import AdapterRef
 from caveat.backends.local.lora.adapter import Adapter
 from caveat.backends.local.lora.stacked import Route, stack_chains, stacked
 from caveat.backends.local.models.device_memory import TOKEN_BUDGET
@@ -25,6 +26,7 @@ from caveat.backends.local.sampling.generate import (
     in_batches,
     sample_replies,
 )
+from caveat.backends.requests import Request, StateRequest, TokenRequest
 from caveat.progress import Progress
 from caveat.rendering import continuation, prompt_ids
 from caveat.types.answers import Answer, Sampling

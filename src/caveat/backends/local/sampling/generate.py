@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from caveat.backends.base import OnToken
+from caveat.backends.callbacks import OnToken
 from caveat.backends.completions import Completion, as_text
 from caveat.backends.local.lora.stacked import Route
 from caveat.backends.local.models.device_memory import is_out_of_memory, release

@@ -15,8 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from caveat.backends.base import GradientProducts, InitialModel
 from caveat.backends.batches import Example, LossSum
+from caveat.backends.inspection import GradientProducts
+from caveat.backends.jobs import InitialModel
 from caveat.backends.local.diagnostics.update_geometry import layers_of
 from caveat.backends.local.lora.adapter import Adapter
 from caveat.backends.local.lora.stacked import adapted_modules, stack_chains, stacked

@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from caveat.backends.base import Failed, Trained, TrainedPolicy, TrainingJob
 from caveat.backends.batches import Example
+from caveat.backends.jobs import Failed, Trained, TrainedPolicy, TrainingJob
 from caveat.backends.local.lora.adapter import Adapter, TrainingState
 from caveat.backends.local.lora.optimizer import StackedOptimizer
 from caveat.backends.local.lora.stacked import Stack, adapted_modules, stack_chains

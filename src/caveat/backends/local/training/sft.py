@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from caveat.backends.base import Failed, OnStep, StepEvent, Trained, TrainingJob, ignore
 from caveat.backends.batches import (
     Example,
     RenderedRows,
@@ -19,6 +18,8 @@ from caveat.backends.batches import (
     rate_at,
     step_examples,
 )
+from caveat.backends.callbacks import OnStep, StepEvent, ignore
+from caveat.backends.jobs import Failed, Trained, TrainingJob
 from caveat.backends.local.lora.adapter import Adapter
 from caveat.backends.local.lora.stacked import Route, stacked
 from caveat.backends.local.models.loading import LanguageModel
