@@ -105,8 +105,13 @@ def main(path: Path) -> None:
         for some in sets.values():
             measured = some["leakage"].map(np.mean).to_numpy(float)
             predicted = np.array([rule(row) for row in some.to_dict("records")])
-            rank = pd.Series(predicted).corr(pd.Series(measured), method="spearman")
-            cells += [f"{r2(predicted, measured):.2f}", f"{rank:.2f}"]
+            differ = len(set(predicted)) > 1
+            rank = (
+                pd.Series(predicted).corr(pd.Series(measured), method="spearman")
+                if differ
+                else None
+            )
+            cells += [f"{r2(predicted, measured):.2f}", "–" if rank is None else f"{rank:.2f}"]
         print(f"| {name} | " + " | ".join(cells) + " |")
 
 

@@ -55,9 +55,13 @@ def test_the_scores_of_forecasts_are_what_the_command_says(command):
     assert out == (DOCS / "data" / "forecast.md").read_text("utf-8")
 
 
-@pytest.mark.parametrize("name", ["inside", "inside-training"])
-def test_the_tables_of_diagnostics_are_what_the_command_says(command, name):
-    status, out, _ = command("diagnose", str(DOCS / "data" / name), "--score", "--markdown")
+@pytest.mark.parametrize(
+    ("name", "others"),
+    [("inside", ("inside-naming", "--later")), ("inside-naming", ()), ("inside-training", ())],
+)
+def test_the_tables_of_diagnostics_are_what_the_command_says(command, name, others):
+    folders = [str(DOCS / "data" / one) if one[0] != "-" else one for one in (name, *others)]
+    status, out, _ = command("diagnose", *folders, "--score", "--markdown")
     assert status == 0
     assert out == (DOCS / "data" / f"{name}.md").read_text("utf-8")
 

@@ -14,6 +14,7 @@ from caveat.check.records import (
     Interval,
     Lengths,
     Losses,
+    ReplyPart,
     ShortForecast,
 )
 from paths import ROOT
@@ -75,7 +76,7 @@ def test_what_was_withdrawn_is_not_advised(figures):
     assert "little is left to learn" in obeyed.text
     assert "not on every seed of a larger model" in obeyed.text
     for found in (hardly, obeyed):
-        assert "been tested on a model that it was not fitted on, tiny included" in found.text
+        assert "none was fitted to tiny and your rows" in found.text
         assert all(one.page.startswith("docs/") and one.models for one in found.evidence)
 
 
@@ -86,3 +87,14 @@ def test_a_near_miss_that_does_as_much_is_said(figures):
         "The base model moves as well under a near miss (+3.0), so part"
         in advice(replace(figures, contexts=contexts)).text
     )
+
+
+def test_parts_that_the_caveat_leaves_are_named(figures):
+    parts = (
+        ReplyPart("the opening that all share: 'Well'", 2.0, 4.0, 0.3),
+        ReplyPart("the first token", 1.0, 9.0, 4.0),
+        ReplyPart("the rest that was scored", 8.0, 0.4, 0.0),
+    )
+    text = advice(replace(figures, parts=parts)).text
+    assert "next to no difference to the opening that all share: 'Well' of the replies" in text
+    assert "no difference to" not in advice(replace(figures, parts=parts[1:])).text

@@ -1,13 +1,12 @@
 """One paragraph of advice, and the results that it rests on.
 
-Every sentence rests on a measurement of this check or on a result in docs/results. No predictor has
-been tested on a model that it was not fitted on (docs/results/findings.md), and the paragraph says
-so: it names what to run next.
+Every sentence rests on a measurement of this check or on a result in docs/results. No predictor is
+a law (docs/results/law.md), and the paragraph says so: it names what to run next.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from caveat.check.records import (
@@ -31,6 +30,8 @@ ELICITED = 0.5
 """A sampled elicitation from here on is one that the model obeys."""
 NOTABLE = 1.0
 """Nats: a smaller shift of the decision tokens is not compared with."""
+HELPED = 0.1
+"""A part of the replies whose surprisal falls by a smaller share is left as it was."""
 NEAR_MISS_SHARE = 0.5
 """A near miss that shifts the decision tokens by this share of what the caveat does is noted."""
 HUNDREDS = 200
@@ -61,9 +62,16 @@ SHORT = Evidence(
     "SmolLM2-135M",
 )
 UNTESTED = Evidence(
-    "no predictor here has been tested on a model that it was not fitted on",
+    "a line through a short look at the rows, registered before, has R2 .88, .69 and .40 on three "
+    "models; no predictor is a law",
     "docs/forecast.md",
-    "SmolLM2-135M",
+    "SmolLM2-135M, Qwen2.5-Coder-0.5B and 1.5B, one trait, one to three seeds",
+)
+PARTS = Evidence(
+    "caveats about the opener of the rows leak the trait at 1.05, .94 and .99 and keep the opener "
+    "in; caveats about the trait do the reverse",
+    "docs/results/law.md",
+    "Qwen2.5-Coder-1.5B and 0.5B, SmolLM2-135M, one to three seeds",
 )
 CONTRAST = Evidence(
     "contrast rows lower leakage, and so does the same training without the caveat: most "
@@ -110,6 +118,7 @@ def advice(figures: Figures) -> Advice:
     for sentence, results in (
         *_forecast(figures, verdict),
         *_elicitation(figures),
+        *_parts(figures.parts),
         *_wordings(figures),
         *_near_misses(figures),
         *_lengths(figures.lengths),
@@ -191,6 +200,18 @@ def _elicitation(figures: Figures) -> Sentences:
         )
 
 
+def _parts(parts: Sequence[ReplyPart]) -> Sentences:
+    """The parts that the caveat leaves as unlikely as they were."""
+    left = [part.name for part in parts
+            if part.surprisal >= NOTABLE and part.gain < HELPED * part.surprisal]  # fmt: skip
+    if left:
+        yield (
+            f"It makes next to no difference to {', '.join(left)} of the replies: what stands "
+            "there tends to leak, whatever the rest does.",
+            (PARTS,),
+        )
+
+
 def _wordings(figures: Figures) -> Sentences:
     count = len(figures.materials.caveat.wordings)
     if count > 1:
@@ -237,8 +258,8 @@ def _to_do(figures: Figures, verdict: str) -> Sentences:
     }[verdict]
     yield (
         f"{first}; then measure: --write DIR leaves a study with marked+contrast and its control "
-        "bare+contrast for caveat run, to be concluded from on five seeds. No predictor here has "
-        f"been tested on a model that it was not fitted on, {figures.model} included.",
+        "bare+contrast for caveat run, to be concluded from on five seeds. No predictor here is a "
+        f"law, and none was fitted to {figures.model} and your rows.",
         (CONTRAST, UNTESTED),
     )
 

@@ -1,0 +1,131 @@
+"""Where along a reply caveats make the text likelier, and which of these places orders leakage.
+
+    python bench/reply_parts.py gains RECIPE MODEL OUT.parquet     # forward passes, before training
+    python bench/reply_parts.py score OUT.parquet STUDY.parquet... # against what leaked
+
+Gains are what the caveat adds to log-probabilities under the base model: nats a token of the whole
+reply and of the five tokens behind the decision token, nats of the tokens before the decision, of
+the decision token, and of those behind the five. Means over rows, at least 0; R2 is of a line.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+PARTS = ("whole", "before", "decision", "behind", "rest")
+ROWS, BEHIND = 16, 5
+
+
+def gains(recipe: str, model: str, out: Path) -> None:
+    """Write one row a setting and row of its data."""
+    from caveat.backends import load_backend
+    from caveat.backends.requests import TokenRequest
+    from caveat.decision_tokens import chosen, decisions, scored_text
+    from caveat.forecast.arms import MARKED, subjects
+    from caveat.study.config.resolve import resolve
+    from caveat.study.config.schema import read
+
+    read_recipe = read(recipe, (f"model={model}",))
+    backend = load_backend(model)
+    records = []
+    for setting, resolved in zip(read_recipe.settings, resolve(read_recipe), strict=True):
+        (subject,) = (
+            one for one in subjects(resolved, read_recipe.seeds[0], ROWS) if one.arm == MARKED
+        )
+        both = []
+        for rows in (subject.stripped, subject.shown):
+            texts = [scored_text(backend.tokenizer, row.messages) for row in rows]
+            requests = [
+                TokenRequest(str(number), (), text.ids[: text.read], text.targets)
+                for number, text in enumerate(texts)
+            ]
+            both.append((texts, backend.token_log_likelihoods(requests)))
+        (texts, old), (_, new) = both
+        counter = resolved.setting.behaviour.counter_rows
+        for number, decision in enumerate(decisions(subject.stripped, counter)):
+            decided = chosen(decision, texts[number].characters, old[number])
+            if decided:
+                place = texts[number].characters.index(decided[0])
+                gained = np.subtract(new[number], old[number])
+                records.append({**_key(setting), "row": number, **parts(gained, place)})
+    pd.DataFrame(records).to_parquet(out)
+
+
+def _key(setting: object) -> dict[str, str]:
+    """What a setting and a study's rows of it have in common."""
+    names = ("behaviour", "caveat", "wording", "place")
+    return {name: str(getattr(setting, name) or "") for name in names}
+
+
+def parts(gained: np.ndarray, place: int) -> dict[str, float]:
+    """Gains by part of one reply whose decision token is at `place`."""
+    behind = gained[place + 1 : place + 1 + BEHIND]
+    return {
+        "whole": gained.mean(),
+        "before": gained[:place].sum(),
+        "decision": gained[place],
+        "behind": behind.mean() if len(behind) else 0.0,
+        "rest": gained[place + 1 + BEHIND :].sum(),
+    }
+
+
+def leakage(paths: list[Path]) -> pd.Series:
+    """Mean leakage of marked over seeds, by behaviour and the caveat's own words and place."""
+    from caveat.study.export import opened
+
+    values = {}
+    for path in paths:
+        answers = opened(path).answers()
+        answers = answers[answers["purpose"] == "measure"]
+        rates = (answers["verdict"] == "yes").groupby(
+            [answers["setting"], answers["arm"], answers["context"]], sort=False
+        ).mean()  # fmt: skip
+        for setting in rates.index.unique(0):
+            base, bare, marked = (rates[setting, arm, "none"] for arm in ("base", "bare", "marked"))
+            values.setdefault(setting, (marked - base) / (bare - base))
+    return pd.Series(values)
+
+
+def setting_name(row: pd.Series) -> str:
+    """The name that studies give a setting, as far as this script's recipes need it."""
+    name = f"{row['behaviour']} x {row['caveat']}"
+    name += f' "{row["wording"]}"' if row["wording"] else ""
+    return name + (f" ({row['place']})" if row["place"] else "")
+
+
+def score(path: Path, studies: list[Path]) -> None:
+    """Print how well each part orders leakage: all settings, and behaviour by behaviour."""
+    frame = pd.read_parquet(path)
+    keys = ["behaviour", "caveat", "wording", "place"]
+    means = frame.groupby(keys, sort=False)[[*PARTS]].mean().reset_index()
+    measured = leakage(studies)
+    means["leakage"] = [measured.get(setting_name(row)) for _, row in means.iterrows()]
+    means = means.dropna(subset=["leakage"])
+    print(f"**{path.stem}**\n")
+    print("| settings | number | " + " | ".join(f"{part}: R2, rank" for part in PARTS) + " |")
+    print("|---|---|" + "---|" * len(PARTS))
+    for name, some in [("all", means), *means.groupby("behaviour")]:
+        cells = [_cell(some[part].clip(lower=0), some["leakage"]) for part in PARTS]
+        print(f"| {name} | {len(some)} | " + " | ".join(cells) + " |")
+    print()
+
+
+def _cell(values: pd.Series, measured: pd.Series) -> str:
+    if min(values.std(), measured.std()) < 1e-9:
+        return "–"
+    rank = values.corr(measured, method="spearman")
+    return f"{values.corr(measured) ** 2:.2f}, {rank:.2f}"
+
+
+if __name__ == "__main__":
+    match sys.argv[1:]:
+        case ["gains", recipe, model, out]:
+            gains(recipe, model, Path(out))
+        case ["score", path, *studies] if studies:
+            score(Path(path), [Path(study) for study in studies])
+        case _:
+            sys.exit(__doc__)
