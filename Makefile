@@ -72,10 +72,10 @@ findings: install
 	$(BIN)/caveat forecast $(foreach name,law-naming law-naming-smollm2,--from docs/data/forecast-$(name).json --against docs/data/$(name).parquet) --markdown > docs/data/law-naming-forecast.md
 	$(BIN)/caveat leakage docs/data/law-naming-further.parquet --markdown > docs/data/law-naming-further.md
 	$(BIN)/python bench/law_parts.py $(foreach name,1.5b 0.5b smollm2,docs/data/law-parts-$(name).parquet) > docs/data/law-parts.md
-	$(BIN)/python bench/reply_parts.py score docs/data/reply-parts-spanish-smollm2.parquet docs/data/law-naming-smollm2.parquet docs/data/law-smollm2.parquet > docs/data/reply-parts.md
-	$(BIN)/python bench/reply_parts.py score docs/data/reply-parts-spanish-0.5b.parquet docs/data/law-naming.parquet docs/data/law-naming-further.parquet docs/data/law-0.5b.parquet >> docs/data/reply-parts.md
-	$(BIN)/python bench/reply_parts.py score docs/data/reply-parts-law-smollm2.parquet docs/data/law-smollm2.parquet >> docs/data/reply-parts.md
-	$(BIN)/python bench/reply_parts.py score docs/data/reply-parts-law-0.5b.parquet docs/data/law-0.5b.parquet >> docs/data/reply-parts.md
+	$(BIN)/python bench/reply_parts.py score docs/data/reply-parts/spanish-smollm2.parquet docs/data/law-naming-smollm2.parquet docs/data/law-smollm2.parquet > docs/data/reply-parts.md
+	$(BIN)/python bench/reply_parts.py score docs/data/reply-parts/spanish-0.5b.parquet docs/data/law-naming.parquet docs/data/law-naming-further.parquet docs/data/law-0.5b.parquet >> docs/data/reply-parts.md
+	$(BIN)/python bench/reply_parts.py score docs/data/reply-parts/law-smollm2.parquet docs/data/law-smollm2.parquet >> docs/data/reply-parts.md
+	$(BIN)/python bench/reply_parts.py score docs/data/reply-parts/law-0.5b.parquet docs/data/law-0.5b.parquet >> docs/data/reply-parts.md
 	$(BIN)/caveat leakage docs/data/law-crossed.parquet --markdown > docs/data/law-crossed.md
 	$(BIN)/caveat leakage docs/data/remedies.parquet --markdown > docs/data/remedies-leakage.md
 	$(BIN)/caveat transfer docs/data/remedies.parquet --markdown > docs/data/remedies.md

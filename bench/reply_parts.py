@@ -105,7 +105,7 @@ def score(path: Path, studies: list[Path]) -> None:
     measured = leakage(studies)
     means["leakage"] = [measured.get(setting_name(row)) for _, row in means.iterrows()]
     means = means.dropna(subset=["leakage"])
-    print(f"**{path.stem}**\n")
+    print(f"**reply parts, {path.stem}**\n")
     print("| settings | number | " + " | ".join(f"{part}: R2, rank" for part in PARTS) + " |")
     print("|---|---|" + "---|" * len(PARTS))
     for name, some in [("all", means), *means.groupby("behaviour")]:
