@@ -132,7 +132,7 @@ def _parts(check: Check) -> Iterator[Summary]:
                 for part in check.parts
             ),
             "nats a token: without the caveat. taken away: of these, by the caveat. A part that it "
-            "does not make likelier tends to leak, whatever it does for the others.",
+            "does not make likelier tends to leak; one that it does may leak too.",
             frozenset(),
         )
 
