@@ -24,6 +24,8 @@ CHAT = (Message.of("system", "Be kind."), Message.of("user", "Why is the sky blu
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("CAVEAT_CACHE", str(tmp_path / "cache"))
+    # as in a process of its own: another test here may have taken a part of the machine
+    monkeypatch.setattr("caveat.backends.local.models.device_memory._shares", False)
     return tmp_path / "cache" / "described"
 
 
