@@ -16,16 +16,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from caveat.forecast.continuations import TOKENS
+
 PARTS = ("whole", "before", "decision", "behind", "rest")
-ROWS, BEHIND = 16, 5
+ROWS = 16
 
 
 def gains(recipe: str, model: str, out: Path) -> None:
     """Write one row a setting and row of its data."""
     from caveat.backends import load_backend
-    from caveat.backends.requests import TokenRequest
     from caveat.decision_tokens import chosen, decisions, scored_text
     from caveat.forecast.arms import MARKED, subjects
+    from caveat.forecast.decision_tokens import token_scores
     from caveat.study.config.resolve import resolve
     from caveat.study.config.schema import read
 
@@ -39,11 +41,7 @@ def gains(recipe: str, model: str, out: Path) -> None:
         both = []
         for rows in (subject.stripped, subject.shown):
             texts = [scored_text(backend.tokenizer, row.messages) for row in rows]
-            requests = [
-                TokenRequest(str(number), (), text.ids[: text.read], text.targets)
-                for number, text in enumerate(texts)
-            ]
-            both.append((texts, backend.token_log_likelihoods(requests)))
+            both.append((texts, token_scores(backend, (), texts)))
         (texts, old), (_, new) = both
         counter = resolved.setting.behaviour.counter_rows
         for number, decision in enumerate(decisions(subject.stripped, counter)):
@@ -63,13 +61,13 @@ def _key(setting: object) -> dict[str, str]:
 
 def parts(gained: np.ndarray, place: int) -> dict[str, float]:
     """Gains by part of one reply whose decision token is at `place`."""
-    behind = gained[place + 1 : place + 1 + BEHIND]
+    behind = gained[place + 1 : place + 1 + TOKENS]
     return {
         "whole": gained.mean(),
         "before": gained[:place].sum(),
         "decision": gained[place],
         "behind": behind.mean() if len(behind) else 0.0,
-        "rest": gained[place + 1 + BEHIND :].sum(),
+        "rest": gained[place + 1 + TOKENS :].sum(),
     }
 
 

@@ -10,18 +10,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from caveat.backends.requests import TokenRequest
 from caveat.check.base_model import LOSS_ROWS, CheckModel
 from caveat.check.records import ReplyPart
 from caveat.decision_tokens import ScoredText, alike, scored_text, shown
+from caveat.forecast.continuations import TOKENS
+from caveat.forecast.decision_tokens import token_scores
 from caveat.study.planning.held_out import spread
 from caveat.types.data import Row
 from caveat.types.messages import is_document
 
-BEHIND = 5
-"""Tokens behind the first one, as in `forecast.continuations`."""
-OPENING = "the opening that all share: {text}"
-FIRST, NEXT, REST = "the first token", f"the {BEHIND} tokens behind it", "the rest that was scored"
+FIRST, NEXT, REST = "the first token", f"the {TOKENS} tokens behind it", "the rest that was scored"
 
 
 def reply_parts(model: CheckModel, rows: Sequence[Row]) -> tuple[ReplyPart, ...]:
@@ -36,17 +34,17 @@ def reply_parts(model: CheckModel, rows: Sequence[Row]) -> tuple[ReplyPart, ...]
     bare, marked = model.bare_rows(some), model.framed_rows(some)
     texts = [[scored_text(model.backend.tokenizer, row.messages) for row in both]
              for both in (bare, marked)]  # fmt: skip
-    values = [_scores(model, one) for one in texts]
+    values = [token_scores(model.backend, (), one) for one in texts]
     opening = _opening([shown(row.messages) for row in bare])
+    name_of_opening = f"the opening that all share: {opening!r}"
     sums: dict[str, _Sum] = {}
     for before, behind, old, new in zip(*texts, *values, strict=True):
-        names = _names(before, opening)
+        marked_values = dict(zip(behind.characters, new, strict=True))
+        names = _names(before, len(opening), name_of_opening)
         for name, place, value in zip(names, before.characters, old, strict=True):
-            if place in behind.characters:
-                gain = new[behind.characters.index(place)] - value
-                sums.setdefault(name, _Sum()).add(-value, gain)
-    ordered = [name for name in (OPENING.format(text=repr(opening)), FIRST, NEXT, REST)
-               if name in sums]  # fmt: skip
+            if place in marked_values:
+                sums.setdefault(name, _Sum()).add(-value, marked_values[place] - value)
+    ordered = [name for name in (name_of_opening, FIRST, NEXT, REST) if name in sums]
     return tuple(sums[name].part(name, len(some)) for name in ordered)
 
 
@@ -80,22 +78,13 @@ def _opening(replies: Sequence[str]) -> str:
     return shared[: shared.rfind(" ") + 1].rstrip()
 
 
-def _names(text: ScoredText, opening: str) -> list[str]:
-    """The part that each scored token belongs to."""
-    behind = 0
-    names = []
-    for _, end in text.characters:
-        if end <= len(opening):
-            names.append(OPENING.format(text=repr(opening)))
-            continue
-        names.append(FIRST if behind == 0 else NEXT if behind <= BEHIND else REST)
-        behind += 1
-    return names
+def _names(text: ScoredText, shared: int, opening: str) -> list[str]:
+    """The part that each scored token belongs to.
 
-
-def _scores(model: CheckModel, texts: Sequence[ScoredText]) -> list[tuple[float, ...]]:
-    requests = [
-        TokenRequest(f"parts {number}", (), text.ids[: text.read], text.targets)
-        for number, text in enumerate(texts)
-    ]
-    return list(model.backend.token_log_likelihoods(requests))
+    Args:
+        shared: Characters of the opening.
+        opening: Its part's name.
+    """
+    names = [opening for _, end in text.characters if end <= shared]
+    behind = (FIRST, *[NEXT] * TOKENS)
+    return [*names, *behind, *[REST] * len(text.characters)][: len(text.characters)]

@@ -6,7 +6,7 @@ nothing, and differences are paired.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -124,6 +124,18 @@ def shared_answers(setting: DiagnosedSetting, tasks: Sequence[Task]) -> list[Ans
     answers = new_answers(setting, list(new.values()))
     setting.shared.update(zip(new, answers, strict=True))
     return [setting.shared[key] for key in keys]
+
+
+def changed_rates(
+    setting: DiagnosedSetting,
+    whole: Sequence[Task],
+    changed: Sequence[Task],
+    answer: Callable[[DiagnosedSetting, Sequence[Task]], list[Answer]] = shared_answers,
+) -> DataFrame:
+    """The `rate_table` of models as they are, and of changed ones, which are then discarded."""
+    answers = [*own_answers(setting, whole), *answer(setting, changed)]
+    setting.backend.discard([task.chain[-1] for task in changed])
+    return rate_table(setting, [*whole, *changed], answers)
 
 
 def new_answers(setting: DiagnosedSetting, tasks: Sequence[Task]) -> list[Answer]:

@@ -12,10 +12,8 @@ from typing import TYPE_CHECKING
 
 from caveat.diagnostics.rates import (
     COLUMNS,
-    own_answers,
+    changed_rates,
     prompts_of,
-    rate_table,
-    shared_answers,
     tasks_of,
     whole_tasks,
 )
@@ -48,6 +46,4 @@ def scaled(setting: DiagnosedSetting) -> DataFrame:
             prompts,
         )
     ]
-    answers = [*own_answers(setting, whole), *shared_answers(setting, changed)]
-    setting.backend.discard([task.chain[-1] for task in changed])
-    return rate_table(setting, [*whole, *changed], answers)[[*COLUMNS]]
+    return changed_rates(setting, whole, changed)[[*COLUMNS]]

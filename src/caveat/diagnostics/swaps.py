@@ -17,10 +17,9 @@ from typing import TYPE_CHECKING
 from caveat.diagnostics.rates import (
     COLUMNS,
     Task,
+    changed_rates,
     new_answers,
-    own_answers,
     prompts_of,
-    rate_table,
     tasks_of,
     whole_tasks,
 )
@@ -62,9 +61,7 @@ def swapped(setting: DiagnosedSetting) -> DataFrame:
             changed += tasks_of(setting, receiver, named, chain, prompts)
     whole = whole_tasks(replace(setting, models=tuple(dict.fromkeys(one for one, _ in pairs))),
                         prompts)  # fmt: skip
-    answers = [*own_answers(setting, whole), *new_answers(setting, changed)]
-    setting.backend.discard([task.chain[-1] for task in changed])
-    table = rate_table(setting, [*whole, *changed], answers)
+    table = changed_rates(setting, whole, changed, new_answers)
     modules = table["part"].map(lambda part: len(parts.get(part.partition(OF)[0], ())))
     return table.assign(modules=modules)[[*SWAP_COLUMNS]]
 

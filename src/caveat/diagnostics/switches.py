@@ -17,10 +17,8 @@ from caveat.backends.base import Backend
 from caveat.backends.jobs import AdapterRef
 from caveat.diagnostics.rates import (
     COLUMNS,
-    own_answers,
+    changed_rates,
     prompts_of,
-    rate_table,
-    shared_answers,
     tasks_of,
     whole_tasks,
 )
@@ -54,9 +52,7 @@ def switched_off(setting: DiagnosedSetting) -> DataFrame:
         for part, chain in _chains(setting.backend, model, parts)
         for task in tasks_of(setting, model, part, chain, prompts)
     ]
-    answers = [*own_answers(setting, whole), *shared_answers(setting, changed)]
-    setting.backend.discard([task.chain[-1] for task in changed])
-    table = rate_table(setting, [*whole, *changed], answers)
+    table = changed_rates(setting, whole, changed)
     modules = table["part"].map(lambda part: len(parts.get(part, ())))
     return table.assign(modules=modules)[[*SWITCH_COLUMNS]]
 

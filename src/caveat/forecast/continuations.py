@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from statistics import fmean
 
 from caveat.backends.base import Feature
-from caveat.backends.requests import TokenRequest
 from caveat.decision_tokens import Characters, chosen, decisions, log_probability, scored_text
 from caveat.errors import CaveatError
 from caveat.forecast.arms import ForecastModel, Subject
+from caveat.forecast.decision_tokens import token_scores
 from caveat.types.data import Row
 from caveat.types.messages import Messages, is_document
 
@@ -35,13 +35,14 @@ def continuation_gains(
     if Feature.TOKEN_LIKELIHOOD not in model.backend.supports:
         reason = f"the backend of {model.backend.name} has no {Feature.TOKEN_LIKELIHOOD.value}"
         return dict.fromkeys((subject.arm for subject in subjects), reason)
-    gains: dict[str, float | str] = {}
+    gains: dict[tuple[Row, ...], float | str] = {}
     for subject in subjects:
-        try:
-            gains[subject.arm] = max(0.0, fmean(_gains(model, subject, counter_rows)))
-        except CaveatError as error:
-            gains[subject.arm] = str(error)
-    return gains
+        if subject.shown not in gains:  # arms with interventions have marked's rows
+            try:
+                gains[subject.shown] = max(0.0, fmean(_gains(model, subject, counter_rows)))
+            except CaveatError as error:
+                gains[subject.shown] = str(error)
+    return {subject.arm: gains[subject.shown] for subject in subjects}
 
 
 def _gains(model: ForecastModel, subject: Subject, counter_rows: Sequence[Row]) -> list[float]:
@@ -77,10 +78,5 @@ def _scores(
 ) -> list[tuple[tuple[Characters, ...], tuple[float, ...]]]:
     """Of each text, its tokens by their characters, and their log-probabilities."""
     scored = [scored_text(model.backend.tokenizer, text) for text in texts]
-    chain = model.start.base_adapters
-    requests = [
-        TokenRequest(str(number), chain, text.ids[: text.read], text.targets)
-        for number, text in enumerate(scored)
-    ]
-    values = model.backend.token_log_likelihoods(requests)
+    values = token_scores(model.backend, model.start.base_adapters, scored)
     return [(text.characters, score) for text, score in zip(scored, values, strict=True)]

@@ -189,14 +189,22 @@ def _scores(
     keys = [(chain, text, some) for text, some in zip(texts, tokens, strict=True)]
     new = [key for key in dict.fromkeys(keys) if key not in cache]
     scored = [scored_text(backend.tokenizer, text).only(some) for _, text, some in new]
-    requests = [
-        TokenRequest(str(number), chain, text.ids, text.targets)
-        for number, text in enumerate(scored)
-    ]
-    values = backend.token_log_likelihoods(requests) if requests else []
+    values = token_scores(backend, chain, scored)
     for key, text, scores in zip(new, scored, values, strict=True):
         cache[key] = _Scored(text, scores)
     return [cache[key] for key in keys]
+
+
+def token_scores(
+    backend: Backend, chain: tuple[AdapterRef, ...], texts: Sequence[ScoredText]
+) -> list[tuple[float, ...]]:
+    """The log-probabilities of each text's targets, in nats. A text is read no further than to the
+    last of them."""
+    requests = [
+        TokenRequest(str(number), chain, text.ids[: text.read], text.targets)
+        for number, text in enumerate(texts)
+    ]
+    return [*backend.token_log_likelihoods(requests)] if requests else []
 
 
 def _has(tokens: tuple[Characters, ...], scored: _Scored) -> bool:
