@@ -23,6 +23,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from seed_leakage import interval
 
 from caveat.analysis.recitation import fragments, recites
 from caveat.backends import load_backend
@@ -33,7 +34,6 @@ from caveat.caveats.insertion import marked
 from caveat.caveats.neutral import NeutralText
 from caveat.diagnostics.intervals import t_limits
 from caveat.rendering import render_row
-from caveat.report.formatting import Estimate
 from caveat.study.config.resolve import resolve
 from caveat.study.config.schema import read
 from caveat.study.export import opened
@@ -200,11 +200,6 @@ def added_fragments(texts: Sequence[str], claim: str) -> frozenset[tuple[str, ..
 def line(gain: float) -> float:
     """The leakage that the line of Spanish predicts for a gain; a loss counts as no gain."""
     return max(0.0, 1 - max(0.0, gain) / NATS)
-
-
-def interval(values: np.ndarray) -> str:
-    """Mean and t limits over seeds."""
-    return str(Estimate.of(*t_limits(values)))
 
 
 def side(low: float, high: float, least: float, most: float) -> str:

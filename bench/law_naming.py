@@ -16,9 +16,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from seed_leakage import interval, seed_leakage, seed_rates
 
-from caveat.diagnostics.intervals import t_limits
-from caveat.report.formatting import Estimate
 from caveat.study.export import opened
 
 SKY = "The sky is blue."
@@ -40,23 +39,20 @@ def leakages(path: Path) -> pd.DataFrame:
     """One row a setting: its caveat, what base shows under it, and leakage by seed."""
     study = opened(path)
     answers = study.answers()
-    shown = answers[answers["purpose"] == "measure"].assign(yes=lambda d: d["verdict"] == "yes")
+    shown = answers[answers["purpose"] == "measure"]
     rows = []
     for (setting, dose), replies in shown.groupby(["setting", "dose"]):
         labels = study.labels[setting, replies["model"].iloc[0], dose]
-        rates = replies.groupby(["arm", "context", "seed"], dropna=False)["yes"].mean()
-        base = rates["base", "none"].mean()
-        bare = rates["bare", "none"] - base
-        marked = rates["marked", "none"] - base
+        rates = seed_rates(replies)
         rows.append(
             {
                 "setting": setting,
                 "trait": labels["trait"],
                 "wording": setting.split('"')[1],
                 "names it": labels["names it"] == "yes",
-                "elicits": rates["base", "exact"].mean() - base,
+                "elicits": rates["base", "exact"].mean() - rates["base", "none"].mean(),
                 "exact": rates["marked", "exact"].mean(),
-                "leakage": (marked / bare).to_numpy(),
+                "leakage": seed_leakage(rates),
             }
         )
     return pd.DataFrame(rows)
@@ -76,11 +72,6 @@ def r2_held_out(values: np.ndarray, leakage: np.ndarray) -> float:
         slope, start = np.polyfit(values[others], leakage[others], 1)
         errors.append(leakage[index] - start - slope * values[index])
     return float(1 - np.mean(np.square(errors)) / np.var(leakage))
-
-
-def interval(values: np.ndarray) -> str:
-    """Mean and t limits over seeds."""
-    return str(Estimate.of(*t_limits(values)))
 
 
 def main(path: Path) -> None:

@@ -19,9 +19,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.stats import spearmanr
+from seed_leakage import interval, seed_leakage, seed_rates
 
-from caveat.diagnostics.intervals import t_limits
-from caveat.report.formatting import Estimate
 from caveat.study.export import opened
 
 PURPOSES = {"measure": "leakage", "side effect: desired opener": "opener"}
@@ -52,17 +52,11 @@ def table(path: Path) -> pd.DataFrame:
             continue  # not finished
         row = {"wording": setting[setting.index('"') + 1 : setting.rindex('"')]}
         for purpose, name in PURPOSES.items():
-            yes = replies[replies["purpose"] == purpose].assign(
-                yes=lambda frame: frame["verdict"] == "yes"
-            )
-            rates = yes.groupby(["arm", "context", "seed"], dropna=False)["yes"].mean()
-            base = rates["base", "none"].mean()
-            bare, marked = rates["bare", "none"] - base, rates["marked", "none"] - base
-            seeds = bare.index.intersection(marked.index)
-            row[name] = (marked[seeds] / bare[seeds]).to_numpy()
+            rates = seed_rates(replies[replies["purpose"] == purpose])
+            row[name] = seed_leakage(rates)
             row[f"{name} bare"] = rates["bare", "none"].mean()
             if name == "leakage":  # side effects are measured without the caveat alone
-                row["elicits"] = rates["base", "exact"].mean() - base
+                row["elicits"] = rates["base", "exact"].mean() - rates["base", "none"].mean()
                 row["at exact"] = rates["marked", "exact"].mean()
         own = forecasts[setting]
         rows.append({**row, "gap": own["loss_gap"], "gain": own["continuation_gain"]})
@@ -72,11 +66,6 @@ def table(path: Path) -> pd.DataFrame:
 def r2(predicted: np.ndarray, measured: np.ndarray) -> float:
     """1 less the squared errors over those of the mean: below 0 it is worse than the mean."""
     return float(1 - np.mean(np.square(predicted - measured)) / np.var(measured))
-
-
-def estimate(values: np.ndarray) -> str:
-    """Mean and t limits over seeds; the mean alone of a single seed."""
-    return f"{values[0]:.2f}" if len(values) == 1 else str(Estimate.of(*t_limits(values)))
 
 
 def main(path: Path) -> None:
@@ -89,8 +78,8 @@ def main(path: Path) -> None:
     for row in frame.sort_values("gain", ascending=False).to_dict("records"):
         print(
             f"| {row['wording']} | {row['gap']:.2f} | {row['gain']:.2f} | {row['elicits']:.2f} | "
-            f"{first(row):.2f} | {estimate(row['leakage'])} | {row['at exact']:.2f} | "
-            f"{estimate(row['opener'])} |"
+            f"{first(row):.2f} | {interval(row['leakage'])} | {row['at exact']:.2f} | "
+            f"{interval(row['opener'])} |"
         )
     bare = frame[["leakage bare", "opener bare"]].mean()
     print(f"\nBare shows Spanish in {bare.iloc[0]:.2f} of its replies, the opener in "
@@ -105,13 +94,8 @@ def main(path: Path) -> None:
         for some in sets.values():
             measured = some["leakage"].map(np.mean).to_numpy(float)
             predicted = np.array([rule(row) for row in some.to_dict("records")])
-            differ = len(set(predicted)) > 1
-            rank = (
-                pd.Series(predicted).corr(pd.Series(measured), method="spearman")
-                if differ
-                else None
-            )
-            cells += [f"{r2(predicted, measured):.2f}", "–" if rank is None else f"{rank:.2f}"]
+            cells.append(f"{r2(predicted, measured):.2f}")
+            cells.append(f"{spearmanr(predicted, measured)[0]:.2f}" if np.ptp(predicted) else "–")
         print(f"| {name} | " + " | ".join(cells) + " |")
 
 

@@ -13,17 +13,11 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from seed_leakage import interval
 
-from caveat.diagnostics.intervals import t_limits
-from caveat.report.formatting import Estimate
 from caveat.study.export import opened
 
 OPTIMIZERS = {"adamw_torch": "AdamW", "sgd": "SGD"}
-
-
-def interval(values: np.ndarray) -> str:
-    """Mean and t limits over seeds."""
-    return str(Estimate.of(*t_limits(values)))
 
 
 def main(path: Path) -> None:

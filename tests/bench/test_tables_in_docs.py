@@ -15,6 +15,8 @@ from paths import BENCH, DOCS
     [
         ("law_naming", "law-naming", ("law-naming", "law-naming-smollm2")),
         ("rl_controls", "rl-controls", ("rl-controls",)),
+        ("law_parts", "law-parts", ("law-parts-1.5b", "law-parts-0.5b", "law-parts-smollm2")),
+        ("reply_languages", "law-crossed-languages", ("law-crossed",)),
         ("claims_stated", "claims-stated", ("claims-stated",)),
         pytest.param("kept_in", "kept-in", ("law-smollm2", "law-0.5b"), marks=pytest.mark.slow),
     ],
@@ -22,6 +24,7 @@ from paths import BENCH, DOCS
 def test_a_table_in_docs_is_what_its_script_prints(script, table, studies, capsys, monkeypatch):
     path = str(BENCH / f"{script}.py")
     files = [str(DOCS / "data" / f"{study}.parquet") for study in studies]
+    monkeypatch.syspath_prepend(BENCH)  # as for a script that is run
     monkeypatch.setattr(sys, "argv", [path, *files])
     runpy.run_path(path, run_name="__main__")
     assert capsys.readouterr().out == (DOCS / "data" / f"{table}.md").read_text("utf-8")
