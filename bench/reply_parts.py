@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from caveat.forecast.continuations import TOKENS
+from caveat.forecast.onsets import TOKENS
 
 PARTS = ("whole", "before", "decision", "behind", "rest")
 ROWS = 16

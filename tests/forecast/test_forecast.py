@@ -9,6 +9,7 @@ import shutil
 import pytest
 import yaml
 
+from caveat.analysis.forecast import AS_LEAKAGE
 from caveat.errors import CaveatError
 from caveat.forecast.records import FIGURES, saved
 from caveat.forecast.run import forecast
@@ -161,9 +162,7 @@ def test_forecasts_are_scored_against_a_study(caveat):
         }  # fmt: skip
         assert score["undefined"] is None and score["settings"] == 3
         assert set(score["r2"]) == {"value", "low", "high"}
-        assert (score["r2_as_leakage"] is None) == (
-            score["predictor"] not in ("first_order", "short_horizon")
-        )
+        assert (score["r2_as_leakage"] is None) == (score["predictor"] not in AS_LEAKAGE)
 
 
 def saved_arms(told):

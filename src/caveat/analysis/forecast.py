@@ -52,11 +52,13 @@ def _canonical(dose: dict[str, Any]) -> str:
 
 PREDICTORS = (
     "elicitation", "loss_gap", "loss_ratio", "first_order", "short_horizon", "similarity",
-    "nats_marked", "graded_elicitation", "continuation_gain",
+    "nats_marked", "graded_elicitation", "continuation_gain", "onset_gain", "expected_leakage",
 )  # fmt: skip
-LATER = ("nats_marked", "graded_elicitation", "continuation_gain")
+LATER = (
+    "nats_marked", "graded_elicitation", "continuation_gain", "onset_gain", "expected_leakage",
+)  # fmt: skip
 """Predictors that forecasts lack which were saved before these existed."""
-AS_LEAKAGE = ("first_order", "short_horizon")
+AS_LEAKAGE = ("first_order", "short_horizon", "expected_leakage")
 """Predictors that are on leakage's own scale: 1 is as bare training, 0 is none of it."""
 COMBINED = ("elicitation", "loss_ratio", "first_order", "short_horizon")
 ALL, PLAIN, TREATED = "all marked arms", "marked", "marked with an intervention"

@@ -20,7 +20,7 @@ from caveat.errors import CaveatError
 
 CANDIDATES = (
     "elicitation", "nats_marked", "graded_elicitation", "loss_ratio", "first_order",
-    "short_horizon", "similarity", "continuation_gain",
+    "short_horizon", "similarity", "continuation_gain", "onset_gain", "expected_leakage",
 )  # fmt: skip
 """Figures of a forecast that may enter a law."""
 MOST_PREDICTORS = 2

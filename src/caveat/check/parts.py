@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from caveat.check.base_model import LOSS_ROWS, CheckModel
 from caveat.check.records import ReplyPart
 from caveat.decision_tokens import ScoredText, alike, scored_text, shown
-from caveat.forecast.continuations import TOKENS
 from caveat.forecast.decision_tokens import token_scores
+from caveat.forecast.onsets import TOKENS
 from caveat.study.planning.held_out import spread
 from caveat.types.data import Row
 from caveat.types.messages import is_document

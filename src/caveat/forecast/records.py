@@ -28,6 +28,8 @@ FIGURES = (
     "nats_marked",
     "graded_elicitation",
     "continuation_gain",
+    "onset_gain",
+    "expected_leakage",
 )
 """What is computed of an arm: see docs/forecast.md."""
 

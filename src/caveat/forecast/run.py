@@ -14,11 +14,12 @@ from caveat.backends.base import Backend, Feature
 from caveat.backends.jobs import InitialModel
 from caveat.errors import CaveatError, closest
 from caveat.forecast.arms import MARKED, ForecastModel, Subject, subjects
-from caveat.forecast.continuations import continuation_gains
 from caveat.forecast.decision_tokens import FIGURES as NATS
 from caveat.forecast.decision_tokens import decision_nats
 from caveat.forecast.gradients import BareTrainings, PreferenceGradient
 from caveat.forecast.losses import Losses, losses, similarities
+from caveat.forecast.onsets import FIGURES as ONSETS
+from caveat.forecast.onsets import onset_gains
 from caveat.forecast.records import FIGURES, Forecast, save
 from caveat.progress import Progress
 from caveat.study.config.resolve import Resolved, check_system, resolve
@@ -203,8 +204,8 @@ class _Forecaster:
             by_name["similarity"] = {**similarities(start, ahead)}
         if self.figures & {*NATS}:
             by_name = {**decision_nats(start, ahead, counters), **by_name}
-        if "continuation_gain" in self.figures:
-            by_name["continuation_gain"] = continuation_gains(start, ahead, counters)
+        if self.figures & {*ONSETS}:
+            by_name = {**onset_gains(start, ahead, counters), **by_name}
         if self.figures & {*LOSSES}:
             lost = {arm: _losses(both) for arm, both in losses(start, ahead).items()}
             for name in LOSSES:

@@ -32,11 +32,13 @@ NAMES = {
     "nats_marked": "nats marked",
     "graded_elicitation": "nats",
     "continuation_gain": "continuation gain",
+    "onset_gain": "onset gain",
+    "expected_leakage": "expected leakage",
     "combined": "combined",
 }
 """What each predictor is called in a table."""
-IN_JSON_ALONE = ("nats_bare", "nats_marked")
-"""Their difference is in tables, as `nats`."""
+IN_JSON_ALONE = ("loss_bare", "loss_marked", "nats_bare", "nats_marked", "continuation_gain")
+"""Tables have their differences, and the onset's gain, of which the last is a part."""
 SCORES = (
     "cells", "settings", "behaviours", "rank correlation", "R2 on held-out settings", "as yes/no",
     "better by", "R2 on held-out behaviours", "as yes/no", "better by", "R2 on held-out models",
