@@ -1,0 +1,188 @@
+"""How well the onset's gain forecasts leakage: every style setting that was trained, on three models.
+
+    python bench/onsets.py docs/data
+
+Per setting, D is what the caveat adds to the log-probability of the decision token and B that of the
+five tokens behind it (nats, nats a token; means over rows, at least 0), by forward passes of the
+base model. They come from `forecast-NAME.json` beside a study's file, or, for the studies that the
+curve was fitted to, from `reply-parts/`. Leakage is the mean over seeds. R2 is of a rule as it
+stands: nothing is fitted here. Its limits are percentiles over 2,000 resamples of settings.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from reply_parts import setting_name
+from scipy.stats import spearmanr
+from seed_leakage import interval, seed_leakage, seed_rates
+
+from caveat.forecast.onsets import TOKENS, expected_leakage
+from caveat.study.export import opened
+
+FITTED = {
+    "law-smollm2": "law-smollm2", "law-0.5b": "law-0.5b", "law-naming-smollm2": "spanish-smollm2",
+    "law-naming": "spanish-0.5b", "law-naming-further": "spanish-0.5b",
+}  # fmt: skip
+"""Studies that the sum's curve was fitted to, and where their gains are."""
+LATER = (
+    "law-forms-smollm2", "law-forms-further-smollm2", "law-parts-smollm2", "law-forms-0.5b",
+    "law-forms-further-0.5b", "law-parts-0.5b", "law-forms-1.5b", "law-larger-1.5b",
+)  # fmt: skip
+"""Studies whose gains were computed, or that were trained, after the curve was fixed."""
+MODELS = {"smollm2": "SmolLM2-135M", "1.5b": "Qwen 1.5B"}
+TRAITS = {"spanish": "Spanish", "listed": "list", "lower_case": "lower case"}
+FORM = ("THE SKY", "YOU ", "- ", "the sky", "Siempre", "El cielo")
+"""What a caveat in the form of its trait begins with, in these studies."""
+NAMES = {"capitals": "ALL CAPS", "listed": "list", "spanish": "panish"}
+RESAMPLES = 2_000
+
+
+def product(decision: float, behind: float) -> float:
+    """The trait leaks if the caveat makes neither its beginning likely nor what follows."""
+    parts = ((decision, 5.57, 0.87), (behind, 0.944, 0.243))
+    return math.prod(1 / (1 + math.exp((gain - centre) / width)) for gain, centre, width in parts)
+
+
+def shown(row: dict[str, Any]) -> float:
+    """By the caveat's text alone: in the form of the trait, naming it, or neither."""
+    text, trait = row["wording"], row["behaviour"]
+    if text.startswith(FORM) and "NEVER" not in text.title():
+        return 0.0
+    if NAMES.get(trait, "?") in text or "castellano" in text or "16 wordings" in text:
+        return 0.2 if trait == "spanish" else 0.6
+    return 1.0
+
+
+RULES: dict[str, Callable[[dict[str, Any]], float]] = {
+    "sum: the curve of D + 5 B": lambda row: expected_leakage(row["D"] + TOKENS * row["B"]),
+    "product of two curves": lambda row: product(row["D"], row["B"]),
+    "line: max(0, 1 - B / 1.8)": lambda row: max(0.0, 1 - row["B"] / 1.8),
+    "decision: max(0, 1 - D / 8)": lambda row: max(0.0, 1 - row["D"] / 8),
+    "whole reply: max(0, .87 - 1.24 gap)": lambda row: max(0.0, 0.87 - 1.24 * max(0, row["gap"])),
+    "shown: by the caveat's text": shown,
+}
+
+
+def measured(path: Path) -> dict[str, np.ndarray]:
+    """Leakage by seed of every setting that is finished and whose bare arm shows the trait."""
+    answers = opened(path).answers()
+    values = {}
+    for setting, replies in answers[answers["purpose"] == "measure"].groupby("setting", sort=False):
+        rates = seed_rates(replies)
+        if ("marked", "exact") in rates.index and rates["bare", "none"].mean() >= 0.5:
+            values[setting] = seed_leakage(rates)
+    return values
+
+
+def settings(folder: Path) -> pd.DataFrame:
+    """One row a setting."""
+    rows = [row for study in (*FITTED, *LATER) for row in _study(folder, study)]
+    return pd.DataFrame(rows)
+
+
+def _study(folder: Path, study: str) -> Iterator[dict[str, Any]]:
+    leakage = measured(folder / f"{study}.parquet")
+    ending = next((end for end in MODELS if study.endswith(end)), "")
+    about = {"study": study, "model": MODELS.get(ending, "Qwen 0.5B")}
+    for gains in _gains(folder, study):
+        if gains["setting"] in leakage:
+            yield {**about, **gains, "leakage": leakage[gains["setting"]]}
+
+
+def _gains(folder: Path, study: str) -> Iterator[dict[str, Any]]:
+    if study in FITTED:
+        frame = pd.read_parquet(folder / "reply-parts" / f"{FITTED[study]}.parquet")
+        keys = ["behaviour", "caveat", "wording", "place"]
+        for _, row in frame.groupby(keys, sort=False).mean(numeric_only=True).reset_index().iterrows():
+            yield {
+                "setting": setting_name(row), "behaviour": row["behaviour"],
+                "wording": row["wording"] or row["caveat"], "gap": row["whole"],
+                "D": max(0.0, row["decision"]), "B": max(0.0, row["behind"]),
+            }  # fmt: skip
+        return
+    record = json.loads((folder / f"forecast-{study}.json").read_text("utf-8"))
+    for one in record["forecasts"]:
+        caveat = one["caveat"]
+        yield {
+            "setting": one["setting"], "behaviour": one["behaviour"], "gap": one["loss_gap"],
+            "wording": caveat[caveat.index('"') + 1 : -1] if '"' in caveat else caveat,
+            "D": max(0.0, one["graded_elicitation"]), "B": one["continuation_gain"],
+        }  # fmt: skip
+
+
+def r2(predicted: np.ndarray, leaked: np.ndarray) -> float:
+    """1 less the squared errors over those of the mean: below 0 it is worse than the mean."""
+    return float(1 - np.mean(np.square(predicted - leaked)) / np.var(leaked))
+
+
+def limits(predicted: np.ndarray, leaked: np.ndarray) -> tuple[float, float]:
+    """95% percentiles of R2 over resamples of settings in which leakage differs."""
+    generator = np.random.default_rng(0)
+    picks = generator.integers(len(leaked), size=(RESAMPLES, len(leaked)))
+    values = [r2(predicted[pick], leaked[pick]) for pick in picks if np.ptp(leaked[pick]) > 0]
+    low, high = np.percentile(values, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def scored(name: str, some: pd.DataFrame, rules: list[str]) -> str:
+    """A line of the table of scores."""
+    leaked = some["mean"].to_numpy(float)
+    cells = []
+    for rule in rules:
+        predicted = np.array([RULES[rule](row) for row in some.to_dict("records")])
+        low, high = limits(predicted, leaked)
+        rank = spearmanr(predicted, leaked)[0]
+        yes = np.where(predicted > 0.5, leaked[predicted > 0.5].mean(),
+                       leaked[predicted <= 0.5].mean() if (predicted <= 0.5).any() else 0)  # fmt: skip
+        cells.append(f"{r2(predicted, leaked):.2f} [{low:.2f}, {high:.2f}], {rank:.2f}, "
+                     f"{r2(yes, leaked):.2f}")  # fmt: skip
+    return f"| {name} | {len(some)} | " + " | ".join(cells) + " |"
+
+
+def main(folder: Path) -> None:
+    """Print scores by model and by what was known, then every later setting."""
+    frame = settings(folder)
+    frame["mean"] = frame["leakage"].map(np.mean)
+    later = frame[frame["study"].isin(LATER)]
+    registered = frame[frame["model"] == MODELS["1.5b"]]
+    rules = [*RULES][:2]
+    print("**R2 of a rule as it stands [limits over settings], rank correlation, R2 as a yes or a no**\n")
+    print("| settings | number | " + " | ".join(rules) + " |")
+    print("|---|---|" + "---|" * len(rules))
+    groups = [
+        ("fitted to", frame[frame["study"].isin(FITTED)]),
+        ("later, all", later),
+        *(("later, " + name, some) for name, some in later.groupby("model", sort=False)),
+        *(("later, " + TRAITS.get(name, name), some) for name, some in later.groupby("behaviour")),
+    ]  # fmt: skip
+    for name, some in groups:
+        if len(some) > 2 and np.ptp(some["mean"]) > 0.2:
+            print(scored(name, some, rules))
+    print("\n**All rules on 1.5B**\n")
+    print("| rule | R2 [limits] , rank, as a yes or a no |\n|---|---|")
+    for rule in RULES:
+        print(f"| {rule} | " + scored("", registered, [rule]).split(" | ", 2)[2])
+    print("\n**Every later setting**\n")
+    print("| model | trait | caveat | D | B | sum | product | leakage |")
+    print("|---|---|---|---|---|---|---|---|")
+    for row in later.sort_values(["model", "behaviour", "D"], kind="stable").to_dict("records"):
+        text = " ".join(str(row["wording"]).split())
+        predictions = (RULES[rule](row) for rule in rules)
+        print(
+            f"| {row['model']} | {TRAITS.get(row['behaviour'], row['behaviour'])} | {text} | "
+            f"{row['D']:.2f} | {row['B']:.2f} | "
+            + " | ".join(f"{value:.2f}" for value in predictions)
+            + f" | {interval(row['leakage'])} |"
+        )
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
