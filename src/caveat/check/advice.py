@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from caveat.check.parts import FIRST, NEXT
 from caveat.check.records import (
     Advice,
     ContextMeasure,
@@ -20,6 +21,7 @@ from caveat.check.records import (
     ReplyPart,
     ShortForecast,
 )
+from caveat.forecast.onsets import TOKENS, expected_leakage
 
 FINDINGS = "docs/results/findings.md"
 SMOLLM2 = "SmolLM2-135M, three seeds, 24 rows"
@@ -73,6 +75,12 @@ PARTS = Evidence(
     "docs/results/law.md",
     "Qwen2.5-Coder-1.5B and 0.5B, SmolLM2-135M, one to three seeds",
 )
+ONSET = Evidence(
+    "a curve of how much likelier a caveat makes the trait's first six tokens, as registered, over "
+    "settings that it was not fitted to: R2 RTWO",
+    "docs/results/law.md",
+    "three small models, four traits of style, one to five seeds",
+)
 CONTRAST = Evidence(
     "contrast rows lower leakage, and so does the same training without the caveat: most "
     "interventions only make the model forget, so bare+contrast belongs beside marked+contrast",
@@ -119,6 +127,7 @@ def advice(figures: Figures) -> Advice:
         *_forecast(figures, verdict),
         *_elicitation(figures),
         *_parts(figures.parts),
+        *_onset(figures.parts),
         *_wordings(figures),
         *_near_misses(figures),
         *_lengths(figures.lengths),
@@ -209,6 +218,19 @@ def _parts(parts: Sequence[ReplyPart]) -> Sentences:
             f"It makes next to no difference to {', '.join(left)} of the replies: what stands "
             "there tends to leak, whatever the rest does.",
             (PARTS,),
+        )
+
+
+def _onset(parts: Sequence[ReplyPart]) -> Sentences:
+    """What the registered curve expects of the first tokens behind the shared opening."""
+    gains = {part.name: max(0.0, part.gain) for part in parts}
+    if FIRST in gains and NEXT in gains:
+        onset = gains[FIRST] + TOKENS * gains[NEXT]
+        yield (
+            f"By how much likelier it makes the first {TOKENS + 1} tokens ({onset:.1f} nats), a "
+            "curve fitted to style traits of small models expects a leakage of "
+            f"{expected_leakage(onset):.2f}.",
+            (ONSET,),
         )
 
 
