@@ -17,6 +17,7 @@ from paths import BENCH, DOCS
         ("rl_controls", "rl-controls", ("rl-controls",)),
         ("law_parts", "law-parts", ("law-parts-1.5b", "law-parts-0.5b", "law-parts-smollm2")),
         ("reply_languages", "law-crossed-languages", ("law-crossed",)),
+        ("reply_languages", "law-crossed-smollm2-languages", ("law-crossed-smollm2",)),
         ("claims_stated", "claims-stated", ("claims-stated",)),
         pytest.param("kept_in", "kept-in", ("law-smollm2", "law-0.5b"), marks=pytest.mark.slow),
     ],
