@@ -25,7 +25,8 @@ from reply_parts import setting_name
 from scipy.stats import spearmanr
 from seed_leakage import interval, seed_leakage, seed_rates
 
-from caveat.forecast.onsets import TOKENS, expected_leakage
+from caveat.forecast.onset_curve import error_scale, expected_leakage
+from caveat.forecast.onsets import TOKENS
 from caveat.study.export import opened
 
 FITTED = {
@@ -179,7 +180,15 @@ def main(folder: Path) -> None:
     for name, some in groups:
         if len(some) > 2 and np.ptp(some["mean"]) > 0.2:
             print(scored(name, some, rules))
-    print("\n**All rules on 1.5B**\n")
+    expected = later.apply(RULES[rules[0]], axis=1)
+    errors = (later["mean"] - expected).abs()
+    spread = np.quantile(errors / expected.map(error_scale), 0.9)
+    print(
+        f"\nErrors of the sum in later settings: half are below {errors.median():.2f}, nine of ten "
+        f"below {errors.quantile(0.9):.2f}, or below {spread:.2f} (.1 + p (1 - p)), p the leakage "
+        "that it expects.\n"
+    )
+    print("**All rules on 1.5B**\n")
     print("| rule | R2 [limits] , rank, as a yes or a no |\n|---|---|")
     for rule in RULES:
         print(f"| {rule} | " + scored("", registered, [rule]).split(" | ", 2)[2])

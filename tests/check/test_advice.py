@@ -107,7 +107,7 @@ def test_the_curve_of_the_first_tokens_is_in_the_advice_with_what_it_rests_on(fi
     )
     given = advice(replace(figures, parts=parts))
     assert "the first 6 tokens (7.4 nats), a curve" in given.text
-    assert "expects a leakage of 0.50." in given.text
+    assert "expects a leakage of 0.50 [0.10, 0.90]." in given.text
     assert any("first six tokens" in one.claim for one in given.evidence)
     worse = (parts[0], replace(parts[1], gain=-1.0))  # counts as nothing
     assert "(2.4 nats)" in advice(replace(figures, parts=worse)).text

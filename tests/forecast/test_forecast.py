@@ -22,7 +22,7 @@ ARMS = ["base", "bare", "marked", "marked+contrast(share=0.5)"]
 CAVEATS = ({"caveat": "password"}, {"caveat": "notice"}, {"caveat": "password", "wording": "!"})
 WARM = {"rows": 6, "scale": 0.5, "dose": SMALL}
 NAMES = {"setting", "phenomenon", "behaviour", "caveat", "model", "dose", "arm", "undefined",
-         "notes", "seconds"}  # fmt: skip
+         "notes", "seconds", "expected_leakage_limits"}  # fmt: skip
 
 
 def three(**changes):
@@ -67,6 +67,8 @@ def test_every_marked_arm_has_its_record(place):
         assert record["model"] == "tiny" and record["dose"]["rows"] == 16
         assert record["loss_gap"] == pytest.approx(record["loss_bare"] - record["loss_marked"])
         assert record["loss_ratio"] == pytest.approx(record["loss_marked"] / record["loss_bare"])
+        low, high = record["expected_leakage_limits"]
+        assert 0 <= low < record["expected_leakage"] < high <= 1
         assert 0 < record["similarity"] < 1 and -1 <= record["elicitation"] <= 1
     plain, contrast = records[:2]
     for name in ("elicitation", "loss_bare", "loss_marked", "similarity"):

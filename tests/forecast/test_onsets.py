@@ -9,10 +9,12 @@ import torch
 from caveat.backends.local.backend import LocalBackend
 from caveat.caveats.insertion import place
 from caveat.forecast.arms import ForecastModel, Subject
-from caveat.forecast.onsets import FIGURES, TOKENS, expected_leakage, onset_gains
+from caveat.forecast.onset_curve import SPREAD, expected_leakage, expected_limits
+from caveat.forecast.onsets import FIGURES, TOKENS, onset_gains
 from caveat.rendering import render_prompt
 from caveat.types.data import Row
 from caveat.types.messages import Message, Piece
+from paths import DOCS
 
 
 def row(name: str, reply: str) -> Row:
@@ -87,6 +89,18 @@ def test_the_curve_falls_from_about_1_to_0_and_is_a_half_at_its_centre():
     assert expected_leakage(7.4) == 0.5
     assert expected_leakage(15) == pytest.approx(0.009, abs=1e-3)
     assert expected_leakage(1000) == pytest.approx(0)
+
+
+def test_the_errors_behind_the_limits_are_those_of_the_table_in_docs():
+    table = (DOCS / "data" / "onsets.md").read_text("utf-8")
+    assert f"or below {SPREAD:.2f} (.1 + p (1 - p))" in table
+
+
+def test_limits_are_widest_in_the_middle_and_stay_within_0_and_1():
+    margins = [high - low for low, high in map(expected_limits, (0.02, 0.5, 0.98))]
+    assert margins[1] > 4 * margins[0] and margins[0] == pytest.approx(margins[2])
+    assert expected_limits(0.02)[0] == 0 and expected_limits(0.98)[1] == 1
+    assert expected_limits(0.5) == pytest.approx((0.5 - SPREAD * 0.35, 0.5 + SPREAD * 0.35))
 
 
 def test_rows_that_end_at_their_decision_have_none(backend):

@@ -21,7 +21,8 @@ from caveat.check.records import (
     ReplyPart,
     ShortForecast,
 )
-from caveat.forecast.onsets import TOKENS, expected_leakage
+from caveat.forecast.onset_curve import expected_leakage, expected_limits
+from caveat.forecast.onsets import TOKENS
 
 FINDINGS = "docs/results/findings.md"
 SMOLLM2 = "SmolLM2-135M, three seeds, 24 rows"
@@ -64,10 +65,10 @@ SHORT = Evidence(
     "SmolLM2-135M",
 )
 UNTESTED = Evidence(
-    "a line through a short look at the rows, registered before, has R2 .88, .69 and .40 on three "
-    "models; no predictor is a law",
+    "the best figure, a curve that was registered before, is off by .5 in capitals on one model; "
+    "no predictor is a law",
     "docs/forecast.md",
-    "SmolLM2-135M, Qwen2.5-Coder-0.5B and 1.5B, one trait, one to three seeds",
+    "SmolLM2-135M, Qwen2.5-Coder-0.5B and 1.5B, four traits of style, one to five seeds",
 )
 PARTS = Evidence(
     "caveats about the opener of the rows leak the trait at 1.05, .94 and .99 and keep the opener "
@@ -226,10 +227,11 @@ def _onset(parts: Sequence[ReplyPart]) -> Sentences:
     gains = {part.name: max(0.0, part.gain) for part in parts}
     if FIRST in gains and NEXT in gains:
         onset = gains[FIRST] + TOKENS * gains[NEXT]
+        expected = expected_leakage(onset)
         yield (
             f"By how much likelier it makes the first {TOKENS + 1} tokens ({onset:.1f} nats), a "
             "curve fitted to style traits of small models expects a leakage of "
-            f"{expected_leakage(onset):.2f}.",
+            f"{_with_limits(Interval(expected, *expected_limits(expected)))}.",
             (ONSET,),
         )
 

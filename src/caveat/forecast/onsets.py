@@ -9,7 +9,6 @@ language is not.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from statistics import fmean
 
@@ -18,6 +17,7 @@ from caveat.decision_tokens import Characters, chosen, decisions, log_probabilit
 from caveat.errors import CaveatError
 from caveat.forecast.arms import ForecastModel, Subject
 from caveat.forecast.decision_tokens import token_scores
+from caveat.forecast.onset_curve import expected_leakage
 from caveat.types.data import Row
 from caveat.types.messages import Messages, is_document
 
@@ -25,14 +25,6 @@ FIGURES = ("continuation_gain", "onset_gain", "expected_leakage")
 TOKENS = 5
 """Behind the decision token, that are compared. With 1 to 12 the order of caveats is the same: see
 docs/results/law.md."""
-CENTRE, WIDTH = 7.4, 1.63
-"""Of the curve of `expected_leakage`, in nats. Fitted to 79 settings of SmolLM2-135M and
-Qwen2.5-Coder-0.5B, and registered before others were seen: docs/predictions/law-forms.md."""
-
-
-def expected_leakage(gain: float) -> float:
-    """Leakage in [0, 1] by the registered curve, of an onset's gain in nats."""
-    return 1 / (1 + math.exp((gain - CENTRE) / WIDTH))
 
 
 def onset_gains(

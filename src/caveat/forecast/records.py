@@ -11,6 +11,7 @@ from typing import Any
 from caveat.errors import CaveatError
 from caveat.files.atomic import write
 from caveat.files.reading import parse_json
+from caveat.forecast.onset_curve import expected_limits
 from caveat.provenance import stamp
 
 FILE = "forecast.json"
@@ -58,11 +59,15 @@ class Forecast:
         """Plain values that `json.dumps` takes; a figure that there is not is None."""
         undefined = {name: why for name, why in self.figures.items() if isinstance(why, str)}
         names = ("setting", "phenomenon", "behaviour", "caveat", "model")
+        expected = self.figures["expected_leakage"]
         return {
             **{name: getattr(self, name) for name in names},
             "dose": json.loads(self.dose),
             "arm": self.arm,
             **{name: None if name in undefined else self.figures[name] for name in FIGURES},
+            "expected_leakage_limits": (
+                None if isinstance(expected, str) else list(expected_limits(expected))
+            ),
             "undefined": undefined,
             "notes": list(self.notes),
             "seconds": round(self.seconds, 1),
