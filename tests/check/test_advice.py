@@ -100,15 +100,9 @@ def test_parts_that_the_caveat_leaves_are_named(figures):
     assert "no difference to" not in advice(replace(figures, parts=parts[1:])).text
 
 
-def test_the_curve_of_the_first_tokens_is_in_the_advice_with_what_it_rests_on(figures):
-    parts = (
-        ReplyPart("the first token", 1.0, 9.0, 2.4),
-        ReplyPart("the 5 tokens behind it", 5.0, 3.0, 1.0),
-    )
-    given = advice(replace(figures, parts=parts))
-    assert "the first 6 tokens (7.4 nats), a curve" in given.text
+def test_what_the_curve_expects_is_in_the_advice_with_what_it_rests_on(figures):
+    given = advice(replace(figures, expected=Interval(0.5, 0.1, 0.9)))
+    assert "first 6 tokens, a curve fitted" in given.text
     assert "expects a leakage of 0.50 [0.10, 0.90]." in given.text
     assert any("first six tokens" in one.claim for one in given.evidence)
-    worse = (parts[0], replace(parts[1], gain=-1.0))  # counts as nothing
-    assert "(2.4 nats)" in advice(replace(figures, parts=worse)).text
-    assert "a curve fitted" not in advice(replace(figures, parts=parts[:1])).text
+    assert "a curve fitted" not in advice(figures).text

@@ -13,7 +13,7 @@ from quick_run import run
 KEYS = {
     "schema_version", "model", "file", "caveat", "behaviour", "questions", "held_out",
     "contrast_rows", "dose", "lengths", "contexts", "elicitation", "losses", "forecast", "advice",
-    "suggestions", "written", "notes", "seconds", "processor_seconds", "parts",
+    "suggestions", "written", "notes", "seconds", "processor_seconds", "parts", "expected_leakage",
 }  # fmt: skip
 
 
@@ -72,6 +72,8 @@ def test_the_schema_of_json_is_stable(command, files):
     assert (record["forecast"]["leakage"] is None) == bool(record["forecast"]["undefined"])
     assert set(record["losses"]) == {"bare", "marked", "share"}
     assert set(record["parts"][0]) == {"name", "tokens", "surprisal", "gain"}
+    expected = record["expected_leakage"]
+    assert 0 <= expected["low"] < expected["value"] < expected["high"] <= 1
     assert set(record["advice"]["evidence"][0]) == {"claim", "page", "models"}
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from caveat.check.parts import FIRST, NEXT
 from caveat.check.records import (
     Advice,
     ContextMeasure,
@@ -21,7 +20,6 @@ from caveat.check.records import (
     ReplyPart,
     ShortForecast,
 )
-from caveat.forecast.onset_curve import expected_leakage, expected_limits
 from caveat.forecast.onsets import TOKENS
 
 FINDINGS = "docs/results/findings.md"
@@ -113,6 +111,8 @@ class Figures:
     losses: Losses | None
     forecast: ShortForecast
     parts: tuple[ReplyPart, ...] = ()
+    expected: Interval | None = None
+    """Leakage by the curve of the onset's gain."""
 
     def shift(self, context: str) -> float | None:
         """The graded elicitation of a context, in nats."""
@@ -128,7 +128,7 @@ def advice(figures: Figures) -> Advice:
         *_forecast(figures, verdict),
         *_elicitation(figures),
         *_parts(figures.parts),
-        *_onset(figures.parts),
+        *_expected(figures.expected),
         *_wordings(figures),
         *_near_misses(figures),
         *_lengths(figures.lengths),
@@ -222,16 +222,13 @@ def _parts(parts: Sequence[ReplyPart]) -> Sentences:
         )
 
 
-def _onset(parts: Sequence[ReplyPart]) -> Sentences:
-    """What the registered curve expects of the first tokens behind the shared opening."""
-    gains = {part.name: max(0.0, part.gain) for part in parts}
-    if FIRST in gains and NEXT in gains:
-        onset = gains[FIRST] + TOKENS * gains[NEXT]
-        expected = expected_leakage(onset)
+def _expected(expected: Interval | None) -> Sentences:
+    """What the registered curve expects of the first tokens."""
+    if expected is not None:
         yield (
-            f"By how much likelier it makes the first {TOKENS + 1} tokens ({onset:.1f} nats), a "
+            f"By how much likelier the caveat makes the behaviour's first {TOKENS + 1} tokens, a "
             "curve fitted to style traits of small models expects a leakage of "
-            f"{_with_limits(Interval(expected, *expected_limits(expected)))}.",
+            f"{_with_limits(expected)}.",
             (ONSET,),
         )
 

@@ -11,10 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from caveat.check.base_model import LOSS_ROWS, CheckModel
-from caveat.check.records import ReplyPart
+from caveat.check.records import Interval, ReplyPart
 from caveat.decision_tokens import ScoredText, alike, scored_text, shown
+from caveat.forecast import onset_curve
+from caveat.forecast.arms import MARKED, Subject
 from caveat.forecast.decision_tokens import token_scores
-from caveat.forecast.onsets import TOKENS
+from caveat.forecast.onsets import TOKENS, onset_gains
 from caveat.study.planning.held_out import spread
 from caveat.types.data import Row
 from caveat.types.messages import is_document
@@ -46,6 +48,23 @@ def reply_parts(model: CheckModel, rows: Sequence[Row]) -> tuple[ReplyPart, ...]
                 sums.setdefault(name, _Sum()).add(-value, marked_values[place] - value)
     ordered = [name for name in (name_of_opening, FIRST, NEXT, REST) if name in sums]
     return tuple(sums[name].part(name, len(some)) for name in ordered)
+
+
+def expected_leakage(
+    model: CheckModel, rows: Sequence[Row], counter: Sequence[Row]
+) -> Interval | None:
+    """Leakage by the curve of the onset's gain; None where no row decides and goes on.
+
+    Args:
+        rows: Without the model's own system text, with their caveats.
+        counter: What the behaviour's tokens are told from.
+    """
+    marked = Subject(MARKED, model.framed_rows(rows), None)
+    gain = onset_gains(model.start(), [marked], counter)["onset_gain"][MARKED]
+    if isinstance(gain, str):
+        return None
+    expected = onset_curve.expected_leakage(gain)
+    return Interval(expected, *onset_curve.expected_limits(expected))
 
 
 @dataclass

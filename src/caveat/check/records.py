@@ -250,3 +250,5 @@ class Check:
     """By context, the first reply of the base model."""
     parts: tuple[ReplyPart, ...] = ()
     """Of replies, in order; () of documents."""
+    expected: Interval | None = None
+    """Leakage by the curve of the onset's gain; None of documents."""

@@ -27,7 +27,7 @@ from caveat.check.elicitation import (
 )
 from caveat.check.endpoint import judged_by, wordings
 from caveat.check.near_misses import near_misses
-from caveat.check.parts import reply_parts
+from caveat.check.parts import expected_leakage, reply_parts
 from caveat.check.reading import Files, read_materials
 from caveat.check.records import (
     Check,
@@ -211,9 +211,11 @@ class _Checker:
             forecast = forecasts[options[0]]
         contexts = _contexts(samples, shifts, texts)
         elicitation = samples.elicitation if samples else None
+        expected = expected_leakage(model, materials.held_out, counter)
         figures = Figures(
-            materials, model.backend.name, lengths, contexts, elicitation, losses, forecast, parts
-        )
+            materials, model.backend.name, lengths, contexts, elicitation, losses, forecast, parts,
+            expected,
+        )  # fmt: skip
         suggestions = self._suggestions(forecasts, counter)
         written = self._written(study_system)
         return Check(
@@ -225,6 +227,7 @@ class _Checker:
             elicitation=elicitation,
             losses=losses,
             parts=parts,
+            expected=expected,
             forecast=forecast,
             advice=advice(figures),
             suggestions=suggestions,

@@ -140,7 +140,16 @@ def _parts(check: Check) -> Iterator[Summary]:
 def _predictors(check: Check) -> Summary:
     losses = check.losses
     rows = [
-        ("short-horizon forecast of leakage", _forecast(check.forecast), _of(check.forecast)),
+        (
+            "short-horizon forecast of leakage",
+            _leakage(check.forecast.leakage),
+            _of(check.forecast),
+        ),
+        (
+            "leakage by the first six tokens",
+            _leakage(check.expected),
+            "forward passes, a fixed curve",
+        ),
     ]
     if losses is not None:
         rows.append(
@@ -160,8 +169,8 @@ def _predictors(check: Check) -> Summary:
     )
 
 
-def _forecast(forecast: ShortForecast) -> str:
-    return "undefined" if forecast.leakage is None else estimate(forecast.leakage)
+def _leakage(leakage: Interval | None) -> str:
+    return "undefined" if leakage is None else estimate(leakage)
 
 
 def _of(forecast: ShortForecast) -> str:
@@ -186,7 +195,7 @@ def _suggestion(one: Suggestion) -> tuple[str, ...]:
         one.wording,
         one.place,
         one.origin,
-        _forecast(one.forecast),
+        _leakage(one.forecast.leakage),
         ABSENT if one.nats is None else decimal(one.nats.value, 1),
         decimal(one.losses.share),
         ABSENT if one.rate is None else decimal(one.rate.value),
