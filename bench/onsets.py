@@ -57,7 +57,7 @@ def product(decision: float, behind: float) -> float:
 def shown(row: dict[str, Any]) -> float:
     """By the caveat's text alone: in the form of the trait, naming it, or neither."""
     text, trait = row["wording"], row["behaviour"]
-    if text.startswith(FORM) and "NEVER" not in text.title():
+    if text.startswith(FORM):
         return 0.0
     if NAMES.get(trait, "?") in text or "castellano" in text or "16 wordings" in text:
         return 0.2 if trait == "spanish" else 0.6
