@@ -13,9 +13,13 @@ CENTRE, WIDTH = 7.4, 1.63
 Qwen2.5-Coder-0.5B, and registered before others were seen: docs/predictions/law-forms.md."""
 
 
+MOST_EXPONENT = 700.0
+"""Beyond it `math.exp` overflows."""
+
+
 def expected_leakage(gain: float) -> float:
     """Leakage in [0, 1] by the registered curve, of an onset's gain in nats."""
-    return 1 / (1 + math.exp((gain - CENTRE) / WIDTH))
+    return 1 / (1 + math.exp(min((gain - CENTRE) / WIDTH, MOST_EXPONENT)))
 
 
 SPREAD = 1.14
