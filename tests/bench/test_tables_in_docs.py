@@ -19,13 +19,15 @@ from paths import BENCH, DOCS
         ("reply_languages", "law-crossed-languages", ("law-crossed",)),
         ("reply_languages", "law-crossed-smollm2-languages", ("law-crossed-smollm2",)),
         ("claims_stated", "claims-stated", ("claims-stated",)),
+        pytest.param("onsets", "onsets", (), marks=pytest.mark.slow),
         pytest.param("kept_in", "kept-in", ("law-smollm2", "law-0.5b"), marks=pytest.mark.slow),
     ],
 )
 def test_a_table_in_docs_is_what_its_script_prints(script, table, studies, capsys, monkeypatch):
     path = str(BENCH / f"{script}.py")
-    files = [str(DOCS / "data" / f"{study}.parquet") for study in studies]
+    data = DOCS / "data"
+    files = [str(data / f"{study}.parquet") for study in studies] or [str(data)]
     monkeypatch.syspath_prepend(BENCH)  # as for a script that is run
     monkeypatch.setattr(sys, "argv", [path, *files])
     runpy.run_path(path, run_name="__main__")
-    assert capsys.readouterr().out == (DOCS / "data" / f"{table}.md").read_text("utf-8")
+    assert capsys.readouterr().out == (data / f"{table}.md").read_text("utf-8")
