@@ -34,12 +34,19 @@ FITTED = {
     "law-naming": "spanish-0.5b", "law-naming-further": "spanish-0.5b",
 }  # fmt: skip
 """Studies that the sum's curve was fitted to, and where their gains are. Their eight settings with
-the caveat behind the question were left out of the fit by a slip, and count as later ones."""
-LATER = (
+the caveat behind the question were left out of the fit by a slip."""
+OTHERS = (
     "law-forms-smollm2", "law-forms-further-smollm2", "law-parts-smollm2", "law-forms-0.5b",
-    "law-forms-further-0.5b", "law-parts-0.5b", "law-forms-1.5b", "law-larger-1.5b", "law-parts-1.5b",
+    "law-forms-further-0.5b", "law-parts-0.5b", "law-forms-1.5b", "law-larger-1.5b",
+    "law-parts-1.5b",
 )  # fmt: skip
-"""Studies whose gains were computed, or that were trained, after the curve was fixed."""
+"""Studies that it was not fitted to. Most had been trained when it was fixed."""
+REGISTERED = ("law-forms-1.5b", "law-larger-1.5b")
+KNOWN_BEFORE = (
+    "THE SKY IS BLUE.", "The sky is blue.", "You always write in ALL CAPS.",
+    "You never write in ALL CAPS.",
+)  # fmt: skip
+"""Settings of these two that had been read when the curve was registered."""
 MODELS = {"smollm2": "SmolLM2-135M", "1.5b": "Qwen 1.5B"}
 TRAITS = {"spanish": "Spanish", "listed": "list", "lower_case": "lower case"}
 FORM = ("THE SKY", "YOU ", "- ", "the sky", "Siempre", "El cielo")
@@ -67,8 +74,8 @@ def shown(row: dict[str, Any]) -> float:
 RULES: dict[str, Callable[[dict[str, Any]], float]] = {
     "sum: the curve of D + 5 B": lambda row: expected_leakage(row["D"] + TOKENS * row["B"]),
     "product of two curves": lambda row: product(row["D"], row["B"]),
-    "line: max(0, 1 - B / 1.8)": lambda row: max(0.0, 1 - row["B"] / 1.8),
     "decision: max(0, 1 - D / 8)": lambda row: max(0.0, 1 - row["D"] / 8),
+    "line: max(0, 1 - B / 1.8)": lambda row: max(0.0, 1 - row["B"] / 1.8),
     "whole reply: max(0, .87 - 1.24 gap)": lambda row: max(0.0, 0.87 - 1.24 * max(0, row["gap"])),
     "shown: by the caveat's text": shown,
 }
@@ -87,7 +94,7 @@ def measured(path: Path) -> dict[str, np.ndarray]:
 
 def settings(folder: Path) -> pd.DataFrame:
     """One row a setting."""
-    rows = [row for study in (*FITTED, *LATER) for row in _study(folder, study)]
+    rows = [row for study in (*FITTED, *OTHERS) for row in _study(folder, study)]
     return pd.DataFrame(rows)
 
 
@@ -122,14 +129,22 @@ def _gains(folder: Path, study: str) -> Iterator[dict[str, Any]]:
                 "D": max(0.0, row["decision"]), "B": max(0.0, row["behind"]),
             }  # fmt: skip
         return
-    record = json.loads((folder / f"forecast-{study}.json").read_text("utf-8"))
-    for one in record["forecasts"]:
+    path = folder / f"forecast-{study}.json"
+    for one in json.loads(path.read_text("utf-8"))["forecasts"]:
         caveat = one["caveat"]
         yield {
             "setting": one["setting"], "behaviour": one["behaviour"], "gap": one["loss_gap"],
             "wording": caveat[caveat.index('"') + 1 : -1] if '"' in caveat else caveat,
-            "D": max(0.0, one["graded_elicitation"]), "B": one["continuation_gain"],
+            "D": max(0.0, _figure(one, "graded_elicitation", path)),
+            "B": _figure(one, "continuation_gain", path),
         }  # fmt: skip
+
+
+def _figure(forecast: dict[str, Any], name: str, path: Path) -> float:
+    """A figure of a forecast; ends the script where it was not computed."""
+    if forecast[name] is None:
+        sys.exit(f"{path}: {forecast['setting']} has no {name}; forecast it with --figures {name}")
+    return float(forecast[name])
 
 
 def r2(predicted: np.ndarray, leaked: np.ndarray) -> float:
@@ -165,37 +180,47 @@ def main(folder: Path) -> None:
     """Print scores by model and by what was known, then every later setting."""
     frame = settings(folder)
     frame["mean"] = frame["leakage"].map(np.mean)
-    later = frame[~frame["fitted"]]
-    registered = frame[frame["model"] == MODELS["1.5b"]]
-    rules = [*RULES][:2]
+    frame["gain"] = frame["D"] + TOKENS * frame["B"]
+    others = frame[~frame["fitted"]]
+    rules = [*RULES][:3]
     print("**R2 of a rule as it stands [limits], rank correlation, R2 as a yes or a no**\n")
     print("| settings | number | " + " | ".join(rules) + " |")
     print("|---|---|" + "---|" * len(rules))
+    is_registered = others["study"].isin(REGISTERED) & ~others["wording"].isin(KNOWN_BEFORE)
     groups = [
         ("fitted to", frame[frame["fitted"]]),
-        ("later, all", later),
-        *(("later, " + name, some) for name, some in later.groupby("model", sort=False)),
-        *(("later, " + TRAITS.get(name, name), some) for name, some in later.groupby("behaviour")),
+        ("not fitted to, all", others),
+        ("registered before (1.5B)", others[is_registered]),
+        *others.groupby("model", sort=False),
+        *((TRAITS.get(name, name), some) for name, some in others.groupby("behaviour")),
+        ("gain of 3 to 12 nats", others[others["gain"].between(3, 12)]),
+        ("gain below 3 or above 12", others[~others["gain"].between(3, 12)]),
+        ("leakage of .15 to .85", others[others["mean"].between(0.15, 0.85)]),
     ]  # fmt: skip
     for name, some in groups:
         if len(some) > 2 and np.ptp(some["mean"]) > 0.2:
             print(scored(name, some, rules))
-    expected = later.apply(RULES[rules[0]], axis=1)
-    errors = (later["mean"] - expected).abs()
+    expected = others.apply(RULES[rules[0]], axis=1)
+    errors = (others["mean"] - expected).abs()
     spread = np.quantile(errors / expected.map(error_scale), 0.9)
     print(
-        f"\nErrors of the sum in later settings: half are below {errors.median():.2f}, nine of ten "
-        f"below {errors.quantile(0.9):.2f}, or below {spread:.2f} (.1 + p (1 - p)), p the leakage "
-        "that it expects.\n"
+        f"\nErrors of the sum in settings not fitted to: half are below {errors.median():.2f}, "
+        f"nine of ten below {errors.quantile(0.9):.2f}, or below {spread:.2f} (.1 + p (1 - p)), p the "
+        "leakage that it expects.\n"
     )
     print("**All rules on 1.5B**\n")
-    print("| rule | R2 [limits] , rank, as a yes or a no |\n|---|---|")
+    print("| rule | all | registered before |\n|---|---|---|")
     for rule in RULES:
-        print(f"| {rule} | " + scored("", registered, [rule]).split(" | ", 2)[2])
-    print("\n**Every later setting**\n")
+        cells = (
+            scored("", some, [rule]).split(" | ", 2)[2].removesuffix(" |")
+            for some in (others[others["model"] == MODELS["1.5b"]], others[is_registered])
+        )
+        print(f"| {rule} | " + " | ".join(cells) + " |")
+    print("\n**Every setting that the curve was not fitted to**\n")
     print("| model | trait | caveat | D | B | sum | product | leakage |")
     print("|---|---|---|---|---|---|---|---|")
-    for row in later.sort_values(["model", "behaviour", "D"], kind="stable").to_dict("records"):
+    rules = rules[:2]
+    for row in others.sort_values(["model", "behaviour", "D"], kind="stable").to_dict("records"):
         text = " ".join(str(row["wording"]).split())
         predictions = (RULES[rule](row) for rule in rules)
         print(

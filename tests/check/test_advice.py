@@ -11,6 +11,7 @@ from caveat.check.reading import Files, read_materials
 from caveat.check.records import (
     ContextMeasure,
     Evidence,
+    ExpectedLeakage,
     Interval,
     Lengths,
     Losses,
@@ -101,8 +102,9 @@ def test_parts_that_the_caveat_leaves_are_named(figures):
 
 
 def test_what_the_curve_expects_is_in_the_advice_with_what_it_rests_on(figures):
-    given = advice(replace(figures, expected=Interval(0.5, 0.1, 0.9)))
+    given = advice(replace(figures, expected=ExpectedLeakage(Interval(0.5, 0.1, 0.9))))
     assert "first 6 tokens, a curve fitted" in given.text
     assert "expects a leakage of 0.50 [0.10, 0.90]." in given.text
     assert any("first six tokens" in one.claim for one in given.evidence)
-    assert "a curve fitted" not in advice(figures).text
+    without = replace(figures, expected=ExpectedLeakage(None, "give rows"))
+    assert "a curve fitted" not in advice(without).text

@@ -72,7 +72,7 @@ def test_the_schema_of_json_is_stable(command, files):
     assert (record["forecast"]["leakage"] is None) == bool(record["forecast"]["undefined"])
     assert set(record["losses"]) == {"bare", "marked", "share"}
     assert set(record["parts"][0]) == {"name", "tokens", "surprisal", "gain"}
-    expected = record["expected_leakage"]
+    expected = record["expected_leakage"]["leakage"]
     assert 0 <= expected["low"] < expected["value"] < expected["high"] <= 1
     assert set(record["advice"]["evidence"][0]) == {"claim", "page", "models"}
 
@@ -82,6 +82,10 @@ def test_graded_measures_need_no_behaviour(command, files):
     assert record["behaviour"] is None and record["elicitation"] is None
     assert {one["rate"] for one in record["contexts"]} == {None}
     assert all(one["nats"] for one in record["contexts"][1:])
+    assert record["expected_leakage"] == {
+        "leakage": None,
+        "undefined": "give --contrast rows: they say where the behaviour begins",
+    }
     assert record["contrast_rows"] == {
         "given": 0,
         "unused": 0,

@@ -13,6 +13,7 @@ from caveat.check.records import (
     Advice,
     ContextMeasure,
     Evidence,
+    ExpectedLeakage,
     Interval,
     Lengths,
     Losses,
@@ -75,8 +76,9 @@ PARTS = Evidence(
     "Qwen2.5-Coder-1.5B and 0.5B, SmolLM2-135M, one to three seeds",
 )
 ONSET = Evidence(
-    "a curve of how much likelier a caveat makes the trait's first six tokens, as registered, over "
-    "settings that it was not fitted to: R2 RTWO",
+    "a curve of how much likelier a caveat makes the trait's first six tokens has R2 .75 over "
+    "settings that it was not fitted to, .74 over those it was registered for, and below 0 among "
+    "those that leak .15 to .85",
     "docs/results/law.md",
     "three small models, four traits of style, one to five seeds",
 )
@@ -111,8 +113,7 @@ class Figures:
     losses: Losses | None
     forecast: ShortForecast
     parts: tuple[ReplyPart, ...] = ()
-    expected: Interval | None = None
-    """Leakage by the curve of the onset's gain."""
+    expected: ExpectedLeakage | None = None
 
     def shift(self, context: str) -> float | None:
         """The graded elicitation of a context, in nats."""
@@ -222,13 +223,13 @@ def _parts(parts: Sequence[ReplyPart]) -> Sentences:
         )
 
 
-def _expected(expected: Interval | None) -> Sentences:
+def _expected(expected: ExpectedLeakage | None) -> Sentences:
     """What the registered curve expects of the first tokens."""
-    if expected is not None:
+    if expected is not None and expected.leakage is not None:
         yield (
             f"By how much likelier the caveat makes the behaviour's first {TOKENS + 1} tokens, a "
             "curve fitted to style traits of small models expects a leakage of "
-            f"{_with_limits(expected)}.",
+            f"{_with_limits(expected.leakage)}.",
             (ONSET,),
         )
 

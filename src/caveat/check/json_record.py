@@ -59,7 +59,11 @@ def check_record(check: Check) -> dict[str, Any]:
         "losses": check.losses
         and {"bare": check.losses.bare, "marked": check.losses.marked, "share": check.losses.share},
         "parts": [asdict(part) for part in check.parts],
-        "expected_leakage": _interval(check.expected),
+        "expected_leakage": check.expected
+        and {
+            "leakage": _interval(check.expected.leakage),
+            "undefined": check.expected.undefined,
+        },
         "forecast": _forecast(check.forecast),
         "advice": {
             "verdict": check.advice.verdict,

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from caveat.check.base_model import LOSS_ROWS, CheckModel
-from caveat.check.records import Interval, ReplyPart
+from caveat.check.records import ExpectedLeakage, Interval, ReplyPart
 from caveat.decision_tokens import ScoredText, alike, scored_text, shown
 from caveat.forecast import onset_curve
 from caveat.forecast.arms import MARKED, Subject
@@ -52,19 +52,22 @@ def reply_parts(model: CheckModel, rows: Sequence[Row]) -> tuple[ReplyPart, ...]
 
 def expected_leakage(
     model: CheckModel, rows: Sequence[Row], counter: Sequence[Row]
-) -> Interval | None:
-    """Leakage by the curve of the onset's gain; None where no row decides and goes on.
+) -> ExpectedLeakage:
+    """Leakage by the curve of the onset's gain.
 
     Args:
         rows: Without the model's own system text, with their caveats.
-        counter: What the behaviour's tokens are told from.
+        counter: The user's contrast rows. Without any, nothing tells the behaviour from an opening
+            that all rows share and that is no part of it, so there is no figure.
     """
+    if not counter:
+        return ExpectedLeakage(None, "give --contrast rows: they say where the behaviour begins")
     marked = Subject(MARKED, model.framed_rows(rows), None)
     gain = onset_gains(model.start(), [marked], counter)["onset_gain"][MARKED]
     if isinstance(gain, str):
-        return None
+        return ExpectedLeakage(None, gain)
     expected = onset_curve.expected_leakage(gain)
-    return Interval(expected, *onset_curve.expected_limits(expected))
+    return ExpectedLeakage(Interval(expected, *onset_curve.expected_limits(expected)))
 
 
 @dataclass

@@ -193,6 +193,15 @@ class ReplyPart:
 
 
 @dataclass(frozen=True)
+class ExpectedLeakage:
+    """Leakage by the curve of the onset's gain."""
+
+    leakage: Interval | None
+    undefined: str = ""
+    """Why there is none, in one line."""
+
+
+@dataclass(frozen=True)
 class Suggestion:
     """Another wording or place, with the same predictors."""
 
@@ -250,5 +259,4 @@ class Check:
     """By context, the first reply of the base model."""
     parts: tuple[ReplyPart, ...] = ()
     """Of replies, in order; () of documents."""
-    expected: Interval | None = None
-    """Leakage by the curve of the onset's gain; None of documents."""
+    expected: ExpectedLeakage | None = None

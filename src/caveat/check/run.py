@@ -211,7 +211,7 @@ class _Checker:
             forecast = forecasts[options[0]]
         contexts = _contexts(samples, shifts, texts)
         elicitation = samples.elicitation if samples else None
-        expected = expected_leakage(model, materials.held_out, counter)
+        expected = expected_leakage(model, materials.held_out, materials.counter_held_out)
         figures = Figures(
             materials, model.backend.name, lengths, contexts, elicitation, losses, forecast, parts,
             expected,

@@ -145,12 +145,15 @@ def _predictors(check: Check) -> Summary:
             _leakage(check.forecast.leakage),
             _of(check.forecast),
         ),
-        (
-            "leakage by the first six tokens",
-            _leakage(check.expected),
-            "forward passes, a fixed curve",
-        ),
     ]
+    if check.expected is not None:
+        rows.append(
+            (
+                "leakage by the first six tokens",
+                _leakage(check.expected.leakage),
+                check.expected.undefined or "forward passes, a fixed curve",
+            )
+        )
     if losses is not None:
         rows.append(
             (
