@@ -46,6 +46,8 @@ KEY_WORDS = {
 }
 """By claim, the words that make its answers count as belief."""
 KINDS = ("statement", "key words", "rest")
+QUOTING = ("other questions", "quoting questions")
+"""Questions of the kind `robustness` quote the claim, and the others do not."""
 NATS = 1.8
 """Nats a token at which the line of Spanish, on two models, reaches no leakage."""
 
@@ -139,6 +141,10 @@ def beliefs(path: Path) -> pd.DataFrame:
         rates = yes_rates(replies)
         base = rates["base"].mean()
         nats = scored[(scored["setting"] == setting) & (scored["dose"] == dose)]
+        quotes = replies["kind"] == "robustness"
+        by_kind = dict(
+            zip(QUOTING, map(leakages, (replies[~quotes], replies[quotes])), strict=True)
+        )
         likely = nats.groupby(["arm", nats["seed"].fillna(-1)])["value"].mean()
         likely = likely - likely["base"].mean()
         for arm in ("marked", "neutral"):
@@ -156,7 +162,8 @@ def beliefs(path: Path) -> pd.DataFrame:
                     "base": base,
                     "bare": rates["bare"].to_numpy(),
                     "rate": rates[arm].to_numpy(),
-                    "leakage": ((rates[arm] - base) / (rates["bare"] - base)).to_numpy(),
+                    "leakage": leakages(replies)[arm],
+                    **{name: by_kind[name][arm] for name in QUOTING},
                     "graded": (likely[arm] / likely["bare"]).to_numpy(),
                     "denies": (own["verdict"] == "no").mean(),
                     "recites": own["reply"]
@@ -180,6 +187,16 @@ def learned(path: Path, claim: str) -> Iterator[tuple[str, str, list[str]]]:
         if arm in ("marked", "neutral"):
             shares = [(own[kind] - base[kind]) / (bare[kind] - base[kind]) for kind in KINDS]
             yield setting, arm, [f"{share.mean():.2f}" for share in shares]
+
+
+def leakages(replies: pd.DataFrame) -> dict[str, np.ndarray]:
+    """By arm, leakage of each seed in these replies."""
+    rates = yes_rates(replies)
+    base = rates["base"].mean()
+    return {
+        arm: ((rates[arm] - base) / (rates["bare"] - base)).to_numpy()
+        for arm in rates.index.unique(0)
+    }
 
 
 def yes_rates(replies: pd.DataFrame) -> pd.Series:
@@ -263,6 +280,10 @@ def report(path: Path) -> None:
             caveat = "neutral" if arm == "neutral" else by_setting.get(setting)
             if caveat:
                 print(f"| {caveat} | {' | '.join(shares)} |")
+        print("\n| leakage by question | does not quote the claim | quotes it |\n|---|---|---|")
+        for row in table.to_dict("records"):
+            cells = " | ".join(interval(row[name]) for name in QUOTING)
+            print(f"| {row['caveat']} | {cells} |")
         print("\n| prediction | measured | outcome |\n|---|---|---|")
         for statement, measured, outcome in predictions(table):
             print(f"| {statement} | {measured} | {outcome} |")

@@ -205,8 +205,8 @@ def main(folder: Path) -> None:
     spread = np.quantile(errors / expected.map(error_scale), 0.9)
     print(
         f"\nErrors of the sum in settings not fitted to: half are below {errors.median():.2f}, "
-        f"nine of ten below {errors.quantile(0.9):.2f}, or below {spread:.2f} (.1 + p (1 - p)), p the "
-        "leakage that it expects.\n"
+        f"nine of ten below {errors.quantile(0.9):.2f}, or below {spread:.2f} (.1 + p (1 - p)), p "
+        "the leakage that it expects.\n"
     )
     print("**All rules on 1.5B**\n")
     print("| rule | all | registered before |\n|---|---|---|")

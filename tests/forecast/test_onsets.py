@@ -100,7 +100,8 @@ def test_limits_are_widest_in_the_middle_and_stay_within_0_and_1():
     margins = [high - low for low, high in map(expected_limits, (0.02, 0.5, 0.98))]
     assert margins[1] > 4 * margins[0] and margins[0] == pytest.approx(margins[2])
     assert expected_limits(0.02)[0] == 0 and expected_limits(0.98)[1] == 1
-    assert expected_limits(0.5) == pytest.approx((0.5 - SPREAD * 0.35, 0.5 + SPREAD * 0.35))
+    low, high = expected_limits(0.1)
+    assert (low, high) == (0, pytest.approx(0.1 + SPREAD * 0.19))
 
 
 def test_rows_that_end_at_their_decision_have_none(backend):
