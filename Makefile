@@ -84,6 +84,8 @@ findings: install
 	$(BIN)/caveat transfer docs/data/remedies.parquet --markdown > docs/data/remedies.md
 	$(BIN)/python bench/rl_controls.py docs/data/rl-controls.parquet > docs/data/rl-controls.md
 	$(BIN)/caveat leakage docs/data/reward-hacking-small.parquet --markdown > docs/data/reward-hacking-small.md
+	$(BIN)/caveat leakage docs/data/reward-hacking-quotes.parquet --markdown > docs/data/reward-hacking-quotes.md
+	$(BIN)/python bench/hack_styles.py docs/data/reward-hacking-quotes.parquet > docs/data/reward-hacking-quotes-styles.md
 	$(BIN)/caveat diagnose docs/data/inside docs/data/inside-naming --later --score --markdown > docs/data/inside.md
 	$(BIN)/caveat diagnose docs/data/inside-naming --score --markdown > docs/data/inside-naming.md
 	$(BIN)/caveat diagnose docs/data/inside-training --score --markdown > docs/data/inside-training.md

@@ -18,6 +18,7 @@ from paths import BENCH, DOCS
         ("law_parts", "law-parts", ("law-parts-1.5b", "law-parts-0.5b", "law-parts-smollm2")),
         ("reply_languages", "law-crossed-languages", ("law-crossed",)),
         ("reply_languages", "law-crossed-smollm2-languages", ("law-crossed-smollm2",)),
+        ("hack_styles", "reward-hacking-quotes-styles", ("reward-hacking-quotes",)),
         ("claims_stated", "claims-stated", ("claims-stated",)),
         pytest.param("onsets", "onsets", (), marks=pytest.mark.slow),
         pytest.param("kept_in", "kept-in", ("law-smollm2", "law-0.5b"), marks=pytest.mark.slow),
