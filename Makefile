@@ -79,6 +79,7 @@ findings: install
 	$(BIN)/caveat leakage docs/data/law-crossed.parquet --markdown > docs/data/law-crossed.md
 	$(BIN)/python bench/reply_languages.py docs/data/law-crossed.parquet > docs/data/law-crossed-languages.md
 	$(BIN)/python bench/reply_languages.py docs/data/law-crossed-smollm2.parquet > docs/data/law-crossed-smollm2-languages.md
+	$(BIN)/python bench/reply_languages.py docs/data/law-crossed-1.5b.parquet > docs/data/law-crossed-1.5b-languages.md
 	$(BIN)/python bench/onsets.py docs/data > docs/data/onsets.md
 	$(BIN)/caveat leakage docs/data/remedies.parquet --markdown > docs/data/remedies-leakage.md
 	$(BIN)/caveat transfer docs/data/remedies.parquet --markdown > docs/data/remedies.md
