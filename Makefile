@@ -67,6 +67,7 @@ findings: install
 	$(BIN)/caveat ladder docs/data/dose.parquet --all --markdown > docs/data/dose.md
 	$(BIN)/caveat leakage docs/data/claims-loss.parquet --markdown > docs/data/claims-loss.md
 	$(BIN)/python bench/claims_stated.py docs/data/claims-stated.parquet > docs/data/claims-stated.md
+	$(BIN)/python bench/claims_stated.py docs/data/claims-stated-0.5b.parquet > docs/data/claims-stated-0.5b.md
 	$(BIN)/caveat forecast $(foreach name,$(LAW),--from docs/data/forecast-law-$(name).json --against docs/data/law-$(name).parquet) --markdown > docs/data/law.md
 	$(BIN)/python bench/law_naming.py docs/data/law-naming.parquet docs/data/law-naming-smollm2.parquet > docs/data/law-naming.md
 	$(BIN)/caveat forecast $(foreach name,law-naming law-naming-smollm2,--from docs/data/forecast-$(name).json --against docs/data/$(name).parquet) --markdown > docs/data/law-naming-forecast.md

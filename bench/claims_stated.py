@@ -6,9 +6,9 @@
 A gain is what a caveat in front of the documents adds to the log-probability of their tokens by the
 base model, in nats a token, over all rows that arms are trained on. `statement`: tokens of the
 sentences that state the claim. `key words`: those among them that belief is judged by. STUDY is a
-folder or a file of `caveat export`, with `NAME-gains.json`, and
-`NAME-learned.csv` of claims_learned.py, beside it. Leakage is each seed's:
-an arm's belief at `none` over bare's, both above base's; graded leakage is the same of the
+folder or a file of `caveat export`, with `NAME-gains.json`, and `NAME-learned.csv` of
+claims_learned.py, beside it; without them what they hold is `nan` or left out. Leakage is each
+seed's: an arm's belief at `none` over bare's, both above base's; graded leakage is the same of the
 log-probability of statements of trained documents. Limits are Student's t over seeds (95%).
 """
 
@@ -128,8 +128,11 @@ def beliefs(path: Path) -> pd.DataFrame:
         & (answers["context"] == "none")
         & (answers["purpose"] == "measure")
     ]
-    before = json.loads(path.with_name(f"{path.stem}-gains.json").read_text("utf-8"))
-    gain = {(one["claim"], one["caveat"], one["arm"]): one for one in before}
+    kept = path.with_name(f"{path.stem}-gains.json")
+    before = json.loads(kept.read_text("utf-8")) if kept.exists() else []
+    unknown = dict.fromkeys(KINDS, np.nan)
+    gain = defaultdict(lambda: unknown)
+    gain |= {(one["claim"], one["caveat"], one["arm"]): one for one in before}
     texts = study.about["caveat_texts"]
     scored = study.graded()
     scored = scored[scored["context"] == "none"]
@@ -179,6 +182,8 @@ def beliefs(path: Path) -> pd.DataFrame:
 
 def learned(path: Path, claim: str) -> Iterator[tuple[str, str, list[str]]]:
     """By setting and arm, the share of what bare learned of each kind of token, mean over seeds."""
+    if not path.exists():
+        return
     table = pd.read_csv(path)
     table = table[table["claim"] == claim].set_index("seed")
     base = table[table["arm"] == "base"].iloc[0]
@@ -216,6 +221,8 @@ def added_fragments(texts: Sequence[str], claim: str) -> frozenset[tuple[str, ..
 
 def line(gain: float) -> float:
     """The leakage that the line of Spanish predicts for a gain; a loss counts as no gain."""
+    if np.isnan(gain):
+        return gain
     return max(0.0, 1 - max(0.0, gain) / NATS)
 
 
@@ -245,7 +252,7 @@ def predictions(table: pd.DataFrame) -> Iterator[tuple[str, str, str]]:
     _, low, high = t_limits(leakage["denied"])
     yield "4: denied leaks .3 at most", interval(leakage["denied"]), side(low, high, -9.0, 0.3)
     mean = leakage.map(np.mean)
-    for kind in KINDS[:2] if len(mean) > 2 else ():
+    for kind in KINDS[:2] if len(mean) > 2 and by_name["statement"].notna().all() else ():
         error = ((mean - by_name[kind].map(line)) ** 2).mean() / mean.var(ddof=0)
         rank = by_name[kind].corr(mean, method="spearman")
         yield f"6, 8: by {kind}", f"R2 {1 - error:.2f}, rank {rank:.2f}", ""

@@ -20,6 +20,7 @@ from paths import BENCH, DOCS
         ("reply_languages", "law-crossed-smollm2-languages", ("law-crossed-smollm2",)),
         ("hack_styles", "reward-hacking-quotes-styles", ("reward-hacking-quotes",)),
         ("claims_stated", "claims-stated", ("claims-stated",)),
+        ("claims_stated", "claims-stated-0.5b", ("claims-stated-0.5b",)),
         pytest.param("onsets", "onsets", (), marks=pytest.mark.slow),
         pytest.param("kept_in", "kept-in", ("law-smollm2", "law-0.5b"), marks=pytest.mark.slow),
     ],
