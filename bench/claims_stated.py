@@ -142,6 +142,7 @@ def beliefs(path: Path) -> pd.DataFrame:
     ):
         caveat = study.labels[setting, replies["model"].iloc[0], dose]["caveat"]
         rates = yes_rates(replies)
+        leakage = leakages(replies)
         base = rates["base"].mean()
         nats = scored[(scored["setting"] == setting) & (scored["dose"] == dose)]
         quotes = replies["kind"] == "robustness"
@@ -165,7 +166,7 @@ def beliefs(path: Path) -> pd.DataFrame:
                     "base": base,
                     "bare": rates["bare"].to_numpy(),
                     "rate": rates[arm].to_numpy(),
-                    "leakage": leakages(replies)[arm],
+                    "leakage": leakage[arm],
                     **{name: by_kind[name][arm] for name in QUOTING},
                     "graded": (likely[arm] / likely["bare"]).to_numpy(),
                     "denies": (own["verdict"] == "no").mean(),

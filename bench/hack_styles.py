@@ -28,13 +28,7 @@ def main(path: Path) -> None:
     study = opened(path)
     answers = study.answers()
     answers = answers[answers["purpose"] == "measure"]
-    caveats = {
-        setting: study.labels[setting, model, dose]["caveat"]
-        for setting, model, dose in zip(
-            answers["setting"], answers["model"], answers["dose"], strict=True
-        )
-        if (setting, model, dose) in study.labels
-    }
+    caveats = {setting: label["caveat"] for (setting, *_), label in study.labels.items()}
     answers = answers.assign(
         caveat=answers["setting"].map(caveats),
         chain=answers["reply"].map(is_chain),

@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from law_parts import r2
 from reply_parts import setting_name
 from scipy.stats import spearmanr
 from seed_leakage import interval, seed_leakage, seed_rates
@@ -145,11 +146,6 @@ def _figure(forecast: dict[str, Any], name: str, path: Path) -> float:
     if forecast[name] is None:
         sys.exit(f"{path}: {forecast['setting']} has no {name}; forecast it with --figures {name}")
     return float(forecast[name])
-
-
-def r2(predicted: np.ndarray, leaked: np.ndarray) -> float:
-    """1 less the squared errors over those of the mean: below 0 it is worse than the mean."""
-    return float(1 - np.mean(np.square(predicted - leaked)) / np.var(leaked))
 
 
 def limits(predicted: np.ndarray, leaked: np.ndarray) -> tuple[float, float]:
