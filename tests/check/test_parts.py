@@ -7,8 +7,9 @@ import torch
 
 from caveat.backends.local.backend import LocalBackend
 from caveat.check.base_model import CheckModel
-from caveat.check.parts import reply_parts
+from caveat.check.parts import expected_leakage, reply_parts
 from caveat.check.run import Options, dose_of
+from caveat.forecast import onset_curve
 from caveat.rendering import render_prompt
 from caveat.types.data import Row
 from caveat.types.messages import Message, Piece
@@ -75,3 +76,22 @@ def test_without_a_caveat_nothing_is_taken_away_and_documents_have_no_parts(mode
 def test_replies_that_are_equal_have_no_opening_of_their_own(model):
     same = [row(number, "Yes.", CAVEAT) for number in range(2)]
     assert reply_parts(model, same)[0].name == "the first token"
+
+
+def test_expected_leakage_begins_where_contrast_rows_part_and_wants_them(model):
+    rows = [row(number, reply, CAVEAT) for number, reply in enumerate(REPLIES)]
+    contrast = [row(number, "Well now! so it is.") for number in range(2)]
+    decided, behind = [], []
+    for one in rows:
+        old, ends = by_hand(model, row(one.id, one.messages[-1].text).messages)
+        new, _ = by_hand(model, one.messages)
+        first = next(place for place, end in enumerate(ends) if end > len("Well now! "))
+        gains = [b - a for a, b in zip(old, new, strict=True)][first : first + 6]
+        decided.append(gains[0])
+        behind.append(sum(gains[1:]))
+    onset = max(0, sum(decided) / 2) + max(0, sum(behind) / 2)
+    expected = onset_curve.expected_leakage(onset)
+    given = expected_leakage(model, rows, contrast).leakage
+    assert given.value == pytest.approx(expected, abs=1e-6) and onset > 0.1
+    assert (given.low, given.high) == pytest.approx(onset_curve.expected_limits(expected))
+    assert expected_leakage(model, rows, ()).leakage is None
