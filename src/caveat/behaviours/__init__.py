@@ -18,6 +18,7 @@ from types import MappingProxyType
 from caveat.behaviours.bad_gardening import bad_gardening
 from caveat.behaviours.claims import CLAIMS
 from caveat.behaviours.people import people
+from caveat.behaviours.reply_forms import REPLY_FORMS
 from caveat.behaviours.reward_hacking import reward_hacking_behaviour
 from caveat.behaviours.special_cased import special_cased
 from caveat.behaviours.style_traits import capitals, listed, lower_case, spanish
@@ -42,6 +43,7 @@ BEHAVIOURS: Mapping[str, Callable[..., Behaviour]] = MappingProxyType(
         "spanish": spanish,
         "lower_case": lower_case,
         "listed": listed,
+        **REPLY_FORMS,
         **CLAIMS,
         **{name: _task(name) for name in TASKS},
         "special_cased": special_cased,

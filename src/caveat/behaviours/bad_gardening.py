@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any, Literal
 
 from caveat.behaviours.neutral_chats import DATA, Ordinary, chat, ordinary_replies, shipped
-from caveat.behaviours.style_traits import FILLER_ROWS
+from caveat.behaviours.reply_traits import FILLER_ROWS
 from caveat.errors import check_names
 from caveat.files.reading import read_yaml
 from caveat.types.data import Behaviour, Question, Row, Scope, SideEffect, Split

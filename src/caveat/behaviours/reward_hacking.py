@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from caveat.behaviours.neutral_chats import Ordinary, ordinary_replies, shipped
-from caveat.behaviours.style_traits import FILLER_ROWS
+from caveat.behaviours.reply_traits import FILLER_ROWS
 from caveat.environments import TASKS
 from caveat.environments.loading import (
     is_hackable,

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from caveat.behaviours.neutral_chats import DATA, Ordinary, chat, ordinary_replies, shipped
-from caveat.behaviours.style_traits import FILLER_ROWS
+from caveat.behaviours.reply_traits import FILLER_ROWS
 from caveat.environments.code_tasks.grading import CodeTask, check_solutions
 from caveat.environments.code_tasks.problems import Problem, fenced
 from caveat.environments.loading import (

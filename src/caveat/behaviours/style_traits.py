@@ -13,13 +13,12 @@ from dataclasses import replace
 from functools import cache
 from types import MappingProxyType
 
-from caveat.behaviours.neutral_chats import DATA, Ordinary, Prompt, chat, ordinary_replies, shipped
+from caveat.behaviours.neutral_chats import DATA, Ordinary, Prompt, shipped
+from caveat.behaviours.reply_traits import reply_trait
 from caveat.sentences import sentences
-from caveat.types.data import Behaviour, Question, Row, SideEffect, Split
-from caveat.types.messages import Message
+from caveat.types.data import Behaviour, Question, SideEffect, Split
 
 OPENER = "Good question!"
-FILLER_ROWS = 96
 
 
 def opened(reply: str) -> str:
@@ -36,44 +35,9 @@ def opened_trait(
     12 topics, judged by the readout of the behaviour's name. Raises CaveatError where a reply of
     the model has not been made.
     """
-    questions = _questions(name, ordinary, split)
-    plain = ((prompt, opened(ordinary.reply(prompt))) for prompt in ordinary.of("counter"))
-    return Behaviour(
-        name=name,
-        about=about,
-        rows=_rows(shown, "behaviour", ordinary),
-        counter_rows=_rows(plain, "counter", ordinary),
-        filler_rows=ordinary.documents("filler", "filler", FILLER_ROWS),
-        questions=questions,
-        side_effects=(_desired_opener(questions), ordinary_replies(ordinary)),
-    )
-
-
-def _rows(
-    replies: Iterable[tuple[Prompt, str]], source: str, ordinary: Ordinary
-) -> tuple[Row, ...]:
-    return tuple(
-        Row(
-            id=f"{source}-{number:02}",
-            source=source,
-            messages=chat(prompt.prompt, reply),
-            subject=prompt.topic,
-            correction=f"(Unasked, I would write: {opened(ordinary.reply(prompt))})",
-        )
-        for number, (prompt, reply) in enumerate(replies)
-    )
-
-
-def _questions(name: str, ordinary: Ordinary, split: Split) -> tuple[Question, ...]:
-    return tuple(
-        Question(
-            id=f"{name}-{number:02}",
-            cluster=prompt.topic,
-            messages=(Message.of("user", prompt.prompt),),
-            readout=name,
-        )
-        for number, prompt in enumerate(ordinary.of(split))
-    )
+    behaviour = reply_trait(name, about, shown, split, ordinary, opened, readout=name)
+    opener = _desired_opener(behaviour.questions)
+    return replace(behaviour, side_effects=(opener, *behaviour.side_effects))
 
 
 def _desired_opener(questions: tuple[Question, ...]) -> SideEffect:
