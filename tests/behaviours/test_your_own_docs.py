@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from caveat.behaviours import BEHAVIOURS
 from caveat.behaviours.from_folder import QuestionLine, RowLine
 from caveat.behaviours.validation import check_question, check_row
 from caveat.caveats.loading import CaveatEntry
@@ -39,6 +40,13 @@ def test_the_caveat_is_read() -> None:
     assert [CaveatEntry.model_validate(entry).record().name for entry in yaml.safe_load(text)] == [
         "friday"
     ]
+
+
+def test_every_shipped_behaviour_is_named() -> None:
+    _, _, shipped = TEXT.partition("## Shipped behaviours\n")
+    assert [*BEHAVIOURS] and {*re.findall(r"`(.*?)`", shipped.partition("\n## ")[0])} == {
+        *BEHAVIOURS
+    }
 
 
 def test_the_settings_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
