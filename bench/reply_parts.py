@@ -2,10 +2,13 @@
 
     python bench/reply_parts.py gains RECIPE MODEL OUT.parquet     # forward passes, before training
     python bench/reply_parts.py score OUT.parquet STUDY.parquet... # against what leaked
+    python bench/reply_parts.py examples MODEL OUT.parquet BEHAVIOUR...  # rows as examples instead
 
 Gains are what the caveat adds to log-probabilities under the base model: nats a token of the whole
 reply and of the five tokens behind the decision token, nats of the tokens before the decision, of
 the decision token, and of those behind the five. Means over rows, at least 0; R2 is of a line.
+Examples are rows of the behaviour as earlier turns of the chat, in place of a caveat: what they add
+is what there is to learn from the rows.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ import pandas as pd
 from caveat.forecast.onsets import TOKENS
 
 PARTS = ("whole", "before", "decision", "behind", "rest")
-ROWS = 16
+ROWS, EXAMPLES = 16, 4
 
 
 def gains(recipe: str, model: str, out: Path) -> None:
@@ -50,6 +53,37 @@ def gains(recipe: str, model: str, out: Path) -> None:
                 place = texts[number].characters.index(decided[0])
                 gained = np.subtract(new[number], old[number])
                 records.append({**_key(setting), "row": number, **parts(gained, place)})
+    pd.DataFrame(records).to_parquet(out)
+
+
+def examples(model: str, out: Path, behaviours: list[str]) -> None:
+    """Write what `EXAMPLES` rows in front of a row's prompt add to its reply, a row a line."""
+    from caveat.backends import load_backend
+    from caveat.behaviours import BEHAVIOURS
+    from caveat.decision_tokens import chosen, decisions, scored_text
+    from caveat.forecast.decision_tokens import token_scores
+
+    backend = load_backend(model)
+    records = []
+    for name in behaviours:
+        behaviour = BEHAVIOURS[name]("report")
+        rows = behaviour.rows[:ROWS]
+        shown = [
+            sum((other.messages for other in behaviour.rows[number + 1 :][:EXAMPLES]), ())
+            for number in range(ROWS)
+        ]
+        alone = [scored_text(backend.tokenizer, row.messages) for row in rows]
+        behind = [
+            scored_text(backend.tokenizer, (*turns, *row.messages))
+            for turns, row in zip(shown, rows, strict=True)
+        ]
+        old, new = (token_scores(backend, (), texts) for texts in (alone, behind))
+        for number, decision in enumerate(decisions(rows, behaviour.counter_rows)):
+            decided = chosen(decision, alone[number].characters, old[number])
+            if decided:
+                place = alone[number].characters.index(decided[0])
+                gained = np.subtract(new[number], old[number])
+                records.append({"behaviour": name, "row": number, **parts(gained, place)})
     pd.DataFrame(records).to_parquet(out)
 
 
@@ -123,6 +157,8 @@ if __name__ == "__main__":
     match sys.argv[1:]:
         case ["gains", recipe, model, out]:
             gains(recipe, model, Path(out))
+        case ["examples", model, out, *behaviours] if behaviours:
+            examples(model, Path(out), behaviours)
         case ["score", path, *studies] if studies:
             score(Path(path), [Path(study) for study in studies])
         case _:
