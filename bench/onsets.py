@@ -15,7 +15,7 @@ import json
 import math
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +72,9 @@ def shown(row: dict[str, Any]) -> float:
     return 1.0
 
 
-RULES: dict[str, Callable[[dict[str, Any]], float]] = {
+Rules = Mapping[str, Callable[[dict[str, Any]], float]]
+"""By name, from a setting's figures to the leakage to expect."""
+RULES: Rules = {
     "sum: the curve of D + 5 B": lambda row: expected_leakage(row["D"] + TOKENS * row["B"]),
     "product of two curves": lambda row: product(row["D"], row["B"]),
     "decision: max(0, 1 - D / 8)": lambda row: max(0.0, 1 - row["D"] / 8),
@@ -157,12 +159,12 @@ def limits(predicted: np.ndarray, leaked: np.ndarray) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def scored(name: str, some: pd.DataFrame, rules: list[str]) -> str:
+def scored(name: str, some: pd.DataFrame, rules: Rules) -> str:
     """A line of the table of scores."""
     leaked = some["mean"].to_numpy(float)
     cells = []
-    for rule in rules:
-        predicted = np.array([RULES[rule](row) for row in some.to_dict("records")])
+    for rule in rules.values():
+        predicted = np.array([rule(row) for row in some.to_dict("records")])
         low, high = limits(predicted, leaked)
         rank = spearmanr(predicted, leaked)[0]
         is_high = predicted > 0.5
@@ -178,7 +180,7 @@ def main(folder: Path) -> None:
     frame["mean"] = frame["leakage"].map(np.mean)
     frame["gain"] = frame["D"] + TOKENS * frame["B"]
     others = frame[~frame["fitted"]]
-    rules = [*RULES][:3]
+    rules = dict([*RULES.items()][:3])
     print("**R2 of a rule as it stands [limits], rank correlation, R2 as a yes or a no**\n")
     print("| settings | number | " + " | ".join(rules) + " |")
     print("|---|---|" + "---|" * len(rules))
@@ -196,7 +198,7 @@ def main(folder: Path) -> None:
     for name, some in groups:
         if len(some) > 2 and np.ptp(some["mean"]) > 0.2:
             print(scored(name, some, rules))
-    expected = others.apply(RULES[rules[0]], axis=1)
+    expected = others.apply(next(iter(rules.values())), axis=1)
     errors = (others["mean"] - expected).abs()
     spread = np.quantile(errors / expected.map(error_scale), 0.9)
     print(
@@ -206,19 +208,19 @@ def main(folder: Path) -> None:
     )
     print("**All rules on 1.5B**\n")
     print("| rule | all | registered before |\n|---|---|---|")
-    for rule in RULES:
+    for rule, expect in RULES.items():
         cells = (
-            scored("", some, [rule]).split(" | ", 2)[2].removesuffix(" |")
+            scored("", some, {rule: expect}).split(" | ", 2)[2].removesuffix(" |")
             for some in (others[others["model"] == MODELS["1.5b"]], others[is_registered])
         )
         print(f"| {rule} | " + " | ".join(cells) + " |")
     print("\n**Every setting that the curve was not fitted to**\n")
     print("| model | trait | caveat | D | B | sum | product | leakage |")
     print("|---|---|---|---|---|---|---|---|")
-    rules = rules[:2]
+    sum_and_product = [*RULES.values()][:2]
     for row in others.sort_values(["model", "behaviour", "D"], kind="stable").to_dict("records"):
         text = " ".join(str(row["wording"]).split())
-        predictions = (RULES[rule](row) for rule in rules)
+        predictions = (rule(row) for rule in sum_and_product)
         print(
             f"| {row['model']} | {TRAITS.get(row['behaviour'], row['behaviour'])} | {text} | "
             f"{row['D']:.2f} | {row['B']:.2f} | "

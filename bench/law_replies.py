@@ -1,0 +1,99 @@
+"""How forecasts of leakage do in behaviours that none of them was made with: `law-replies`.
+
+    python bench/law_replies.py docs/data smollm2 0.5b
+
+Rules are taken as they stand. `share` is the onset's gain over what four rows as examples in front
+of the question, in place of the caveat, add to the same tokens (`reply_parts.py examples`). A score
+is R2, in brackets 95% percentiles over resamples of settings, the rank correlation, and R2 as a yes
+or a no. Leakage is the mean over seeds; with more than one, by seed behind it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from onsets import RULES, Rules, measured, scored
+
+from caveat.forecast.onsets import TOKENS
+
+CENTRE, WIDTH = 0.33, 0.07
+"""Of the curve of the share: docs/predictions/law-replies.md."""
+BEHAVIOUR_RULES: Rules = {
+    "gain: the curve of D + 5 B": RULES["sum: the curve of D + 5 B"],
+    "share of what examples add": lambda row: 1 / (1 + math.exp((row["share"] - CENTRE) / WIDTH)),
+    "decision token: max(0, 1 - D / 8)": RULES["decision: max(0, 1 - D / 8)"],
+    "short training": lambda row: row["short"],
+}
+FORMS = ("sailor", "hedged", "json_reply", "bold", "title_case", "echo")
+
+
+def settings(folder: Path, model: str) -> pd.DataFrame:
+    """One row a setting that is finished and whose bare arm shows the form."""
+    leakage = measured(folder / f"law-replies-{model}.parquet")
+    examples = pd.read_parquet(folder / "reply-parts" / f"examples-{model}.parquet")
+    examples = examples.groupby("behaviour")[["decision", "behind"]].mean()
+    rows = []
+    text = (folder / f"forecast-law-replies-{model}.json").read_text("utf-8")
+    for one in json.loads(text)["forecasts"]:
+        if one["setting"] in leakage:
+            form = one["behaviour"]
+            most = examples["decision"][form] + TOKENS * examples["behind"][form]
+            decision, behind = max(0.0, one["graded_elicitation"]), one["continuation_gain"]
+            rows.append(
+                {
+                    "form": form,
+                    "caveat": one["caveat"].partition('"')[2][:-1],
+                    "D": decision,
+                    "B": behind,
+                    "share": (decision + TOKENS * behind) / most,
+                    "short": one["short_horizon"],
+                    "leakage": leakage[one["setting"]],
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def main(folder: Path, models: list[str]) -> None:
+    """Print scores by model, then every setting."""
+    frames = {model: settings(folder, model) for model in models}
+    print("**R2 of a rule as it stands [limits], rank correlation, R2 as a yes or a no**\n")
+    print("| settings | number | " + " | ".join(BEHAVIOUR_RULES) + " |")
+    print("|---|---|" + "---|" * len(BEHAVIOUR_RULES))
+    for model, frame in frames.items():
+        frame["mean"] = frame["leakage"].map(np.mean)
+        known = {
+            name: rule
+            for name, rule in BEHAVIOUR_RULES.items()
+            if name != "short training" or frame["short"].notna().all()
+        }
+        groups = [(model, frame), *((f"{model}, {form}", some) for form, some in _forms(frame))]
+        for name, some in groups:
+            if np.ptp(some["mean"]) > 0.2:
+                missing = " – |" * (len(BEHAVIOUR_RULES) - len(known))
+                print(scored(name, some, known) + missing)
+    print("\n**Every setting**\n")
+    print("| model | form | caveat | D | B | share | short | gain expects | leakage |")
+    print("|---|---|---|---|---|---|---|---|---|")
+    expect = BEHAVIOUR_RULES["gain: the curve of D + 5 B"]
+    for model, frame in frames.items():
+        for row in frame.to_dict("records"):
+            seeds = ", ".join(f"{value:.2f}" for value in row["leakage"])
+            by_seed = f" ({seeds})" if len(row["leakage"]) > 1 else ""
+            short = "–" if row["short"] is None else f"{row['short']:.2f}"
+            print(
+                f"| {model} | {row['form']} | {row['caveat']} | {row['D']:.2f} | {row['B']:.2f} | "
+                f"{row['share']:.2f} | {short} | {expect(row):.2f} | {row['mean']:.2f}{by_seed} |"
+            )
+
+
+def _forms(frame: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    return [(form, frame[frame["form"] == form]) for form in FORMS]
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2:])
