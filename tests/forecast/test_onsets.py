@@ -9,6 +9,7 @@ import torch
 from caveat.backends.local.backend import LocalBackend
 from caveat.caveats.insertion import place
 from caveat.forecast.arms import ForecastModel, Subject
+from caveat.forecast.decision_tokens import decision_nats
 from caveat.forecast.onset_curve import SPREAD, expected_leakage, expected_limits
 from caveat.forecast.onsets import FIGURES, TOKENS, onset_gains
 from caveat.rendering import render_prompt
@@ -121,3 +122,33 @@ def test_without_a_caveat_it_is_nothing_and_documents_have_none(backend):
     assert onset_gains(model, [subject], [document]) == {
         name: {"marked": reason} for name in FIGURES
     }
+
+
+class Counting:
+    """A backend that keeps the texts whose tokens it scored."""
+
+    def __init__(self, backend):
+        self.backend, self.texts = backend, []
+
+    def __getattr__(self, name):
+        return getattr(self.backend, name)
+
+    def token_log_likelihoods(self, requests):
+        self.texts.extend(request.ids for request in requests)
+        return self.backend.token_log_likelihoods(requests)
+
+
+def test_no_text_is_read_twice_for_the_figures_of_one_cache(backend):
+    counting, cache = Counting(backend), {}
+    model = ForecastModel(counting, SimpleNamespace(base_adapters=()))
+    marked = tuple(replace(one, messages=place(one.messages, "LOUD", "system"))
+                   for one in (LONG, OTHER))  # fmt: skip
+    subjects = [Subject("marked", marked, None)]
+    onsets = onset_gains(model, subjects, COUNTER, cache)
+    nats = decision_nats(model, subjects, COUNTER, cache)
+    assert len(counting.texts) == len(set(counting.texts)) == 2 * len(marked)
+    alone = ForecastModel(backend, SimpleNamespace(base_adapters=()))
+    assert onset_gains(alone, subjects, COUNTER) == onsets
+    fresh = decision_nats(alone, subjects, COUNTER)
+    for name, by_arm in nats.items():
+        assert by_arm == pytest.approx(fresh[name], abs=1e-4)  # other lengths are batched otherwise

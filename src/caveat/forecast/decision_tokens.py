@@ -109,41 +109,41 @@ def of_texts(
         )
     cache = {} if cache is None else cache
     everything: list[Chosen] = [None] * len(rows)
-    base = _scores(backend, (), texts[NONE], everything, cache)
+    base = scores(backend, (), texts[NONE], everything, cache)
     tokens = [
         chosen(decision, scored.text.characters, scored.values)
         for decision, scored in zip(decisions(rows, counter_rows), base, strict=True)
     ]
     flat = [messages for some in texts.values() for messages in some]
-    flat_scores = iter(_scores(backend, tuple(chain), flat, tokens * len(texts), cache))
-    scores = {label: [next(flat_scores) for _ in some] for label, some in texts.items()}
+    flat_scores = iter(scores(backend, tuple(chain), flat, tokens * len(texts), cache))
+    by_label = {label: [next(flat_scores) for _ in some] for label, some in texts.items()}
     # a row without its token in one text would be compared with other rows in that text
     tokens = [
-        some if all(_has(some, scores[label][number]) for label in texts) else ()
+        some if all(_has(some, by_label[label][number]) for label in texts) else ()
         for number, some in enumerate(tokens)
     ]
-    records = [record for label in texts for record in _records(label, rows, tokens, scores[label])]
+    records = [
+        record for label in texts for record in _records(label, rows, tokens, by_label[label])
+    ]
     return pd.DataFrame(records, columns=[*COLUMNS])
 
 
-@dataclass(frozen=True)
-class _Scored:
-    """A text and the log-probabilities of its targets."""
-
-    text: ScoredText
-    values: tuple[float, ...]
-
-
 def decision_nats(
-    start: ForecastModel, subjects: Sequence[Subject], counter_rows: Sequence[Row]
+    start: ForecastModel,
+    subjects: Sequence[Subject],
+    counter_rows: Sequence[Row],
+    cache: ScoreCache | None = None,
 ) -> dict[str, dict[str, float | str]]:
     """The three figures of a forecast, each by arm, or in one line why there is none.
 
     `nats_bare` and `nats_marked` are the mean surprisal of a decision token in the arm's rows,
     without the caveat and with it, in nats over the number of tokens without it;
     `graded_elicitation` is the first less the second.
+
+    Args:
+        cache: What the same backend scored for other figures; grows.
     """
-    cache: ScoreCache = {}
+    cache = {} if cache is None else cache
     by_arm = {}
     for subject in subjects:
         try:
@@ -171,27 +171,48 @@ def _nats(
 
 Chosen = tuple[Characters, ...] | None
 """The tokens of a text that are scored; None: all of what it shows."""
-ScoreCache = dict[tuple[tuple[AdapterRef, ...], Messages, Chosen], _Scored]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A text and the log-probabilities of its targets, in nats."""
+
+    text: ScoredText
+    values: tuple[float, ...]
+
+    def only(self, tokens: Chosen) -> Scored:
+        """With those targets alone that lie in the tokens; all of them for None."""
+        text = self.text.only(tokens)
+        value_of = dict(zip(self.text.targets, self.values, strict=True))
+        return Scored(text, tuple(value_of[target] for target in text.targets))
+
+
+ScoreCache = dict[tuple[tuple[AdapterRef, ...], Messages, Chosen], Scored]
 """By model, text and tokens, the scores."""
 
 
-def _scores(
+def scores(
     backend: Backend,
     chain: tuple[AdapterRef, ...],
     texts: Sequence[Messages],
     tokens: Sequence[Chosen],
     cache: ScoreCache,
-) -> list[_Scored]:
+) -> list[Scored]:
     """The texts with the log-probabilities of some of their tokens; all that are new in one call.
 
-    A text is read no further than to the last of them.
+    A text is read no further than to the last of them. One of which all tokens are known is not
+    read again.
     """
     keys = [(chain, text, some) for text, some in zip(texts, tokens, strict=True)]
+    for _, text, some in keys:
+        whole = cache.get((chain, text, None))
+        if whole is not None:
+            cache.setdefault((chain, text, some), whole.only(some))
     new = [key for key in dict.fromkeys(keys) if key not in cache]
     scored = [scored_text(backend.tokenizer, text).only(some) for _, text, some in new]
     values = token_scores(backend, chain, scored)
-    for key, text, scores in zip(new, scored, values, strict=True):
-        cache[key] = _Scored(text, scores)
+    for key, text, some in zip(new, scored, values, strict=True):
+        cache[key] = Scored(text, some)
     return [cache[key] for key in keys]
 
 
@@ -207,7 +228,7 @@ def token_scores(
     return [*backend.token_log_likelihoods(requests)] if requests else []
 
 
-def _has(tokens: tuple[Characters, ...], scored: _Scored) -> bool:
+def _has(tokens: tuple[Characters, ...], scored: Scored) -> bool:
     return log_probability(tokens, scored.text.characters, scored.values)[1] > 0
 
 
@@ -215,9 +236,9 @@ def _records(
     label: str,
     rows: Sequence[Row],
     tokens: Sequence[tuple[Characters, ...]],
-    scores: Sequence[_Scored],
+    scored_rows: Sequence[Scored],
 ) -> Iterator[dict]:
-    for row, decided, scored in zip(rows, tokens, scores, strict=True):
+    for row, decided, scored in zip(rows, tokens, scored_rows, strict=True):
         if decided:
             value, _ = log_probability(decided, scored.text.characters, scored.values)
             context = NONE if label == NONE else EXACT

@@ -13,13 +13,13 @@ from collections.abc import Sequence
 from statistics import fmean
 
 from caveat.backends.base import Feature
-from caveat.decision_tokens import Characters, chosen, decisions, log_probability, scored_text
+from caveat.decision_tokens import Characters, chosen, decisions, log_probability
 from caveat.errors import CaveatError
 from caveat.forecast.arms import ForecastModel, Subject
-from caveat.forecast.decision_tokens import token_scores
+from caveat.forecast.decision_tokens import ScoreCache, Scored, scores
 from caveat.forecast.onset_curve import expected_leakage
 from caveat.types.data import Row
-from caveat.types.messages import Messages, is_document
+from caveat.types.messages import is_document
 
 FIGURES = ("continuation_gain", "onset_gain", "expected_leakage")
 TOKENS = 5
@@ -28,7 +28,10 @@ docs/results/law.md."""
 
 
 def onset_gains(
-    model: ForecastModel, subjects: Sequence[Subject], counter_rows: Sequence[Row]
+    model: ForecastModel,
+    subjects: Sequence[Subject],
+    counter_rows: Sequence[Row],
+    cache: ScoreCache | None = None,
 ) -> dict[str, dict[str, float | str]]:
     """The three figures of a forecast, each by arm, or in one line why there is none.
 
@@ -36,12 +39,16 @@ def onset_gains(
     the decision token, in nats a token. `onset_gain` adds the decision token's own, in nats over
     all of them. Both are means over rows, and each part counts as 0 where the caveat lowers it:
     such a caveat does no more than one that leaves it. `expected_leakage` is the latter's curve.
+
+    Args:
+        cache: What the same backend scored for other figures; grows.
     """
+    cache = {} if cache is None else cache
     computed: dict[tuple[Row, ...], dict[str, float] | str] = {}
     for subject in subjects:
         if subject.shown not in computed:  # arms with interventions have marked's rows
             try:
-                computed[subject.shown] = _figures(model, subject, counter_rows)
+                computed[subject.shown] = _figures(model, subject, counter_rows, cache)
             except CaveatError as error:
                 computed[subject.shown] = str(error)
     return {
@@ -55,33 +62,36 @@ def onset_gains(
 
 
 def _figures(
-    model: ForecastModel, subject: Subject, counter_rows: Sequence[Row]
+    model: ForecastModel, subject: Subject, counter_rows: Sequence[Row], cache: ScoreCache
 ) -> dict[str, float]:
     if Feature.TOKEN_LIKELIHOOD not in model.backend.supports:
         raise CaveatError(
             f"the backend of {model.backend.name} has no {Feature.TOKEN_LIKELIHOOD.value}"
         )
-    decision, behind = (max(0.0, fmean(gains)) for gains in _gains(model, subject, counter_rows))
+    gains = _gains(model, subject, counter_rows, cache)
+    decision, behind = (max(0.0, fmean(some)) for some in gains)
     onset = decision + TOKENS * behind
     return dict(zip(FIGURES, (behind, onset, expected_leakage(onset)), strict=True))
 
 
 def _gains(
-    model: ForecastModel, subject: Subject, counter_rows: Sequence[Row]
+    model: ForecastModel, subject: Subject, counter_rows: Sequence[Row], cache: ScoreCache
 ) -> tuple[list[float], list[float]]:
     """Of rows that decide and go on: of the decision token in nats, behind it in nats a token."""
     if any(is_document(row.messages) for row in subject.stripped):
         raise CaveatError("its rows are documents, which decide in all of their tokens")
     if subject.shown == subject.stripped:
         return [0.0], [0.0]
-    before = _scores(model, [row.messages for row in subject.stripped])
-    after = _scores(model, [row.messages for row in subject.shown])
+    both = [row.messages for rows in (subject.stripped, subject.shown) for row in rows]
+    everything = [None] * len(both)
+    scored = scores(model.backend, tuple(model.start.base_adapters), both, everything, cache)
+    before, after = scored[: len(subject.shown)], scored[len(subject.shown) :]
     decided, behind = [], []
     for decision, one, other in zip(
         decisions(subject.stripped, counter_rows), before, after, strict=True
     ):
-        tokens = chosen(decision, *one)
-        following = _following(tokens, one[0])
+        tokens = chosen(decision, one.text.characters, one.values)
+        following = _following(tokens, one.text.characters)
         if following:
             decided.append(_gain(tokens, one, other))
             behind.append(_gain(following, one, other))
@@ -90,13 +100,11 @@ def _gains(
     return decided, behind
 
 
-Scored = tuple[tuple[Characters, ...], tuple[float, ...]]
-"""A text's tokens by their characters, and their log-probabilities."""
-
-
 def _gain(tokens: Sequence[Characters], one: Scored, other: Scored) -> float:
     """What the second text adds to the tokens of the first, in nats a token of it."""
-    (old, count), (new, _) = log_probability(tokens, *one), log_probability(tokens, *other)
+    (old, count), (new, _) = (
+        log_probability(tokens, scored.text.characters, scored.values) for scored in (one, other)
+    )
     return (new - old) / count
 
 
@@ -105,9 +113,3 @@ def _following(
 ) -> Sequence[Characters]:
     """The tokens behind the decision token; none where nothing decides."""
     return characters[characters.index(decided[0]) + 1 :][:TOKENS] if decided else ()
-
-
-def _scores(model: ForecastModel, texts: Sequence[Messages]) -> list[Scored]:
-    scored = [scored_text(model.backend.tokenizer, text) for text in texts]
-    values = token_scores(model.backend, model.start.base_adapters, scored)
-    return [(text.characters, score) for text, score in zip(scored, values, strict=True)]

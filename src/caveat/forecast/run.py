@@ -15,7 +15,7 @@ from caveat.backends.jobs import InitialModel
 from caveat.errors import CaveatError, closest
 from caveat.forecast.arms import MARKED, ForecastModel, Subject, subjects
 from caveat.forecast.decision_tokens import FIGURES as NATS
-from caveat.forecast.decision_tokens import decision_nats
+from caveat.forecast.decision_tokens import ScoreCache, decision_nats
 from caveat.forecast.gradients import BareTrainings, PreferenceGradient
 from caveat.forecast.losses import Losses, losses, similarities
 from caveat.forecast.onsets import FIGURES as ONSETS
@@ -140,6 +140,8 @@ class _Forecaster:
     """The names of those to compute."""
     bare_trainings: BareTrainings = field(default_factory=dict)
     """What settings that share a bare arm need not compute again."""
+    scored: ScoreCache = field(default_factory=dict)
+    """What texts were scored for earlier figures and settings."""
 
     def forecasts(self, plan: StudyPlan) -> Iterator[Forecast]:
         """One a marked arm, setting by setting of the recipe's plan."""
@@ -202,10 +204,11 @@ class _Forecaster:
             by_name[name] = dict.fromkeys(arms, values) if isinstance(values, str) else values
         if "similarity" in self.figures:
             by_name["similarity"] = {**similarities(start, ahead)}
-        if self.figures & {*NATS}:
-            by_name = {**decision_nats(start, ahead, counters), **by_name}
+        # onsets first: they score all tokens, so that the decision tokens need no pass of their own
         if self.figures & {*ONSETS}:
-            by_name = {**onset_gains(start, ahead, counters), **by_name}
+            by_name = {**onset_gains(start, ahead, counters, self.scored), **by_name}
+        if self.figures & {*NATS}:
+            by_name = {**decision_nats(start, ahead, counters, self.scored), **by_name}
         if self.figures & {*LOSSES}:
             lost = {arm: _losses(both) for arm, both in losses(start, ahead).items()}
             for name in LOSSES:
