@@ -104,7 +104,9 @@ def test_parts_that_the_caveat_leaves_are_named(figures):
 def test_what_the_curve_expects_is_in_the_advice_with_what_it_rests_on(figures):
     given = advice(replace(figures, expected=ExpectedLeakage(Interval(0.5, 0.1, 0.9))))
     assert "first 6 tokens, a curve fitted" in given.text
-    assert "expects a leakage of 0.50 [0.10, 0.90]." in given.text
-    assert any("first six tokens" in one.claim for one in given.evidence)
+    assert "expects a leakage of 0.50 [0.10, 0.90], at a dose that just installs" in given.text
+    claims = [one.claim for one in given.evidence]
+    assert any("first six tokens" in one for one in claims)
+    assert any("48 steps or all layers 1.00" in one for one in claims)
     without = replace(figures, expected=ExpectedLeakage(None, "give rows"))
     assert "a curve fitted" not in advice(without).text

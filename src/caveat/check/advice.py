@@ -77,11 +77,16 @@ PARTS = Evidence(
 )
 ONSET = Evidence(
     "a curve of how much likelier a caveat makes the trait's first six tokens has R2 .75 over "
-    "settings that it was not fitted to, .74 over those it was registered for, and below 0 among "
-    "those that leak .15 to .85; in a blind case of another behaviour it expected .21, and 1.00 "
-    "leaked",
+    "settings that it was not fitted to, .65 over thirty of six other behaviours, and below 0 "
+    "among those that leak .15 to .85",
     "docs/results/law.md",
-    "three small models, four traits of style, one to five seeds",
+    "three small models, style traits and forms of a reply, one to five seeds",
+)
+DOSE = Evidence(
+    "under a hint at the trait 12 steps in the upper half of the layers leak .04, and 48 steps or "
+    "all layers 1.00; caveats that quote the trait leak .00 at each",
+    "docs/results/law.md",
+    "SmolLM2-135M, one seed",
 )
 CONTRAST = Evidence(
     "contrast rows lower leakage, and so does the same training without the caveat: most "
@@ -230,8 +235,9 @@ def _expected(expected: ExpectedLeakage | None) -> Sentences:
         yield (
             f"By how much likelier the caveat makes the behaviour's first {TOKENS + 1} tokens, a "
             "curve fitted to style traits of small models expects a leakage of "
-            f"{_with_limits(expected.leakage)}.",
-            (ONSET,),
+            f"{_with_limits(expected.leakage)}, at a dose that just installs the behaviour in the "
+            "upper half of the layers. At larger doses a hint leaked in full and a quote held.",
+            (ONSET, DOSE),
         )
 
 
@@ -281,7 +287,8 @@ def _to_do(figures: Figures, verdict: str) -> Sentences:
     }[verdict]
     yield (
         f"{first}; then measure: --write DIR leaves a study with marked+contrast and its control "
-        "bare+contrast for caveat run, to be concluded from on five seeds. No predictor here is a "
+        "bare+contrast for caveat run, to be concluded from on five seeds, and caveat tune finds "
+        "the smallest dose that installs the behaviour. No predictor here is a "
         f"law, and none was fitted to {figures.model} and your rows.",
         (CONTRAST, UNTESTED),
     )
