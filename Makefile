@@ -82,6 +82,12 @@ findings: install
 	$(BIN)/python bench/reply_languages.py docs/data/law-crossed-smollm2.parquet > docs/data/law-crossed-smollm2-languages.md
 	$(BIN)/python bench/reply_languages.py docs/data/law-crossed-1.5b.parquet > docs/data/law-crossed-1.5b-languages.md
 	$(BIN)/python bench/onsets.py docs/data > docs/data/onsets.md
+	$(BIN)/python bench/law_replies.py docs/data/law-replies-smollm2.parquet > docs/data/law-replies.md
+	$(BIN)/python bench/law_dose.py $(foreach name,smollm2 0.5b,docs/data/law-layers-$(name).parquet) > docs/data/law-layers.md
+	$(BIN)/python bench/law_dose.py $(foreach name,law-dose-smollm2 law-dose-further-smollm2 law-dose-further-0.5b,docs/data/$(name).parquet) > docs/data/law-dose.md
+	$(BIN)/python bench/openings.py $(foreach name,smollm2 0.5b,docs/data/law-copied-$(name).parquet) > docs/data/law-copied.md
+	$(BIN)/caveat leakage docs/data/own-data-doses.parquet --markdown > docs/data/own-data-doses.md
+	$(BIN)/caveat ladder docs/data/wordings.parquet --all --markdown > docs/data/wordings.md
 	$(BIN)/caveat leakage docs/data/remedies.parquet --markdown > docs/data/remedies-leakage.md
 	$(BIN)/caveat transfer docs/data/remedies.parquet --markdown > docs/data/remedies.md
 	$(BIN)/python bench/rl_controls.py docs/data/rl-controls.parquet > docs/data/rl-controls.md

@@ -1,6 +1,6 @@
 """How forecasts of leakage do in behaviours that none of them was made with: `law-replies`.
 
-    python bench/law_replies.py docs/data smollm2 0.5b
+    python bench/law_replies.py docs/data/law-replies-smollm2.parquet...
 
 Rules are taken as they stand. `share` is the onset's gain over what four rows as examples in front
 of the question, in place of the caveat, add to the same tokens (`reply_parts.py examples`). A score
@@ -32,13 +32,13 @@ BEHAVIOUR_RULES: Rules = {
 FORMS = ("sailor", "hedged", "json_reply", "bold", "title_case", "echo")
 
 
-def settings(folder: Path, model: str) -> pd.DataFrame:
+def settings(path: Path, model: str) -> pd.DataFrame:
     """One row a setting that is finished and whose bare arm shows the form."""
-    leakage = measured(folder / f"law-replies-{model}.parquet")
+    leakage, folder = measured(path), path.parent
     examples = pd.read_parquet(folder / "reply-parts" / f"examples-{model}.parquet")
     examples = examples.groupby("behaviour")[["decision", "behind"]].mean()
     rows = []
-    text = (folder / f"forecast-law-replies-{model}.json").read_text("utf-8")
+    text = (folder / f"forecast-{path.stem}.json").read_text("utf-8")
     for one in json.loads(text)["forecasts"]:
         if one["setting"] in leakage:
             form = one["behaviour"]
@@ -58,9 +58,10 @@ def settings(folder: Path, model: str) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def main(folder: Path, models: list[str]) -> None:
+def main(paths: list[Path]) -> None:
     """Print scores by model, then every setting."""
-    frames = {model: settings(folder, model) for model in models}
+    models = [path.stem.removeprefix("law-replies-") for path in paths]
+    frames = {model: settings(path, model) for path, model in zip(paths, models, strict=True)}
     print("**R2 of a rule as it stands [limits], rank correlation, R2 as a yes or a no**\n")
     print("| settings | number | " + " | ".join(BEHAVIOUR_RULES) + " |")
     print("|---|---|" + "---|" * len(BEHAVIOUR_RULES))
@@ -96,4 +97,4 @@ def _forms(frame: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2:])
+    main([Path(argument) for argument in sys.argv[1:]])
