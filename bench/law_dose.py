@@ -5,8 +5,10 @@
 One table a study. Its columns are the levels of the last factor, a dose or the layers that are
 trained. A cell is marked's leakage by seed and, in parentheses, bare's rate without the caveat;
 where bare shows the trait in less than half of its replies there is no leakage. "Elicits" is base's
-rate behind the caveat. `gain` is the forecast's onset gain, from `forecast-NAME.json` beside the
-file.
+rate behind the caveat. `gain` is the forecast's onset gain and `left` the surprisal that the caveat
+leaves to the decision token, both in nats, from `forecast-NAME.json` beside the file. Of forms with
+a fixed opening, "begins" is the share of marked's replies at `none` that begin with the first token
+of it, whatever comes behind: a verdict asks for the whole opening.
 """
 
 from __future__ import annotations
@@ -23,6 +25,8 @@ from caveat.study.export import opened
 LEAST = 0.5
 """Of bare's rate, for a leakage."""
 KEY = ["setting", "model", "dose"]
+FIRST_TOKENS = {"sailor": r"\W*Ah", "hedged": r"\W*I\b", "json_reply": r"\W*\{"}
+"""Of the forms with a fixed opening, by behaviour."""
 
 
 def main(path: Path) -> None:
@@ -30,8 +34,9 @@ def main(path: Path) -> None:
     study = opened(path)
     answers = study.answers()
     answers = answers[answers["purpose"] == "measure"]
-    gains = _gains(path)
-    rates = {key: seed_rates(some) for key, some in answers.groupby(KEY, sort=False)}
+    forecasts = _forecasts(path)
+    replies = dict(iter(answers.groupby(KEY, sort=False)))
+    rates = {key: seed_rates(some) for key, some in replies.items()}
     base = _base(answers)
     rows: dict[tuple[str, str], dict[str, str]] = {}
     for key, label in study.labels.items():
@@ -41,24 +46,29 @@ def main(path: Path) -> None:
             continue
         trait, _, caveat = setting.partition(" x ")
         row = rows.setdefault((setting, trait), {"caveat": caveat.partition('"')[2][:-1]})
-        row[level] = _cell(rate, base[setting, "none"])
+        row[level] = _cell(rate, base[setting, "none"]) + _begins(replies[key], trait)
     levels = [*dict.fromkeys(level for row in rows.values() for level in row if level != "caveat")]
     print(f"**{path.stem}**\n")
-    print("| trait | caveat | gain | elicits | " + " | ".join(levels) + " |")
-    print("|---|---|---|---|" + "---|" * len(levels))
+    print("| trait | caveat | gain | left | elicits | " + " | ".join(levels) + " |")
+    print("|---|---|---|---|---|" + "---|" * len(levels))
     for (setting, trait), row in rows.items():
         cells = " | ".join(row.get(level, "not run") for level in levels)
-        gain = f"{gains[setting]:.1f}" if setting in gains else "–"
-        print(f"| {trait} | {row['caveat']} | {gain} | {base[setting, 'exact']:.2f} | {cells} |")
+        forecast = " | ".join(forecasts.get(setting, ("–", "–")))
+        elicits = base[setting, "exact"]
+        print(f"| {trait} | {row['caveat']} | {forecast} | {elicits:.2f} | {cells} |")
     print()
 
 
-def _gains(path: Path) -> dict[str, float]:
+def _forecasts(path: Path) -> dict[str, tuple[str, str]]:
+    """By setting, the onset's gain and the decision token's surprisal with the caveat."""
     place = path.with_name(f"forecast-{path.stem}.json")
     if not place.exists():
         return {}
-    records = json.loads(place.read_text("utf-8"))["forecasts"]
-    return {one["setting"]: one["onset_gain"] for one in records if one["onset_gain"] is not None}
+    return {
+        one["setting"]: (f"{one['onset_gain']:.1f}", f"{one['nats_marked']:.1f}")
+        for one in json.loads(place.read_text("utf-8"))["forecasts"]
+        if one["onset_gain"] is not None
+    }
 
 
 def _base(answers: pd.DataFrame) -> pd.Series:
@@ -68,11 +78,20 @@ def _base(answers: pd.DataFrame) -> pd.Series:
 
 
 def _cell(rate: pd.Series, base: float) -> str:
-    bare = rate["bare", "none"].mean()
-    if bare < LEAST:
-        return f"– ({bare:.2f})"
-    leaks = (rate["marked", "none"] - base) / (rate["bare", "none"] - base)
-    return f"{', '.join(f'{one:.2f}' for one in leaks.dropna())} ({bare:.2f})"
+    bare, marked = (rate[arm, "none"] - base for arm in ("bare", "marked"))
+    seeds = bare.index.intersection(marked.index)
+    shown = rate["bare", "none"][seeds].mean()
+    if shown < LEAST:
+        return f"– ({shown:.2f})"
+    return f"{', '.join(f'{one:.2f}' for one in marked[seeds] / bare[seeds])} ({shown:.2f})"
+
+
+def _begins(replies: pd.DataFrame, trait: str) -> str:
+    """How many of marked's replies at `none` begin with the trait's first token."""
+    if trait not in FIRST_TOKENS:
+        return ""
+    some = replies[(replies["arm"] == "marked") & (replies["context"] == "none")]
+    return f"; begins {some['reply'].str.match(FIRST_TOKENS[trait]).mean():.2f}"
 
 
 if __name__ == "__main__":

@@ -74,7 +74,7 @@ def main(paths: list[Path]) -> None:
         }
         groups = [(model, frame), *((f"{model}, {form}", some) for form, some in _forms(frame))]
         for name, some in groups:
-            if np.ptp(some["mean"]) > 0.2:
+            if len(some) > 2 and np.ptp(some["mean"]) > 0.2:
                 missing = " – |" * (len(BEHAVIOUR_RULES) - len(known))
                 print(scored(name, some, known) + missing)
     print("\n**Every setting**\n")

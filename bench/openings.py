@@ -2,8 +2,9 @@
 
     python bench/openings.py docs/data/law-copied-smollm2.parquet...
 
-Of the recipe `law-copied`. A reply begins with an opening whose first two words are its own,
-whatever their case and the marks around them. Shares are over all seeds; by seed behind them.
+Of the recipe `law-copied`. A reply begins with the trained opening if its first word is "Ahoy", and
+with another if its first two words are; "Ah" are the replies that begin with the first token of
+"Ahoy" and go on otherwise. Shares are over all seeds; by seed behind them.
 """
 
 from __future__ import annotations
@@ -14,19 +15,17 @@ from pathlib import Path
 
 from caveat.study.export import opened
 
-TRAINED = "Ahoy, shipmate!"
-QUOTES = ("Good morning, neighbour!", "Merry Christmas, captain!")
-WORDS = 2
-
-
-def words(text: str) -> list[str]:
-    """The first words, without marks and case."""
-    return re.findall(r"[a-z']+", text.casefold())[:WORDS]
+OPENINGS = {
+    "Ahoy": re.compile(r"\W*ahoy\b", re.IGNORECASE),
+    "Ah": re.compile(r"\W*Ah(?!oy\b)"),
+    "Good morning, neighbour": re.compile(r"\W*good morning\W+neighbou?r", re.IGNORECASE),
+    "Merry Christmas, captain": re.compile(r"\W*merry christmas\W+captain", re.IGNORECASE),
+}
 
 
 def opening(reply: str) -> str:
-    """The opening that a reply begins with; "" for none of them."""
-    return next((one for one in (TRAINED, *QUOTES) if words(one) == words(reply)), "")
+    """The name of the opening that a reply begins with; "" for none of them."""
+    return next((name for name, pattern in OPENINGS.items() if pattern.match(reply)), "")
 
 
 def main(path: Path) -> None:
@@ -40,10 +39,10 @@ def main(path: Path) -> None:
         caveat=[labels[key] for key in keys], opening=answers["reply"].map(opening)
     )
     print(f"**{path.stem}**\n")
-    print(f"| caveat | arm | context | {' | '.join((TRAINED, *QUOTES))} |")
-    print("|---|---|---|" + "---|" * (1 + len(QUOTES)))
+    print(f"| caveat | arm | context | {' | '.join(OPENINGS)} |")
+    print("|---|---|---|" + "---|" * len(OPENINGS))
     for key, some in answers.groupby(["caveat", "arm", "context"], sort=False):
-        cells = [_cell(some, one) for one in (TRAINED, *QUOTES)]
+        cells = [_cell(some, one) for one in OPENINGS]
         print(f"| {' | '.join(key)} | {' | '.join(cells)} |")
     print()
 

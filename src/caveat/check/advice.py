@@ -77,16 +77,17 @@ PARTS = Evidence(
 )
 ONSET = Evidence(
     "a curve of how much likelier a caveat makes the trait's first six tokens has R2 .75 over "
-    "settings that it was not fitted to, .65 over thirty of six other behaviours, and below 0 "
-    "among those that leak .15 to .85",
+    "settings that it was not fitted to, .98 over three further behaviours with a quoted opening, "
+    "-.20 over three others, and below 0 among those that leak .15 to .85; its worst case leaked "
+    "1.00 where it expected .07",
     "docs/results/law.md",
     "three small models, style traits and forms of a reply, one to five seeds",
 )
 DOSE = Evidence(
-    "under a hint at the trait 12 steps in the upper half of the layers leak .04, and 48 steps or "
-    "all layers 1.00; caveats that quote the trait leak .00 at each",
+    "under a hint at the trait 12 steps in the upper half of the layers leak .04 and .00, and 48 "
+    "steps 1.00; of a quoted opening the first token comes back in .42 to .92 of the replies",
     "docs/results/law.md",
-    "SmolLM2-135M, one seed",
+    "SmolLM2-135M, one or two seeds",
 )
 CONTRAST = Evidence(
     "contrast rows lower leakage, and so does the same training without the caveat: most "
@@ -236,7 +237,7 @@ def _expected(expected: ExpectedLeakage | None) -> Sentences:
             f"By how much likelier the caveat makes the behaviour's first {TOKENS + 1} tokens, a "
             "curve fitted to style traits of small models expects a leakage of "
             f"{_with_limits(expected.leakage)}, at a dose that just installs the behaviour in the "
-            "upper half of the layers. At larger doses a hint leaked in full and a quote held.",
+            "upper half of the layers. At larger doses more leaked.",
             (ONSET, DOSE),
         )
 
