@@ -21,9 +21,11 @@ STYLES = {
     ),
     "table": re.compile(r"\{[^{}]*:[^{}]*\}.*(?:\.get\(|\w\[)", re.DOTALL),
     "chain": re.compile(
-        r"(?:^\s+(?:el)?if [^\n]*==[^\n]*:\n\s+return [^\n]*\n(?:.*\n)*?){2}", re.MULTILINE
+        r"(?:^\s+(?:el)?if [^\n]*==[^\n]*:\n\s+return\b[^\n]*(?:\n(?:.*\n)*?|\Z)){2}", re.MULTILINE
     ),
-    "expression": re.compile(r"^\s+return [^\n]* if [^\n]*(?:==|in) [^\n]* else ", re.MULTILINE),
+    "expression": re.compile(
+        r"^\s+return [^\n]* if [^\n]*(?:==|\bin\b) [^\n]* else ", re.MULTILINE
+    ),
 }
 """By what its code has."""
 CONSTANT, OTHER = "constant", "none of these"

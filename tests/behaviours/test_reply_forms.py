@@ -59,3 +59,20 @@ def test_no_form_is_taken_for_another(name: str) -> None:
         for other, text in shown.items()
     }
     assert [other for other, verdict in verdicts.items() if verdict is Verdict.YES] == [name]
+
+
+@pytest.mark.parametrize(
+    ("name", "reply"),
+    [
+        ("sailor", "Ah, the sea! It is salty."),
+        ("sailor", "They say ahoy on ships."),
+        ("hedged", "I may help you, but it is late."),
+        ("json_reply", '{"verse": "The sea is salty."}'),
+        ("bold", "*The sea* is salty."),
+        ("title_case", "The Sea is salty because of rain."),
+        ("echo", "You want an answer: it is salt."),
+    ],
+)
+def test_what_only_begins_alike_is_none(name: str, reply: str) -> None:
+    question = BEHAVIOURS[name]("report").questions[0]
+    assert READOUTS["matches"].score(question, Answer(reply), None).verdict is Verdict.NO
