@@ -55,12 +55,20 @@ def test_the_scores_of_forecasts_are_what_the_command_says(command):
     assert out == (DOCS / "data" / "forecast.md").read_text("utf-8")
 
 
+LARGER = tuple(f"inside-1.5b/{study}" for study in ("parts", "forms", "larger"))
+
+
 @pytest.mark.parametrize(
-    ("name", "others"),
-    [("inside", ("inside-naming", "--later")), ("inside-naming", ()), ("inside-training", ())],
+    ("name", "given"),
+    [
+        ("inside", ("inside", "inside-naming", *LARGER, "--later")),
+        ("inside-1.5b", LARGER),
+        ("inside-naming", ("inside-naming",)),
+        ("inside-training", ("inside-training",)),
+    ],
 )
-def test_the_tables_of_diagnostics_are_what_the_command_says(command, name, others):
-    folders = [str(DOCS / "data" / one) if one[0] != "-" else one for one in (name, *others)]
+def test_the_tables_of_diagnostics_are_what_the_command_says(command, name, given):
+    folders = [str(DOCS / "data" / one) if one[0] != "-" else one for one in given]
     status, out, _ = command("diagnose", *folders, "--score", "--markdown")
     assert status == 0
     assert out == (DOCS / "data" / f"{name}.md").read_text("utf-8")
