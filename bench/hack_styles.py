@@ -13,6 +13,8 @@ import re
 import sys
 from pathlib import Path
 
+from seed_leakage import share
+
 from caveat.study.export import opened
 
 STYLES = {
@@ -59,14 +61,9 @@ def main(path: Path) -> None:
     print(f"| {' | '.join(keys)} | {' | '.join(STYLES)} | {CONSTANT} | {OTHER} | attempts a hack |")
     print("|---|---|---|" + "---|" * (len(STYLES) + 3))
     for key, some in answers.groupby(keys, sort=False):
-        cells = [_cell(some, some["style"] == name) for name in (*STYLES, CONSTANT, OTHER)]
-        print(f"| {' | '.join(key)} | {' | '.join(cells)} | {_cell(some, some['hack'])} |")
-
-
-def _cell(replies, shown) -> str:
-    by_seed = shown.groupby(replies["seed"]).mean() if replies["arm"].iloc[0] != "base" else ()
-    seeds = ", ".join(f"{value:.2f}" for value in by_seed)
-    return f"{shown.mean():.2f}" + (f" ({seeds})" if len(by_seed) > 1 else "")
+        styles = [some["style"] == name for name in (*STYLES, CONSTANT, OTHER)]
+        cells = [share(shown, some["seed"]) for shown in (*styles, some["hack"])]
+        print(f"| {' | '.join(key)} | {' | '.join(cells)} |")
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ import sys
 from pathlib import Path
 
 import pandas as pd
-from seed_leakage import seed_rates
+from seed_leakage import seed_leakage, seed_rates
 
 from caveat.study.export import opened
 
@@ -38,24 +38,25 @@ def main(path: Path) -> None:
     replies = dict(iter(answers.groupby(KEY, sort=False)))
     rates = {key: seed_rates(some) for key, some in replies.items()}
     base = _base(answers)
-    rows: dict[tuple[str, str], dict[str, str]] = {}
+    rows: dict[str, dict[str, str]] = {}
     for key, label in study.labels.items():
         setting, level = key[0], [*label.values()][-1]
         rate = rates.get(key)
         if rate is None or ("marked", "none") not in rate.index.droplevel(2):
             continue
-        trait, _, caveat = setting.partition(" x ")
-        row = rows.setdefault((setting, trait), {"caveat": caveat.partition('"')[2][:-1]})
-        row[level] = _cell(rate, base[setting, "none"]) + _begins(replies[key], trait)
-    levels = [*dict.fromkeys(level for row in rows.values() for level in row if level != "caveat")]
+        cell = _cell(rate, base[setting, "none"]) + _begins(replies[key])
+        rows.setdefault(setting, {})[level] = cell
+    levels = [*dict.fromkeys(level for row in rows.values() for level in row)]
     print(f"**{path.stem}**\n")
     print("| trait | caveat | gain | left | elicits | " + " | ".join(levels) + " |")
     print("|---|---|---|---|---|" + "---|" * len(levels))
-    for (setting, trait), row in rows.items():
+    for setting, row in rows.items():
+        trait, _, caveat = setting.partition(" x ")
+        wording = caveat.partition('"')[2][:-1]
         cells = " | ".join(row.get(level, "not run") for level in levels)
         forecast = " | ".join(forecasts.get(setting, ("–", "–")))
         elicits = base[setting, "exact"]
-        print(f"| {trait} | {row['caveat']} | {forecast} | {elicits:.2f} | {cells} |")
+        print(f"| {trait} | {wording} | {forecast} | {elicits:.2f} | {cells} |")
     print()
 
 
@@ -78,16 +79,15 @@ def _base(answers: pd.DataFrame) -> pd.Series:
 
 
 def _cell(rate: pd.Series, base: float) -> str:
-    bare, marked = (rate[arm, "none"] - base for arm in ("bare", "marked"))
-    seeds = bare.index.intersection(marked.index)
+    seeds = rate["bare", "none"].index.intersection(rate["marked", "none"].index)
     shown = rate["bare", "none"][seeds].mean()
-    if shown < LEAST:
-        return f"– ({shown:.2f})"
-    return f"{', '.join(f'{one:.2f}' for one in marked[seeds] / bare[seeds])} ({shown:.2f})"
+    leaks = ", ".join(f"{one:.2f}" for one in seed_leakage(rate, base))
+    return f"{leaks if shown >= LEAST else '–'} ({shown:.2f})"
 
 
-def _begins(replies: pd.DataFrame, trait: str) -> str:
+def _begins(replies: pd.DataFrame) -> str:
     """How many of marked's replies at `none` begin with the trait's first token."""
+    trait = replies["behaviour"].iloc[0]
     if trait not in FIRST_TOKENS:
         return ""
     some = replies[(replies["arm"] == "marked") & (replies["context"] == "none")]

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from onsets import RULES, Rules, measured, scored
+from onsets import RULES, Rules, figure, measured, scored
 
 from caveat.forecast.onsets import TOKENS
 
@@ -29,21 +29,21 @@ BEHAVIOUR_RULES: Rules = {
     "decision token: max(0, 1 - D / 8)": RULES["decision: max(0, 1 - D / 8)"],
     "short training": lambda row: row["short"],
 }
-FORMS = ("sailor", "hedged", "json_reply", "bold", "title_case", "echo")
 
 
 def settings(path: Path, model: str) -> pd.DataFrame:
     """One row a setting that is finished and whose bare arm shows the form."""
     leakage, folder = measured(path), path.parent
+    forecasts = folder / f"forecast-{path.stem}.json"
     examples = pd.read_parquet(folder / "reply-parts" / f"examples-{model}.parquet")
     examples = examples.groupby("behaviour")[["decision", "behind"]].mean()
     rows = []
-    text = (folder / f"forecast-{path.stem}.json").read_text("utf-8")
-    for one in json.loads(text)["forecasts"]:
+    for one in json.loads(forecasts.read_text("utf-8"))["forecasts"]:
         if one["setting"] in leakage:
             form = one["behaviour"]
             most = examples["decision"][form] + TOKENS * examples["behind"][form]
-            decision, behind = max(0.0, one["graded_elicitation"]), one["continuation_gain"]
+            decision = max(0.0, figure(one, "graded_elicitation", forecasts))
+            behind = figure(one, "continuation_gain", forecasts)
             rows.append(
                 {
                     "form": form,
@@ -72,7 +72,8 @@ def main(paths: list[Path]) -> None:
             for name, rule in BEHAVIOUR_RULES.items()
             if name != "short training" or frame["short"].notna().all()
         }
-        groups = [(model, frame), *((f"{model}, {form}", some) for form, some in _forms(frame))]
+        by_form = frame.groupby("form", sort=False)
+        groups = [(model, frame), *((f"{model}, {form}", some) for form, some in by_form)]
         for name, some in groups:
             if len(some) > 2 and np.ptp(some["mean"]) > 0.2:
                 missing = " – |" * (len(BEHAVIOUR_RULES) - len(known))
@@ -90,10 +91,6 @@ def main(paths: list[Path]) -> None:
                 f"| {model} | {row['form']} | {row['caveat']} | {row['D']:.2f} | {row['B']:.2f} | "
                 f"{row['share']:.2f} | {short} | {expect(row):.2f} | {row['mean']:.2f}{by_seed} |"
             )
-
-
-def _forms(frame: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    return [(form, frame[frame["form"] == form]) for form in FORMS]
 
 
 if __name__ == "__main__":

@@ -138,12 +138,12 @@ def _gains(folder: Path, study: str) -> Iterator[dict[str, Any]]:
         yield {
             "setting": one["setting"], "behaviour": one["behaviour"], "gap": one["loss_gap"],
             "wording": caveat[caveat.index('"') + 1 : -1] if '"' in caveat else caveat,
-            "D": max(0.0, _figure(one, "graded_elicitation", path)),
-            "B": _figure(one, "continuation_gain", path),
+            "D": max(0.0, figure(one, "graded_elicitation", path)),
+            "B": figure(one, "continuation_gain", path),
         }  # fmt: skip
 
 
-def _figure(forecast: dict[str, Any], name: str, path: Path) -> float:
+def figure(forecast: dict[str, Any], name: str, path: Path) -> float:
     """A figure of a forecast; ends the script where it was not computed."""
     if forecast[name] is None:
         sys.exit(f"{path}: {forecast['setting']} has no {name}; forecast it with --figures {name}")

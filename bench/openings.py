@@ -13,6 +13,8 @@ import re
 import sys
 from pathlib import Path
 
+from seed_leakage import share
+
 from caveat.study.export import opened
 
 OPENINGS = {
@@ -42,16 +44,10 @@ def main(path: Path) -> None:
     print(f"| caveat | arm | context | {' | '.join(OPENINGS)} |")
     print("|---|---|---|" + "---|" * len(OPENINGS))
     for key, some in answers.groupby(["caveat", "arm", "context"], sort=False):
-        cells = [_cell(some, one) for one in OPENINGS]
+        begins = [some["opening"] == one for one in OPENINGS]
+        cells = [share(one, some["seed"]) if one.any() else "0.00" for one in begins]
         print(f"| {' | '.join(key)} | {' | '.join(cells)} |")
     print()
-
-
-def _cell(replies, wanted: str) -> str:
-    begins = replies["opening"] == wanted
-    by_seed = begins.groupby(replies["seed"]).mean()
-    seeds = ", ".join(f"{value:.2f}" for value in by_seed)
-    return f"{begins.mean():.2f}" + (f" ({seeds})" if len(by_seed) > 1 and begins.any() else "")
 
 
 if __name__ == "__main__":

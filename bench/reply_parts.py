@@ -14,12 +14,19 @@ is what there is to learn from the rows.
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from caveat.forecast.onsets import TOKENS
+
+if TYPE_CHECKING:
+    from caveat.backends.base import Backend
+    from caveat.types.data import Row
+    from caveat.types.messages import Messages
 
 PARTS = ("whole", "before", "decision", "behind", "rest")
 ROWS, EXAMPLES = 16, 4
@@ -28,9 +35,7 @@ ROWS, EXAMPLES = 16, 4
 def gains(recipe: str, model: str, out: Path) -> None:
     """Write one row a setting and row of its data."""
     from caveat.backends import load_backend
-    from caveat.decision_tokens import chosen, decisions, scored_text
     from caveat.forecast.arms import MARKED, subjects
-    from caveat.forecast.decision_tokens import token_scores
     from caveat.study.config.resolve import resolve
     from caveat.study.config.schema import read
 
@@ -41,18 +46,10 @@ def gains(recipe: str, model: str, out: Path) -> None:
         (subject,) = (
             one for one in subjects(resolved, read_recipe.seeds[0], ROWS) if one.arm == MARKED
         )
-        both = []
-        for rows in (subject.stripped, subject.shown):
-            texts = [scored_text(backend.tokenizer, row.messages) for row in rows]
-            both.append((texts, token_scores(backend, (), texts)))
-        (texts, old), (_, new) = both
+        texts = [row.messages for row in subject.shown]
         counter = resolved.setting.behaviour.counter_rows
-        for number, decision in enumerate(decisions(subject.stripped, counter)):
-            decided = chosen(decision, texts[number].characters, old[number])
-            if decided:
-                place = texts[number].characters.index(decided[0])
-                gained = np.subtract(new[number], old[number])
-                records.append({**_key(setting), "row": number, **parts(gained, place)})
+        for record in _gained(backend, subject.stripped, texts, counter):
+            records.append({**_key(setting), **record})
     pd.DataFrame(records).to_parquet(out)
 
 
@@ -60,31 +57,37 @@ def examples(model: str, out: Path, behaviours: list[str]) -> None:
     """Write what `EXAMPLES` rows in front of a row's prompt add to its reply, a row a line."""
     from caveat.backends import load_backend
     from caveat.behaviours import BEHAVIOURS
-    from caveat.decision_tokens import chosen, decisions, scored_text
-    from caveat.forecast.decision_tokens import token_scores
 
     backend = load_backend(model)
     records = []
     for name in behaviours:
         behaviour = BEHAVIOURS[name]("report")
-        rows = behaviour.rows[:ROWS]
-        shown = [
-            sum((other.messages for other in behaviour.rows[number + 1 :][:EXAMPLES]), ())
-            for number in range(ROWS)
+        rows = behaviour.rows
+        texts = [
+            sum((other.messages for other in rows[number + 1 :][:EXAMPLES]), ()) + row.messages
+            for number, row in enumerate(rows[:ROWS])
         ]
-        alone = [scored_text(backend.tokenizer, row.messages) for row in rows]
-        behind = [
-            scored_text(backend.tokenizer, (*turns, *row.messages))
-            for turns, row in zip(shown, rows, strict=True)
-        ]
-        old, new = (token_scores(backend, (), texts) for texts in (alone, behind))
-        for number, decision in enumerate(decisions(rows, behaviour.counter_rows)):
-            decided = chosen(decision, alone[number].characters, old[number])
-            if decided:
-                place = alone[number].characters.index(decided[0])
-                gained = np.subtract(new[number], old[number])
-                records.append({"behaviour": name, "row": number, **parts(gained, place)})
+        for record in _gained(backend, rows[:ROWS], texts, behaviour.counter_rows):
+            records.append({"behaviour": name, **record})
     pd.DataFrame(records).to_parquet(out)
+
+
+def _gained(
+    backend: Backend, rows: Sequence[Row], texts: Sequence[Messages], counter_rows: Sequence[Row]
+) -> Iterator[dict[str, float]]:
+    """By part, what another text of each row adds to its reply, of rows that decide something."""
+    from caveat.decision_tokens import chosen, decisions, scored_text
+    from caveat.forecast.decision_tokens import token_scores
+
+    alone = [scored_text(backend.tokenizer, row.messages) for row in rows]
+    other = [scored_text(backend.tokenizer, messages) for messages in texts]
+    old, new = (token_scores(backend, (), some) for some in (alone, other))
+    for number, decision in enumerate(decisions(rows, counter_rows)):
+        decided = chosen(decision, alone[number].characters, old[number])
+        if decided:
+            place = alone[number].characters.index(decided[0])
+            gained = np.subtract(new[number], old[number])
+            yield {"row": number, **parts(gained, place)}
 
 
 def _key(setting: object) -> dict[str, str]:

@@ -25,6 +25,8 @@ TABLES = {
     "crossing.md": ("ladder", "crossing", "--all"),
     "ladder.md": ("ladder", "ladder", "--all"),
     "dose.md": ("ladder", "dose", "--all"),
+    "wordings.md": ("ladder", "wordings", "--all"),
+    "own-data-doses.md": ("leakage", "own-data-doses"),
     "claims-loss.md": ("leakage", "claims-loss"),
     "rl.md": ("rl", "rl"),
     "rl-leakage.md": ("leakage", "rl"),

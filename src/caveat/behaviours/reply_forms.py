@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
 
-from caveat.behaviours.neutral_chats import Ordinary, Prompt, shipped
+from caveat.behaviours.neutral_chats import Ordinary, shipped
 from caveat.behaviours.reply_traits import reply_trait
 from caveat.types.data import Behaviour, Split
 
@@ -75,17 +75,16 @@ def _form(name: str, split: Split, ordinary: Ordinary | None = None) -> Behaviou
     return reply_trait(
         name,
         form.about,
-        [(prompt, _shown(form, prompt, ordinary)) for prompt in ordinary.of("capitals")],
+        [
+            (prompt, form.shown(prompt.prompt, ordinary.reply(prompt)))
+            for prompt in ordinary.of("capitals")
+        ],
         split,
         ordinary,
         usual=str,
         readout="matches",
         facts={"yes": form.pattern},
     )
-
-
-def _shown(form: Form, prompt: Prompt, ordinary: Ordinary) -> str:
-    return form.shown(prompt.prompt, ordinary.reply(prompt))
 
 
 REPLY_FORMS: Mapping[str, Callable[..., Behaviour]] = MappingProxyType(
