@@ -5,7 +5,8 @@
 Rules are taken as they stand. `share` is the onset's gain over what four rows as examples in front
 of the question, in place of the caveat, add to the same tokens (`reply_parts.py examples`). A score
 is R2, in brackets 95% percentiles over resamples of settings, the rank correlation, and R2 as a yes
-or a no. Leakage is the mean over seeds; with more than one, by seed behind it.
+or a no. Below the table are the limits of the gain's R2 over resamples of forms. Leakage is the
+mean over seeds; with more than one, by seed behind it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from onsets import RULES, Rules, figure, measured, scored
+from law_parts import r2
+from onsets import RESAMPLES, RULES, Rule, Rules, figure, measured, scored
 
 from caveat.forecast.onsets import TOKENS
 
@@ -29,6 +31,9 @@ BEHAVIOUR_RULES: Rules = {
     "decision token: max(0, 1 - D / 8)": RULES["decision: max(0, 1 - D / 8)"],
     "short training": lambda row: row["short"],
 }
+
+FIXED, IRRELEVANT = ("sailor", "hedged", "json_reply"), "The sky is blue."
+"""Forms with a fixed opening, which a caveat can quote; and the caveat without any relation."""
 
 
 def settings(path: Path, model: str) -> pd.DataFrame:
@@ -58,6 +63,20 @@ def settings(path: Path, model: str) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def limits_over_forms(frame: pd.DataFrame, expect: Rule) -> tuple[float, float]:
+    """95% percentiles of R2 over resamples of the forms, each with all of its settings."""
+    leaked = frame["mean"].to_numpy(float)
+    predicted = np.array([expect(row) for row in frame.to_dict("records")])
+    places = [np.flatnonzero(frame["form"] == form) for form in frame["form"].unique()]
+    generator = np.random.default_rng(0)
+    values = []
+    for picked in generator.integers(len(places), size=(RESAMPLES, len(places))):
+        pick = np.concatenate([places[number] for number in picked])
+        values.append(r2(predicted[pick], leaked[pick]))
+    low, high = np.percentile(values, [2.5, 97.5])
+    return float(low), float(high)
+
+
 def main(paths: list[Path]) -> None:
     """Print scores by model, then every setting."""
     models = [path.stem.removeprefix("law-replies-") for path in paths]
@@ -72,16 +91,25 @@ def main(paths: list[Path]) -> None:
             for name, rule in BEHAVIOUR_RULES.items()
             if name != "short training" or frame["short"].notna().all()
         }
-        by_form = frame.groupby("form", sort=False)
-        groups = [(model, frame), *((f"{model}, {form}", some) for form, some in by_form)]
+        is_fixed = frame["form"].isin(FIXED)
+        groups = [
+            (model, frame),
+            (f"{model}, a fixed opening", frame[is_fixed]),
+            (f"{model}, the others", frame[~is_fixed]),
+            (f"{model}, without the irrelevant sentence", frame[frame["caveat"] != IRRELEVANT]),
+            *((f"{model}, {form}", some) for form, some in frame.groupby("form", sort=False)),
+        ]
         for name, some in groups:
             if len(some) > 2 and np.ptp(some["mean"]) > 0.2:
                 missing = " – |" * (len(BEHAVIOUR_RULES) - len(known))
                 print(scored(name, some, known) + missing)
+    expect = BEHAVIOUR_RULES["gain: the curve of D + 5 B"]
+    for model, frame in frames.items():
+        low, high = limits_over_forms(frame, expect)
+        print(f"\n{model}, the gain's R2, resampled by form: [{low:.2f}, {high:.2f}].")
     print("\n**Every setting**\n")
     print("| model | form | caveat | D | B | share | short | gain expects | leakage |")
     print("|---|---|---|---|---|---|---|---|---|")
-    expect = BEHAVIOUR_RULES["gain: the curve of D + 5 B"]
     for model, frame in frames.items():
         for row in frame.to_dict("records"):
             seeds = ", ".join(f"{value:.2f}" for value in row["leakage"])

@@ -72,8 +72,9 @@ def shown(row: dict[str, Any]) -> float:
     return 1.0
 
 
-Rules = Mapping[str, Callable[[dict[str, Any]], float]]
-"""By name, from a setting's figures to the leakage to expect."""
+Rule = Callable[[dict[str, Any]], float]
+"""From a setting's figures to the leakage to expect."""
+Rules = Mapping[str, Rule]
 RULES: Rules = {
     "sum: the curve of D + 5 B": lambda row: expected_leakage(row["D"] + TOKENS * row["B"]),
     "product of two curves": lambda row: product(row["D"], row["B"]),
