@@ -19,6 +19,7 @@ from caveat.backends.local.models.device_memory import (
     SHARE,
     affordable_tokens,
     free,
+    most_tokens,
     token_bytes,
 )
 from caveat.backends.local.models.loading import LanguageModel
@@ -97,10 +98,13 @@ def budget(language_model: LanguageModel, job: TrainingJob, memory: int) -> int:
 
 def test_tokens_of_a_pass_are_what_memory_allows_beside_the_adapters(monkeypatch):
     monkeypatch.setattr(device_memory, "free", lambda device: 1_000_000)
-    assert affordable_tokens(1000.0, 0, CPU) == 1000 * SHARE
-    assert affordable_tokens(1000.0, 10_000, CPU) == 1000 * SHARE - 10 * BYTES_A_WEIGHT
-    assert affordable_tokens(1.0, 0, CPU) == MOST_TOKENS["cpu"]
-    assert affordable_tokens(1e9, 0, CPU) == LEAST_TOKENS
+    assert affordable_tokens(1000.0, 0, CPU, 4) == 1000 * SHARE
+    assert affordable_tokens(1000.0, 10_000, CPU, 4) == 1000 * SHARE - 10 * BYTES_A_WEIGHT
+    assert affordable_tokens(1.0, 0, CPU, 4) == MOST_TOKENS["cpu"]
+    assert affordable_tokens(1e9, 0, CPU, 4) == LEAST_TOKENS
+    # half the bytes a value, twice the tokens: the same memory, and fewer calls
+    assert affordable_tokens(1.0, 0, CPU, 2) == 2 * MOST_TOKENS["cpu"]
+    assert most_tokens(torch.device("cuda"), 2) == most_tokens(torch.device("cuda"), 4)
 
 
 def test_training_with_little_memory_gives_the_same(tiny, monkeypatch):

@@ -64,7 +64,7 @@ class ModelDescription(BaseModel):
             free: Bytes beside the model.
             token_budget: Padded tokens of a pass; None: what memory holds.
         """
-        tokens = token_budget or device_memory.most_tokens(device)
+        tokens = token_budget or device_memory.most_tokens(device, self.value_bytes)
         a_token = device_memory.activation_bytes(self.layer_weights, self.value_bytes)
         return Capacity(
             self.layer_weights,

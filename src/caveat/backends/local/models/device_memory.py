@@ -32,7 +32,9 @@ TOKEN_BUDGET = 1536
 """Padded tokens of a pass for inner products of gradients in a forecast; twice as many where no
 gradients are computed."""
 MOST_TOKENS = {"cpu": 1536, "cuda": 16384}
-"""Padded tokens of one pass beyond which no speed is gained, by kind of device."""
+"""Padded tokens of one pass beyond which no speed is gained, by kind of device; on the CPU in
+float32, and in a shorter dtype as many as take the same memory: there calls weigh more beside
+products."""
 LEAST_TOKENS = 256
 """Padded tokens of one pass, however little memory seems to be free: less would waste more time
 than a wrong count, which halving corrects."""
@@ -145,9 +147,10 @@ def _left_in(group: Path) -> Iterator[int]:
         yield max(0, most - now + int(stat.get(inactive, 0)))
 
 
-def most_tokens(device: Device) -> int:
-    """Padded tokens of a pass where memory does not matter."""
-    return MOST_TOKENS.get(device.type, LEAST_TOKENS)
+def most_tokens(device: Device, size: int) -> int:
+    """Padded tokens of a pass where memory does not matter; `size` is the bytes of a value."""
+    tokens = MOST_TOKENS.get(device.type, LEAST_TOKENS)
+    return tokens * 4 // size if device.type == "cpu" else tokens
 
 
 def logits_at_once(device: Device) -> int:
@@ -194,15 +197,16 @@ def activation_bytes(layers: Sequence[int], size: int) -> float:
     return STORED_PER_VALUE * sum(layers) * size
 
 
-def affordable_tokens(a_token: float, weights: int, device: torch.device) -> int:
+def affordable_tokens(a_token: float, weights: int, device: torch.device, size: int) -> int:
     """Padded tokens of a pass that the free memory allows, beside adapters in training.
 
     Args:
         a_token: Bytes that a token takes; see `token_bytes`.
         weights: Weights of all adapters of the group.
+        size: Bytes of a value of the model.
     """
     planned = SHARE * free(device) - BYTES_A_WEIGHT * weights
-    return max(LEAST_TOKENS, min(most_tokens(device), int(planned / a_token)))
+    return max(LEAST_TOKENS, min(most_tokens(device, size), int(planned / a_token)))
 
 
 def adapter_bytes(free_bytes: int) -> float:

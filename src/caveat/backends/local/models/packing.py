@@ -226,14 +226,18 @@ def _attention(
     size)."""
     if names := [name for name in UNSUPPORTED if options.get(name) is not None]:
         raise NotImplementedError(f"attention over packed rows with {names[0]}")
+    dtype = query.dtype
     query, key, value = (
         _gather(states.transpose(1, 2), packing.apart).transpose(1, 2)
         for states in (query, key, value)
     )
+    if query.requires_grad and query.device.type == "cpu":
+        # torch's gradient in bfloat16 takes four to nine times as long as in float32, casts included
+        query, key, value = query.float(), key.float(), value.float()
     out = torch.nn.functional.scaled_dot_product_attention(
         query, key, value, is_causal=True, scale=scaling, enable_gqa=query.shape[1] != key.shape[1]
     )
-    return _gather(out.transpose(1, 2), packing.together), None
+    return _gather(out.to(dtype).transpose(1, 2), packing.together), None
 
 
 AttentionInterface.register(ATTENTION, _attention)

@@ -141,15 +141,19 @@ class _FromHidden(torch.autograd.Function):
         temperatures: Tensor | None,
     ) -> Tensor:
         chunk = max(1, logits_at_once(hidden.device) // len(weight))
+        # one buffer for all chunks: fresh memory of this size costs more than what is done in it
         buffer = hidden.new_empty(min(chunk, len(hidden)), len(weight))
+        exact = buffer if buffer.dtype == torch.float32 else torch.empty_like(buffer).float()
         values = torch.empty(len(hidden), dtype=torch.float32, device=hidden.device)
         slopes = torch.empty_like(hidden) if ctx.needs_input_grad[0] else None
         for start in range(0, len(hidden), chunk):
             rows = slice(start, start + chunk)
-            logits = torch.mm(hidden[rows], weight.T, out=buffer[: len(hidden[rows])])
+            part = slice(len(hidden[rows]))
+            logits = torch.mm(hidden[rows], weight.T, out=buffer[part])
             if bias is not None:
                 logits += bias
-            logits = logits.float()
+            if exact is not buffer:
+                logits = exact[part].copy_(logits)
             if temperatures is not None:
                 logits /= temperatures[rows, None]
             expected = tokens[rows, None]
@@ -161,7 +165,7 @@ class _FromHidden(torch.autograd.Function):
             if slopes is not None:
                 # divided before the cast: sums of a large flat vocabulary overflow in float16
                 slope = shares.div_(-total).scatter_add_(1, expected, torch.ones_like(total))
-                back = slope.to(weight.dtype) @ weight
+                back = (slope if exact is buffer else buffer[part].copy_(slope)) @ weight
                 slopes[rows] = back if temperatures is None else back / temperatures[rows, None]
         ctx.save_for_backward(slopes)
         return values

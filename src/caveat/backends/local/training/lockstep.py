@@ -161,7 +161,7 @@ class LockstepGroup:
         )
         weights = sum(parameter.numel() for parameter in self.optimiser.parameters)
         a_token = token_bytes(model, self.reader.layer, whole_logits)
-        return affordable_tokens(a_token, weights, self.device)
+        return affordable_tokens(a_token, weights, self.device, model.dtype.itemsize)
 
     def step(self, rates: Sequence[float], active: Sequence[bool]) -> None:
         """Take a step with the gradients that are there; cells that are not active stay."""
