@@ -206,6 +206,17 @@ class FrozenLayerCache:
                 out[number, index] = states[example.ids]
         return out
 
+    def layout(self, rows: Sequence[Packed]) -> dict[str, Any]:
+        """Arguments of the decoder for rows: see `packing.layout`.
+
+        On the CPU in bfloat16 rows of one example get the attention of packed ones, too: its
+        gradient is faster, and both kinds of rows are computed alike.
+        """
+        arguments = layout(rows, self.device)
+        if not arguments and self.packs and self.device.type == "cpu":
+            return {"packing": None} if self.model.dtype == torch.bfloat16 else {}
+        return arguments
+
     def shrink(self) -> None:
         """Where memory has run out: forget everything, and keep half as much from now on."""
         self._states.clear()
@@ -231,7 +242,7 @@ class FrozenLayerCache:
         """States of examples; never tensors of inference mode, which training cannot use."""
         if not rows:
             return {}
-        arguments = layout(rows, self.device)
+        arguments = self.layout(rows)
         with packed_attention(self.model.get_decoder().config, arguments):
             states = split.states(padded([row.ids for row in rows], 0, self.device), arguments)
         return {

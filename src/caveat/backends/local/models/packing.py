@@ -218,26 +218,29 @@ def _attention(
     key: Tensor,
     value: Tensor,
     attention_mask: Tensor | None,
-    packing: Packing,
+    packing: Packing | None,
     scaling: float | None = None,
     **options: Any,
 ) -> tuple[Tensor, None]:
     """Causal attention within each example; (rows, heads, longest, size) to (rows, longest, heads,
-    size)."""
+    size). Without a packing each row is an example."""
     if names := [name for name in UNSUPPORTED if options.get(name) is not None]:
         raise NotImplementedError(f"attention over packed rows with {names[0]}")
     dtype = query.dtype
-    query, key, value = (
-        _gather(states.transpose(1, 2), packing.apart).transpose(1, 2)
-        for states in (query, key, value)
-    )
-    if query.requires_grad and query.device.type == "cpu":
-        # torch's gradient in bfloat16 takes four to nine times as long as in float32, casts included
+    if packing:
+        query, key, value = (
+            _gather(states.transpose(1, 2), packing.apart).transpose(1, 2)
+            for states in (query, key, value)
+        )
+    if query.device.type == "cpu" and not torch.is_inference_mode_enabled():
+        # Of short rows torch's gradient in bfloat16 takes three to four times as long as in float32,
+        # casts included. Frozen layers in training, too: then a row is read alike in every batch.
         query, key, value = query.float(), key.float(), value.float()
     out = torch.nn.functional.scaled_dot_product_attention(
         query, key, value, is_causal=True, scale=scaling, enable_gqa=query.shape[1] != key.shape[1]
     )
-    return _gather(out.to(dtype).transpose(1, 2), packing.together), None
+    out = out.to(dtype).transpose(1, 2)
+    return _gather(out, packing.together) if packing else out.contiguous(), None
 
 
 AttentionInterface.register(ATTENTION, _attention)

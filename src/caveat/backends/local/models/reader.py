@@ -22,7 +22,6 @@ from caveat.backends.local.models.frozen_layer_cache import FrozenLayerCache, Sp
 from caveat.backends.local.models.packing import (
     Batch,
     cut,
-    layout,
     packed_attention,
     padded,
     targets_of,
@@ -89,7 +88,7 @@ class Reader:
     def _routed(self, batch: Batch, route: Route) -> Iterator[dict[str, Any]]:
         """Route a batch's rows to their cells; gives the decoder's arguments for packed rows."""
         route.set([row.cell for row in batch.rows])
-        arguments = layout(batch.rows, self.device)
+        arguments = self.cache.layout(batch.rows)
         with packed_attention(self.cache.model.get_decoder().config, arguments):
             yield arguments
 
