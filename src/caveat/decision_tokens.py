@@ -29,6 +29,7 @@ import math
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from caveat.rendering import Span, render_row
@@ -96,24 +97,33 @@ def shown(messages: Messages) -> str:
 def decisions(rows: Sequence[Row], counter_rows: Iterable[Row]) -> list[Decision]:
     """Where each row's decision may lie, by its counter rows."""
     counters = list(counter_rows)
-    by_prompt: dict[Messages, list[Row]] = {}
+    shown_by_prompt: dict[Messages, list[str]] = {}
     for row in counters:
-        by_prompt.setdefault(_prompt(row), []).append(row)
+        shown_by_prompt.setdefault(_prompt(row), []).append(shown(row.messages))
+    all_shown = list(chain.from_iterable(shown_by_prompt.values()))
+    none_states = not any(map(_states, counters))
     located = []
     for row in rows:
-        same = [] if is_document(row.messages) else by_prompt.get(_prompt(row), [])
-        beginnings = [shown(other.messages) for other in same or counters]
+        if is_document(row.messages):
+            beginnings, whole = all_shown, none_states
+        else:
+            beginnings, whole = shown_by_prompt.get(_prompt(row)) or all_shown, False
         text = shown(row.messages)
-        whole = is_document(row.messages) and not any(map(_states, same or counters))
-        shared = max((alike(text, other) for other in beginnings), default=0)
-        located.append(Decision(0 if whole else shared, whole))
+        shared = 0 if whole else max((alike(text, other) for other in beginnings), default=0)
+        located.append(Decision(shared, whole))
     return located
 
 
 def alike(text: str, other: str) -> int:
-    """How many characters both begin with."""
-    pairs = zip(text, other, strict=False)
-    return next((n for n, (a, b) in enumerate(pairs) if a != b), min(len(text), len(other)))
+    """How many characters both begin with; by halves, which compare faster than characters."""
+    low, high = 0, min(len(text), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if text[low:middle] == other[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
 
 
 def _prompt(row: Row) -> Messages:
