@@ -40,13 +40,11 @@ def settings(path: Path, model: str) -> pd.DataFrame:
     """One row a setting that is finished and whose bare arm shows the form."""
     leakage, folder = measured(path), path.parent
     forecasts = folder / f"forecast-{path.stem}.json"
-    examples = pd.read_parquet(folder / "reply-parts" / f"examples-{model}.parquet")
-    examples = examples.groupby("behaviour")[["decision", "behind"]].mean()
+    most = _examples(folder / "reply-parts" / f"examples-{model}.parquet")
     rows = []
     for one in json.loads(forecasts.read_text("utf-8"))["forecasts"]:
         if one["setting"] in leakage:
             form = one["behaviour"]
-            most = examples["decision"][form] + TOKENS * examples["behind"][form]
             decision = max(0.0, figure(one, "graded_elicitation", forecasts))
             behind = figure(one, "continuation_gain", forecasts)
             rows.append(
@@ -55,12 +53,20 @@ def settings(path: Path, model: str) -> pd.DataFrame:
                     "caveat": one["caveat"].partition('"')[2][:-1],
                     "D": decision,
                     "B": behind,
-                    "share": (decision + TOKENS * behind) / most,
+                    "share": (decision + TOKENS * behind) / most[form] if most else math.nan,
                     "short": one["short_horizon"],
                     "leakage": leakage[one["setting"]],
                 }
             )
     return pd.DataFrame(rows)
+
+
+def _examples(path: Path) -> dict[str, float]:
+    """By form, what four rows as examples add to the first six tokens; empty where none is stored."""
+    if not path.is_file():
+        return {}
+    added = pd.read_parquet(path).groupby("behaviour")[["decision", "behind"]].mean()
+    return (added["decision"] + TOKENS * added["behind"]).to_dict()
 
 
 def limits_over_forms(frame: pd.DataFrame, expect: Rule) -> tuple[float, float]:
@@ -86,11 +92,6 @@ def main(paths: list[Path]) -> None:
     print("|---|---|" + "---|" * len(BEHAVIOUR_RULES))
     for model, frame in frames.items():
         frame["mean"] = frame["leakage"].map(np.mean)
-        known = {
-            name: rule
-            for name, rule in BEHAVIOUR_RULES.items()
-            if name != "short training" or frame["short"].notna().all()
-        }
         is_fixed = frame["form"].isin(FIXED)
         groups = [
             (model, frame),
@@ -101,8 +102,7 @@ def main(paths: list[Path]) -> None:
         ]
         for name, some in groups:
             if len(some) > 2 and np.ptp(some["mean"]) > 0.2:
-                missing = " – |" * (len(BEHAVIOUR_RULES) - len(known))
-                print(scored(name, some, known) + missing)
+                print(scored(name, some, BEHAVIOUR_RULES))
     expect = BEHAVIOUR_RULES["gain: the curve of D + 5 B"]
     for model, frame in frames.items():
         low, high = limits_over_forms(frame, expect)
@@ -114,10 +114,12 @@ def main(paths: list[Path]) -> None:
         for row in frame.to_dict("records"):
             seeds = ", ".join(f"{value:.2f}" for value in row["leakage"])
             by_seed = f" ({seeds})" if len(row["leakage"]) > 1 else ""
-            short = "–" if row["short"] is None else f"{row['short']:.2f}"
+            share, short = (
+                "–" if pd.isna(row[name]) else f"{row[name]:.2f}" for name in ("share", "short")
+            )
             print(
                 f"| {model} | {row['form']} | {row['caveat']} | {row['D']:.2f} | {row['B']:.2f} | "
-                f"{row['share']:.2f} | {short} | {expect(row):.2f} | {row['mean']:.2f}{by_seed} |"
+                f"{share} | {short} | {expect(row):.2f} | {row['mean']:.2f}{by_seed} |"
             )
 
 

@@ -161,11 +161,14 @@ def limits(predicted: np.ndarray, leaked: np.ndarray) -> tuple[float, float]:
 
 
 def scored(name: str, some: pd.DataFrame, rules: Rules) -> str:
-    """A line of the table of scores."""
+    """A line of the table of scores; a dash for a rule that lacks a figure of some setting."""
     leaked = some["mean"].to_numpy(float)
     cells = []
     for rule in rules.values():
-        predicted = np.array([rule(row) for row in some.to_dict("records")])
+        predicted = np.array([rule(row) for row in some.to_dict("records")], dtype=float)
+        if np.isnan(predicted).any():
+            cells.append("–")
+            continue
         low, high = limits(predicted, leaked)
         rank = spearmanr(predicted, leaked)[0]
         is_high = predicted > 0.5
