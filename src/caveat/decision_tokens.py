@@ -29,6 +29,7 @@ import math
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain
 from typing import Any
 
@@ -96,7 +97,12 @@ def shown(messages: Messages) -> str:
 
 def decisions(rows: Sequence[Row], counter_rows: Iterable[Row]) -> list[Decision]:
     """Where each row's decision may lie, by its counter rows."""
-    counters = list(counter_rows)
+    return list(_decisions(tuple(rows), tuple(counter_rows)))
+
+
+@lru_cache(maxsize=32)
+def _decisions(rows: tuple[Row, ...], counters: tuple[Row, ...]) -> tuple[Decision, ...]:
+    """`decisions`; remembered, as settings of one behaviour have the same rows."""
     shown_by_prompt: dict[Messages, list[str]] = {}
     for row in counters:
         shown_by_prompt.setdefault(_prompt(row), []).append(shown(row.messages))
@@ -111,7 +117,7 @@ def decisions(rows: Sequence[Row], counter_rows: Iterable[Row]) -> list[Decision
         text = shown(row.messages)
         shared = 0 if whole else max((alike(text, other) for other in beginnings), default=0)
         located.append(Decision(shared, whole))
-    return located
+    return tuple(located)
 
 
 def alike(text: str, other: str) -> int:
