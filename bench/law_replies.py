@@ -62,7 +62,7 @@ def settings(path: Path, model: str) -> pd.DataFrame:
 
 
 def _examples(path: Path) -> dict[str, float]:
-    """By form, what four rows as examples add to the first six tokens; empty where none is stored."""
+    """By form, what four rows as examples add to the first six tokens; empty where none are."""
     if not path.is_file():
         return {}
     added = pd.read_parquet(path).groupby("behaviour")[["decision", "behind"]].mean()
