@@ -233,7 +233,7 @@ def _attention(
             for states in (query, key, value)
         )
     if query.device.type == "cpu" and not torch.is_inference_mode_enabled():
-        # Of short rows torch's gradient in bfloat16 takes three to four times as long as in float32,
+        # The gradient in bfloat16 takes up to four times as long for short rows as in float32,
         # casts included. Frozen layers in training, too: then a row is read alike in every batch.
         query, key, value = query.float(), key.float(), value.float()
     out = torch.nn.functional.scaled_dot_product_attention(
