@@ -219,11 +219,16 @@ def _attention(
     value: Tensor,
     attention_mask: Tensor | None,
     packing: Packing | None,
+    in_float32: bool = False,
     scaling: float | None = None,
     **options: Any,
 ) -> tuple[Tensor, None]:
     """Causal attention within each example; (rows, heads, longest, size) to (rows, longest, heads,
-    size). Without a packing each row is an example."""
+    size). Without a packing each row is an example.
+
+    Args:
+        in_float32: Compute in float32, whatever the model's dtype.
+    """
     if names := [name for name in UNSUPPORTED if options.get(name) is not None]:
         raise NotImplementedError(f"attention over packed rows with {names[0]}")
     dtype = query.dtype
@@ -232,9 +237,7 @@ def _attention(
             _gather(states.transpose(1, 2), packing.apart).transpose(1, 2)
             for states in (query, key, value)
         )
-    if query.device.type == "cpu" and not torch.is_inference_mode_enabled():
-        # The gradient in bfloat16 takes up to four times as long for short rows as in float32,
-        # casts included. Frozen layers in training, too: then a row is read alike in every batch.
+    if in_float32:
         query, key, value = query.float(), key.float(), value.float()
     out = torch.nn.functional.scaled_dot_product_attention(
         query, key, value, is_causal=True, scale=scaling, enable_gqa=query.shape[1] != key.shape[1]

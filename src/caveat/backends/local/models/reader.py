@@ -142,7 +142,8 @@ class _FromHidden(torch.autograd.Function):
         chunk = max(1, logits_at_once(hidden.device) // len(weight))
         # one buffer for all chunks: fresh memory of this size costs more than what is done in it
         buffer = hidden.new_empty(min(chunk, len(hidden)), len(weight))
-        exact = buffer if buffer.dtype == torch.float32 else torch.empty_like(buffer).float()
+        is_exact = buffer.dtype == torch.float32
+        exact = buffer if is_exact else torch.empty_like(buffer, dtype=torch.float32)
         values = torch.empty(len(hidden), dtype=torch.float32, device=hidden.device)
         slopes = torch.empty_like(hidden) if ctx.needs_input_grad[0] else None
         for start in range(0, len(hidden), chunk):
@@ -151,7 +152,7 @@ class _FromHidden(torch.autograd.Function):
             logits = torch.mm(hidden[rows], weight.T, out=buffer[part])
             if bias is not None:
                 logits += bias
-            if exact is not buffer:
+            if not is_exact:
                 logits = exact[part].copy_(logits)
             if temperatures is not None:
                 logits /= temperatures[rows, None]
@@ -164,7 +165,7 @@ class _FromHidden(torch.autograd.Function):
             if slopes is not None:
                 # divided before the cast: sums of a large flat vocabulary overflow in float16
                 slope = shares.div_(-total).scatter_add_(1, expected, torch.ones_like(total))
-                back = (slope if exact is buffer else buffer[part].copy_(slope)) @ weight
+                back = (slope if is_exact else buffer[part].copy_(slope)) @ weight
                 slopes[rows] = back if temperatures is None else back / temperatures[rows, None]
         ctx.save_for_backward(slopes)
         return values
