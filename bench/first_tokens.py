@@ -1,23 +1,29 @@
-"""Does the first token of a quoted opening come back where the caveat leaves it unlikely?
+"""Does the first token of a quoted opening come back where the caveat adds little to it?
 
-    python bench/first_tokens.py docs/data/law-first-token-0.5b.parquet...
+    python bench/first_tokens.py nats RECIPE MODEL docs/data/first-tokens-NAME.parquet
+    python bench/first_tokens.py score docs/data/NAME.parquet...
 
-Of the recipe `law-first-token`. `left` is the surprisal that a caveat leaves to the decision token
-under base, `gain` what it adds to the first six tokens, both in nats, from `forecast-NAME.json`
-beside the file. `begins` is the share of marked's replies at `none` that begin with the first token
-of the opening, whatever comes behind it, over all seeds and by seed; `whole` is leakage by the
-verdict, which asks for the whole opening. Below are rank correlations over the caveats that quote.
+Of the recipes `law-first-token` and `law-first-token-further`. `nats` writes, row by row and before
+any training, the surprisal under base of a reply's first token without and with the caveat. `gain`
+is the first less the second. It is not the gain of a forecast, whose decision token may be another:
+where counter rows begin with "I", too, that of "I may be wrong" is "may". `left` and `onset` are the
+forecast's surprisal of the decision token with the caveat and its gain of six tokens, from
+`forecast-NAME.json`. `begins` is the share of marked's replies at `none` that begin with the first
+token, whatever comes behind it, over all seeds and by seed; in parentheses base's share. `whole` is
+leakage by the verdict, which asks for the whole opening.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from law_dose import FIRST_TOKENS
+from law_parts import r2
 from law_replies import IRRELEVANT
 from scipy.stats import spearmanr
 from seed_leakage import seed_leakage, seed_rates, share
@@ -25,10 +31,52 @@ from seed_leakage import seed_leakage, seed_rates, share
 from caveat.study.export import opened
 
 
+ROWS = 16
+
+
+def nats(recipe: str, model: str, out: Path) -> None:
+    """Write one row a setting and row of its data."""
+    from caveat.backends import open_backend
+    from caveat.decision_tokens import scored_text
+    from caveat.forecast.arms import MARKED, subjects
+    from caveat.forecast.decision_tokens import token_scores
+    from caveat.study.config.resolve import resolve
+    from caveat.study.config.schema import read
+
+    read_recipe = read(recipe, (f"model={model}",))
+    backend = open_backend(read_recipe.backend_source)
+    records = []
+    for resolved in resolve(read_recipe):
+        (subject,) = (
+            one for one in subjects(resolved, read_recipe.seeds[0], ROWS) if one.arm == MARKED
+        )
+        without, behind = (
+            [scored_text(backend.tokenizer, row.messages) for row in rows]
+            for rows in (subject.stripped, subject.shown)
+        )
+        scores = [token_scores(backend, (), texts) for texts in (without, behind)]
+        for number, (alone, marked) in enumerate(zip(*scores, strict=True)):
+            records.append(
+                {"setting": resolved.setting.name, "row": number}
+                | {"bare": -alone[0], "marked": -marked[0]}
+            )
+    pd.DataFrame(records).to_parquet(out)
+
+
+def expected(gain: float) -> float:
+    """The share that begins with a first token of this gain, by a curve (see the predictions)."""
+    return 1 / (1 + math.exp((gain - CENTRE) / WIDTH))
+
+
+CENTRE, WIDTH = 4.4, 0.5
+
+
 def caveats(path: Path) -> pd.DataFrame:
     """One row a setting that is finished."""
     answers = opened(path).answers()
     replies = answers[answers["purpose"] == "measure"]
+    first = pd.read_parquet(path.with_name(f"first-tokens-{path.stem}.parquet"))
+    first = first.groupby("setting")[["bare", "marked"]].mean()
     forecasts = json.loads(path.with_name(f"forecast-{path.stem}.json").read_text("utf-8"))
     rows = []
     for one in forecasts["forecasts"]:
@@ -37,43 +85,58 @@ def caveats(path: Path) -> pd.DataFrame:
         if ("marked", "none") not in rates.index.droplevel(2):
             continue
         at_none = some[(some["arm"] == "marked") & (some["context"] == "none")]
+        base = some[(some["arm"] == "base") & (some["context"] == "none")]
         begins = at_none["reply"].str.match(FIRST_TOKENS[one["behaviour"]])
         rows.append(
             {
                 "form": one["behaviour"],
                 "caveat": one["caveat"].partition('"')[2][:-1],
                 "left": one["nats_marked"],
-                "gain": one["onset_gain"],
+                "onset": one["onset_gain"],
+                "gain": first["bare"][one["setting"]] - first["marked"][one["setting"]],
                 "elicits": rates["base", "exact"].mean(),
                 "bare": rates["bare", "none"].mean(),
                 "begins": begins.mean(),
                 "by seed": share(begins, at_none["seed"]),
+                "base": base["reply"].str.match(FIRST_TOKENS[one["behaviour"]]).mean(),
                 "whole": float(np.mean(seed_leakage(rates))),
             }
         )
     return pd.DataFrame(rows)
 
 
-def main(path: Path) -> None:
+def score(path: Path) -> None:
     """Print every caveat of one study, then the correlations."""
     frame = caveats(path)
     print(f"**{path.stem}**\n")
-    print("| form | caveat | left | gain | elicits | bare | begins (by seed) | whole |")
-    print("|---|---|---|---|---|---|---|---|")
+    print(
+        "| form | caveat | gain | left | onset | elicits | bare | begins (by seed); base | whole |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|")
     for row in frame.to_dict("records"):
         print(
-            f"| {row['form']} | {row['caveat']} | {row['left']:.1f} | {row['gain']:.1f} | "
-            f"{row['elicits']:.2f} | {row['bare']:.2f} | {row['by seed']} | {row['whole']:.2f} |"
+            f"| {row['form']} | {row['caveat']} | {row['gain']:.1f} | {row['left']:.1f} | "
+            f"{row['onset']:.1f} | {row['elicits']:.2f} | {row['bare']:.2f} | {row['by seed']}; "
+            f"{row['base']:.2f} | {row['whole']:.2f} |"
         )
     quoting = frame[frame["caveat"] != IRRELEVANT]
-    print("\n| caveats that quote | number | left and begins | gain and begins | mean whole |")
-    print("|---|---|---|---|---|")
+    print("\nRank correlations with the share that begins so, and the curve's R2:\n")
+    print("| caveats that quote | number | gain | left | onset | elicits | R2 | mean whole |")
+    print("|---|---|---|---|---|---|---|---|")
     for name, some in [("all", quoting), *quoting.groupby("form", sort=False)]:
-        left, gain = (spearmanr(some[column], some["begins"])[0] for column in ("left", "gain"))
-        print(f"| {name} | {len(some)} | {left:.2f} | {gain:.2f} | {some['whole'].mean():.2f} |")
+        ranks = [f"{spearmanr(some[column], some['begins'])[0]:.2f}" for column in COLUMNS]
+        fit = r2(some["gain"].map(expected).to_numpy(), some["begins"].to_numpy())
+        cells = " | ".join([*ranks, f"{fit:.2f}"])
+        print(f"| {name} | {len(some)} | {cells} | {some['whole'].mean():.2f} |")
     print()
 
 
+COLUMNS = ("gain", "left", "onset", "elicits")
+
 if __name__ == "__main__":
-    for argument in sys.argv[1:]:
-        main(Path(argument))
+    command, *arguments = sys.argv[1:]
+    if command == "nats":
+        nats(*arguments[:2], Path(arguments[2]))
+    else:
+        for argument in arguments:
+            score(Path(argument))

@@ -25,7 +25,12 @@ from caveat.study.export import opened
 LEAST = 0.5
 """Of bare's rate, for a leakage."""
 KEY = ["setting", "model", "dose"]
-FIRST_TOKENS = {"sailor": r"\W*Ah", "hedged": r"\W*I\b", "json_reply": r"\W*\{"}
+FIRST_TOKENS = {
+    "sailor": r"\W*Ah",
+    "hedged": r"\W*I\b",
+    "json_reply": r"\W*\{",
+    "echo": r"\W*You\b",
+}
 """Of the forms with a fixed opening, by behaviour."""
 
 
