@@ -5,7 +5,7 @@
 
 Of the recipes `law-first-token` and `law-first-token-further`. `nats` writes, row by row and before
 any training, the surprisal under base of a reply's first token without and with the caveat. `gain`
-is the first less the second. It is not the gain of a forecast, whose decision token may be another:
+is the first less the second. A forecast's decision token may be another one:
 where counter rows begin with "I", too, that of "I may be wrong" is "may". `left` and `onset` are the
 forecast's surprisal of the decision token with the caveat and its gain of six tokens, from
 `forecast-NAME.json`. `begins` is the share of marked's replies at `none` that begin with the first
@@ -29,7 +29,6 @@ from scipy.stats import spearmanr
 from seed_leakage import seed_leakage, seed_rates, share
 
 from caveat.study.export import opened
-
 
 ROWS = 16
 
