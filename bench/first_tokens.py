@@ -5,8 +5,8 @@
 
 Of the recipes `law-first-token` and `law-first-token-further`. `nats` writes, row by row and before
 any training, the surprisal under base of a reply's first token without and with the caveat. `gain`
-is the first less the second. A forecast's decision token may be another one:
-where counter rows begin with "I", too, that of "I may be wrong" is "may". `left` and `onset` are the
+is the first less the second. A forecast may have another decision token: of "I may be wrong" it is
+"may", as some counter rows begin with "I". `left` and `onset` are the
 forecast's surprisal of the decision token with the caveat and its gain of six tokens, from
 `forecast-NAME.json`. `begins` is the share of marked's replies at `none` that begin with the first
 token, whatever comes behind it, over all seeds and by seed; in parentheses base's share. `whole` is

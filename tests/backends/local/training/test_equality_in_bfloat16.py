@@ -13,13 +13,13 @@ import pytest
 import torch
 
 from caveat.backends.jobs import Trained, TrainingJob
-from caveat.backends.requests import TokenRequest
 from caveat.backends.local.lora.adapter import Adapter
 from caveat.backends.local.models import packing
 from caveat.backends.local.models.loading import load
 from caveat.backends.local.models.packing import agree
 from caveat.backends.local.sampling.answers import token_scores
 from caveat.backends.local.training.sft import train
+from caveat.backends.requests import TokenRequest
 from caveat.progress import Progress
 from rows import stage
 
