@@ -1,7 +1,7 @@
 """Does the first token of a quoted opening come back where the caveat adds little to it?
 
     python bench/first_tokens.py nats RECIPE MODEL docs/data/first-tokens-NAME.parquet
-    python bench/first_tokens.py score docs/data/NAME.parquet...
+    python bench/first_tokens.py docs/data/NAME.parquet...
 
 Of the recipes `law-first-token` and `law-first-token-further`. `nats` writes, row by row and before
 any training, the surprisal under base of a reply's first token without and with the caveat. `gain`
@@ -123,7 +123,7 @@ def score(path: Path) -> None:
     print("| caveats that quote | number | gain | left | onset | elicits | R2 | mean whole |")
     print("|---|---|---|---|---|---|---|---|")
     for name, some in [("all", quoting), *quoting.groupby("form", sort=False)]:
-        ranks = [f"{spearmanr(some[column], some['begins'])[0]:.2f}" for column in COLUMNS]
+        ranks = [_rank(some[column], some["begins"]) for column in COLUMNS]
         fit = r2(some["gain"].map(expected).to_numpy(), some["begins"].to_numpy())
         cells = " | ".join([*ranks, f"{fit:.2f}"])
         print(f"| {name} | {len(some)} | {cells} | {some['whole'].mean():.2f} |")
@@ -132,10 +132,15 @@ def score(path: Path) -> None:
 
 COLUMNS = ("gain", "left", "onset", "elicits")
 
+
+def _rank(values: pd.Series, begins: pd.Series) -> str:
+    """Spearman's rank correlation; a dash where all values are the same."""
+    return f"{spearmanr(values, begins)[0]:.2f}" if values.nunique() > 1 else "–"
+
+
 if __name__ == "__main__":
-    command, *arguments = sys.argv[1:]
-    if command == "nats":
-        nats(*arguments[:2], Path(arguments[2]))
+    if sys.argv[1] == "nats":
+        nats(*sys.argv[2:4], Path(sys.argv[4]))
     else:
-        for argument in arguments:
+        for argument in sys.argv[1:]:
             score(Path(argument))

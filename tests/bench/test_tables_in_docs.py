@@ -19,7 +19,19 @@ from paths import BENCH, DOCS
         ("reply_languages", "law-crossed-languages", ("law-crossed",)),
         ("reply_languages", "law-crossed-smollm2-languages", ("law-crossed-smollm2",)),
         ("hack_styles", "reward-hacking-quotes-styles", ("reward-hacking-quotes",)),
-        ("law_replies", "law-replies", ("law-replies-smollm2",)),
+        (
+            "law_replies",
+            "law-replies",
+            ("law-replies-smollm2", "law-replies-0.5b", "law-replies-1.5b"),
+        ),
+        (
+            "first_tokens",
+            "law-first-token",
+            (
+                "law-first-token-0.5b",
+                "law-first-token-further-0.5b",
+            ),
+        ),
         ("law_dose", "law-layers", ("law-layers-smollm2", "law-layers-0.5b")),
         (
             "law_dose",
