@@ -85,7 +85,7 @@ findings: install
 	$(BIN)/python bench/reply_languages.py docs/data/law-crossed-1.5b.parquet > docs/data/law-crossed-1.5b-languages.md
 	$(BIN)/python bench/onsets.py docs/data > docs/data/onsets.md
 	$(BIN)/python bench/law_replies.py $(foreach name,smollm2 0.5b 1.5b,docs/data/law-replies-$(name).parquet) > docs/data/law-replies.md
-	$(BIN)/python bench/first_tokens.py $(foreach name,law-first-token-0.5b law-first-token-further-0.5b,docs/data/$(name).parquet) > docs/data/law-first-token.md
+	$(BIN)/python bench/first_tokens.py $(foreach name,law-first-token-0.5b law-first-token-further-0.5b law-first-token-smollm2,docs/data/$(name).parquet) > docs/data/law-first-token.md
 	$(BIN)/python bench/law_dose.py $(foreach name,smollm2 0.5b,docs/data/law-layers-$(name).parquet) > docs/data/law-layers.md
 	$(BIN)/python bench/law_dose.py $(foreach name,law-dose-smollm2 law-dose-further-smollm2 law-dose-further-0.5b,docs/data/$(name).parquet) > docs/data/law-dose.md
 	$(BIN)/python bench/openings.py $(foreach name,smollm2 0.5b,docs/data/law-copied-$(name).parquet) > docs/data/law-copied.md
