@@ -30,6 +30,7 @@ from paths import BENCH, DOCS
             (
                 "law-first-token-0.5b",
                 "law-first-token-further-0.5b",
+                "law-first-token-smollm2",
             ),
         ),
         ("law_dose", "law-layers", ("law-layers-smollm2", "law-layers-0.5b")),
