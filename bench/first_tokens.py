@@ -1,6 +1,6 @@
 """Does the first token of a quoted opening come back where the caveat adds little to it?
 
-    python bench/first_tokens.py nats RECIPE MODEL docs/data/first-tokens-NAME.parquet
+    python bench/first_tokens.py nats RECIPE MODEL docs/data/first-tokens/NAME.parquet
     python bench/first_tokens.py docs/data/NAME.parquet...
 
 Of the recipes `law-first-token` and `law-first-token-further`. `nats` writes, row by row and before
@@ -74,7 +74,7 @@ def caveats(path: Path) -> pd.DataFrame:
     """One row a setting that is finished."""
     answers = opened(path).answers()
     replies = answers[answers["purpose"] == "measure"]
-    first = pd.read_parquet(path.with_name(f"first-tokens-{path.stem}.parquet"))
+    first = pd.read_parquet(path.parent / "first-tokens" / path.name)
     first = first.groupby("setting")[["bare", "marked"]].mean()
     forecasts = json.loads(path.with_name(f"forecast-{path.stem}.json").read_text("utf-8"))
     rows = []
