@@ -6,11 +6,11 @@
 Of the recipes `law-first-token` and `law-first-token-further`. `nats` writes, row by row and before
 any training, the surprisal under base of a reply's first token without and with the caveat. `gain`
 is the first less the second. A forecast may have another decision token: of "I may be wrong" it is
-"may", as some counter rows begin with "I". `left` and `onset` are the
-forecast's surprisal of the decision token with the caveat and its gain of six tokens, from
-`forecast-NAME.json`. `begins` is the share of marked's replies at `none` that begin with the first
-token, whatever comes behind it, over all seeds and by seed; in parentheses base's share. `whole` is
-leakage by the verdict, which asks for the whole opening.
+"may", as some counter rows begin with "I". `left` and `onset` are the forecast's surprisal of the
+decision token with the caveat and its gain of six tokens, from `forecast-NAME.json`. `begins` is
+the share of marked's replies at `none` that begin with the first token, whatever comes behind it,
+over all seeds and by seed; behind the semicolon stands base's share. `whole` is leakage by the
+verdict, which asks for the whole opening.
 """
 
 from __future__ import annotations
@@ -25,30 +25,28 @@ import pandas as pd
 from law_dose import FIRST_TOKENS
 from law_parts import r2
 from law_replies import IRRELEVANT
+from reply_parts import marked_subjects, recipe_of
 from scipy.stats import spearmanr
 from seed_leakage import seed_leakage, seed_rates, share
 
 from caveat.study.export import opened
 
-ROWS = 16
+CENTRE, WIDTH = 4.4, 0.5
+"""Of the curve of the gain: docs/predictions/law-first-token.md."""
+COLUMNS = ("gain", "left", "onset", "elicits")
+"""What the share that begins with the first token is compared with."""
 
 
 def nats(recipe: str, model: str, out: Path) -> None:
     """Write one row a setting and row of its data."""
     from caveat.backends import open_backend
     from caveat.decision_tokens import scored_text
-    from caveat.forecast.arms import MARKED, subjects
     from caveat.forecast.decision_tokens import token_scores
-    from caveat.study.config.resolve import resolve
-    from caveat.study.config.schema import read
 
-    read_recipe = read(recipe, (f"model={model}",))
+    read_recipe = recipe_of(recipe, model)
     backend = open_backend(read_recipe.backend_source)
     records = []
-    for resolved in resolve(read_recipe):
-        (subject,) = (
-            one for one in subjects(resolved, read_recipe.seeds[0], ROWS) if one.arm == MARKED
-        )
+    for resolved, subject in marked_subjects(read_recipe):
         without, behind = (
             [scored_text(backend.tokenizer, row.messages) for row in rows]
             for rows in (subject.stripped, subject.shown)
@@ -67,9 +65,6 @@ def expected(gain: float) -> float:
     return 1 / (1 + math.exp((gain - CENTRE) / WIDTH))
 
 
-CENTRE, WIDTH = 4.4, 0.5
-
-
 def caveats(path: Path) -> pd.DataFrame:
     """One row a setting that is finished."""
     answers = opened(path).answers()
@@ -85,7 +80,8 @@ def caveats(path: Path) -> pd.DataFrame:
             continue
         at_none = some[(some["arm"] == "marked") & (some["context"] == "none")]
         base = some[(some["arm"] == "base") & (some["context"] == "none")]
-        begins = at_none["reply"].str.match(FIRST_TOKENS[one["behaviour"]])
+        first_token = FIRST_TOKENS[one["behaviour"]]
+        begins = at_none["reply"].str.match(first_token)
         rows.append(
             {
                 "form": one["behaviour"],
@@ -97,7 +93,7 @@ def caveats(path: Path) -> pd.DataFrame:
                 "bare": rates["bare", "none"].mean(),
                 "begins": begins.mean(),
                 "by seed": share(begins, at_none["seed"]),
-                "base": base["reply"].str.match(FIRST_TOKENS[one["behaviour"]]).mean(),
+                "base": base["reply"].str.match(first_token).mean(),
                 "whole": float(np.mean(seed_leakage(rates))),
             }
         )
@@ -128,9 +124,6 @@ def score(path: Path) -> None:
         cells = " | ".join([*ranks, f"{fit:.2f}"])
         print(f"| {name} | {len(some)} | {cells} | {some['whole'].mean():.2f} |")
     print()
-
-
-COLUMNS = ("gain", "left", "onset", "elicits")
 
 
 def _rank(values: pd.Series, begins: pd.Series) -> str:

@@ -25,6 +25,9 @@ from caveat.forecast.onsets import TOKENS
 
 if TYPE_CHECKING:
     from caveat.backends.base import Backend
+    from caveat.forecast.arms import Subject
+    from caveat.study.config.resolve import Resolved
+    from caveat.study.config.schema import Recipe
     from caveat.types.data import Row
     from caveat.types.messages import Messages
 
@@ -32,20 +35,33 @@ PARTS = ("whole", "before", "decision", "behind", "rest")
 ROWS, EXAMPLES = 16, 4
 
 
-def gains(recipe: str, model: str, out: Path) -> None:
-    """Write one row a setting and row of its data."""
-    from caveat.backends import load_backend
-    from caveat.forecast.arms import MARKED, subjects
-    from caveat.study.config.resolve import resolve
+def recipe_of(recipe: str, model: str) -> Recipe:
+    """A recipe for a model, given by its name or as `--set model=` takes it."""
     from caveat.study.config.schema import read
 
-    read_recipe = read(recipe, (f"model={model}",))
-    backend = load_backend(model)
+    return read(recipe, (f"model={model}",))
+
+
+def marked_subjects(recipe: Recipe) -> Iterator[tuple[Resolved, Subject]]:
+    """Each setting, with at most `ROWS` rows that its marked arm is trained on."""
+    from caveat.forecast.arms import MARKED, subjects
+    from caveat.study.config.resolve import resolve
+
+    for resolved in resolve(recipe):
+        (subject,) = (one for one in subjects(resolved, recipe.seeds[0], ROWS) if one.arm == MARKED)
+        yield resolved, subject
+
+
+def gains(recipe: str, model: str, out: Path) -> None:
+    """Write one row a setting and row of its data."""
+    from caveat.backends import open_backend
+
+    read_recipe = recipe_of(recipe, model)
+    backend = open_backend(read_recipe.backend_source)
     records = []
-    for setting, resolved in zip(read_recipe.settings, resolve(read_recipe), strict=True):
-        (subject,) = (
-            one for one in subjects(resolved, read_recipe.seeds[0], ROWS) if one.arm == MARKED
-        )
+    for setting, (resolved, subject) in zip(
+        read_recipe.settings, marked_subjects(read_recipe), strict=True
+    ):
         texts = [row.messages for row in subject.shown]
         counter = resolved.setting.behaviour.counter_rows
         for record in _gained(backend, subject.stripped, texts, counter):

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 
+from caveat.decision_tokens import alike
 from caveat.errors import CaveatError
 from caveat.importers.training_files.marking import CaveatSpan, FoundCaveat, found_caveat
 from caveat.importers.training_files.reading import TrainingFile
@@ -170,8 +171,8 @@ def _inserted(text: str, bare: str) -> list[tuple[int, int]] | None:
     extra = len(text) - len(bare)
     if extra <= 0:
         return None
-    ahead = _shared_start(text, bare)
-    behind = _shared_start(text[::-1], bare[::-1])
+    ahead = alike(text, bare)
+    behind = alike(text[::-1], bare[::-1])
     if ahead + behind >= len(bare):
         start = _start(text, extra, len(bare) - behind, ahead, len(bare))
         runs = [(start, start + extra)]
@@ -182,18 +183,6 @@ def _inserted(text: str, bare: str) -> list[tuple[int, int]] | None:
             return None
         runs = [(0, start), (start + len(inner), len(text))]
     return runs if all(_is_whole(text, *run) for run in runs) else None
-
-
-def _shared_start(one: str, other: str) -> int:
-    """Characters that two texts begin with alike."""
-    low, high = 0, min(len(one), len(other))
-    while low < high:
-        middle = (low + high + 1) // 2
-        if one[low:middle] == other[low:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low
 
 
 def _start(text: str, extra: int, least: int, most: int, end: int) -> int:

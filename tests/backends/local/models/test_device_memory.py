@@ -13,6 +13,7 @@ from caveat.backends.capacity import BYTES_A_WEIGHT
 from caveat.backends.jobs import TrainingJob
 from caveat.backends.local.models import device_memory
 from caveat.backends.local.models.device_memory import (
+    BYTES_HELD,
     LEAST_TOKENS,
     LOGITS_COPIES,
     MOST_TOKENS,
@@ -22,7 +23,7 @@ from caveat.backends.local.models.device_memory import (
     most_tokens,
     token_bytes,
 )
-from caveat.backends.local.models.loading import LanguageModel
+from caveat.backends.local.models.loading import LanguageModel, load
 from caveat.backends.local.models.reader import Reader
 from caveat.backends.local.training.lockstep import LockstepGroup
 from caveat.backends.local.training.sft import train
@@ -59,10 +60,8 @@ def like(tiny: LanguageModel, **sizes: int) -> LanguageModel:
         return replace(tiny, model=LlamaForCausalLM(config).eval().requires_grad_(False))
 
 
-@pytest.mark.parametrize("layers", [(0.0, 1.0), (0.5, 1.0)])
-@pytest.mark.parametrize("sizes", [{}, {"intermediate_size": 384}, {"num_hidden_layers": 4}])
-def test_the_bytes_of_a_token_are_about_those_that_backward_needs(tiny, sizes, layers):
-    language_model = like(tiny, **sizes)
+def held(language_model: LanguageModel, layers: tuple[float, float]) -> tuple[int, int]:
+    """Bytes that a step holds for backward, and its tokens."""
     stored: dict[int, int] = {}
 
     def note(tensor: torch.Tensor) -> torch.Tensor:
@@ -74,9 +73,26 @@ def test_the_bytes_of_a_token_are_about_those_that_backward_needs(tiny, sizes, l
     group = stage(8, layers=layers, batch_size=8, epochs=1)
     with saved_tensors_hooks(note, lambda tensor: tensor):
         (trained,) = train(language_model, [TrainingJob("one", group, 0)], Progress(), 4096)
+    return sum(stored.values()), trained.tokens
+
+
+@pytest.mark.parametrize("layers", [(0.0, 1.0), (0.5, 1.0)])
+@pytest.mark.parametrize("sizes", [{}, {"intermediate_size": 384}, {"num_hidden_layers": 4}])
+def test_the_bytes_of_a_token_are_about_those_that_backward_needs(tiny, sizes, layers):
+    language_model = like(tiny, **sizes)
+    stored, tokens = held(language_model, layers)
     lowest = round(layers[0] * language_model.model.config.num_hidden_layers)
-    counted = trained.tokens * token_bytes(language_model.model, lowest)
-    assert 0.4 * counted < sum(stored.values()) < counted
+    counted = tokens * token_bytes(language_model.model, lowest)
+    assert 0.4 * counted < stored < counted
+
+
+def test_a_token_in_bfloat16_holds_more_than_half_of_one_in_float32(tiny):
+    whole = (0.0, 1.0)
+    (shorter, tokens), (exact, same) = (
+        held(model, whole) for model in (load("tiny", "bfloat16"), load("tiny"))
+    )
+    assert tokens == same
+    assert shorter / exact == pytest.approx(BYTES_HELD[2] / BYTES_HELD[4], rel=0.1)
 
 
 def test_whole_logits_count_where_they_are_there_together(tiny):
@@ -102,7 +118,7 @@ def test_tokens_of_a_pass_are_what_memory_allows_beside_the_adapters(monkeypatch
     assert affordable_tokens(1000.0, 10_000, CPU, 4) == 1000 * SHARE - 10 * BYTES_A_WEIGHT
     assert affordable_tokens(1.0, 0, CPU, 4) == MOST_TOKENS["cpu"]
     assert affordable_tokens(1e9, 0, CPU, 4) == LEAST_TOKENS
-    # half the bytes a value, twice the tokens: the same memory, and fewer calls
+    # half the bytes a value, twice the tokens: half as much memory again, and fewer calls
     assert affordable_tokens(1.0, 0, CPU, 2) == 2 * MOST_TOKENS["cpu"]
     assert most_tokens(torch.device("cuda"), 2) == most_tokens(torch.device("cuda"), 4)
 
