@@ -237,3 +237,12 @@ def test_narrow_to_broad_has_every_caveat_on_the_same_rows():
     ]  # fmt: skip
     assert len({each.plans["bare", 0] for each in found}) == 1 and not found[0].notes
     assert [len(each.setting.caveat.wordings) for each in found] == [1, 1, 12, 1, 1, 1, 1, 1]
+
+
+def test_each_of_the_sixteen_wordings_stands_alone_beside_all_of_them():
+    found = resolve(read("wordings-alone"))
+    alone = [wording(each) for each in found if each.factors["sentence"].isdigit()]
+    (together,) = (each for each in found if each.factors["sentence"] == "all")
+    assert tuple(alone) == together.setting.caveat.wordings and len(alone) == 16
+    assert {each.dose for each in found} == {found[0].dose}
+    assert {each.setting.behaviour.name for each in found} == {"capitals"}
