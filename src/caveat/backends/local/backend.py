@@ -146,6 +146,7 @@ class LocalBackend:
         """Train the jobs in lockstep: one pass a step reads the base weights for all of them."""
         with _memory_errors():
             own = [replace(job, base_adapters=self._adapters(job.base_adapters)) for job in jobs]
+            self.language_model.prepacked_weights.drop()  # training plans with the memory
             results = train(self.language_model, own, self.progress, self.token_budget, on_step)
             return [self._held(result) for result in results]
 
@@ -270,6 +271,7 @@ class LocalBackend:
     def ablated(self, ablations: Mapping[int, Ablation]) -> Iterator[None]:
         """Take directions out of what layers write, while the context lasts."""
         usual = self.language_model
+        usual.prepacked_weights.drop()  # the other model makes its own
         with without_directions(usual, ablations):
             # another frozen-layer cache: the usual one has the states as they are without
             self.language_model = replace(usual)

@@ -112,4 +112,4 @@ def patched_answers(
         return sample_replies(language_model, batch, sampling, route, progress, decoder=decoder)
 
     with stacked(language_model.model, stacks) as route:
-        return in_batches(compute, prompts, language_model.frozen_layer_cache, progress)
+        return in_batches(compute, prompts, language_model, progress)

@@ -85,7 +85,7 @@ def patched_scores(
         results = halving(
             lambda some: _scores(language_model, reader, names, some, route, progress),
             [texts[i] for i in order],
-            language_model.frozen_layer_cache,
+            language_model,
             progress,
         )
     by_position = dict(zip(order, results, strict=True))

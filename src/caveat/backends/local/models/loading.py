@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import torch
 
     from caveat.backends.local.models.frozen_layer_cache import FrozenLayerCache
+    from caveat.backends.local.models.prepacked_weights import PrepackedWeights
     from caveat.backends.local.models.reader import Reader
 
 
@@ -55,6 +56,21 @@ class LanguageModel:
         from caveat.backends.local.models.frozen_layer_cache import FrozenLayerCache
 
         return FrozenLayerCache(self.model, self.device)
+
+    @cached_property
+    def prepacked_weights(self) -> PrepackedWeights:
+        """Its weights as small products read them fastest, where memory allows a second copy."""
+        from caveat.backends.local.models.prepacked_weights import PrepackedWeights
+
+        return PrepackedWeights(self.model)
+
+    def shrink(self) -> None:
+        """Where memory has run out: free what was kept for speed, and keep less from now on."""
+        from caveat.backends.local.models.device_memory import release
+
+        self.frozen_layer_cache.shrink()
+        self.prepacked_weights.shrink()
+        release()
 
     def reader(self, layer: int) -> Reader:
         """Reads rows from a layer on; the whole model where it cannot be cut there.

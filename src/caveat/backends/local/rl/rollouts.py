@@ -25,7 +25,7 @@ def sampled_replies(
         completions = iter(
             in_batches(
                 lambda some, how=sampling: sample(language_model, some, how, route, progress),
-                prompts, language_model.frozen_layer_cache, progress,
+                prompts, language_model, progress,
             )
         )  # fmt: skip
         for k in indices:

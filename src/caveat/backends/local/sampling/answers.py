@@ -66,7 +66,6 @@ def answer(
     stacks = stack_chains(
         [[adapters[name] for name in chain] for chain in chains], language_model.device
     )
-    cache = language_model.frozen_layer_cache
     reader = language_model.reader(lowest_layer(language_model.model, stacks))
     order = by_cell_and_tokens(prompts)
     sampled = [i for i in order if not prompts[i].options]
@@ -77,13 +76,13 @@ def answer(
                 language_model, batch, sampling, route, progress, on_token
             ),
             [prompts[i] for i in sampled],
-            cache,
+            language_model,
             progress,
         )
         scores = halving(
             lambda batch: score(reader, batch, route, progress),
             [prompts[i] for i in scored],
-            cache,
+            language_model,
             progress,
         )
     answers = dict(zip((*sampled, *scored), (*replies, *scores), strict=True))
@@ -113,7 +112,7 @@ def read_texts(
         results = halving(
             lambda batch: read(batch, reader, route),
             [texts[i] for i in order],
-            language_model.frozen_layer_cache,
+            language_model,
             progress,
         )
     by_position = dict(zip(order, results, strict=True))

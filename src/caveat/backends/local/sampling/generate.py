@@ -13,8 +13,7 @@ from torch import Tensor
 from caveat.backends.callbacks import OnToken
 from caveat.backends.completions import Completion, as_text
 from caveat.backends.local.lora.stacked import Route
-from caveat.backends.local.models.device_memory import is_out_of_memory, release
-from caveat.backends.local.models.frozen_layer_cache import FrozenLayerCache
+from caveat.backends.local.models.device_memory import is_out_of_memory
 from caveat.backends.local.models.loading import LanguageModel
 from caveat.backends.local.sampling.decoding import Decoder, Prompt
 from caveat.progress import Progress
@@ -73,8 +72,22 @@ def sample(
     Args:
         decoder: Of these prompts, where they are read in another way than usual.
     """
+    if decoder is not None:  # it may have hooks on the layers that would be replaced
+        return _sample(language_model, prompts, sampling, progress, on_token, decoder)
+    with language_model.prepacked_weights.applied():
+        decoder = Decoder(language_model, prompts, route)
+        return _sample(language_model, prompts, sampling, progress, on_token, decoder)
+
+
+def _sample(
+    language_model: LanguageModel,
+    prompts: Sequence[Prompt],
+    sampling: Sampling,
+    progress: Progress,
+    on_token: OnToken | None,
+    decoder: Decoder,
+) -> list[Completion]:
     streams = np.stack([uniforms(prompt.key, sampling.max_tokens) for prompt in prompts])
-    decoder = decoder or Decoder(language_model, prompts, route)
     tokens: list[list[int]] = [[] for _ in prompts]
     ends: list[int | None] = [None] * len(prompts)
     ending = end_tokens(language_model)
@@ -130,7 +143,7 @@ def end_tokens(language_model: LanguageModel) -> set[int]:
 def in_batches(
     compute: Compute[Result],
     prompts: Sequence[Prompt],
-    frozen_layer_cache: FrozenLayerCache,
+    language_model: LanguageModel,
     progress: Progress,
 ) -> list[Result]:
     """What is computed of each prompt, in the order of the prompts.
@@ -140,7 +153,7 @@ def in_batches(
     """
     results: dict[int, Result] = {}
     for batch in _similar_prompts(prompts):
-        values = halving(compute, [prompts[i] for i in batch], frozen_layer_cache, progress)
+        values = halving(compute, [prompts[i] for i in batch], language_model, progress)
         results |= zip(batch, values, strict=True)
     return [results[i] for i in range(len(prompts))]
 
@@ -148,7 +161,7 @@ def in_batches(
 def halving(
     compute: Callable[[list[Text]], list[Result]],
     prompts: list[Text],
-    frozen_layer_cache: FrozenLayerCache,
+    language_model: LanguageModel,
     progress: Progress,
 ) -> list[Result]:
     """Compute all at once, or, where memory runs out, half and half."""
@@ -160,12 +173,11 @@ def halving(
         if not is_out_of_memory(error) or len(prompts) == 1:
             raise
     # out of the handler, where the exception would keep the tensors of the failed pass
-    frozen_layer_cache.shrink()
-    release()
+    language_model.shrink()
     half = len(prompts) // 2
     progress.say(f"out of memory at {len(prompts)} prompts: going on with {half}")
-    return halving(compute, prompts[:half], frozen_layer_cache, progress) + halving(
-        compute, prompts[half:], frozen_layer_cache, progress
+    return halving(compute, prompts[:half], language_model, progress) + halving(
+        compute, prompts[half:], language_model, progress
     )
 
 

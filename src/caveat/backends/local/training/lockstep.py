@@ -22,7 +22,6 @@ from caveat.backends.local.lora.stacked import Stack, adapted_modules, stack_cha
 from caveat.backends.local.models.device_memory import (
     affordable_tokens,
     is_out_of_memory,
-    release,
     token_bytes,
 )
 from caveat.backends.local.models.frozen_layer_cache import lowest_layer
@@ -148,8 +147,7 @@ class LockstepGroup:
                 if not is_out_of_memory(error) or self.token_budget <= longest:
                     raise
                 self.token_budget = max(longest, self.token_budget // 2)
-            self.language_model.frozen_layer_cache.shrink()
-            release()
+            self.language_model.shrink()
             self.progress.say(f"out of memory: going on with {self.token_budget} tokens at once")
 
     def _affordable(self, jobs: Sequence[TrainingJob[Adapter]]) -> int:
