@@ -16,7 +16,7 @@ from paths import DOCS, ROOT
 
 SOURCE = ROOT / "src" / "caveat"
 FILES = sorted(SOURCE.rglob("*.py"))
-MOST_FILES, MOST_LINES, MOST_FILES_A_STEP = 377, 55_600, 13
+MOST_FILES, MOST_LINES, MOST_FILES_A_STEP = 378, 55_600, 13
 SLACK = 1.1
 
 

@@ -100,8 +100,8 @@ def can_prepack(device: str, dtype: torch.dtype) -> bool:
         if not torch.ops.mkldnn._is_mkldnn_bf16_supported():
             return False
         with torch.inference_mode():
-            found = _product(states, _prepack(weight), bias)
-        return torch.allclose(found.float(), linear(states, weight, bias).float(), rtol=0.02)
+            product = _product(states, _prepack(weight), bias)
+        return torch.allclose(product.float(), linear(states, weight, bias).float(), rtol=0.02)
     except (AttributeError, RuntimeError):
         return False
 
