@@ -13,7 +13,7 @@ import pytest
 from caveat.analysis.ladder import ladder
 from caveat.report.data import ReportData
 from caveat.report.figures.ladder import elicitation_figure, ladder_figure
-from caveat.report.figures.theme import inline_svg
+from caveat.report.figures.theme import inline_svg, specification
 from caveat.report.html import render
 from caveat.report.sections.ladder import ladder_section
 from caveat.report.tables.ladder import LIMIT, by_size, ladder_summaries, lead, outcome
@@ -97,7 +97,7 @@ def figure(row, name: str) -> str:
 
 
 def test_the_settings_are_plotted_with_hover_texts(data):
-    drawn = html.unescape(inline_svg(ladder_figure(data.ladder)))
+    drawn = html.unescape(inline_svg(specification(ladder_figure(data.ladder))))
     for row in data.ladder.settings.to_dict("records"):
         told = ", ".join(f"{k} {v}" for k, v in json.loads(row["factors"]).items())
         assert (
@@ -181,7 +181,7 @@ def test_the_lead_names_the_largest_change():
 
 
 def test_the_elicitation_curve_has_intervals_and_k(data, section):
-    drawn = html.unescape(inline_svg(elicitation_figure(data.ladder)))
+    drawn = html.unescape(inline_svg(specification(elicitation_figure(data.ladder))))
     rows = data.ladder.settings.to_dict("records")
     for row in rows:
         told = f"{row['number']}: {row['setting']}, tiny ("
@@ -207,7 +207,7 @@ def test_an_undefined_setting_has_a_lane_and_a_reason(plain):
     whole = shown(page_of(none))
     assert "leakage: bare training did not install the behaviour" in whole
     assert 'class="undefined" style="--heat:0.0%"' in whole
-    drawn = inline_svg(ladder_figure(none.ladder))
+    drawn = inline_svg(specification(ladder_figure(none.ladder)))
     assert ">undefined</text>" in drawn and "4  caveat trigger" in drawn
     text = markdown(ladder_summaries(none.ladder))
     assert "Setting 4: leakage is undefined: bare training did not install the behaviour" in text

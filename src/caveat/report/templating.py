@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
@@ -13,8 +14,10 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 
+@cache
 def environment() -> Environment:
-    """The templates of the report; what they insert is escaped, and no name may be missing."""
+    """The templates of the report, compiled once; what they insert is escaped, and no name may be
+    missing."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     templates = Environment(

@@ -98,17 +98,26 @@ def unchecked() -> Iterator[None]:
         yield
 
 
-def chart_rows(chart: altair.TopLevelMixin) -> list[dict[str, Any]]:
+Specification = Mapping[str, Any]
+"""A chart as Vega-Lite reads it."""
+
+
+def specification(chart: altair.TopLevelMixin) -> Specification:
+    """Of a chart. Altair takes a quarter of a second for a large one, so it is made once."""
+    return chart.to_dict(validate=False)
+
+
+def chart_rows(chart: Specification) -> list[dict[str, Any]]:
     """The values that a chart shows: every data set of points, once."""
     # Altair moves inline data to the outermost level, and equal ones into one.
-    sets = chart.to_dict(validate=False).get("datasets", {}).values()
+    sets = chart.get("datasets", {}).values()
     lists = [json.loads(values) if isinstance(values, str) else values for values in sets]
     rows = [row for values in lists for row in values if len(row) > 1]
     names = dict.fromkeys(name for row in rows for name in row)
     return [{name: row.get(name) for name in names} for row in rows]
 
 
-def inline_svg(chart: altair.TopLevelMixin) -> str:
+def inline_svg(chart: Specification) -> str:
     """The chart as an `<svg>` element, with colours of the style sheet and a title per point."""
     root = _svg(chart)
     for element in root.iter():
@@ -117,13 +126,13 @@ def inline_svg(chart: altair.TopLevelMixin) -> str:
     return ElementTree.tostring(root, encoding="unicode")
 
 
-def svg_file(chart: altair.TopLevelMixin) -> str:
+def svg_file(chart: Specification) -> str:
     """The chart as an SVG file of its own, with a title per point, too."""
     return ElementTree.tostring(_svg(chart), encoding="unicode") + "\n"
 
 
-def _svg(chart: altair.TopLevelMixin) -> ElementTree.Element:
-    root = ElementTree.fromstring(_converted(chart.to_json(validate=False)))
+def _svg(chart: Specification) -> ElementTree.Element:
+    root = ElementTree.fromstring(_converted(json.dumps(chart, sort_keys=True)))
     for element in list(root.iter()):
         _add_title(element)
     ElementTree.register_namespace("", SVG)

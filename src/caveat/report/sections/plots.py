@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from caveat.report.figures.svg import Plot, csv_of
-from caveat.report.figures.theme import chart_rows, inline_svg
+from caveat.report.figures.theme import chart_rows, inline_svg, specification
 
 if TYPE_CHECKING:
     import altair
@@ -45,5 +45,6 @@ class Plots:
 
         if chart is None:
             return None
-        self.values[name] = csv_of(chart_rows(chart))
-        return PagePlot(name, Markup(inline_svg(chart)))
+        specified = specification(chart)
+        self.values[name] = csv_of(chart_rows(specified))
+        return PagePlot(name, Markup(inline_svg(specified)))

@@ -100,12 +100,12 @@ def save_figure(results: Sequence[Result], points: Sequence[Point], path: Path) 
     Raises CaveatError for another ending, and where the file cannot be written.
     """
     from caveat.report.figures.published import published_figure
-    from caveat.report.figures.theme import svg_file
+    from caveat.report.figures.theme import specification, svg_file
 
     if path.suffix not in ENDINGS:
         raise CaveatError(f"--figure '{path}': its name must end in {' or '.join(ENDINGS)}")
     if path.suffix == ".svg":
-        content = svg_file(published_figure(results, points))
+        content = svg_file(specification(published_figure(results, points)))
     else:
         content = page(results, points)
     _write(content, path, "--figure")
@@ -120,7 +120,7 @@ def save_elicitation(
     cannot be written.
     """
     from caveat.report.figures.published_elicitation import elicited_figure
-    from caveat.report.figures.theme import svg_file
+    from caveat.report.figures.theme import specification, svg_file
 
     if path.suffix != ".svg":
         raise CaveatError(f"--elicitation '{path}': its name must end in .svg")
@@ -130,7 +130,7 @@ def save_elicitation(
             f"--elicitation '{path}': no result among these has both leakage and elicitation; "
             "leave filters out"
         )
-    _write(svg_file(chart), path, "--elicitation")
+    _write(svg_file(specification(chart)), path, "--elicitation")
 
 
 def _write(content: str, path: Path, option: str) -> None:
@@ -145,15 +145,16 @@ def page(results: Sequence[Result], points: Sequence[Point]) -> str:
     from markupsafe import Markup
 
     from caveat.report.figures.published import published_figure
-    from caveat.report.figures.theme import inline_svg
+    from caveat.report.figures.theme import inline_svg, specification
     from caveat.report.templating import asset, environment
 
+    figure = published_figure(results, points, background="transparent")
     return (
         environment()
         .get_template("published.html.j2")
         .render(
             style=Markup(asset("report.css")),
-            figure=Markup(inline_svg(published_figure(results, points, background="transparent"))),
+            figure=Markup(inline_svg(specification(figure))),
             tables=published_tables(results),
             key=KEY,
         )
