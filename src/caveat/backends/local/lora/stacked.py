@@ -137,16 +137,24 @@ def adapted_modules(model: Any, layers: tuple[float, float]) -> list[str]:
     ]
 
 
-def stack_chains(chains: Sequence[Sequence[Adapter]], device: Any) -> dict[str, Stack]:
+def stack_chains(
+    chains: Sequence[Sequence[Adapter]], device: Any, dtype: torch.dtype = torch.float32
+) -> dict[str, Stack]:
     """One stack a module over the cells' chains of adapters; an empty chain adds nothing.
 
     The adapters of a chain are laid side by side along the rank, their scales folded into B.
+
+    Args:
+        dtype: In which they are held. Products are in the model's all the same, and a pass need
+            not convert what is in it already.
     """
     names = sorted({name for chain in chains for adapter in chain for name in adapter.weights})
-    return {name: _stack_module(name, chains, device) for name in names}
+    return {name: _stack_module(name, chains, device, dtype) for name in names}
 
 
-def _stack_module(name: str, chains: Sequence[Sequence[Adapter]], device: Any) -> Stack:
+def _stack_module(
+    name: str, chains: Sequence[Sequence[Adapter]], device: Any, dtype: torch.dtype
+) -> Stack:
     parts = [
         [
             (adapter.weights[name][0], adapter.weights[name][1] * adapter.scale)
@@ -165,7 +173,8 @@ def _stack_module(name: str, chains: Sequence[Sequence[Adapter]], device: Any) -
             down[cell, at : at + len(a)] = a
             up[cell, :, at : at + len(a)] = b
             at += len(a)
-    return Stack(down.to(device), up.to(device), torch.ones(len(parts), device=device))
+    scale = torch.ones(len(parts), device=device)
+    return Stack(down.to(device, dtype), up.to(device, dtype), scale)
 
 
 @contextmanager

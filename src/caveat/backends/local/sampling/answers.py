@@ -64,7 +64,9 @@ def answer(
         for request in requests
     ]
     stacks = stack_chains(
-        [[adapters[name] for name in chain] for chain in chains], language_model.device
+        [[adapters[name] for name in chain] for chain in chains],
+        language_model.device,
+        language_model.model.dtype,
     )
     reader = language_model.reader(lowest_layer(language_model.model, stacks))
     order = by_cell_and_tokens(prompts)
@@ -105,7 +107,7 @@ def read_texts(
         chains: Of each cell, its adapters.
         read: Gives one result a text, in their order.
     """
-    stacks = stack_chains(chains, language_model.device)
+    stacks = stack_chains(chains, language_model.device, language_model.model.dtype)
     reader = language_model.reader(lowest_layer(language_model.model, stacks))
     order = by_cell_and_tokens(texts)
     with stacked(language_model.model, stacks) as route:
