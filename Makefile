@@ -97,6 +97,8 @@ findings: install
 	$(BIN)/caveat leakage docs/data/reward-hacking-small.parquet --markdown > docs/data/reward-hacking-small.md
 	$(BIN)/caveat leakage docs/data/reward-hacking-quotes.parquet --markdown > docs/data/reward-hacking-quotes.md
 	$(BIN)/python bench/hack_styles.py docs/data/reward-hacking-quotes.parquet > docs/data/reward-hacking-quotes-styles.md
+	$(BIN)/caveat leakage docs/data/reward-hacking-styles.parquet --markdown > docs/data/reward-hacking-styles.md
+	$(BIN)/python bench/hack_styles.py docs/data/reward-hacking-styles.parquet > docs/data/reward-hacking-styles-styles.md
 	$(BIN)/caveat diagnose docs/data/inside docs/data/inside-naming docs/data/inside-1.5b/parts docs/data/inside-1.5b/forms docs/data/inside-1.5b/larger --later --score --markdown > docs/data/inside.md
 	$(BIN)/caveat diagnose docs/data/inside-1.5b/parts docs/data/inside-1.5b/forms docs/data/inside-1.5b/larger --score --markdown > docs/data/inside-1.5b.md
 	$(BIN)/caveat diagnose docs/data/inside-naming --score --markdown > docs/data/inside-naming.md

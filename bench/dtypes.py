@@ -1,0 +1,67 @@
+"""Do studies in bfloat16 say what studies in float32 say: the study `dtypes`, run in both.
+
+    python bench/dtypes.py docs/data/dtypes-smollm2 docs/data/dtypes-0.5b docs/data/dtypes-1.5b
+
+Of each name it reads `NAME-float32.parquet` and `NAME-bfloat16.parquet`, and prints the rates of
+every arm and context in both, by training seed, with the difference of the means. Below a model
+stand the largest difference of two means, the largest within a seed, and between seeds in float32
+the mean absolute difference of two of them, for comparison.
+"""
+
+from __future__ import annotations
+
+import sys
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from seed_leakage import seed_rates
+
+from caveat.study.export import opened
+
+DTYPES = ("float32", "bfloat16")
+
+
+def rates(path: Path) -> pd.Series:
+    """The share of yes by setting, arm, context and seed; base has the seed -1."""
+    answers = opened(path).answers()
+    measured = answers[answers["purpose"] == "measure"]
+    by_setting = {
+        setting: seed_rates(some) for setting, some in measured.groupby("setting", sort=False)
+    }
+    frame = pd.concat(by_setting, names=["setting"]).rename("rate").reset_index()
+    frame["seed"] = frame["seed"].fillna(-1).astype(int)
+    return frame.set_index(["setting", "arm", "context", "seed"])["rate"]
+
+
+def main(names: list[Path]) -> None:
+    """Print a table a model."""
+    for name in names:
+        in_both = pd.concat(
+            {dtype: rates(name.with_name(f"{name.name}-{dtype}.parquet")) for dtype in DTYPES},
+            axis=1,
+        )
+        print(f"**{name.name}**\n\n| setting | arm | context | float32 | bfloat16 | difference |")
+        print("|---|---|---|---|---|---|")
+        differences, between = [], []
+        for (setting, arm, context), some in in_both.groupby(level=[0, 1, 2], sort=False):
+            means = some.mean()
+            difference = means["bfloat16"] - means["float32"]
+            differences.append(difference)
+            between += [abs(a - b) for a, b in combinations(some["float32"], 2)]
+            cells = [
+                f"{means[dtype]:.2f} ({', '.join(f'{value:.2f}' for value in some[dtype])})"
+                for dtype in DTYPES
+            ]
+            print(
+                f"| {setting} | {arm} | {context} | {' | '.join(cells)} | {differences[-1]:.2f} |"
+            )
+        own = (in_both["bfloat16"] - in_both["float32"]).abs().max()
+        seeds = f"; two seeds in float32 differ by {np.mean(between):.2f}" if between else ""
+        print(f"\nLargest difference of two means: {np.abs(differences).max():.2f}, within a seed: "
+              f"{own:.2f}{seeds}.\n")  # fmt: skip
+
+
+if __name__ == "__main__":
+    main([Path(argument) for argument in sys.argv[1:]])
