@@ -19,6 +19,7 @@ from paths import BENCH, DOCS
         ("reply_languages", "law-crossed-languages", ("law-crossed",)),
         ("reply_languages", "law-crossed-smollm2-languages", ("law-crossed-smollm2",)),
         ("hack_styles", "reward-hacking-quotes-styles", ("reward-hacking-quotes",)),
+        ("hack_styles", "reward-hacking-styles-styles", ("reward-hacking-styles",)),
         (
             "law_replies",
             "law-replies",
