@@ -54,7 +54,7 @@ docs: install
 FORECAST := dial crossing transfer
 LAW := smollm2 0.5b
 
-# Every figure of docs/results/findings.md, docs/results/law.md, docs/results/remedies.md, docs/results/negation-neglect.md, docs/results/inside.md and docs/results/reward-hacking.md, from the replies and verdicts in docs/data.
+# Every figure of docs/engineering/speed.md that a study gives, of docs/results/findings.md, docs/results/law.md, docs/results/remedies.md, docs/results/negation-neglect.md, docs/results/inside.md and docs/results/reward-hacking.md, from the replies and verdicts in docs/data.
 findings: install
 	$(BIN)/caveat transfer docs/data/transfer.parquet --markdown > docs/data/transfer.md
 	$(BIN)/caveat leakage docs/data/transfer.parquet --markdown > docs/data/transfer-leakage.md
@@ -91,6 +91,9 @@ findings: install
 	$(BIN)/python bench/openings.py $(foreach name,smollm2 0.5b,docs/data/law-copied-$(name).parquet) > docs/data/law-copied.md
 	$(BIN)/caveat leakage docs/data/own-data-doses.parquet --markdown > docs/data/own-data-doses.md
 	$(BIN)/caveat ladder docs/data/wordings.parquet --all --markdown > docs/data/wordings.md
+	$(BIN)/caveat ladder docs/data/wordings-0.5b.parquet --all --markdown > docs/data/wordings-0.5b.md
+	$(BIN)/python bench/wordings_alone.py $(foreach name,0.5b 1.5b,docs/data/wordings-alone-$(name).parquet) > docs/data/wordings-alone.md
+	$(BIN)/python bench/dtypes.py $(foreach name,smollm2 smollm2-larger 0.5b 1.5b,docs/data/dtypes-$(name)) > docs/data/dtypes.md
 	$(BIN)/caveat leakage docs/data/remedies.parquet --markdown > docs/data/remedies-leakage.md
 	$(BIN)/caveat transfer docs/data/remedies.parquet --markdown > docs/data/remedies.md
 	$(BIN)/python bench/rl_controls.py docs/data/rl-controls.parquet > docs/data/rl-controls.md

@@ -26,11 +26,14 @@ TABLES = {
     "ladder.md": ("ladder", "ladder", "--all"),
     "dose.md": ("ladder", "dose", "--all"),
     "wordings.md": ("ladder", "wordings", "--all"),
+    "wordings-0.5b.md": ("ladder", "wordings-0.5b", "--all"),
     "own-data-doses.md": ("leakage", "own-data-doses"),
     "claims-loss.md": ("leakage", "claims-loss"),
     "rl.md": ("rl", "rl"),
     "rl-leakage.md": ("leakage", "rl"),
 }
+SLOW = ("wordings-0.5b.md",)
+"""As large as another table, so that it is not made again in each run."""
 COMPULSORY = (
     "contrast", "near_miss_negatives", "local", "repeat", "correct", "diversify", "place", "anchor",
     "kl_to_base", "seal", "frozen_adapter",
@@ -76,7 +79,10 @@ def test_the_tables_of_diagnostics_are_what_the_command_says(command, name, give
     assert out == (DOCS / "data" / f"{name}.md").read_text("utf-8")
 
 
-@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize(
+    "table",
+    [pytest.param(table, marks=[pytest.mark.slow] * (table in SLOW)) for table in TABLES],
+)
 def test_the_tables_are_what_the_commands_say(table, command):
     name, source, *options = TABLES[table]
     file = str(DOCS / "data" / f"{source}.parquet")
