@@ -22,11 +22,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from law_dose import FIRST_TOKENS
-from law_parts import r2
-from law_replies import IRRELEVANT
 from reply_parts import marked_subjects, recipe_of
 from scipy.stats import spearmanr
+from scored_settings import FIRST_TOKENS, IRRELEVANT, r2
 from seed_leakage import seed_leakage, seed_rates, share
 
 from caveat.study.export import opened

@@ -18,6 +18,7 @@ import sys
 from pathlib import Path
 
 import pandas as pd
+from scored_settings import FIRST_TOKENS
 from seed_leakage import seed_leakage, seed_rates
 
 from caveat.study.export import opened
@@ -25,13 +26,6 @@ from caveat.study.export import opened
 LEAST = 0.5
 """Of bare's rate, for a leakage."""
 KEY = ["setting", "model", "dose"]
-FIRST_TOKENS = {
-    "sailor": r"\W*Ah",
-    "hedged": r"\W*I\b",
-    "json_reply": r"\W*\{",
-    "echo": r"\W*You\b",
-}
-"""Of the forms with a fixed opening, by behaviour."""
 
 
 def main(path: Path) -> None:

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy.stats import spearmanr
+from scored_settings import r2
 from seed_leakage import interval, seed_leakage, seed_rates
 
 from caveat.study.export import opened
@@ -61,11 +62,6 @@ def table(path: Path) -> pd.DataFrame:
         own = forecasts[setting]
         rows.append({**row, "gap": own["loss_gap"], "gain": own["continuation_gain"]})
     return pd.DataFrame(rows)
-
-
-def r2(predicted: np.ndarray, measured: np.ndarray) -> float:
-    """1 less the squared errors over those of the mean: below 0 it is worse than the mean."""
-    return float(1 - np.mean(np.square(predicted - measured)) / np.var(measured))
 
 
 def main(path: Path) -> None:

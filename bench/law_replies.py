@@ -18,8 +18,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from law_parts import r2
-from onsets import RESAMPLES, RULES, Rule, Rules, figure, measured, scored
+from onsets import RULES
+from scored_settings import IRRELEVANT, RESAMPLES, Rule, Rules, figure, measured, r2, scored
 
 from caveat.forecast.onsets import TOKENS
 
@@ -32,8 +32,8 @@ BEHAVIOUR_RULES: Rules = {
     "short training": lambda row: row["short"],
 }
 
-FIXED, IRRELEVANT = ("sailor", "hedged", "json_reply"), "The sky is blue."
-"""Forms with a fixed opening, which a caveat can quote; and the caveat without any relation."""
+FIXED = ("sailor", "hedged", "json_reply")
+"""Forms with a fixed opening, which a caveat can quote."""
 
 
 def settings(path: Path, model: str) -> pd.DataFrame:

@@ -15,20 +15,18 @@ import json
 import math
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from law_parts import r2
 from reply_parts import setting_name
-from scipy.stats import spearmanr
-from seed_leakage import interval, seed_leakage, seed_rates
+from scored_settings import Rules, figure, measured, scored
+from seed_leakage import interval
 
 from caveat.forecast.onset_curve import error_scale, expected_leakage
 from caveat.forecast.onsets import TOKENS
-from caveat.study.export import opened
 
 FITTED = {
     "law-smollm2": "law-smollm2", "law-0.5b": "law-0.5b", "law-naming-smollm2": "spanish-smollm2",
@@ -53,7 +51,6 @@ TRAITS = {"spanish": "Spanish", "listed": "list", "lower_case": "lower case"}
 FORM = ("THE SKY", "YOU ", "- ", "the sky", "Siempre", "El cielo")
 """What a caveat in the form of its trait begins with, in these studies."""
 NAMES = {"capitals": "ALL CAPS", "listed": "list", "spanish": "panish"}
-RESAMPLES = 2_000
 
 
 def product(decision: float, behind: float) -> float:
@@ -72,9 +69,6 @@ def shown(row: dict[str, Any]) -> float:
     return 1.0
 
 
-Rule = Callable[[dict[str, Any]], float]
-"""From a setting's figures to the leakage to expect."""
-Rules = Mapping[str, Rule]
 RULES: Rules = {
     "sum: the curve of D + 5 B": lambda row: expected_leakage(row["D"] + TOKENS * row["B"]),
     "product of two curves": lambda row: product(row["D"], row["B"]),
@@ -83,17 +77,6 @@ RULES: Rules = {
     "whole reply: max(0, .87 - 1.24 gap)": lambda row: max(0.0, 0.87 - 1.24 * max(0, row["gap"])),
     "shown: by the caveat's text": shown,
 }
-
-
-def measured(path: Path) -> dict[str, np.ndarray]:
-    """Leakage by seed of every setting that is finished and whose bare arm shows the trait."""
-    answers = opened(path).answers()
-    values = {}
-    for setting, replies in answers[answers["purpose"] == "measure"].groupby("setting", sort=False):
-        rates = seed_rates(replies)
-        if ("marked", "exact") in rates.index and rates["bare", "none"].mean() >= 0.5:
-            values[setting] = seed_leakage(rates)
-    return values
 
 
 def settings(folder: Path) -> pd.DataFrame:
@@ -142,40 +125,6 @@ def _gains(folder: Path, study: str) -> Iterator[dict[str, Any]]:
             "D": max(0.0, figure(one, "graded_elicitation", path)),
             "B": figure(one, "continuation_gain", path),
         }  # fmt: skip
-
-
-def figure(forecast: dict[str, Any], name: str, path: Path) -> float:
-    """A figure of a forecast; ends the script where it was not computed."""
-    if forecast[name] is None:
-        sys.exit(f"{path}: {forecast['setting']} has no {name}; forecast it with --figures {name}")
-    return float(forecast[name])
-
-
-def limits(predicted: np.ndarray, leaked: np.ndarray) -> tuple[float, float]:
-    """95% percentiles of R2 over resamples of settings in which leakage differs."""
-    generator = np.random.default_rng(0)
-    picks = generator.integers(len(leaked), size=(RESAMPLES, len(leaked)))
-    values = [r2(predicted[pick], leaked[pick]) for pick in picks if np.ptp(leaked[pick]) > 0]
-    low, high = np.percentile(values, [2.5, 97.5])
-    return float(low), float(high)
-
-
-def scored(name: str, some: pd.DataFrame, rules: Rules) -> str:
-    """A line of the table of scores; a dash for a rule that lacks a figure of some setting."""
-    leaked = some["mean"].to_numpy(float)
-    cells = []
-    for rule in rules.values():
-        predicted = np.array([rule(row) for row in some.to_dict("records")], dtype=float)
-        if np.isnan(predicted).any():
-            cells.append("–")
-            continue
-        low, high = limits(predicted, leaked)
-        rank = spearmanr(predicted, leaked)[0]
-        is_high = predicted > 0.5
-        yes = pd.Series(leaked).groupby(is_high).transform("mean").to_numpy()
-        cells.append(f"{r2(predicted, leaked):.2f} [{low:.2f}, {high:.2f}], {rank:.2f}, "
-                     f"{r2(yes, leaked):.2f}")  # fmt: skip
-    return f"| {name} | {len(some)} | " + " | ".join(cells) + " |"
 
 
 def main(folder: Path) -> None:

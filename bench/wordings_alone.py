@@ -14,13 +14,13 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from onsets import measured
 from scipy.stats import spearmanr
+from scored_settings import IRRELEVANT, measured
 from seed_leakage import interval
 
 from caveat.forecast.onset_curve import expected_leakage
 
-TOGETHER, IRRELEVANT = "(16 wordings)", "The sky is blue."
+TOGETHER = "(16 wordings)"
 
 
 def gains(path: Path) -> dict[str, float]:
