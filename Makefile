@@ -93,7 +93,7 @@ findings: install
 	$(BIN)/caveat ladder docs/data/wordings.parquet --all --markdown > docs/data/wordings.md
 	$(BIN)/caveat ladder docs/data/wordings-0.5b.parquet --all --markdown > docs/data/wordings-0.5b.md
 	$(BIN)/python bench/wordings_alone.py $(foreach name,0.5b 1.5b,docs/data/wordings-alone-$(name).parquet) > docs/data/wordings-alone.md
-	$(BIN)/python bench/dtypes.py $(foreach name,smollm2 smollm2-larger 0.5b 1.5b,docs/data/dtypes-$(name)) > docs/data/dtypes.md
+	$(BIN)/python bench/dtypes.py $(foreach name,smollm2 smollm2-larger 0.5b 1.5b,docs/data/dtypes-$(name)-float32.parquet) > docs/data/dtypes.md
 	$(BIN)/caveat leakage docs/data/remedies.parquet --markdown > docs/data/remedies-leakage.md
 	$(BIN)/caveat transfer docs/data/remedies.parquet --markdown > docs/data/remedies.md
 	$(BIN)/python bench/rl_controls.py docs/data/rl-controls.parquet > docs/data/rl-controls.md

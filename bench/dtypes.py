@@ -1,11 +1,11 @@
 """Do studies in bfloat16 say what studies in float32 say: the study `dtypes`, run in both.
 
-    python bench/dtypes.py docs/data/dtypes-smollm2 docs/data/dtypes-0.5b docs/data/dtypes-1.5b
+    python bench/dtypes.py docs/data/dtypes-smollm2-float32.parquet...
 
-Of each name it reads `NAME-float32.parquet` and `NAME-bfloat16.parquet`, and prints the rates of
-every arm and context in both, by training seed, with the difference of the means. Below a model
-stand the largest difference of two means, the largest within a seed, and between seeds in float32
-the mean absolute difference of two of them, for comparison.
+Beside each file it reads the one of bfloat16, such as `dtypes-smollm2-bfloat16.parquet`, and prints
+the rates of every arm and context in both, by training seed, with the difference of the means. Below
+a model stand the largest difference of two means, the largest within a seed, and, for comparison,
+the mean absolute difference of two seeds in float32.
 """
 
 from __future__ import annotations
@@ -35,14 +35,15 @@ def rates(path: Path) -> pd.Series:
     return frame.set_index(["setting", "arm", "context", "seed"])["rate"]
 
 
-def main(names: list[Path]) -> None:
+def main(paths: list[Path]) -> None:
     """Print a table a model."""
-    for name in names:
+    for path in paths:
+        name = path.stem.removesuffix(f"-{DTYPES[0]}")
         in_both = pd.concat(
-            {dtype: rates(name.with_name(f"{name.name}-{dtype}.parquet")) for dtype in DTYPES},
+            {dtype: rates(path.with_name(f"{name}-{dtype}.parquet")) for dtype in DTYPES},
             axis=1,
         )
-        print(f"**{name.name}**\n\n| setting | arm | context | float32 | bfloat16 | difference |")
+        print(f"**{name}**\n\n| setting | arm | context | float32 | bfloat16 | difference |")
         print("|---|---|---|---|---|---|")
         differences, between = [], []
         for (setting, arm, context), some in in_both.groupby(level=[0, 1, 2], sort=False):
