@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 from scipy.stats import spearmanr
-from scored_settings import IRRELEVANT, measured
+from scored_settings import IRRELEVANT, figure, measured
 from seed_leakage import interval
 
 from caveat.forecast.onset_curve import expected_leakage
@@ -29,7 +29,7 @@ def gains(path: Path) -> dict[str, float]:
     if not forecast.is_file():
         return {}
     found = json.loads(forecast.read_text("utf-8"))["forecasts"]
-    return {one["setting"]: one["onset_gain"] for one in found}
+    return {one["setting"]: figure(one, "onset_gain", forecast) for one in found}
 
 
 def main(paths: list[Path]) -> None:
@@ -38,7 +38,9 @@ def main(paths: list[Path]) -> None:
         leakage, gain = measured(path), gains(path)
         alone = [name for name in leakage if not name.endswith(TOGETHER) and IRRELEVANT not in name]
         alone.sort(key=lambda name: leakage[name].mean())
-        (together,) = (values for name, values in leakage.items() if name.endswith(TOGETHER))
+        together = next((v for name, v in leakage.items() if name.endswith(TOGETHER)), None)
+        if together is None or len({len(leakage[name]) for name in alone}) != 1:
+            sys.exit(f"{path}: the study is not finished, or its bare arm shows no capitals")
         print(f"**{path.stem}**\n\n| wording | gain | gain expects | leakage | by seed |")
         print("|---|---|---|---|---|")
         for name in [*alone, *(name for name in leakage if name not in alone)]:

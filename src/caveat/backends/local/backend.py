@@ -146,7 +146,6 @@ class LocalBackend:
         """Train the jobs in lockstep: one pass a step reads the base weights for all of them."""
         with _memory_errors():
             own = [replace(job, base_adapters=self._adapters(job.base_adapters)) for job in jobs]
-            self.language_model.prepacked_weights.drop()  # training plans with the memory
             results = train(self.language_model, own, self.progress, self.token_budget, on_step)
             return [self._held(result) for result in results]
 
@@ -271,13 +270,14 @@ class LocalBackend:
     def ablated(self, ablations: Mapping[int, Ablation]) -> Iterator[None]:
         """Take directions out of what layers write, while the context lasts."""
         usual = self.language_model
-        usual.prepacked_weights.drop()  # the other model makes its own
+        usual.prepacked_weights.drop()  # the other one makes its own
         with without_directions(usual, ablations):
             # another frozen-layer cache: the usual one has the states as they are without
             self.language_model = replace(usual)
             try:
                 yield
             finally:
+                self.language_model.prepacked_weights.drop()
                 self.language_model = usual
 
     def _answers(
@@ -397,9 +397,9 @@ class LocalBackend:
     # Memory --------------------------------------------------------------------------------------
 
     def capacity(self) -> Capacity:
-        """By the memory that is free beside the model."""
+        """By the memory that is free beside the model, or will be when training begins."""
         device = self.language_model.device
-        free = device_memory.free(device)
+        free = device_memory.free(device) + self.language_model.prepacked_weights.nbytes
         return description_of(self.language_model).capacity(device, free, self.token_budget)
 
     def release(self) -> None:

@@ -1,6 +1,7 @@
 """Adapters trained side by side equal adapters trained alone."""
 
 import math
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -128,6 +129,23 @@ def test_gradients_never_reach_another_adapter(tiny, cells):
         for grad in (stack.down.grad, stack.up.grad):
             assert grad[1].abs().max() > 0
             assert grad[0].abs().max() == grad[2].abs().max() == 0
+
+
+def test_adapters_held_in_the_dtype_of_the_states_add_the_same(tiny):
+    job = TrainingJob("a", stage(6, rank=4), 0)
+    long, short = (train(tiny, [replace(job, seed=seed)], Progress())[0].adapter for seed in (0, 1))
+    chains = [[long, short], [short.scaled(0.3)]]
+    usual = stack_chains(chains, tiny.device)
+    held = stack_chains(chains, tiny.device, torch.bfloat16)
+    generator = torch.Generator().manual_seed(0)
+    for name, stack in usual.items():
+        assert held[name].down.dtype == held[name].up.dtype == torch.bfloat16
+        width, out = stack.down.shape[2], stack.up.shape[1]
+        states = torch.randn(2, 5, width, generator=generator).to(torch.bfloat16)
+        y = torch.randn(2, 5, out, generator=generator).to(torch.bfloat16)
+        added = stack.added(y, states, [0, 1])
+        assert torch.equal(held[name].added(y, states, [0, 1]), added)
+        assert not torch.equal(added, y)
 
 
 def test_a_diverging_job_fails_alone(tiny, alone):

@@ -72,21 +72,8 @@ def sample(
     Args:
         decoder: Of these prompts, where they are read in another way than usual.
     """
-    if decoder is not None:  # it may have hooks on the layers that would be replaced
-        return _sample(language_model, prompts, sampling, progress, on_token, decoder)
-    with language_model.prepacked_weights.applied():
-        decoder = Decoder(language_model, prompts, route)
-        return _sample(language_model, prompts, sampling, progress, on_token, decoder)
-
-
-def _sample(
-    language_model: LanguageModel,
-    prompts: Sequence[Prompt],
-    sampling: Sampling,
-    progress: Progress,
-    on_token: OnToken | None,
-    decoder: Decoder,
-) -> list[Completion]:
+    language_model.prepacked_weights.prepare()
+    decoder = decoder or Decoder(language_model, prompts, route)
     streams = np.stack([uniforms(prompt.key, sampling.max_tokens) for prompt in prompts])
     tokens: list[list[int]] = [[] for _ in prompts]
     ends: list[int | None] = [None] * len(prompts)

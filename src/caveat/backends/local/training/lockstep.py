@@ -36,8 +36,10 @@ def start_stacks(
 ) -> dict[str, Stack]:
     """Trainable stacks at their start, one cell a dose and seed, by module.
 
-    A is uniform as in PEFT (Kaiming, a = sqrt 5), B zero.
+    A is uniform as in PEFT (Kaiming, a = sqrt 5), B zero. What sampling keeps of the weights is
+    freed: a training plans with the memory.
     """
+    language_model.prepacked_weights.drop()
     modules = [set(adapted_modules(language_model.model, dose.layers)) for dose in doses]
     rank, device = max(dose.rank for dose in doses), language_model.device
     scale = torch.tensor([dose.alpha / dose.rank for dose in doses], device=device)
