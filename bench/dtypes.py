@@ -62,8 +62,8 @@ def main(paths: list[Path]) -> None:
         seeds = f"; of two seeds in float32: {max(between):.2f}" if between else ""
         means = np.abs(differences).max()
         means = np.abs(differences).max()
-        print(f"\nLargest difference of two means: {means:.2f}; of one seed in both: {own:.2f}")
-        print(f"{seeds}.\n")
+        print(f"\nLargest difference of two means: {means:.2f}; of one seed in both dtypes: "
+              f"{own:.2f}{seeds}.\n")  # fmt: skip
 
 
 if __name__ == "__main__":
