@@ -34,6 +34,14 @@ from paths import BENCH, DOCS
                 "law-first-token-smollm2",
             ),
         ),
+        ("wordings_alone", "wordings-alone", ("wordings-alone-0.5b", "wordings-alone-1.5b")),
+        (
+            "dtypes",
+            "dtypes",
+            tuple(
+                f"dtypes-{name}-float32" for name in ("smollm2", "smollm2-larger", "0.5b", "1.5b")
+            ),
+        ),
         ("law_dose", "law-layers", ("law-layers-smollm2", "law-layers-0.5b")),
         (
             "law_dose",
