@@ -34,7 +34,11 @@ from paths import BENCH, DOCS
                 "law-first-token-smollm2",
             ),
         ),
-        ("wordings_alone", "wordings-alone", ("wordings-alone-0.5b", "wordings-alone-1.5b")),
+        (
+            "wordings_alone",
+            "wordings-alone",
+            ("wordings-alone-0.5b", "wordings-alone-1.5b", "wordings-mixed-0.5b"),
+        ),
         (
             "dtypes",
             "dtypes",
