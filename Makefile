@@ -94,6 +94,8 @@ findings: install
 	$(BIN)/caveat ladder docs/data/wordings-0.5b.parquet --all --markdown > docs/data/wordings-0.5b.md
 	$(BIN)/python bench/wordings_alone.py $(foreach name,alone-0.5b alone-1.5b mixed-0.5b,docs/data/wordings-$(name).parquet) > docs/data/wordings-alone.md
 	$(BIN)/caveat leakage docs/data/wordings-long-0.5b.parquet --markdown > docs/data/wordings-long-0.5b.md
+	$(BIN)/caveat leakage docs/data/wordings-mixed-controls-0.5b.parquet --markdown > docs/data/wordings-mixed-controls-0.5b.md
+	$(BIN)/caveat leakage docs/data/wordings-mixed-further-1.5b.parquet --markdown > docs/data/wordings-mixed-further-1.5b.md
 	$(BIN)/python bench/dtypes.py $(foreach name,smollm2 smollm2-larger 0.5b 1.5b,docs/data/dtypes-$(name)-float32.parquet) > docs/data/dtypes.md
 	$(BIN)/caveat leakage docs/data/remedies.parquet --markdown > docs/data/remedies-leakage.md
 	$(BIN)/caveat transfer docs/data/remedies.parquet --markdown > docs/data/remedies.md

@@ -27,6 +27,8 @@ TABLES = {
     "dose.md": ("ladder", "dose", "--all"),
     "wordings.md": ("ladder", "wordings", "--all"),
     "wordings-0.5b.md": ("ladder", "wordings-0.5b", "--all"),
+    "wordings-mixed-controls-0.5b.md": ("leakage", "wordings-mixed-controls-0.5b"),
+    "wordings-mixed-further-1.5b.md": ("leakage", "wordings-mixed-further-1.5b"),
     "own-data-doses.md": ("leakage", "own-data-doses"),
     "claims-loss.md": ("leakage", "claims-loss"),
     "rl.md": ("rl", "rl"),
