@@ -42,6 +42,9 @@ def measured(path: Path) -> dict[str, np.ndarray]:
     answers = opened(path).answers()
     values = {}
     for setting, replies in answers[answers["purpose"] == "measure"].groupby("setting", sort=False):
+        doses = replies.loc[replies["arm"] != "base", "dose"].nunique()
+        if doses > 1:
+            sys.exit(f"{path}: {setting} has {doses} doses; see `caveat leakage`")
         rates = seed_rates(replies)
         if ("marked", "exact") in rates.index and rates["bare", "none"].mean() >= 0.5:
             values[setting] = seed_leakage(rates)
