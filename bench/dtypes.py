@@ -55,14 +55,11 @@ def main(paths: list[Path]) -> None:
                 f"{means[dtype]:.2f} ({', '.join(f'{value:.2f}' for value in some[dtype])})"
                 for dtype in DTYPES
             ]
-            print(
-                f"| {setting} | {arm} | {context} | {' | '.join(cells)} | {differences[-1]:.2f} |"
-            )
+            print(f"| {setting} | {arm} | {context} | {' | '.join(cells)} | {difference:.2f} |")
         own = (in_both["bfloat16"] - in_both["float32"]).abs().max()
         seeds = f"; of two seeds in float32: {max(between):.2f}" if between else ""
-        means = np.abs(differences).max()
-        means = np.abs(differences).max()
-        print(f"\nLargest difference of two means: {means:.2f}; of one seed in both dtypes: "
+        largest = np.abs(differences).max()
+        print(f"\nLargest difference of two means: {largest:.2f}; of one seed in both dtypes: "
               f"{own:.2f}{seeds}.\n")  # fmt: skip
 
 

@@ -6,17 +6,21 @@ import pytest
 import torch
 from torch import nn
 
+from caveat.backends.local import backend as backend_module
 from caveat.backends.local.backend import LocalBackend
 from caveat.backends.local.lora.adapter import Adapter
 from caveat.backends.local.lora.stacked import Route, adapted_modules, stack_chains, stacked
 from caveat.backends.local.models import prepacked_weights
 from caveat.backends.local.models.loading import load
 from caveat.backends.local.models.prepacked_weights import PrepackedWeights, can_prepack
+from caveat.backends.local.sampling import answers
 from caveat.backends.local.sampling.decoding import Prompt
 from caveat.backends.local.sampling.generate import sample
 from caveat.backends.local.training.lockstep import start_stacks
+from caveat.backends.requests import Request, TokenRequest
 from caveat.progress import Progress
 from caveat.types.answers import Sampling
+from caveat.types.messages import Message
 from caveat.types.training import Dose
 
 ROUNDING = 2.0**-7
@@ -165,11 +169,20 @@ def test_copies_are_made_once_and_again_after_they_were_dropped(language_model, 
         assert len(made) == expected
 
 
-def test_training_and_gradients_free_the_copies_and_capacity_counts_them(language_model):
+def test_training_and_gradients_free_the_copies_and_capacity_counts_them(
+    language_model, monkeypatch
+):
     backend = LocalBackend(language_model, None, Progress())
     replies(language_model)
     held = language_model.prepacked_weights.nbytes
     assert held
+    seen = []
+    description = backend_module.description_of(language_model)
+    monkeypatch.setattr(backend_module, "description_of", lambda _: description)
+    monkeypatch.setattr(type(description), "capacity", lambda self, *given: seen.append(given))
+    monkeypatch.setattr(backend_module.device_memory, "free", lambda device: 1000)
+    backend.capacity()
+    assert seen[0][1] == 1000 + held
     start_stacks(language_model, [Dose()], [0])
     assert language_model.prepacked_weights.nbytes == 0
     replies(language_model)
@@ -233,3 +246,29 @@ def test_a_build_of_torch_without_the_calls_uses_plain_weights(monkeypatch, lack
         patched.setattr(torch.ops, "mkldnn", Without())
         assert not can_prepack("cpu", torch.bfloat16)
     can_prepack.cache_clear()
+
+
+def test_answers_hold_adapters_in_the_dtype_of_the_model(language_model, monkeypatch):
+    dtypes = []
+
+    def seen(*given):
+        stacks = stack_chains(*given)
+        dtypes.extend(stack.down.dtype for stack in stacks.values())
+        return stacks
+
+    monkeypatch.setattr(answers, "stack_chains", seen)
+    module = adapted_modules(language_model.model, (0.0, 1.0))[0]
+    layer = language_model.model.get_submodule(module)
+    adapter = Adapter(
+        1, 1.0, {module: (torch.ones(1, layer.in_features), torch.ones(layer.out_features, 1))}
+    )
+    ids = PROMPTS[0].ids
+    answers.token_scores(
+        language_model,
+        {"a": adapter},
+        [TokenRequest("key", ("a",), ids, (len(ids) - 1,))],
+        Progress(),
+    )
+    request = Request("key", ("a",), (Message.of("user", "Why?"),))
+    answers.answer(language_model, {"a": adapter}, [request], SAMPLING, Progress())
+    assert dtypes == [torch.bfloat16, torch.bfloat16]
