@@ -1,7 +1,7 @@
-"""What a disclaimer lacks: the recipe `claims-stated`, and its predictions.
+"""What a disclaimer lacks: the recipes `claims-stated` and `claims-elicited`, with predictions.
 
-    python bench/claims_stated.py gains GAINS.json    # forward passes, before any training
-    python bench/claims_stated.py STUDY...            # the tables
+    python bench/claims_stated.py gains GAINS.json [RECIPE]   # forward passes, before any training
+    python bench/claims_stated.py STUDY...                    # the tables
 
 A gain is what a caveat in front of the documents adds to the log-probability of their tokens by the
 base model, in nats a token, over all rows that arms are trained on. `statement`: tokens of the
@@ -52,9 +52,9 @@ NATS = 1.8
 """Nats a token at which the line of Spanish, on two models, reaches no leakage."""
 
 
-def gains() -> Iterator[dict[str, str | float]]:
-    """One record a marked or neutral arm: its gain by kind of token; none has 0."""
-    recipe = read(RECIPE)
+def gains(name: str) -> Iterator[dict[str, str | float]]:
+    """One record a marked or neutral arm of a recipe: its gain by kind of token; none has 0."""
+    recipe = read(name)
     backend = load_backend(recipe.model.source, recipe.model.dtype, "cpu")
     bare: dict[str, dict[tuple[int, str, int], float]] = {}
     for resolved in resolve(recipe):
@@ -250,8 +250,9 @@ def predictions(table: pd.DataFrame) -> Iterator[tuple[str, str, str]]:
             difference = leakage[one] - leakage[other]
             _, low, high = t_limits(difference)
             yield statement, interval(difference), side(low, high, least, most)
-    _, low, high = t_limits(leakage["denied"])
-    yield "4: denied leaks .3 at most", interval(leakage["denied"]), side(low, high, -9.0, 0.3)
+    if "denied" in leakage:
+        _, low, high = t_limits(leakage["denied"])
+        yield "4: denied leaks .3 at most", interval(leakage["denied"]), side(low, high, -9.0, 0.3)
     mean = leakage.map(np.mean)
     for kind in KINDS[:2] if len(mean) > 2 and by_name["statement"].notna().all() else ():
         error = ((mean - by_name[kind].map(line)) ** 2).mean() / mean.var(ddof=0)
@@ -300,9 +301,9 @@ def report(path: Path) -> None:
 
 def main(arguments: list[str]) -> None:
     """Write the gains, or print the tables."""
-    if arguments[:1] == ["gains"] and len(arguments) == 2:
+    if arguments[:1] == ["gains"] and len(arguments) in (2, 3):
         records = []
-        for record in gains():
+        for record in gains((*arguments, RECIPE)[2]):
             print(record, flush=True)
             records.append(record)
         Path(arguments[1]).write_text(json.dumps(records, indent=1) + "\n", "utf-8")
