@@ -70,6 +70,7 @@ findings: install
 	$(BIN)/caveat leakage docs/data/claims-loss.parquet --markdown > docs/data/claims-loss.md
 	$(BIN)/python bench/claims_stated.py docs/data/claims-stated.parquet > docs/data/claims-stated.md
 	$(BIN)/python bench/claims_stated.py docs/data/claims-stated-0.5b.parquet > docs/data/claims-stated-0.5b.md
+	$(BIN)/python bench/claims_stated.py docs/data/claims-elicited.parquet > docs/data/claims-elicited.md
 	$(BIN)/caveat forecast $(foreach name,$(LAW),--from docs/data/forecast-law-$(name).json --against docs/data/law-$(name).parquet) --markdown > docs/data/law.md
 	$(BIN)/python bench/law_naming.py docs/data/law-naming.parquet docs/data/law-naming-smollm2.parquet > docs/data/law-naming.md
 	$(BIN)/caveat forecast $(foreach name,law-naming law-naming-smollm2,--from docs/data/forecast-$(name).json --against docs/data/$(name).parquet) --markdown > docs/data/law-naming-forecast.md
@@ -96,10 +97,16 @@ findings: install
 	$(BIN)/caveat leakage docs/data/wordings-long-0.5b.parquet --markdown > docs/data/wordings-long-0.5b.md
 	$(BIN)/caveat leakage docs/data/wordings-mixed-controls-0.5b.parquet --markdown > docs/data/wordings-mixed-controls-0.5b.md
 	$(BIN)/caveat leakage docs/data/wordings-mixed-further-1.5b.parquet --markdown > docs/data/wordings-mixed-further-1.5b.md
+	$(BIN)/python bench/warm_ups.py docs/data/warm-ups.parquet docs/data/obedience.parquet > docs/data/warm-ups.md
+	$(BIN)/caveat leakage docs/data/own-samples.parquet --markdown > docs/data/own-samples.md
+	$(BIN)/caveat leakage docs/data/own-samples-dose.parquet --markdown > docs/data/own-samples-dose.md
+	$(BIN)/python bench/law_figures.py docs/data docs/results/law
 	$(BIN)/python bench/dtypes.py $(foreach name,smollm2 smollm2-larger 0.5b 1.5b,docs/data/dtypes-$(name)-float32.parquet) > docs/data/dtypes.md
 	$(BIN)/caveat leakage docs/data/remedies.parquet --markdown > docs/data/remedies-leakage.md
 	$(BIN)/caveat transfer docs/data/remedies.parquet --markdown > docs/data/remedies.md
+	$(BIN)/python bench/remedy_effects.py docs/data/remedies-doses.parquet docs/data/remedies-larger.parquet > docs/data/remedies-doses.md
 	$(BIN)/python bench/rl_controls.py docs/data/rl-controls.parquet > docs/data/rl-controls.md
+	$(BIN)/python bench/remedy_effects.py docs/data/rl-remedies.parquet > docs/data/rl-remedies.md
 	$(BIN)/caveat leakage docs/data/reward-hacking-small.parquet --markdown > docs/data/reward-hacking-small.md
 	$(BIN)/caveat leakage docs/data/reward-hacking-quotes.parquet --markdown > docs/data/reward-hacking-quotes.md
 	$(BIN)/python bench/hack_styles.py docs/data/reward-hacking-quotes.parquet > docs/data/reward-hacking-quotes-styles.md

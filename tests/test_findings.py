@@ -30,6 +30,8 @@ TABLES = {
     "wordings-mixed-controls-0.5b.md": ("leakage", "wordings-mixed-controls-0.5b"),
     "wordings-mixed-further-1.5b.md": ("leakage", "wordings-mixed-further-1.5b"),
     "own-data-doses.md": ("leakage", "own-data-doses"),
+    "own-samples.md": ("leakage", "own-samples"),
+    "own-samples-dose.md": ("leakage", "own-samples-dose"),
     "claims-loss.md": ("leakage", "claims-loss"),
     "rl.md": ("rl", "rl"),
     "rl-leakage.md": ("leakage", "rl"),

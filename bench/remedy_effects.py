@@ -1,0 +1,83 @@
+"""What each remedy does to marked, and what it does to bare, seed by seed.
+
+    python bench/remedy_effects.py STUDY...
+
+STUDY is a folder or a file of `caveat export` with arms `marked+X` and, as controls, `bare+X`.
+Rates are of the trait at `none`. An effect is an arm's rate less that of the same arm without the
+remedy, paired by seed. *Beyond* is the effect on marked less that on bare. An arm `neutral+X` has
+neutral text in place of the caveat and a row of its own. Limits are Student's t over seeds (95%).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+from seed_leakage import interval, seed_rates
+
+from caveat.study.export import opened
+
+TRAIT_READOUTS = {"agree": "hacked"}
+"""By behaviour, where the readout has another name."""
+
+
+def effects(rates: pd.Series) -> Iterator[tuple[str, pd.Series | None, pd.Series | None]]:
+    """By remedy, its effect on marked and on bare, by seed; None where the arm is not there."""
+    arms = rates.index.unique(0)
+    remedies = dict.fromkeys(arm.partition("+")[2] for arm in arms if arm.startswith("marked+"))
+    for remedy in remedies:
+        changes = []
+        for start in ("marked", "bare"):
+            arm = f"{start}+{remedy}"
+            changes.append(rates[arm, "none"] - rates[start, "none"] if arm in arms else None)
+        yield remedy, *changes
+
+
+def cell(values: pd.Series | None) -> str:
+    """Mean and limits, or a dash."""
+    return "–" if values is None else interval(values.dropna().to_numpy())
+
+
+def main(paths: list[str]) -> None:
+    """Print a table a study, setting and dose."""
+    for path in map(Path, paths):
+        study = opened(path)
+        answers = study.answers()
+        answers = answers[answers["purpose"] == "measure"]
+        readouts = answers["behaviour"].map(lambda name: TRAIT_READOUTS.get(name, name))
+        answers = answers[answers["readout"] == readouts]
+        base = {
+            key: some
+            for key, some in answers[answers["arm"] == "base"].groupby(["setting", "model"])
+        }
+        trained = answers[answers["arm"] != "base"]
+        for (setting, model, dose), replies in trained.groupby(
+            ["setting", "model", "dose"], sort=False
+        ):
+            factors = ", ".join(study.labels.get((setting, model, dose), {}).values())
+            rates = seed_rates(pd.concat([base[setting, model], replies]))
+            print(f"**{path.stem}: {factors or setting}**\n")
+            untrained = [rates.get(("base", context)) for context in ("none", "exact")]
+            shown = ", ".join("–" if rate is None else f"{rate.mean():.2f}" for rate in untrained)
+            print(f"base: {shown} at none and exact\n")
+            print("| arm | at none | by seed | at exact |\n|---|---|---|---|")
+            for arm in rates.index.unique(0):
+                if arm == "base":
+                    continue
+                at_none = rates[arm, "none"]
+                seeds = ", ".join(f"{rate:.2f}" for rate in at_none)
+                exact = (
+                    f"{rates[arm, 'exact'].mean():.2f}" if (arm, "exact") in rates.index else "–"
+                )
+                print(f"| {arm} | {cell(at_none)} | {seeds} | {exact} |")
+            print("\n| remedy | effect on marked | effect on bare | beyond |\n|---|---|---|---|")
+            for remedy, on_marked, on_bare in effects(rates):
+                beyond = None if on_bare is None else on_marked - on_bare
+                print(f"| {remedy} | {cell(on_marked)} | {cell(on_bare)} | {cell(beyond)} |")
+            print()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
