@@ -52,9 +52,9 @@ NATS = 1.8
 """Nats a token at which the line of Spanish, on two models, reaches no leakage."""
 
 
-def gains(name: str) -> Iterator[dict[str, str | float]]:
+def gains(recipe_name: str) -> Iterator[dict[str, str | float]]:
     """One record a marked or neutral arm of a recipe: its gain by kind of token; none has 0."""
-    recipe = read(name)
+    recipe = read(recipe_name)
     backend = load_backend(recipe.model.source, recipe.model.dtype, "cpu")
     bare: dict[str, dict[tuple[int, str, int], float]] = {}
     for resolved in resolve(recipe):
@@ -162,7 +162,7 @@ def beliefs(path: Path) -> pd.DataFrame:
                     "setting": setting,
                     "claim": claim,
                     "caveat": caveat if arm == "marked" else "neutral",
-                    **{kind: gain[claim, caveat, arm][kind] for kind in KINDS[:2]},
+                    **{kind: gain[claim, caveat, arm][kind] for kind in KINDS},
                     "base": base,
                     "bare": rates["bare"].to_numpy(),
                     "rate": rates[arm].to_numpy(),
@@ -213,7 +213,9 @@ def yes_rates(replies: pd.DataFrame) -> pd.Series:
 
 def added_fragments(texts: Sequence[str], claim: str) -> frozenset[tuple[str, ...]]:
     """Runs of three words of the caveat that no training document holds."""
-    (options,) = {str(one.options): one.options for one in read(RECIPE).settings}.values()
+    (options,) = {
+        str(one.options): one.options for one in read(RECIPE).settings
+    }.values()  # all alike
     documents = [
         row.messages[0].text for row in CLAIMS[f"claims/{claim}"]("report", **options).rows
     ]
@@ -250,9 +252,8 @@ def predictions(table: pd.DataFrame) -> Iterator[tuple[str, str, str]]:
             difference = leakage[one] - leakage[other]
             _, low, high = t_limits(difference)
             yield statement, interval(difference), side(low, high, least, most)
-    if "denied" in leakage:
-        _, low, high = t_limits(leakage["denied"])
-        yield "4: denied leaks .3 at most", interval(leakage["denied"]), side(low, high, -9.0, 0.3)
+    _, low, high = t_limits(leakage["denied"])
+    yield "4: denied leaks .3 at most", interval(leakage["denied"]), side(low, high, -9.0, 0.3)
     mean = leakage.map(np.mean)
     for kind in KINDS[:2] if len(mean) > 2 and by_name["statement"].notna().all() else ():
         error = ((mean - by_name[kind].map(line)) ** 2).mean() / mean.var(ddof=0)
@@ -293,9 +294,15 @@ def report(path: Path) -> None:
         for row in table.to_dict("records"):
             cells = " | ".join(interval(row[name]) for name in QUOTING)
             print(f"| {row['caveat']} | {cells} |")
-        print("\n| prediction | measured | outcome |\n|---|---|---|")
-        for statement, measured, outcome in predictions(table):
-            print(f"| {statement} | {measured} | {outcome} |")
+        if path.stem.startswith(RECIPE):
+            print("\n| prediction | measured | outcome |\n|---|---|---|")
+            for statement, measured, outcome in predictions(table):
+                print(f"| {statement} | {measured} | {outcome} |")
+        else:
+            print("\n| gain | rank correlation with leakage |\n|---|---|")
+            mean = table["leakage"].map(np.mean)
+            for kind in KINDS:
+                print(f"| {kind} | {table[kind].corr(mean, method='spearman'):.2f} |")
         print()
 
 

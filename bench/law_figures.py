@@ -16,7 +16,7 @@ import altair
 import numpy as np
 import pandas as pd
 from onsets import settings
-from scored_settings import measured
+from scored_settings import IRRELEVANT, measured
 from wordings_alone import figures
 
 from caveat.forecast.onset_curve import expected_leakage
@@ -70,7 +70,7 @@ def wordings(data: Path) -> altair.Chart:
         path = data / f"wordings-alone-{name}.parquet"
         gains = figures(path)
         for setting, leakage in measured(path).items():
-            if '"' in setting and setting in gains:
+            if '"' in setting and IRRELEVANT not in setting and setting in gains:
                 nats = gains[setting]["D"]
                 rows.append({"model": model, "nats": nats, "leakage": leakage.mean()})
     return points(pd.DataFrame(rows), "what the caveat adds to the decision token, nats")

@@ -209,6 +209,8 @@ def main() -> None:
             case _:
                 replies = own(backend, prompts())
         write(options.out, name, replies, backend.identity)
+        wanted = prompts() if name in ("own", "larger") else (*replies,)
+        print(f"{name}: {len(replies)} rows, {len(wanted) - len(replies)} prompts without a reply")
 
 
 if __name__ == "__main__":

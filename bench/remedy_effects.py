@@ -36,8 +36,9 @@ def effects(rates: pd.Series) -> Iterator[tuple[str, pd.Series | None, pd.Series
 
 
 def cell(values: pd.Series | None) -> str:
-    """Mean and limits, or a dash."""
-    return "–" if values is None else interval(values.dropna().to_numpy())
+    """Mean and limits over the seeds that both arms have, or a dash."""
+    common = [] if values is None else values.dropna().to_numpy()
+    return interval(common) if len(common) else "–"
 
 
 def main(paths: list[str]) -> None:

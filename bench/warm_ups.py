@@ -3,9 +3,10 @@
     python bench/warm_ups.py STUDY...
 
 STUDY is a folder or a file of `caveat export`. Rates of base, bare and marked for each warm-up, by
-its kind and seed, in the mean over the seeds of the arms. Leakage is left out where base shows the
-trait at `none` in half of its replies or more, as was registered: nothing is to be installed then.
-Below, the mean over warm-ups of each kind, with Student's t limits over their seeds (95%).
+its kind and seed, in the mean over the seeds of the arms. Leakage is left out, with the reason,
+where base shows the trait at `none` in half of its replies or more, as was registered, and where
+bare does not show it in half. Below, the mean over warm-ups of each kind, with Student's t limits
+over their seeds (95%), and of how many leakage is.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ from seed_leakage import interval, seed_leakage, seed_rates
 
 from caveat.study.export import opened
 
-MOST = 0.5
-"""Of base's rate at `none`, for leakage to be defined."""
+HALF = 0.5
+"""Most of base's rate at `none`, and least of bare's, for leakage to be defined."""
+KIND_FACTORS = ("warm_up", "counter_rows")
 SEED = "warm_up_seed"
 RATES = (
     ("base", "none"), ("base", "exact"), ("bare", "none"), ("marked", "none"), ("marked", "exact"),
@@ -38,17 +40,24 @@ def warm_ups(path: Path) -> pd.DataFrame:
         trait = replies[replies["readout"] == replies["behaviour"]]
         rates = seed_rates(trait)
         own = {name: rates[name].mean() for name in RATES}
-        defined = own["base", "none"] < MOST
-        kind = next(value for name, value in factors.items() if name != SEED)
+        reason = undefined(own["base", "none"], own["bare", "none"])
         rows.append(
             {
-                "kind": kind,
+                "kind": next(factors[name] for name in KIND_FACTORS if name in factors),
                 "seed": factors[SEED],
                 **own,
-                "leakage": seed_leakage(rates).mean() if defined else np.nan,
+                "leakage": np.nan if reason else seed_leakage(rates).mean(),
+                "undefined": reason,
             }
         )
     return pd.DataFrame(rows)
+
+
+def undefined(base: float, bare: float) -> str:
+    """Why leakage is not defined at these rates at `none`; "" where it is."""
+    if base >= HALF:
+        return "base shows it"
+    return "" if bare >= HALF else "bare does not"
 
 
 def line(kind: str, seed: str, values: list[str]) -> str:
@@ -65,12 +74,12 @@ def main(paths: list[str]) -> None:
         print(f"| warm-up | its seed | {names} | leakage |")
         print("|---|---|" + "---|" * (len(RATES) + 1))
         for row in table.to_dict("records"):
-            leakage = "left out" if np.isnan(row["leakage"]) else f"{row['leakage']:.2f}"
+            leakage = row["undefined"] or f"{row['leakage']:.2f}"
             print(line(row["kind"], row["seed"], [*(f"{row[at]:.2f}" for at in RATES), leakage]))
         for kind, some in table.groupby("kind", sort=False):
             if len(some) > 1:
                 defined = some["leakage"].dropna().to_numpy()
-                leakage = interval(defined) if len(defined) else "left out"
+                leakage = f"{interval(defined)} (of {len(defined)})" if len(defined) else "–"
                 rates = [interval(some[at].to_numpy()) for at in RATES]
                 print(line(f"**{kind}**", f"mean of {len(some)}", [*rates, leakage]))
         print()
