@@ -24,7 +24,7 @@ def rates(**by_arm: dict[int, float]) -> pd.Series:
         for arm, own in by_arm.items()
         for seed, rate in own.items()
     }
-    return pd.Series(values).rename_axis(["arm", "context", "seed"])
+    return pd.Series(values).rename_axis(["arm", "context", "seed"]).sort_index()
 
 
 def test_an_effect_is_of_the_same_seed(bench):
