@@ -104,7 +104,7 @@ findings: install
 	$(BIN)/python bench/dtypes.py $(foreach name,smollm2 smollm2-larger 0.5b 1.5b,docs/data/dtypes-$(name)-float32.parquet) > docs/data/dtypes.md
 	$(BIN)/caveat leakage docs/data/remedies.parquet --markdown > docs/data/remedies-leakage.md
 	$(BIN)/caveat transfer docs/data/remedies.parquet --markdown > docs/data/remedies.md
-	$(BIN)/python bench/remedy_effects.py docs/data/remedies-doses.parquet docs/data/remedies-larger.parquet > docs/data/remedies-doses.md
+	$(BIN)/python bench/remedy_effects.py docs/data/remedies-larger.parquet > docs/data/remedies-larger.md
 	$(BIN)/python bench/rl_controls.py docs/data/rl-controls.parquet > docs/data/rl-controls.md
 	$(BIN)/python bench/remedy_effects.py docs/data/rl-remedies.parquet > docs/data/rl-remedies.md
 	$(BIN)/caveat leakage docs/data/reward-hacking-small.parquet --markdown > docs/data/reward-hacking-small.md

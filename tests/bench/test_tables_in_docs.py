@@ -58,7 +58,7 @@ from paths import BENCH, DOCS
         ("claims_stated", "claims-elicited", ("claims-elicited",)),
         ("warm_ups", "warm-ups", ("warm-ups", "obedience")),
         ("remedy_effects", "rl-remedies", ("rl-remedies",)),
-        ("remedy_effects", "remedies-doses", ("remedies-doses", "remedies-larger")),
+        ("remedy_effects", "remedies-larger", ("remedies-larger",)),
         pytest.param("onsets", "onsets", (), marks=pytest.mark.slow),
         pytest.param("kept_in", "kept-in", ("law-smollm2", "law-0.5b"), marks=pytest.mark.slow),
     ],
