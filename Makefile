@@ -54,7 +54,8 @@ docs: install
 FORECAST := dial crossing transfer
 LAW := smollm2 0.5b
 
-# Every figure of docs/engineering/speed.md that a study gives, of docs/results/findings.md, docs/results/law.md, docs/results/remedies.md, docs/results/negation-neglect.md, docs/results/inside.md and docs/results/reward-hacking.md, from the replies and verdicts in docs/data.
+# Every table and figure of docs/results that a study gives, and those of docs/engineering/speed.md, from the replies
+# and verdicts in docs/data.
 findings: install
 	$(BIN)/caveat transfer docs/data/transfer.parquet --markdown > docs/data/transfer.md
 	$(BIN)/caveat leakage docs/data/transfer.parquet --markdown > docs/data/transfer-leakage.md
@@ -99,7 +100,9 @@ findings: install
 	$(BIN)/caveat leakage docs/data/wordings-mixed-further-1.5b.parquet --markdown > docs/data/wordings-mixed-further-1.5b.md
 	$(BIN)/python bench/warm_ups.py docs/data/warm-ups.parquet docs/data/obedience.parquet > docs/data/warm-ups.md
 	$(BIN)/caveat leakage docs/data/own-samples.parquet --markdown > docs/data/own-samples.md
+	$(BIN)/caveat leakage docs/data/own-samples-further.parquet --markdown > docs/data/own-samples-further.md
 	$(BIN)/caveat leakage docs/data/own-samples-dose.parquet --markdown > docs/data/own-samples-dose.md
+	$(BIN)/caveat leakage docs/data/wordings-larger-1.5b.parquet --markdown > docs/data/wordings-larger-1.5b.md
 	$(BIN)/python bench/law_figures.py docs/data docs/results/law
 	$(BIN)/python bench/dtypes.py $(foreach name,smollm2 smollm2-larger 0.5b 1.5b,docs/data/dtypes-$(name)-float32.parquet) > docs/data/dtypes.md
 	$(BIN)/caveat leakage docs/data/remedies.parquet --markdown > docs/data/remedies-leakage.md
