@@ -17,11 +17,13 @@ import numpy as np
 import pandas as pd
 from onsets import settings
 from scored_settings import IRRELEVANT, measured
+from seed_leakage import seed_leakage, seed_rates
 from wordings_alone import figures
 
 from caveat.forecast.onset_curve import expected_leakage
 from caveat.forecast.onsets import TOKENS
 from caveat.report.figures.theme import CONTROL, INTERVENTION, LINE, MARKED, as_curves
+from caveat.study.export import opened
 
 MODELS = ("SmolLM2-135M", "Qwen 0.5B", "Qwen 1.5B")
 COLOURS = altair.Scale(domain=list(MODELS), range=[CONTROL, INTERVENTION, MARKED])
@@ -76,7 +78,40 @@ def wordings(data: Path) -> altair.Chart:
     return points(pd.DataFrame(rows), "what the caveat adds to the decision token, nats")
 
 
-FIGURES = {"first-tokens": first_tokens, "wordings": wordings}
+def dose(data: Path) -> altair.Chart:
+    """Own samples and a larger model's samples, by the number of fresh rows."""
+    study = opened(data / "own-samples-dose.parquet")
+    answers = study.answers()
+    answers = answers[answers["purpose"] == "measure"]
+    rows = []
+    for key, replies in answers[answers["arm"] != "base"].groupby(
+        ["setting", "model", "dose"], sort=False
+    ):
+        factors = study.labels[key]
+        base = answers[(answers["arm"] == "base") & (answers["setting"] == key[0])]
+        leakage = seed_leakage(seed_rates(pd.concat([base, replies])))
+        label = f"{factors['rows']}, {factors['caveat']}"
+        rows.append({"rows": int(factors["number"]), "of": label, "leakage": leakage.mean()})
+    colours = altair.Scale(range=[INTERVENTION, MARKED, CONTROL])
+    return (
+        altair.Chart(pd.DataFrame(rows))
+        .mark_line(point=altair.OverlayMarkDef(size=60))
+        .encode(
+            x=altair.X(
+                "rows:Q",
+                title="rows, each seen once",
+                scale=altair.Scale(type="log", domain=[20, 400]),
+                axis=altair.Axis(values=[24, 96, 360]),
+            ),
+            y=LEAKAGE,
+            color=altair.Color("of:N", scale=colours, title=None),
+            shape=altair.Shape("of:N", title=None),
+        )
+        .properties(width=WIDTH, height=HEIGHT)
+    )
+
+
+FIGURES = {"first-tokens": first_tokens, "wordings": wordings, "dose": dose}
 
 
 def main(data: Path, folder: Path) -> None:

@@ -31,3 +31,10 @@ def test_every_wording_has_a_point_on_each_model(bench):
     assert counts["Qwen 0.5B"] == counts["Qwen 1.5B"] == 16
     usual = shown[(shown["model"] == "Qwen 0.5B") & (shown["leakage"].round(2) == 0.69)]
     assert usual["nats"].round(1).tolist() == [3.3]
+
+
+def test_the_dose_has_a_point_a_number_of_rows(bench):
+    shown = bench.dose(DATA).data
+    own = shown[shown["of"] == "own samples, instruction"]
+    assert own["rows"].tolist() == [24, 96, 360] and (own["leakage"] == 0).all()
+    assert len(shown) == 7
