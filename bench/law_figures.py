@@ -104,8 +104,9 @@ def dose(data: Path) -> altair.Chart:
                 axis=altair.Axis(values=[24, 96, 360]),
             ),
             y=LEAKAGE,
-            color=altair.Color("of:N", scale=colours, title=None),
-            shape=altair.Shape("of:N", title=None),
+            color=altair.Color(
+                "of:N", scale=colours, title=None, legend=altair.Legend(columns=1, labelLimit=WIDTH)
+            ),
         )
         .properties(width=WIDTH, height=HEIGHT)
     )
