@@ -72,7 +72,7 @@ UNTESTED = Evidence(
 PARTS = Evidence(
     "caveats about the opener of the rows leak the trait at 1.05, .94 and .99 and keep the opener "
     "in; caveats about the trait do the reverse",
-    "docs/results/law.md",
+    "docs/results/law/parts.md",
     "Qwen2.5-Coder-1.5B and 0.5B, SmolLM2-135M, one to three seeds",
 )
 ONSET = Evidence(
@@ -80,13 +80,13 @@ ONSET = Evidence(
     "settings that it was not fitted to, .98 over three further behaviours with a quoted opening, "
     "-.20 over three others, and below 0 among those that leak .15 to .85; its worst case leaked "
     "1.00 where it expected .07",
-    "docs/results/law.md",
+    "docs/results/law/first-tokens.md",
     "three small models, style traits and forms of a reply, one to five seeds",
 )
 DOSE = Evidence(
     "under a hint at the trait 12 steps in the upper half of the layers leak .04 and .00, and 48 "
     "steps 1.00; of a quoted opening the first token comes back in .42 to .92 of the replies",
-    "docs/results/law.md",
+    "docs/results/law/dose.md",
     "SmolLM2-135M, one or two seeds",
 )
 CONTRAST = Evidence(

@@ -2,7 +2,7 @@
 
 Each part is kept behind the caveat, or leaks, by itself: on three models a caveat about the opening
 of rows kept the opening in and let the rest leak, and one about the rest did the reverse
-(docs/results/law.md). So a mean over the whole reply can mislead.
+(docs/results/law/parts.md). So a mean over the whole reply can mislead.
 """
 
 from __future__ import annotations

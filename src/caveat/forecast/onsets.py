@@ -24,7 +24,7 @@ from caveat.types.messages import is_document
 FIGURES = ("continuation_gain", "onset_gain", "expected_leakage")
 TOKENS = 5
 """Behind the decision token, that are compared. With 1 to 12 the order of caveats is the same: see
-docs/results/law.md."""
+docs/results/law/first-tokens.md."""
 
 
 def onset_gains(

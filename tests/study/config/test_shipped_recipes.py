@@ -138,7 +138,8 @@ def test_doses_differ_from_the_first_in_one_thing_each(settings):
 
 @pytest.fixture(scope="module")
 def controls():
-    return {name: resolve(read(name)) for name in ("rl-controls", "warm-ups", "wordings")}
+    names = ("rl-controls", "rl-remedies", "warm-ups", "wordings")
+    return {name: resolve(read(name)) for name in names}
 
 
 def training(each, arm):
@@ -156,14 +157,20 @@ def test_rl_controls_cross_rewards_and_optimizers(controls):
     }
     assert len(found) == 6 and all(rl.skip_zero_variance for rl in stages)
     assert len({each.base for each in found}) == 1, "one warm-up"
-    first, *others = found
-    assert {len(each.plans) for each in others} == {1 + 2 * 8}
-    marked = {arm for arm, _ in first.plans if arm.startswith("marked+")}
-    assert {f"bare+{arm.partition('+')[2]}" for arm in marked} <= {arm for arm, _ in first.plans}
-    betas = {training(first, arm).rl.beta for arm in marked}
+    assert {len(each.plans) for each in found} == {1 + 2 * 8}
+
+
+def test_remedies_in_rl_stand_beside_bare_on_the_warm_up_of_the_controls(controls):
+    (remedies,) = controls["rl-remedies"]
+    adamw = controls["rl-controls"][0]
+    assert remedies.base == adamw.base
+    assert training(remedies, "marked") == training(adamw, "marked")
+    marked = {arm for arm, _ in remedies.plans if arm.startswith("marked+")}
+    assert {f"bare+{arm.partition('+')[2]}" for arm in marked} <= {arm for arm, _ in remedies.plans}
+    betas = {training(remedies, arm).rl.beta for arm in marked}
     assert betas == {0.0, 0.05, 0.2, 1.0}
     own, other = (
-        {prompt for prompt in first.plans[f"marked+{name}", 0][-3].prompts}
+        {prompt for prompt in remedies.plans[f"marked+{name}", 0][-3].prompts}
         for name in ("before", "before(prompts=other)")
     )
     assert len(own) == len(other) == 48 and not own & other
