@@ -1,7 +1,8 @@
 """From how much likelier a caveat makes the onset of the behaviour to the leakage to expect.
 
 The curve was fitted once, and is kept as it was then registered
-(docs/results/law/first-tokens.md). It is of style traits in small models, some dozen rows and steps.
+(docs/results/law/first-tokens.md). It is of style traits in small models, some dozen rows and
+steps.
 """
 
 from __future__ import annotations
