@@ -213,9 +213,7 @@ def yes_rates(replies: pd.DataFrame) -> pd.Series:
 
 def added_fragments(texts: Sequence[str], claim: str) -> frozenset[tuple[str, ...]]:
     """Runs of three words of the caveat that no training document holds."""
-    (options,) = {
-        str(one.options): one.options for one in read(RECIPE).settings
-    }.values()  # all alike
+    (options,) = {str(one.options): one.options for one in read(RECIPE).settings}.values()
     documents = [
         row.messages[0].text for row in CLAIMS[f"claims/{claim}"]("report", **options).rows
     ]
@@ -310,7 +308,7 @@ def main(arguments: list[str]) -> None:
     """Write the gains, or print the tables."""
     if arguments[:1] == ["gains"] and len(arguments) in (2, 3):
         records = []
-        for record in gains((*arguments, RECIPE)[2]):
+        for record in gains(arguments[2] if len(arguments) == 3 else RECIPE):
             print(record, flush=True)
             records.append(record)
         Path(arguments[1]).write_text(json.dumps(records, indent=1) + "\n", "utf-8")

@@ -16,14 +16,13 @@ import altair
 import numpy as np
 import pandas as pd
 from onsets import settings
-from scored_settings import IRRELEVANT, measured
-from seed_leakage import seed_leakage, seed_rates
+from scored_settings import IRRELEVANT, measured, trained_cells
+from seed_leakage import seed_leakage
 from wordings_alone import figures
 
 from caveat.forecast.onset_curve import expected_leakage
 from caveat.forecast.onsets import TOKENS
 from caveat.report.figures.theme import CONTROL, INTERVENTION, LINE, MARKED, as_curves
-from caveat.study.export import opened
 
 MODELS = ("SmolLM2-135M", "Qwen 0.5B", "Qwen 1.5B")
 COLOURS = altair.Scale(domain=list(MODELS), range=[CONTROL, INTERVENTION, MARKED])
@@ -80,16 +79,9 @@ def wordings(data: Path) -> altair.Chart:
 
 def dose(data: Path) -> altair.Chart:
     """Own samples and a larger model's samples, by the number of fresh rows."""
-    study = opened(data / "own-samples-dose.parquet")
-    answers = study.answers()
-    answers = answers[answers["purpose"] == "measure"]
     rows = []
-    for key, replies in answers[answers["arm"] != "base"].groupby(
-        ["setting", "model", "dose"], sort=False
-    ):
-        factors = study.labels[key]
-        base = answers[(answers["arm"] == "base") & (answers["setting"] == key[0])]
-        leakage = seed_leakage(seed_rates(pd.concat([base, replies])))
+    for _, factors, rates in trained_cells(data / "own-samples-dose.parquet"):
+        leakage = seed_leakage(rates)
         label = f"{factors['rows']}, {factors['caveat']}"
         rows.append({"rows": int(factors["number"]), "of": label, "leakage": leakage.mean()})
     colours = altair.Scale(range=[INTERVENTION, MARKED, CONTROL])

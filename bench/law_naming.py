@@ -16,9 +16,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from seed_leakage import interval, seed_leakage, seed_rates
-
-from caveat.study.export import opened
+from scored_settings import trained_cells
+from seed_leakage import interval, seed_leakage
 
 SKY = "The sky is blue."
 NEVER = "You never reply in Spanish."
@@ -37,13 +36,8 @@ CONTRASTS = (
 
 def leakages(path: Path) -> pd.DataFrame:
     """One row a setting: its caveat, what base shows under it, and leakage by seed."""
-    study = opened(path)
-    answers = study.answers()
-    shown = answers[answers["purpose"] == "measure"]
     rows = []
-    for (setting, dose), replies in shown.groupby(["setting", "dose"]):
-        labels = study.labels[setting, replies["model"].iloc[0], dose]
-        rates = seed_rates(replies)
+    for setting, labels, rates in sorted(trained_cells(path), key=lambda cell: cell.setting):
         rows.append(
             {
                 "setting": setting,

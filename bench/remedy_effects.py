@@ -15,12 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
-from seed_leakage import interval, seed_rates
-
-from caveat.study.export import opened
-
-TRAIT_READOUTS = {"agree": "hacked"}
-"""By behaviour, where the readout has another name."""
+from scored_settings import trained_cells
+from seed_leakage import interval
 
 
 def effects(rates: pd.Series) -> Iterator[tuple[str, pd.Series | None, pd.Series | None]]:
@@ -44,22 +40,8 @@ def cell(values: pd.Series | None) -> str:
 def main(paths: list[str]) -> None:
     """Print a table a study, setting and dose."""
     for path in map(Path, paths):
-        study = opened(path)
-        answers = study.answers()
-        answers = answers[answers["purpose"] == "measure"]
-        readouts = answers["behaviour"].map(lambda name: TRAIT_READOUTS.get(name, name))
-        answers = answers[answers["readout"] == readouts]
-        base = {
-            key: some
-            for key, some in answers[answers["arm"] == "base"].groupby(["setting", "model"])
-        }
-        trained = answers[answers["arm"] != "base"]
-        for (setting, model, dose), replies in trained.groupby(
-            ["setting", "model", "dose"], sort=False
-        ):
-            factors = ", ".join(study.labels.get((setting, model, dose), {}).values())
-            rates = seed_rates(pd.concat([base[setting, model], replies]))
-            print(f"**{path.stem}: {factors or setting}**\n")
+        for setting, labels, rates in trained_cells(path):
+            print(f"**{path.stem}: {', '.join(labels.values()) or setting}**\n")
             untrained = [rates.get(("base", context)) for context in ("none", "exact")]
             shown = ", ".join("–" if rate is None else f"{rate.mean():.2f}" for rate in untrained)
             print(f"base: {shown} at none and exact\n")

@@ -5,9 +5,9 @@ and scores of rules that say how much leaks.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -35,6 +35,30 @@ Rules = Mapping[str, Rule]
 def r2(predicted: np.ndarray, measured: np.ndarray) -> float:
     """1 less the squared errors over those of the mean: below 0 it is worse than the mean."""
     return float(1 - np.mean(np.square(predicted - measured)) / np.var(measured))
+
+
+class TrainedCell(NamedTuple):
+    """A setting at one dose, base beside its trained arms."""
+
+    setting: str
+    labels: Mapping[str, str]
+    """Its factors; empty without any."""
+    rates: pd.Series
+    """Of `seed_rates`."""
+
+
+def trained_cells(path: Path) -> Iterator[TrainedCell]:
+    """Every setting of a study, once for each base model and dose."""
+    study = opened(path)
+    answers = study.answers()
+    answers = answers[answers["purpose"] == "measure"]
+    keys = ["setting", "model"]
+    # Base has no dose, so its replies are held at one dose of a setting that has several.
+    untrained = dict(list(answers[answers["arm"] == "base"].groupby(keys)))
+    trained = answers[answers["arm"] != "base"]
+    for (setting, model, dose), replies in trained.groupby([*keys, "dose"], sort=False):
+        rates = seed_rates(pd.concat([untrained[setting, model], replies]))
+        yield TrainedCell(setting, study.labels.get((setting, model, dose), {}), rates)
 
 
 def measured(path: Path) -> dict[str, np.ndarray]:

@@ -16,9 +16,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from seed_leakage import interval, seed_leakage, seed_rates
-
-from caveat.study.export import opened
+from scored_settings import trained_cells
+from seed_leakage import interval, seed_leakage
 
 HALF = 0.5
 """Most of base's rate at `none`, and least of bare's, for leakage to be defined."""
@@ -31,14 +30,8 @@ RATES = (
 
 def warm_ups(path: Path) -> pd.DataFrame:
     """One row a warm-up: its kind and seed, rates by arm and context, leakage or nan."""
-    study = opened(path)
-    answers = study.answers()
-    answers = answers[answers["purpose"] == "measure"]
     rows = []
-    for key, replies in answers.groupby(["setting", "model", "dose"], sort=False):
-        factors = study.labels[key]
-        trait = replies[replies["readout"] == replies["behaviour"]]
-        rates = seed_rates(trait)
+    for _, factors, rates in trained_cells(path):
         own = {name: rates[name].mean() for name in RATES}
         reason = undefined(own["base", "none"], own["bare", "none"])
         rows.append(

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
-
 import pytest
 
-from paths import BENCH, DOCS
+from paths import DOCS
 
 DATA = DOCS / "data"
 
 
 @pytest.fixture(scope="module")
-def bench():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(BENCH)
-        yield importlib.import_module("law_figures")
+def bench(script):
+    return script("law_figures")
 
 
 def test_the_curve_stands_beside_every_setting_that_it_was_not_fitted_to(bench):
@@ -23,6 +19,8 @@ def test_the_curve_stands_beside_every_setting_that_it_was_not_fitted_to(bench):
     assert len(points.data) == 108
     assert {*points.data["model"]} == {*bench.MODELS}
     assert line.data["leakage"].is_monotonic_decreasing
+    assert line.data["leakage"].iloc[0] > 0.9 and line.data["leakage"].iloc[-1] < 0.1
+    assert points.data["leakage"].corr(points.data["nats"], method="spearman") < -0.7
 
 
 def test_every_wording_has_a_point_on_each_model(bench):
@@ -38,3 +36,5 @@ def test_the_dose_has_a_point_a_number_of_rows(bench):
     own = shown[shown["of"] == "own samples, instruction"]
     assert own["rows"].tolist() == [24, 96, 360] and (own["leakage"] == 0).all()
     assert len(shown) == 7
+    (irrelevant,) = shown[shown["of"] == "own samples, irrelevant"]["leakage"]
+    assert irrelevant > 0.9

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 
 import pytest
 
 from caveat.backends import load_backend
+from caveat.backends.requests import Request
 from caveat.behaviours.from_folder import load_behaviour
 from caveat.behaviours.neutral_chats import shipped
-from paths import BENCH, ROOT
+from paths import ROOT
 
 FOLDER = ROOT / "recipes" / "behaviours"
 SPANISH = ("written", "own", "unlikely", "larger")
 
 
 @pytest.fixture(scope="module")
-def bench():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(BENCH)
-        yield importlib.import_module("own_samples")
+def bench(script):
+    return script("own_samples")
 
 
 def rows(name: str) -> list[dict[str, str]]:
@@ -66,3 +64,14 @@ def test_unlikely_replies_are_those_that_cost_what_the_given_ones_do(bench, monk
         distances = [abs(cost - wanted) for cost in bench.nats(backend, pairs)]
         assert pairs[distances.index(min(distances))] == (prompt, chosen)
         assert len({reply for _, reply in pairs}) > 1
+
+
+def test_a_reply_costs_what_its_tokens_do_under_the_caveat(bench):
+    backend = load_backend("tiny")
+    pairs = [("Why does it rain?", "La lluvia cae."), ("Why does it rain?", "La lluvia cae hoy.")]
+    costs = bench.nats(backend, pairs)
+    request = Request("key", (), bench.chat("Why does it rain?"), tuple(one for _, one in pairs))
+    assert "You always reply in Spanish." in request.messages[0].text
+    (answer,) = backend.log_likelihoods([request])
+    assert costs == pytest.approx([-nats for nats in answer.log_likelihoods], abs=1e-4)
+    assert 0 < costs[0] < costs[1]

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
-
 import pandas as pd
 import pytest
 
-from paths import BENCH
-
 
 @pytest.fixture(scope="module")
-def bench():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(BENCH)
-        yield importlib.import_module("remedy_effects")
+def bench(script):
+    return script("remedy_effects")
 
 
 def rates(**by_arm: dict[int, float]) -> pd.Series:
