@@ -99,6 +99,8 @@ findings: install
 	$(BIN)/caveat leakage docs/data/wordings-mixed-controls-0.5b.parquet --markdown > docs/data/wordings-mixed-controls-0.5b.md
 	$(BIN)/caveat leakage docs/data/wordings-mixed-further-1.5b.parquet --markdown > docs/data/wordings-mixed-further-1.5b.md
 	$(BIN)/python bench/warm_ups.py docs/data/warm-ups.parquet docs/data/obedience.parquet > docs/data/warm-ups.md
+	$(BIN)/python bench/first_words.py docs/data/obedience.parquet > docs/data/first-words.md
+	$(BIN)/python bench/own_samples_score.py $(foreach name,own-samples own-samples-further,docs/data/$(name).parquet) > docs/data/own-samples-score.md
 	$(BIN)/caveat leakage docs/data/own-samples.parquet --markdown > docs/data/own-samples.md
 	$(BIN)/caveat leakage docs/data/own-samples-further.parquet --markdown > docs/data/own-samples-further.md
 	$(BIN)/caveat leakage docs/data/own-samples-dose.parquet --markdown > docs/data/own-samples-dose.md

@@ -57,6 +57,8 @@ from paths import BENCH, DOCS
         ("claims_stated", "claims-stated-0.5b", ("claims-stated-0.5b",)),
         ("claims_stated", "claims-elicited", ("claims-elicited",)),
         ("warm_ups", "warm-ups", ("warm-ups", "obedience")),
+        ("first_words", "first-words", ("obedience",)),
+        ("own_samples_score", "own-samples-score", ("own-samples", "own-samples-further")),
         ("remedy_effects", "rl-remedies", ("rl-remedies",)),
         ("remedy_effects", "remedies-larger", ("remedies-larger",)),
         pytest.param("onsets", "onsets", (), marks=pytest.mark.slow),
