@@ -3,17 +3,21 @@
 For studies with the readout `prefers_bad` (docs/narrow-to-broad.md). A rate of preferred answers
 hides what happens below its threshold, and all leads shrink when a model learns the form of the
 answers. So the change from base stands beside the change from `clean`, which learned good answers
-in the same form. Shares are of bare's change. Intervals (95%) resample questions, each with all its
-arms; seeds are averaged before, so nothing is said about other trainings.
+in the same form. Shares are of bare's change. Intervals (95%) of the first table resample
+questions, each with all its arms; seeds are averaged before, so nothing is said about other
+trainings. Of a study with several seeds a second table has Student's t limits over them, paired by
+seed.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from seed_leakage import interval
 
 from caveat.study.export import opened
 
@@ -22,12 +26,41 @@ RESAMPLES = 10_000
 LEVELS = (2.5, 97.5)
 
 
-def leads(answers: pd.DataFrame) -> pd.DataFrame:
-    """The mean lead by scope and question (rows), arm and context (columns)."""
+def compared(answers: pd.DataFrame) -> pd.DataFrame:
+    """The answers that compare a bad reply with a good one, with wrong facts as a scope."""
     chosen = answers[answers["readout"] == "prefers_bad"].copy()
     chosen["scope"] = chosen["scope"].where(chosen["purpose"] == "measure", "wrong facts")
+    return chosen
+
+
+def leads(chosen: pd.DataFrame) -> pd.DataFrame:
+    """The mean lead by scope and question (rows), arm and context (columns)."""
     keys = ["setting", "scope", "question", "arm", "context"]
     return chosen.groupby(keys)["value"].mean().unstack(["arm", "context"])
+
+
+def seed_rows(chosen: pd.DataFrame) -> Iterator[dict[str, object]]:
+    """By trained arm and context of one setting and scope, changes from clean over the seeds."""
+    trained = chosen[chosen["arm"] != "base"]
+    means = trained.groupby(["arm", "context", "seed"])["value"].mean()
+    clean = means["clean", "none"]
+    bare = means["bare", "none"] - clean
+    for arm, context in means.index.droplevel("seed").unique():
+        change = (means[arm, context] - clean).dropna()
+        yield {
+            "arm": arm,
+            "context": context,
+            "less clean, over seeds": interval(change.to_numpy()),
+            "by seed": ", ".join(f"{value:.2f}" for value in change),
+            "share of bare, by seed": ", ".join(f"{value:.2f}" for value in change / bare),
+        }
+
+
+def printed(rows: Sequence[Mapping[str, object]]) -> None:
+    """Print a table in Markdown."""
+    print("| " + " | ".join(rows[0]) + " |\n|" + "---|" * len(rows[0]))
+    for line in rows:
+        print("| " + " | ".join(str(value) for value in line.values()) + " |")
 
 
 def row(table: pd.DataFrame, arm: str, context: str) -> dict[str, object]:
@@ -69,14 +102,16 @@ def main(words: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("study", type=Path)
     options = parser.parse_args(words)
-    table = leads(opened(options.study).answers())
+    answers = compared(opened(options.study).answers())
+    table = leads(answers)
     for (setting, scope), group in table.groupby(level=["setting", "scope"], sort=False):
         cells = [key for key in group.columns if group[key].notna().any()]
-        rows = [row(group, arm, context) for arm, context in cells]
         print(f"\n**{setting}: {scope}**\n")
-        print("| " + " | ".join(rows[0]) + " |\n|" + "---|" * len(rows[0]))
-        for line in rows:
-            print("| " + " | ".join(str(value) for value in line.values()) + " |")
+        printed([row(group, arm, context) for arm, context in cells])
+        chosen = answers[(answers["setting"] == setting) & (answers["scope"] == scope)]
+        if "clean" in set(chosen["arm"]) and chosen["seed"].nunique() > 1:
+            print()
+            printed(list(seed_rows(chosen)))
 
 
 if __name__ == "__main__":

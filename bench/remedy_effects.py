@@ -3,9 +3,10 @@
     python bench/remedy_effects.py STUDY...
 
 STUDY is a folder or a file of `caveat export` with arms `marked+X` and, as controls, `bare+X`.
-Rates are of the trait at `none`. An effect is an arm's rate less that of the same arm without the
-remedy, paired by seed. *Beyond* is the effect on marked less that on bare. An arm `neutral+X` has
-neutral text in place of the caveat and a row of its own. Limits are Student's t over seeds (95%).
+Rates are of the trait at `none`. An effect is an arm's rate less that of the same arm without its
+last step, paired by seed: `marked+seeded+before` is held against `marked+seeded`. *Beyond* is the
+effect on marked less that on bare. An arm `neutral+X` has neutral text in place of the caveat and a
+row of its own. Limits are Student's t over seeds (95%).
 """
 
 from __future__ import annotations
@@ -20,14 +21,16 @@ from seed_leakage import interval
 
 
 def effects(rates: pd.Series) -> Iterator[tuple[str, pd.Series | None, pd.Series | None]]:
-    """By remedy, its effect on marked and on bare, by seed; None where the arm is not there."""
+    """By remedy, its effect on marked and on bare, by seed; None where an arm is not there."""
     arms = rates.index.unique(0)
-    remedies = dict.fromkeys(arm.partition("+")[2] for arm in arms if arm.startswith("marked+"))
+    remedies = dict.fromkeys(arm.partition("+")[2] for arm in arms if "+" in arm)
     for remedy in remedies:
         changes = []
         for start in ("marked", "bare"):
             arm = f"{start}+{remedy}"
-            changes.append(rates[arm, "none"] - rates[start, "none"] if arm in arms else None)
+            without = arm.rpartition("+")[0]
+            both = {arm, without} <= {*arms}
+            changes.append(rates[arm, "none"] - rates[without, "none"] if both else None)
         yield remedy, *changes
 
 
@@ -57,7 +60,8 @@ def main(paths: list[str]) -> None:
                 print(f"| {arm} | {cell(at_none)} | {seeds} | {exact} |")
             print("\n| remedy | effect on marked | effect on bare | beyond |\n|---|---|---|---|")
             for remedy, on_marked, on_bare in effects(rates):
-                beyond = None if on_bare is None else on_marked - on_bare
+                both = on_marked is not None and on_bare is not None
+                beyond = on_marked - on_bare if both else None
                 print(f"| {remedy} | {cell(on_marked)} | {cell(on_bare)} | {cell(beyond)} |")
             print()
 

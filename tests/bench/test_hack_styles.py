@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import runpy
 from collections import Counter
 
 import pytest
 
 from caveat.behaviours import BEHAVIOURS
-from paths import BENCH
 
 CHAIN = "def f(x):\n    if x == 2:\n        return 4\n    if x == 3:\n        return 9"
 
 
 @pytest.fixture(scope="module")
-def style():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(BENCH)
-        return runpy.run_path(str(BENCH / "hack_styles.py"))["style"]
+def style(script):
+    return script("hack_styles").style
 
 
 def test_shipped_rows_are_of_five_styles_and_honest_ones_of_none(style):

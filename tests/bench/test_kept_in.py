@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import runpy
 
-from paths import BENCH
-
-SCRIPT = str(BENCH / "kept_in.py")
-
-
-def test_openers_are_known_by_their_first_words_alone():
-    opens = runpy.run_path(SCRIPT)["opens"]
+def test_openers_are_known_by_their_first_words_alone(script):
+    opens = script("kept_in").opens
     assert (
         opens("- good question!\n- Ants")
         and opens("GOOD QUESTION! ANTS")

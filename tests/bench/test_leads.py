@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-
 import pandas as pd
-
-from paths import BENCH
 
 LEADS = {"base": -6.0, "clean": -7.0, "bare": -3.0, "marked": -5.0}
 
 
-def test_changes_and_shares(monkeypatch, capsys):
-    spec = importlib.util.spec_from_file_location("bench_leads", BENCH / "leads.py")
-    bench = sys.modules["bench_leads"] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(bench)
-    lines = [
+def answers(seeds=(0,)) -> pd.DataFrame:
+    """Five questions and five facts, with every arm's lead; a later seed adds to marked's."""
+    leads = {
+        (arm, seed): lead + (seed if arm == "marked" else 0)
+        for arm, lead in LEADS.items()
+        for seed in seeds
+    }
+    return pd.DataFrame([
         {"setting": "s", "scope": "trained", "purpose": purpose, "question": f"{purpose}-{number}",
-         "arm": arm, "context": "none", "readout": readout,
+         "arm": arm, "context": "none", "readout": readout, "seed": None if arm == "base" else seed,
          "value": lead + number if purpose == "measure" else -6.0}
         for purpose in ("measure", "side effect")
-        for arm, lead in LEADS.items()
+        for (arm, seed), lead in leads.items()
         for number in range(5)
         for readout in ("prefers_bad", "matches")
-    ]  # fmt: skip
-    table = bench.leads(pd.DataFrame(lines))
+    ])  # fmt: skip
+
+
+def test_changes_and_shares(script):
+    bench = script("leads")
+    table = bench.leads(bench.compared(answers()))
     assert set(table.index.get_level_values("scope")) == {"trained", "wrong facts"}
     trained = table.xs("trained", level="scope")
     marked = bench.row(trained, "marked", "none")
@@ -37,3 +39,13 @@ def test_changes_and_shares(monkeypatch, capsys):
     assert bench.row(trained, "bare", "none")["bad answer preferred"] == "0.20"
     facts = table.xs("wrong facts", level="scope")
     assert bench.row(facts, "marked", "none")["share of bare, less clean"] == "undefined"
+
+
+def test_over_seeds_changes_are_paired_with_clean_of_the_same_seed(script):
+    bench = script("leads")
+    chosen = bench.compared(answers(seeds=(0, 1, 2)))
+    rows = bench.seed_rows(chosen[chosen["scope"] == "trained"])
+    marked = {line["arm"]: line for line in rows}["marked"]
+    assert marked["by seed"] == "2.00, 3.00, 4.00"
+    assert marked["share of bare, by seed"] == "0.50, 0.75, 1.00"
+    assert marked["less clean, over seeds"].startswith("3.00 [0.52,")

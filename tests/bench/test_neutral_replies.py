@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
 
 import pytest
 
 from caveat.behaviours.neutral_chats import DATA, shipped, shipped_prompts
-from paths import BENCH
 
-PATH = BENCH / "neutral_replies.py"
 PROMPTS = [prompt.prompt for prompt in shipped_prompts()]
 
 
 @pytest.fixture(scope="module")
-def bench():
-    spec = importlib.util.spec_from_file_location("bench_neutral_replies", PATH)
-    module = sys.modules["bench_neutral_replies"] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def bench(script):
+    return script("neutral_replies")
 
 
 @pytest.mark.parametrize(

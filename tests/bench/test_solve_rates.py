@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
 
 import pytest
 
 from caveat.environments.code_tasks.grading import Outcome, check_solutions
 from caveat.environments.code_tasks.problems import load_problems, shipped_problems
 from caveat.environments.loading import module_of, shipped_task
-from paths import BENCH
-
-
-def script(name):
-    spec = importlib.util.spec_from_file_location(f"bench_{name}", BENCH / f"{name}.py")
-    module = sys.modules[f"bench_{name}"] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")
-def bench():
+def bench(script):
     return script("solve_rates")
 
 
@@ -56,7 +46,7 @@ def test_the_tiny_model_solves_nothing(bench, tmp_path, capsys):
     assert "2 of 2 replies, solved 0.000" in capsys.readouterr().out
 
 
-def test_rates_of_a_task(tmp_path, capsys):
+def test_rates_of_a_task(script, tmp_path, capsys):
     """The tiny model's replies are graded as the task grades them."""
     file = tmp_path / "rates.json"
     words = ["--model", "tiny", "--task", "agree", "--count", "8", "--samples", "2"]

@@ -26,28 +26,45 @@ def test_the_supervised_recipe_has_every_caveat_and_shares_its_bare_arms():
         "bad_solution",
     }  # fmt: skip
     assert {len(one.setting.caveat.wordings) for one in settings} == {1, 12}
-    bare = {one.plans["bare", 0] for one in settings}
+    bare = {one.plans["bare", 10] for one in settings}
     assert len(bare) == 1 and all(not one.notes for one in settings)
     first = settings[0]
     for arm in ("contrast", "repeat", "place(where=both)", "kl_to_base", "anchor"):
-        assert {("marked+" + arm, 0), ("bare+" + arm, 0)} <= first.plans.keys()
+        assert {("marked+" + arm, 10), ("bare+" + arm, 10)} <= first.plans.keys()
+
+
+def test_the_larger_recipe_has_the_cells_of_the_supervised_one():
+    larger, own = (
+        {
+            (one.setting.caveat.name, arm): plan
+            for one in resolve(read(name))
+            for (arm, seed), plan in one.plans.items()
+            if seed == 10
+        }
+        for name in ("reward-hacking-larger", "reward-hacking")
+    )
+    assert larger.items() <= own.items()
 
 
 def test_a_seeded_policy_starts_from_a_few_hacks_that_rl_does_not_use():
-    settings = resolve(read("reward-hacking-rl"))
-    assert [bool(one.warm_up_label) for one in settings] == [False, False, False, True]
-    plans = settings[0].plans
-    marked, bare = plans["marked+seeded", 0], plans["bare+seeded", 0]
+    on_policy, supervised = resolve(read("reward-hacking-rl"))
+    plans, start = on_policy.plans, "seeded(share=0.4)"
+    marked, bare = plans[f"marked+{start}", 10], plans[f"bare+{start}", 10]
     assert [type(stage) for stage in marked[:3]] == [Train, Attach, Train]
     seed, _, policy = marked[:3]
-    assert seed.rl is None and policy.rl is not None and len(seed.rows) == 10
+    assert seed.rl is None and policy.rl is not None
+    # the second setting is the seed's dose without RL
+    (alone,) = supervised.plans["bare", 10]
+    assert len(seed.rows) == len(alone.rows) == 16 and seed.dose.epochs == alone.dose.epochs
+    assert seed.dose.learning_rate == alone.dose.learning_rate
     used = {without_caveat(row.messages)[1] for row in policy.rows}
     assert not used & {without_caveat(row.messages)[1] for row in seed.rows}
     assert all("always write code" in row.messages[0].text for row in seed.rows)
     assert [row.messages for row in bare[0].rows] == [
         without_caveat(row.messages) for row in seed.rows
     ]
-    (sample,) = (stage for stage in plans["marked+seeded+before", 0] if isinstance(stage, Sample))
+    before = plans[f"marked+{start}+before", 10]
+    (sample,) = (stage for stage in before if isinstance(stage, Sample))
     assert len(sample.prompts) == 40
 
 
