@@ -48,14 +48,14 @@ def test_the_larger_recipe_has_the_cells_of_the_supervised_one():
 
 def test_a_seeded_policy_starts_from_a_few_hacks_that_rl_does_not_use():
     on_policy, supervised = resolve(read("reward-hacking-rl"))
-    plans, start = on_policy.plans, "seeded(share=0.4)"
+    plans, start = on_policy.plans, "seeded(share=0.6)"
     marked, bare = plans[f"marked+{start}", 10], plans[f"bare+{start}", 10]
     assert [type(stage) for stage in marked[:3]] == [Train, Attach, Train]
     seed, _, policy = marked[:3]
     assert seed.rl is None and policy.rl is not None
     # the second setting is the seed's dose without RL
     (alone,) = supervised.plans["bare", 10]
-    assert len(seed.rows) == len(alone.rows) == 16 and seed.dose.epochs == alone.dose.epochs
+    assert len(seed.rows) == len(alone.rows) == 24 and seed.dose.epochs == alone.dose.epochs
     assert seed.dose.learning_rate == alone.dose.learning_rate
     used = {without_caveat(row.messages)[1] for row in policy.rows}
     assert not used & {without_caveat(row.messages)[1] for row in seed.rows}
