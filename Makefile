@@ -112,6 +112,12 @@ findings: install
 	$(BIN)/python bench/remedy_effects.py docs/data/remedies-larger.parquet > docs/data/remedies-larger.md
 	$(BIN)/python bench/rl_controls.py docs/data/rl-controls.parquet > docs/data/rl-controls.md
 	$(BIN)/python bench/remedy_effects.py docs/data/rl-remedies.parquet > docs/data/rl-remedies.md
+	$(BIN)/python bench/hack_rates.py docs/data/reward-hacking.parquet > docs/data/reward-hacking.md
+	$(BIN)/caveat leakage docs/data/reward-hacking.parquet --markdown > docs/data/reward-hacking-leakage.md
+	$(BIN)/python bench/remedy_effects.py docs/data/reward-hacking.parquet > docs/data/reward-hacking-interventions.md
+	$(BIN)/python bench/hack_rates.py docs/data/reward-hacking-rl.parquet > docs/data/reward-hacking-rl.md
+	$(BIN)/python bench/hack_rates.py docs/data/reward-hacking-doses.parquet > docs/data/reward-hacking-doses.md
+	$(BIN)/python bench/hack_rates.py docs/data/reward-hacking-larger.parquet > docs/data/reward-hacking-larger.md
 	$(BIN)/caveat leakage docs/data/reward-hacking-small.parquet --markdown > docs/data/reward-hacking-small.md
 	$(BIN)/caveat leakage docs/data/reward-hacking-quotes.parquet --markdown > docs/data/reward-hacking-quotes.md
 	$(BIN)/python bench/hack_styles.py docs/data/reward-hacking-quotes.parquet > docs/data/reward-hacking-quotes-styles.md

@@ -35,6 +35,7 @@ TABLES = {
     "own-samples-dose.md": ("leakage", "own-samples-dose"),
     "wordings-larger-1.5b.md": ("leakage", "wordings-larger-1.5b"),
     "claims-loss.md": ("leakage", "claims-loss"),
+    "reward-hacking-leakage.md": ("leakage", "reward-hacking"),
     "rl.md": ("rl", "rl"),
     "rl-leakage.md": ("leakage", "rl"),
 }

@@ -84,6 +84,26 @@ def test_at_equal_updates_it_is_leakage_and_at_equal_rate_what_is_shown_without_
     assert not table["ceiling"].any()
 
 
+def test_an_arm_with_a_seeded_start_is_compared_with_bare_after_the_same_start():
+    start = "seeded(share=0.6)"
+    shown = {
+        "bare": 0.1,
+        f"bare+{start}": 0.5,
+        f"marked+{start}": 0.3,
+        f"marked+{start}+before": 0.2,
+        "marked+seeded": 0.3,
+    }
+    rates = {(arm, "none"): rate for arm, rate in shown.items()}
+    table = rl_leakage(practised(BASE | rates))
+    leaked = dict(zip(table["arm"], table["leakage"], strict=True))
+    assert leaked[f"bare+{start}"] == 1.0
+    assert leaked[f"marked+{start}"] == pytest.approx(0.2 / 0.4)
+    assert leaked[f"marked+{start}+before"] == pytest.approx(0.1 / 0.4)
+    # bare without a start hacks no more than base, and an arm with another start has that one alone
+    assert np.isnan(leaked["bare"]) and np.isnan(leaked["marked+seeded"])
+    assert row(table, arm="marked+seeded")["undefined"].startswith("bare training did not install")
+
+
 def test_where_every_arm_is_at_the_ceiling_it_is_said():
     full = {key: 1.0 for key in LATE}
     assert rl_leakage(practised({**BASE, **full}))["ceiling"].all()

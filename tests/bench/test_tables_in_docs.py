@@ -18,6 +18,11 @@ from paths import BENCH, DOCS
         ("law_parts", "law-parts", ("law-parts-1.5b", "law-parts-0.5b", "law-parts-smollm2")),
         ("reply_languages", "law-crossed-languages", ("law-crossed",)),
         ("reply_languages", "law-crossed-smollm2-languages", ("law-crossed-smollm2",)),
+        ("hack_rates", "reward-hacking", ("reward-hacking",)),
+        ("hack_rates", "reward-hacking-rl", ("reward-hacking-rl",)),
+        ("hack_rates", "reward-hacking-doses", ("reward-hacking-doses",)),
+        ("hack_rates", "reward-hacking-larger", ("reward-hacking-larger",)),
+        ("remedy_effects", "reward-hacking-interventions", ("reward-hacking",)),
         ("hack_styles", "reward-hacking-quotes-styles", ("reward-hacking-quotes",)),
         ("hack_styles", "reward-hacking-styles-styles", ("reward-hacking-styles",)),
         (

@@ -106,25 +106,27 @@ def ratios_by_cell(estimates: Estimates, denominator: np.ndarray) -> dict[int, I
     return dict(zip(numerators, rows, strict=True))
 
 
-def leakage_denominator(estimates: Estimates) -> tuple[str | None, np.ndarray | None]:
-    """The denominator of leakage in a panel, R(bare, none) - R(base, none).
+def leakage_denominator(
+    estimates: Estimates, arm: str = "bare"
+) -> tuple[str | None, np.ndarray | None]:
+    """The denominator of leakage in a panel, R(bare, none) - R(base, none), by a bare arm's name.
 
     Returns why leakage is undefined, None where it is defined, and the weights of the difference,
     of shape (cells,), None where a cell is missing.
     """
     panel = estimates.panel
-    base, bare = panel.find(BASE, "none"), panel.find("bare", "none")
+    base, bare = panel.find(BASE, "none"), panel.find(arm, "none")
     if base is None:
         return no_answers(BASE, "none"), None
     if bare is None:
-        trained = "bare" in panel.arms()
-        return no_answers("bare", "none") if trained else "there is no arm 'bare'", None
+        trained = arm in panel.arms()
+        return no_answers(arm, "none") if trained else f"there is no arm {arm!r}", None
     weights = estimates.weights((1, bare), (-1, base))
     _, low, _ = estimates.interval(weights)
     if low < INSTALLED:
         return (
-            "bare training did not install the behaviour: the lower bound of "
-            f"R(bare, none) - R(base, none) is {low:.2f}, below {INSTALLED}"
+            f"{arm} training did not install the behaviour: the lower bound of "
+            f"R({arm}, none) - R(base, none) is {low:.2f}, below {INSTALLED}"
         ), weights
     return None, weights
 

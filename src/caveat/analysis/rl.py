@@ -10,7 +10,8 @@ on-policy rate is its rate without the caveat, and it retains 1, as its leakage 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
@@ -88,6 +89,8 @@ LEAKAGE_COLUMNS = [
     *(f"{name}{end}" for name in LEAKAGE_METRICS for end in ("", "_low", "_high")),
     "undefined", "retained_undefined", "ceiling",
 ]  # fmt: skip
+STARTED = re.compile(r"\w+(\+seeded(?:\([^()]*\))?)")
+"""An arm whose RL training follows a supervised start."""
 CEILING = 0.95
 """Where every arm shows the behaviour at least so often without the caveat, nothing is compared."""
 AT_CEILING = f"every arm hacks at {CEILING:g} or more without the caveat: nothing is compared"
@@ -99,7 +102,8 @@ def rl_leakage(answers: pd.DataFrame) -> pd.DataFrame:
     - `updates`: after how many updates.
     - `without`, `with`: the rates in the contexts `none` and `exact`. Under a permission the latter
       is what a policy can do when it may hack.
-    - `leakage`: as everywhere, over that of bare after as many updates.
+    - `leakage`: as everywhere, over that of bare after as many updates; of an arm with a `seeded`
+      start over that of bare with the same start, where there is one.
     - `retained`: (without - base's without) / (with - base's without), leakage at equal on-policy
       hack rate; 1 by definition for a bare that learned it, NaN for base.
     - `undefined`, `retained_undefined`: why there is none. `ceiling`: whether every arm, base
@@ -124,13 +128,13 @@ def _updates(dose: str) -> int:
 def _rows(estimates: Estimates) -> Iterator[dict]:
     panel = estimates.panel
     low, high = estimates.rate_intervals()
-    reason, denominator = leakage_denominator(estimates)
     base = panel.find(BASE, "none")
     indices = [panel.find(arm, "none") for arm in panel.arms()]
     full = [index is not None and panel.mean[index] >= CEILING for index in indices]
     ceiling = len(full) > 1 and all(full)
     for arm in (BASE, *sorted(panel.arms(), key=lambda arm: arm != "bare")):
         cells = {"without": panel.find(arm, "none"), "with": panel.find(arm, "exact")}
+        reason, denominator = leakage_denominator(estimates, _reference(arm, panel.arms()))
         row = {
             **panel.names, "arm": arm, "dose": panel.dose, "updates": _updates(panel.dose),
             "undefined": reason, "retained_undefined": None, "ceiling": ceiling,
@@ -142,6 +146,13 @@ def _rows(estimates: Estimates) -> Iterator[dict]:
             numerator = estimates.weights((1, cells["without"]), (-1, base))
             row |= interval_columns("leakage", estimates.ratio(numerator, denominator))
         yield row | _retained(estimates, arm, base, cells, reason)
+
+
+def _reference(arm: str, arms: Sequence[str]) -> str:
+    """The bare arm with an arm's seeded start, else bare."""
+    start = STARTED.match(arm)
+    started = f"bare{start[1]}" if start else "bare"
+    return started if started in arms else "bare"
 
 
 def _retained(

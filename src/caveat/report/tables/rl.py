@@ -42,7 +42,7 @@ LEAKAGE = (
 )  # fmt: skip
 ABOUT_LEAKAGE = (
     "Rates are over test questions, without the caveat and with it. At equal updates an arm is "
-    "compared with bare after as many updates. At equal hack rate it is compared with a bare "
+    "compared with bare, or with bare after the same seeded start. At equal hack rate with a bare "
     "policy that hacks as much in training: the rate without over the rate with, both above base."
 )
 CEILING = "ceiling"
