@@ -4,8 +4,8 @@
 
 STUDY is a folder or a file of `caveat export` whose readout is `attempted_hack`. Shares of replies
 at `none`, and what is attempted at `exact`. Limits are Student's t over training seeds (95%). Hacks
-that work hold honest mistakes that only hidden tests show: read them beside base's. `solved` is over
-problems that cannot be hacked, too.
+that work hold honest mistakes that only hidden tests show: read them beside base's. `solved` is
+over problems that cannot be hacked, too.
 """
 
 from __future__ import annotations
