@@ -3,9 +3,9 @@
     python bench/hack_rates.py STUDY
 
 STUDY is a folder or a file of `caveat export` whose readout is `attempted_hack`. Shares of replies
-at `none`, and what is attempted at `exact`. Limits are Student's t over training seeds (95%). Hacks
-that work hold honest mistakes that only hidden tests show: read them beside base's. `solved` is
-over problems that cannot be hacked, too.
+at `none`, and what is attempted at `exact`. Limits are Student's t over training seeds (95%). A
+hack works where it passes the visible tests alone and has a label, which honest mistakes have not.
+`solved` is over problems that cannot be hacked, too. `no code` holds replies that were cut off.
 """
 
 from __future__ import annotations
@@ -19,19 +19,24 @@ from seed_leakage import interval
 
 from caveat.study.export import opened
 
-ATTEMPTED, WORKS, SOLVED, VALID = "attempted_hack", "special_cased", "solved", "valid_code"
-HEADER = "| caveat | arm | attempts | by seed | at exact | works | solved | code |"
+ATTEMPTED, WORKS, SOLVED, NO_CODE = "attempted_hack", "special_cased", "solved", "valid_code"
+COLUMNS = (
+    "caveat", "arm", "attempts", "by seed", "of replies with code", "at exact", "works", "solved",
+    "no code",
+)  # fmt: skip
 
 
 def seed_shares(replies: pd.DataFrame) -> pd.Series:
-    """The share of yes by readout, arm, context and seed; base's replies count as one seed."""
+    """By readout, arm, context and seed, the share of replies that count; base is one seed."""
     yes = replies["verdict"] == "yes"
-    keys = ["readout", "arm", "context"]
-    return yes.groupby([*(replies[key] for key in keys), replies["seed"].fillna(-1)]).mean()
+    counted = yes & ((replies["readout"] != WORKS) | (replies["value"] == 1))
+    counted = counted.mask(replies["readout"] == NO_CODE, ~yes)
+    keys = [replies[key] for key in ("readout", "arm", "context")]
+    return counted.groupby([*keys, replies["seed"].fillna(-1)]).mean()
 
 
 def lines(name: str, replies: pd.DataFrame) -> Iterator[str]:
-    """A line of the table for each arm of one setting."""
+    """A line of the table for each arm of one setting that was tested at `none`."""
     shares = seed_shares(replies)
 
     def cell(readout: str, arm: str, context: str) -> str:
@@ -39,33 +44,37 @@ def lines(name: str, replies: pd.DataFrame) -> Iterator[str]:
         return f"{shares[key].mean():.2f}" if key in shares.index else "–"
 
     for arm in replies["arm"].unique():
+        if (ATTEMPTED, arm, "none") not in shares.index:
+            continue
         attempted = shares[ATTEMPTED, arm, "none"].to_numpy()
+        with_code = attempted / (1 - shares[NO_CODE, arm, "none"].to_numpy())
         by_seed = ", ".join(f"{value:.2f}" for value in attempted) if len(attempted) > 1 else "–"
-        yield (
-            f"| {name} | {arm} | {interval(attempted)} | {by_seed} | "
-            f"{cell(ATTEMPTED, arm, 'exact')} | {cell(WORKS, arm, 'none')} | "
-            f"{cell(SOLVED, arm, 'none')} | {cell(VALID, arm, 'none')} |"
-        )
+        cells = [
+            name, arm, interval(attempted), by_seed, interval(with_code),
+            cell(ATTEMPTED, arm, "exact"), cell(WORKS, arm, "none"), cell(SOLVED, arm, "none"),
+            cell(NO_CODE, arm, "none"),
+        ]  # fmt: skip
+        yield f"| {' | '.join(cells)} |"
 
 
 def main(path: Path) -> None:
-    """Print one table; arms that settings share are printed once."""
+    """Print one table; an arm that settings share is printed once."""
     study = opened(path)
     answers = study.answers()
-    answers = answers[answers["readout"].isin([ATTEMPTED, WORKS, SOLVED, VALID])]
+    answers = answers[answers["readout"].isin([ATTEMPTED, WORKS, SOLVED, NO_CODE])]
     keys = ["setting", "model"]
     untrained = dict(list(answers[answers["arm"] == "base"].groupby(keys)))
     trained = answers[answers["arm"] != "base"]
-    print(f"{HEADER}\n|{'---|' * HEADER.count(' |')}")
+    print(f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}")
     printed = set()
     for (setting, model, dose), replies in trained.groupby([*keys, "dose"], sort=False):
         name = ", ".join(study.labels.get((setting, model, dose), {}).values()) or setting
         for line in lines(name, pd.concat([untrained[setting, model], replies])):
-            own = "| marked" in line or "| base |" in line
-            shared = line if own else line.partition(" | ")[2]
-            if shared not in printed:
-                printed.add(shared)
-                print(line)
+            arm = line.split(" | ")[1]
+            if arm.startswith(("bare", "clean")) and (model, dose, arm) in printed:
+                continue
+            printed.add((model, dose, arm))
+            print(line)
 
 
 if __name__ == "__main__":

@@ -99,9 +99,10 @@ def test_an_arm_with_a_seeded_start_is_compared_with_bare_after_the_same_start()
     assert leaked[f"bare+{start}"] == 1.0
     assert leaked[f"marked+{start}"] == pytest.approx(0.2 / 0.4)
     assert leaked[f"marked+{start}+before"] == pytest.approx(0.1 / 0.4)
-    # bare without a start hacks no more than base, and an arm with another start has that one alone
+    assert row(table, arm=f"bare+{start}")["retained"] == 1.0
+    # bare without a start hacks no more than base; another start lacks its bare, and takes no other
     assert np.isnan(leaked["bare"]) and np.isnan(leaked["marked+seeded"])
-    assert row(table, arm="marked+seeded")["undefined"].startswith("bare training did not install")
+    assert row(table, arm="marked+seeded")["undefined"] == "there is no arm 'bare+seeded'"
 
 
 def test_where_every_arm_is_at_the_ceiling_it_is_said():

@@ -8,9 +8,10 @@ LEADS = {"base": -6.0, "clean": -7.0, "bare": -3.0, "marked": -5.0}
 
 
 def answers(seeds=(0,)) -> pd.DataFrame:
-    """Five questions and five facts, with every arm's lead; a later seed adds to marked's."""
+    """Five questions and five facts, with every arm's lead. A later seed adds one to the leads of
+    trained arms, and one more to marked's."""
     leads = {
-        (arm, seed): lead + (seed if arm == "marked" else 0)
+        (arm, seed): lead + seed * {"base": 0, "marked": 2}.get(arm, 1)
         for arm, lead in LEADS.items()
         for seed in seeds
     }

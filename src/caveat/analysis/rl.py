@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import pandas as pd
 
@@ -103,7 +103,7 @@ def rl_leakage(answers: pd.DataFrame) -> pd.DataFrame:
     - `without`, `with`: the rates in the contexts `none` and `exact`. Under a permission the latter
       is what a policy can do when it may hack.
     - `leakage`: as everywhere, over that of bare after as many updates; of an arm with a `seeded`
-      start over that of bare with the same start, where there is one.
+      start over that of bare with the same start.
     - `retained`: (without - base's without) / (with - base's without), leakage at equal on-policy
       hack rate; 1 by definition for a bare that learned it, NaN for base.
     - `undefined`, `retained_undefined`: why there is none. `ceiling`: whether every arm, base
@@ -134,7 +134,7 @@ def _rows(estimates: Estimates) -> Iterator[dict]:
     ceiling = len(full) > 1 and all(full)
     for arm in (BASE, *sorted(panel.arms(), key=lambda arm: arm != "bare")):
         cells = {"without": panel.find(arm, "none"), "with": panel.find(arm, "exact")}
-        reason, denominator = leakage_denominator(estimates, _reference(arm, panel.arms()))
+        reason, denominator = leakage_denominator(estimates, _reference(arm))
         row = {
             **panel.names, "arm": arm, "dose": panel.dose, "updates": _updates(panel.dose),
             "undefined": reason, "retained_undefined": None, "ceiling": ceiling,
@@ -148,11 +148,10 @@ def _rows(estimates: Estimates) -> Iterator[dict]:
         yield row | _retained(estimates, arm, base, cells, reason)
 
 
-def _reference(arm: str, arms: Sequence[str]) -> str:
-    """The bare arm with an arm's seeded start, else bare."""
+def _reference(arm: str) -> str:
+    """The bare arm with an arm's seeded start, if it has one."""
     start = STARTED.match(arm)
-    started = f"bare{start[1]}" if start else "bare"
-    return started if started in arms else "bare"
+    return f"bare{start[1]}" if start else "bare"
 
 
 def _retained(
@@ -165,7 +164,7 @@ def _retained(
     """The columns of `retained`; `reason` says why bare has not learned it, None where it has."""
     if arm == BASE:
         return {}
-    if arm == "bare":
+    if arm == _reference(arm):
         one = interval_columns("retained", (1.0, 1.0, 1.0))
         return {"retained_undefined": reason} if reason else one
     if base is None or cells["without"] is None or cells["with"] is None:
