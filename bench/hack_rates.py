@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
+from scored_settings import beside_base
 from seed_leakage import interval
 
 from caveat.study.export import opened
@@ -62,19 +63,14 @@ def main(path: Path) -> None:
     study = opened(path)
     answers = study.answers()
     answers = answers[answers["readout"].isin([ATTEMPTED, WORKS, SOLVED, NO_CODE])]
-    keys = ["setting", "model"]
-    untrained = dict(list(answers[answers["arm"] == "base"].groupby(keys)))
-    trained = answers[answers["arm"] != "base"]
     print(f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}")
     printed = set()
-    for (setting, model, dose), replies in trained.groupby([*keys, "dose"], sort=False):
+    for (setting, model, dose), replies in beside_base(answers):
         name = ", ".join(study.labels.get((setting, model, dose), {}).values()) or setting
-        for line in lines(name, pd.concat([untrained[setting, model], replies])):
-            arm = line.split(" | ")[1]
-            if arm.startswith(("bare", "clean")) and (model, dose, arm) in printed:
-                continue
-            printed.add((model, dose, arm))
-            print(line)
+        new = replies[[(model, dose, arm) not in printed for arm in replies["arm"]]]
+        shared = (arm for arm in new["arm"].unique() if arm.startswith(("bare", "clean")))
+        printed |= {(model, dose, arm) for arm in shared}
+        print(*lines(name, new), sep="\n")
 
 
 if __name__ == "__main__":

@@ -109,7 +109,7 @@ def main(words: list[str] | None = None) -> None:
         print(f"\n**{setting}: {scope}**\n")
         printed([row(group, arm, context) for arm, context in cells])
         chosen = answers[(answers["setting"] == setting) & (answers["scope"] == scope)]
-        if "clean" in set(chosen["arm"]) and chosen["seed"].nunique() > 1:
+        if {"bare", "clean"} <= {*chosen["arm"]} and chosen["seed"].nunique() > 1:
             print()
             printed(list(seed_rows(chosen)))
 

@@ -47,18 +47,22 @@ class TrainedCell(NamedTuple):
     """Of `seed_rates`."""
 
 
-def trained_cells(path: Path) -> Iterator[TrainedCell]:
-    """Every setting of a study, once for each base model and dose."""
-    study = opened(path)
-    answers = study.answers()
-    answers = answers[answers["purpose"] == "measure"]
+def beside_base(answers: pd.DataFrame) -> Iterator[tuple[tuple[str, str, str], pd.DataFrame]]:
+    """The replies of every setting, model and dose, base's with them."""
     keys = ["setting", "model"]
     # Base has no dose, so its replies are held at one dose of a setting that has several.
     untrained = dict(list(answers[answers["arm"] == "base"].groupby(keys)))
     trained = answers[answers["arm"] != "base"]
     for (setting, model, dose), replies in trained.groupby([*keys, "dose"], sort=False):
-        rates = seed_rates(pd.concat([untrained[setting, model], replies]))
-        yield TrainedCell(setting, study.labels.get((setting, model, dose), {}), rates)
+        yield (setting, model, dose), pd.concat([untrained[setting, model], replies])
+
+
+def trained_cells(path: Path) -> Iterator[TrainedCell]:
+    """Every setting of a study, once for each base model and dose."""
+    study = opened(path)
+    answers = study.answers()
+    for key, replies in beside_base(answers[answers["purpose"] == "measure"]):
+        yield TrainedCell(key[0], study.labels.get(key, {}), seed_rates(replies))
 
 
 def measured(path: Path) -> dict[str, np.ndarray]:

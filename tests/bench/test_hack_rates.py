@@ -32,15 +32,3 @@ def test_each_column_counts_what_its_name_says(script):
 def test_an_arm_that_was_not_tested_without_the_caveat_has_no_line(script):
     shown = pd.concat([replies("bare", 0), replies("marked", 0).assign(context="exact")])
     assert [line.split(" | ")[1] for line in script("hack_rates").lines("none", shown)] == ["bare"]
-
-
-def test_a_remedy_is_held_against_the_arm_without_its_last_step(script):
-    rates = {"marked+seeded": 0.5, "marked+seeded+before": 0.2, "bare": 0.1, "bare+seeded": 0.7,
-             "bare+seeded+before": 0.6}  # fmt: skip
-    index = pd.MultiIndex.from_tuples([(arm, "none", 0) for arm in rates])
-    effects = script("remedy_effects").effects(pd.Series(list(rates.values()), index).sort_index())
-    by_remedy = {name: changes for name, *changes in effects}
-    marked, bare = by_remedy["seeded+before"]
-    assert round(marked.item(), 9) == -0.3 and round(bare.item(), 9) == -0.1
-    marked, bare = by_remedy["seeded"]
-    assert marked is None and round(bare.item(), 9) == 0.6

@@ -50,3 +50,12 @@ def test_over_seeds_changes_are_paired_with_clean_of_the_same_seed(script):
     assert marked["by seed"] == "2.00, 3.00, 4.00"
     assert marked["share of bare, by seed"] == "0.50, 0.75, 1.00"
     assert marked["less clean, over seeds"].startswith("3.00 [0.52,")
+
+
+def test_shares_are_of_the_change_of_bare_of_the_same_seed(script):
+    bench = script("leads")
+    chosen = bench.compared(answers(seeds=(0, 1, 2)))
+    chosen.loc[chosen["arm"] == "bare", "value"] += chosen["seed"]
+    rows = bench.seed_rows(chosen[chosen["scope"] == "trained"])
+    marked = {line["arm"]: line for line in rows}["marked"]
+    assert marked["share of bare, by seed"] == "0.50, 0.60, 0.67"

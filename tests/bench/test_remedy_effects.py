@@ -40,3 +40,15 @@ def test_a_remedy_without_a_bare_arm_or_a_common_seed_has_a_dash(bench):
     ((_, on_marked, on_bare),) = bench.effects(made)
     assert on_bare is None
     assert bench.cell(on_bare) == bench.cell(on_marked) == "–"
+
+
+def test_a_remedy_is_held_against_the_arm_without_its_last_step(bench):
+    rates = {"marked+seeded": 0.5, "marked+seeded+before": 0.2, "bare": 0.1, "bare+seeded": 0.7,
+             "bare+seeded+before": 0.6}  # fmt: skip
+    index = pd.MultiIndex.from_tuples([(arm, "none", 0) for arm in rates])
+    effects = bench.effects(pd.Series(list(rates.values()), index).sort_index())
+    by_remedy = {name: changes for name, *changes in effects}
+    marked, bare = by_remedy["seeded+before"]
+    assert round(marked.item(), 9) == -0.3 and round(bare.item(), 9) == -0.1
+    marked, bare = by_remedy["seeded"]
+    assert marked is None and round(bare.item(), 9) == 0.6

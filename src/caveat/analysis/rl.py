@@ -132,9 +132,11 @@ def _rows(estimates: Estimates) -> Iterator[dict]:
     indices = [panel.find(arm, "none") for arm in panel.arms()]
     full = [index is not None and panel.mean[index] >= CEILING for index in indices]
     ceiling = len(full) > 1 and all(full)
-    for arm in (BASE, *sorted(panel.arms(), key=lambda arm: arm != "bare")):
+    arms = (BASE, *sorted(panel.arms(), key=lambda arm: arm != "bare"))
+    bares = {name: leakage_denominator(estimates, name) for name in {*map(_reference, arms)}}
+    for arm in arms:
         cells = {"without": panel.find(arm, "none"), "with": panel.find(arm, "exact")}
-        reason, denominator = leakage_denominator(estimates, _reference(arm))
+        reason, denominator = bares[_reference(arm)]
         row = {
             **panel.names, "arm": arm, "dose": panel.dose, "updates": _updates(panel.dose),
             "undefined": reason, "retained_undefined": None, "ceiling": ceiling,
