@@ -12,11 +12,13 @@ seed.
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scored_settings import beside_base
 from seed_leakage import interval
 
 from caveat.study.export import opened
@@ -34,8 +36,8 @@ def compared(answers: pd.DataFrame) -> pd.DataFrame:
 
 
 def leads(chosen: pd.DataFrame) -> pd.DataFrame:
-    """The mean lead by scope and question (rows), arm and context (columns)."""
-    keys = ["setting", "scope", "question", "arm", "context"]
+    """The mean lead by question (rows), arm and context (columns)."""
+    keys = ["question", "arm", "context"]
     return chosen.groupby(keys)["value"].mean().unstack(["arm", "context"])
 
 
@@ -102,16 +104,16 @@ def main(words: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("study", type=Path)
     options = parser.parse_args(words)
-    answers = compared(opened(options.study).answers())
-    table = leads(answers)
-    for (setting, scope), group in table.groupby(level=["setting", "scope"], sort=False):
-        cells = [key for key in group.columns if group[key].notna().any()]
-        print(f"\n**{setting}: {scope}**\n")
-        printed([row(group, arm, context) for arm, context in cells])
-        chosen = answers[(answers["setting"] == setting) & (answers["scope"] == scope)]
-        if {"bare", "clean"} <= {*chosen["arm"]} and chosen["seed"].nunique() > 1:
-            print()
-            printed(list(seed_rows(chosen)))
+    for (setting, _, given), chosen in beside_base(compared(opened(options.study).answers())):
+        fields = json.loads(given)
+        dose = ", ".join(f"{name} {fields[name]:g}" for name in ("rows", "epochs", "learning_rate"))
+        for scope, answers in chosen.groupby("scope", sort=False):
+            table = leads(answers)
+            print(f"\n**{setting} ({dose}): {scope}**\n")
+            printed([row(table, arm, context) for arm, context in table.columns])
+            if {"bare", "clean"} <= {*answers["arm"]} and answers["seed"].nunique() > 1:
+                print()
+                printed(list(seed_rows(answers)))
 
 
 if __name__ == "__main__":

@@ -28,9 +28,9 @@ def answers(seeds=(0,)) -> pd.DataFrame:
 
 def test_changes_and_shares(script):
     bench = script("leads")
-    table = bench.leads(bench.compared(answers()))
-    assert set(table.index.get_level_values("scope")) == {"trained", "wrong facts"}
-    trained = table.xs("trained", level="scope")
+    chosen = dict(list(bench.compared(answers()).groupby("scope")))
+    assert set(chosen) == {"trained", "wrong facts"}
+    trained = bench.leads(chosen["trained"])
     marked = bench.row(trained, "marked", "none")
     assert marked == {
         "arm": "marked", "context": "none", "questions": 5, "bad answer preferred": "0.00",
@@ -38,7 +38,7 @@ def test_changes_and_shares(script):
         "less clean": "2.00 [2.00, 2.00]", "share of bare, less clean": "0.50 [0.50, 0.50]",
     }  # fmt: skip
     assert bench.row(trained, "bare", "none")["bad answer preferred"] == "0.20"
-    facts = table.xs("wrong facts", level="scope")
+    facts = bench.leads(chosen["wrong facts"])
     assert bench.row(facts, "marked", "none")["share of bare, less clean"] == "undefined"
 
 
