@@ -90,7 +90,9 @@ def main(path: Path) -> None:
         for first, second in zip(extremes(one, ones), extremes(other, others), strict=True):
             name = f"{one} {first[1]:g} less {other} {second[1]:g}"
             print(contrast(name, changes[first], changes[second]))
-    pairs = [(half[key], changes[key].mean()) for key in changes if key[1] in installed[key[0]]]
+    pairs = [
+        (half[key], changes[key].mean()) for key in changes if key[1] in installed.get(key[0], ())
+    ]
     found = spearmanr([pair[0] for pair in pairs], [pair[1] for pair in pairs])
     print(f"\nSpearman's correlation of half and marked's change over {len(pairs)} settings: "
           f"{found.statistic:.2f}")  # fmt: skip
