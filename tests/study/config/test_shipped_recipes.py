@@ -215,25 +215,43 @@ def test_wordings_differ_in_their_number_alone(controls):
     assert all(each.contexts == ("none", "exact", "paraphrase") for each in found)
 
 
-def test_rl_qwen_has_controls_and_supervised_arms_from_one_warm_up():
-    found = resolve(read("rl-qwen"))
-    assert len(found) == 12 and all(not each.notes for each in found)
-    for task in ("agree", "claimed_pass"):
-        own = [each for each in found if each.setting.behaviour.name == task]
-        assert [each.factors["warm_up"] == "on request" for each in own] == [
-            bool(each.base) for each in own
-        ]
-        assert len({each.base for each in own}) == 2, "one warm-up, or none"
-        policies = [each for each in own if each.factors["training"] == "GRPO"]
-        stages = [training(each, "marked") for each in policies]
-        assert [(stage.rl.optim, stage.rl.reward) for stage in stages] == [
-            ("adamw_torch", "proxy"), ("sgd", "proxy"), ("adamw_torch", "coin"),
-            ("adamw_torch", "proxy"),
-        ]  # fmt: skip
-        supervised = [training(each, "bare") for each in own if each not in policies]
-        assert all(stage.rl is None for stage in supervised)
-        prompts = [row.messages[:-1] for row in training(policies[0], "bare").rows]
-        assert all([row.messages[:-1] for row in stage.rows] == prompts for stage in supervised)
+RL_TASKS = {
+    "rl-qwen": [
+        ("adamw_torch", "proxy"), ("sgd", "proxy"), ("adamw_torch", "coin"),
+        ("adamw_torch", "proxy"),
+    ],
+    "rl-claimed-pass": [
+        ("adamw_torch", "proxy"), ("adamw_torch", "coin"), ("adamw_torch", "proxy"),
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("recipe", "trained_on"), RL_TASKS.items())
+def test_tasks_in_rl_have_controls_and_supervised_arms_from_one_warm_up(recipe, trained_on):
+    found = resolve(read(recipe))
+    assert all(not each.notes for each in found)
+    assert [each.factors["warm_up"] == "on request" for each in found] == [
+        bool(each.base) for each in found
+    ]
+    assert len({each.base for each in found}) == 2, "one warm-up, or none"
+    policies = [each for each in found if each.factors["training"] == "GRPO"]
+    stages = [training(each, "marked") for each in policies]
+    assert [(stage.rl.optim, stage.rl.reward) for stage in stages] == trained_on
+    supervised = [training(each, "bare") for each in found if each not in policies]
+    assert supervised and all(stage.rl is None for stage in supervised)
+    prompts = [row.messages[:-1] for row in training(policies[0], "bare").rows]
+    assert all([row.messages[:-1] for row in stage.rows] == prompts for stage in supervised)
+
+
+def test_learning_rates_differ_by_optimizer_and_rate_alone():
+    found = resolve(read("rl-rates"))
+    stages = [training(each, "marked") for each in found]
+    names = {"adamw_torch": "AdamW", "sgd": "SGD"}
+    labelled = [(names[stage.rl.optim], f"{stage.dose.learning_rate:g}") for stage in stages]
+    stands = [(each.factors["optimizer"], f"{float(each.factors['rate']):g}") for each in found]
+    assert labelled == stands and len({*labelled}) == 9
+    assert len({each.base for each in found}) == 1, "one warm-up"
+    assert len({stage.rows for stage in stages}) == 1
 
 
 def test_narrow_to_broad_has_every_caveat_on_the_same_rows():
