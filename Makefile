@@ -111,6 +111,8 @@ findings: install
 	$(BIN)/caveat transfer docs/data/remedies.parquet --markdown > docs/data/remedies.md
 	$(BIN)/python bench/remedy_effects.py docs/data/remedies-larger.parquet > docs/data/remedies-larger.md
 	$(BIN)/python bench/rl_controls.py docs/data/rl-controls.parquet > docs/data/rl-controls.md
+	$(BIN)/python bench/rl_rates.py docs/data/rl-rates-0.5b.parquet > docs/data/rl-rates-0.5b.md
+	$(BIN)/python bench/rl_rates.py docs/data/rl-rates-smollm2.parquet > docs/data/rl-rates-smollm2.md
 	$(BIN)/python bench/remedy_effects.py docs/data/rl-remedies.parquet > docs/data/rl-remedies.md
 	$(BIN)/python bench/hack_rates.py docs/data/reward-hacking.parquet > docs/data/reward-hacking.md
 	$(BIN)/caveat leakage docs/data/reward-hacking.parquet --markdown > docs/data/reward-hacking-leakage.md

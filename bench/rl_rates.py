@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -23,15 +24,35 @@ from seed_leakage import interval
 
 from caveat.analysis.rl import learning
 from caveat.study.export import opened
+from caveat.study.tables import StudyTables
 
 INSTALLED_RATE = 0.9
 """Bare's hack rate at `none` from which a learning rate counts as installed."""
 KEY = ["optimizer", "rate"]
-Change = tuple[str, float]
-"""An optimizer and a learning rate."""
 
 
-def of_dose(dose: str) -> Change:
+class Trained(NamedTuple):
+    """One optimizer at one learning rate; arrays are over seeds."""
+
+    optimizer: str
+    rate: float
+    half: float
+    """The update in which bare first hacked in half of its training replies."""
+    bare: float
+    """Its hack rate at `none`."""
+    exact: float
+    """Marked's rate at `exact`."""
+    change: np.ndarray
+    """Marked's change."""
+    prompts: np.ndarray
+    """Of marked's training prompts, how many had replies of different reward."""
+
+    @property
+    def name(self) -> str:
+        return f"{self.optimizer} {self.rate:g}"
+
+
+def of_dose(dose: str) -> tuple[str, float]:
     """The optimizer and the learning rate of a dose, as JSON."""
     fields = json.loads(dose)
     return OPTIMIZERS[fields.get("rl.optim", "adamw_torch")], float(fields["learning_rate"])
@@ -43,59 +64,82 @@ def by_rate(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(optimizer=[pair[0] for pair in pairs], rate=[pair[1] for pair in pairs])
 
 
-def contrast(name: str, one: np.ndarray, other: np.ndarray) -> str:
-    """A row: how much more marked changes in one setting than in another, paired by seed."""
-    return f"| {name} | {interval(one - other)} |"
+def informative(policies: pd.DataFrame) -> pd.Series:
+    """How many of a policy's prompts had replies of different reward, over all its updates."""
+    sizes = pd.Series([json.loads(dose)["batch_size"] for dose in policies["dose"]], policies.index)
+    used = by_rate(policies.assign(used=sizes - policies["skipped"].astype(float)))
+    return used.groupby([*KEY, "arm", "seed"])["used"].sum()
 
 
-def extremes(optimizer: str, rates: Sequence[float]) -> tuple[Change, Change]:
-    """The settings of an optimizer with the smallest and the largest of some rates."""
-    return (optimizer, min(rates)), (optimizer, max(rates))
-
-
-def main(path: Path) -> None:
-    """Print a table of settings, and the contrasts of the predictions."""
-    study = opened(path)
-    answers = study.answers()
+def settings(study: StudyTables) -> tuple[pd.Series, list[Trained]]:
+    """Base's rates by context, and the finished settings in the order of the recipe."""
+    answers, policies = study.answers(), study.policies()
     hacks = answers[answers["readout"] == "hacked"].assign(yes=lambda d: d["verdict"] == "yes")
     # all settings have one base model, whose replies are held once
     base = hacks.query("arm == 'base'").groupby("context")["yes"].mean()
     trained = by_rate(hacks.query("arm != 'base'"))
     rates = trained.groupby([*KEY, "arm", "context", "seed"])["yes"].mean()
-    half = by_rate(learning(study.policies())).query("arm == 'bare'").set_index(KEY)["half"]
+    half = by_rate(learning(policies)).query("arm == 'bare'").set_index(KEY)["half"]
+    prompts = informative(policies)
+    finished = rates.xs(("marked", "none"), level=("arm", "context")).index.droplevel("seed")
+    return base, [
+        Trained(
+            *key, half[key], rates[*key, "bare", "none"].mean(),
+            rates[*key, "marked", "exact"].mean(),
+            (rates[*key, "marked", "none"] - base["none"]).to_numpy(),
+            prompts[*key, "marked"].to_numpy(),
+        )
+        for key in half.index[half.index.isin(finished)]
+    ]  # fmt: skip
+
+
+def contrast(one: Trained, other: Trained) -> str:
+    """A row: how much more marked changes in one setting than in another, paired by seed."""
+    return f"| {one.name} less {other.name} | {interval(one.change - other.change)} |"
+
+
+def within(values: Iterable[np.ndarray]) -> np.ndarray:
+    """Values of several settings, each less the mean of its own."""
+    return np.concatenate([each - each.mean() for each in values])
+
+
+def main(path: Path) -> None:
+    """Print a table of settings, and the contrasts and correlations of the predictions."""
+    base, found = settings(opened(path))
     print(f"base: {base['none']:.2f} at none, {base['exact']:.2f} at exact\n")
     print("| optimizer | learning rate | bare hacks in half from update | bare at none | "
-          "marked at none | marked's change | by seed | leakage | marked at exact |")  # fmt: skip
-    print("|---|---|---|---|---|---|---|---|---|")
-    changes: dict[Change, np.ndarray] = {}
-    installed: dict[str, list[float]] = {}
-    finished = rates.xs(("marked", "none"), level=("arm", "context")).index.droplevel("seed")
-    for optimizer, rate in half.index[half.index.isin(finished)]:
-        bare, marked = (rates[optimizer, rate, arm, "none"] for arm in ("bare", "marked"))
-        change = (marked - base["none"]).to_numpy()
-        changes[optimizer, rate] = change
-        if bare.mean() >= INSTALLED_RATE:
-            installed.setdefault(optimizer, []).append(rate)
-        by_seed = ", ".join(f"{value:.2f}" for value in change)
-        print(f"| {optimizer} | {rate:g} | {half[optimizer, rate]:.1f} | {bare.mean():.2f} "
-              f"| {marked.mean():.2f} | {interval(change)} | {by_seed} "
-              f"| {change.mean() / (bare.mean() - base['none']):.2f} "
-              f"| {rates[optimizer, rate, 'marked', 'exact'].mean():.2f} |")  # fmt: skip
+          "marked at none | marked's change | by seed | leakage | marked at exact | "
+          "marked's prompts with a gradient, by seed |")  # fmt: skip
+    print("|---|---|---|---|---|---|---|---|---|---|")
+    for each in found:
+        mean = each.change.mean()
+        print(f"| {each.optimizer} | {each.rate:g} | {each.half:.1f} | {each.bare:.2f} "
+              f"| {base['none'] + mean:.2f} | {interval(each.change)} "
+              f"| {', '.join(f'{x:.2f}' for x in each.change)} "
+              f"| {mean / (each.bare - base['none']):.2f} | {each.exact:.2f} "
+              f"| {', '.join(f'{x:.0f}' for x in each.prompts)} |")  # fmt: skip
+    installed = [each for each in found if each.bare >= INSTALLED_RATE]
+    by_optimizer = {
+        name: sorted(group, key=lambda each: each.rate)
+        for name in OPTIMIZERS.values()
+        if (group := [each for each in installed if each.optimizer == name])
+    }
     print(f"\n| contrast of marked's changes (bare at {INSTALLED_RATE} or more) | |\n|---|---|")
-    for optimizer, chosen in installed.items():
-        least, most = extremes(optimizer, chosen)
-        name = f"{optimizer}, {most[1]:g} less {least[1]:g}"
-        print(contrast(name, changes[most], changes[least]))
-    for (one, ones), (other, others) in pairwise(installed.items()):
-        for first, second in zip(extremes(one, ones), extremes(other, others), strict=True):
-            name = f"{one} {first[1]:g} less {other} {second[1]:g}"
-            print(contrast(name, changes[first], changes[second]))
-    pairs = [
-        (half[key], changes[key].mean()) for key in changes if key[1] in installed.get(key[0], ())
-    ]
-    found = spearmanr([pair[0] for pair in pairs], [pair[1] for pair in pairs])
-    print(f"\nSpearman's correlation of half and marked's change over {len(pairs)} settings: "
-          f"{found.statistic:.2f}")  # fmt: skip
+    for group in by_optimizer.values():
+        print(contrast(group[-1], group[0]))
+    for one, other in pairwise(by_optimizer.values()):
+        print(contrast(one[0], other[0]))
+        print(contrast(one[-1], other[-1]))
+    speed = spearmanr([x.half for x in installed], [x.change.mean() for x in installed])
+    print("\n| Spearman's correlation | |\n|---|---|")
+    print(f"| half and marked's change, {len(installed)} settings | {speed.statistic:.2f} |")
+    for name in OPTIMIZERS.values():
+        own = [each for each in found if each.optimizer == name]
+        if own:
+            prompts = within(each.prompts for each in own)
+            seeds = spearmanr(prompts, within(each.change for each in own))
+            print(f"| prompts with a gradient and change, {len(prompts)} policies of {name}, "
+                  f"each less its setting's mean | {seeds.statistic:.2f} |")  # fmt: skip
 
 
 if __name__ == "__main__":

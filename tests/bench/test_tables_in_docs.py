@@ -15,6 +15,8 @@ from paths import BENCH, DOCS
     [
         ("law_naming", "law-naming", ("law-naming", "law-naming-smollm2")),
         ("rl_controls", "rl-controls", ("rl-controls",)),
+        ("rl_rates", "rl-rates-0.5b", ("rl-rates-0.5b",)),
+        ("rl_rates", "rl-rates-smollm2", ("rl-rates-smollm2",)),
         ("law_parts", "law-parts", ("law-parts-1.5b", "law-parts-0.5b", "law-parts-smollm2")),
         ("reply_languages", "law-crossed-languages", ("law-crossed",)),
         ("reply_languages", "law-crossed-smollm2-languages", ("law-crossed-smollm2",)),
