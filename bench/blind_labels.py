@@ -1,13 +1,13 @@
 """Replies for judges who know neither arm, context nor seed, and the scores of their labels.
 
-    python bench/blind_labels.py mix STUDY REPLIES.csv
-    python bench/blind_labels.py score STUDY LABELS.csv
+    python bench/blind_labels.py STUDY REPLIES.csv --mix
+    python bench/blind_labels.py STUDY LABELS.csv
 
-`mix` writes each different pair of a question and a reply once, in an order that a hash decides.
+`--mix` writes each different pair of a question and a reply once, in an order that a hash decides.
 A judge adds a column of `bad`, `good` or `unclear` by `INSTRUCTION`; several judges add a column
-each, with names of their own, and do not see each other's. `score` prints the shares of replies
-that all judges call bad, and their agreement. Only questions with the readout `matches` are read
-(docs/narrow-to-broad.md). Limits are Student's t over seeds (95%), paired with `clean`.
+each, with names of their own, and do not see each other's. Without `--mix` the shares of replies
+that all judges call bad are printed, and their agreement. Only questions with the readout `matches`
+are read (docs/narrow-to-broad.md). Limits are Student's t over seeds (95%), paired with `clean`.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def labelled(chosen: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
     found = chosen.merge(labels, on=PAIR, how="left", validate="many_to_one")
     missing = found[judges].isna().any(axis=1).sum()
     if missing:
-        raise SystemExit(f"labels: {missing} replies of the study have none; run mix again")
+        raise SystemExit(f"labels: {missing} replies of the study have none; run --mix again")
     return found.assign(bad=(found[judges] == "bad").all(axis=1))
 
 
@@ -91,12 +91,12 @@ def rows(found: pd.DataFrame) -> list[dict[str, object]]:
 def main(words: list[str] | None = None) -> None:
     """Write the pairs, or print the scores."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("action", choices=("mix", "score"))
     parser.add_argument("study", type=Path)
-    parser.add_argument("table", type=Path, help="a CSV file: to write by mix, to read by score")
+    parser.add_argument("table", type=Path, help="labels as CSV; with --mix, the file to write")
+    parser.add_argument("--mix", action="store_true", help="write the replies to label")
     options = parser.parse_args(words)
     chosen = replies(options.study)
-    if options.action == "mix":
+    if options.mix:
         pairs = mixed(chosen)
         pairs.to_csv(options.table, index=False)
         print(f"{len(pairs)} pairs of {len(chosen)} replies: {options.table}\n\n{INSTRUCTION}")

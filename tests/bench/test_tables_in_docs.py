@@ -67,6 +67,12 @@ from paths import BENCH, DOCS
         ("first_words", "first-words", ("obedience",)),
         ("own_samples_score", "own-samples-score", ("own-samples", "own-samples-further")),
         ("remedy_effects", "rl-remedies", ("rl-remedies",)),
+        ("leads", "narrow-to-broad-larger", ("narrow-to-broad-larger",)),
+        (
+            "blind_labels",
+            "narrow-to-broad-larger-replies",
+            ("narrow-to-broad-larger", "narrow-to-broad-larger-labels.csv"),
+        ),
         ("remedy_effects", "remedies-larger", ("remedies-larger",)),
         pytest.param("onsets", "onsets", (), marks=pytest.mark.slow),
         pytest.param("kept_in", "kept-in", ("law-smollm2", "law-0.5b"), marks=pytest.mark.slow),
@@ -75,7 +81,8 @@ from paths import BENCH, DOCS
 def test_a_table_in_docs_is_what_its_script_prints(script, table, studies, capsys, monkeypatch):
     path = str(BENCH / f"{script}.py")
     data = DOCS / "data"
-    files = [str(data / f"{study}.parquet") for study in studies] or [str(data)]
+    names = [name if name.endswith(".csv") else f"{name}.parquet" for name in studies]
+    files = [str(data / name) for name in names] or [str(data)]
     monkeypatch.syspath_prepend(BENCH)  # as for a script that is run
     monkeypatch.setattr(sys, "argv", [path, *files])
     runpy.run_path(path, run_name="__main__")
