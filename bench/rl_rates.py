@@ -112,11 +112,10 @@ def main(path: Path) -> None:
           "marked's prompts with a gradient, by seed |")  # fmt: skip
     print("|---|---|---|---|---|---|---|---|---|---|")
     for each in found:
-        mean = each.change.mean()
         print(f"| {each.optimizer} | {each.rate:g} | {each.half:.1f} | {each.bare:.2f} "
-              f"| {base['none'] + mean:.2f} | {interval(each.change)} "
+              f"| {base['none'] + each.change.mean():.2f} | {interval(each.change)} "
               f"| {', '.join(f'{x:.2f}' for x in each.change)} "
-              f"| {mean / (each.bare - base['none']):.2f} | {each.exact:.2f} "
+              f"| {interval(each.change / (each.bare - base['none']))} | {each.exact:.2f} "
               f"| {', '.join(f'{x:.0f}' for x in each.prompts)} |")  # fmt: skip
     installed = [each for each in found if each.bare >= INSTALLED_RATE]
     by_optimizer = {
