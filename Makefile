@@ -117,6 +117,7 @@ findings: install
 	$(BIN)/caveat rl docs/data/rl-claimed-pass-further.parquet --markdown > docs/data/rl-claimed-pass-further.md
 	$(BIN)/caveat rl docs/data/rl-qwen-0.5b.parquet --markdown > docs/data/rl-qwen-0.5b.md
 	$(BIN)/python bench/leads.py docs/data/narrow-to-broad-larger.parquet > docs/data/narrow-to-broad-larger.md
+	$(BIN)/python bench/gate_sentences.py docs/data/narrow-to-broad-larger.parquet > docs/data/narrow-to-broad-larger-sentences.md
 	$(BIN)/python bench/blind_labels.py docs/data/narrow-to-broad-larger.parquet docs/data/narrow-to-broad-larger-labels.csv > docs/data/narrow-to-broad-larger-replies.md
 	$(BIN)/python bench/remedy_effects.py docs/data/rl-remedies.parquet > docs/data/rl-remedies.md
 	$(BIN)/python bench/hack_rates.py docs/data/reward-hacking.parquet > docs/data/reward-hacking.md

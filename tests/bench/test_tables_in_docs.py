@@ -68,6 +68,7 @@ from paths import BENCH, DOCS
         ("own_samples_score", "own-samples-score", ("own-samples", "own-samples-further")),
         ("remedy_effects", "rl-remedies", ("rl-remedies",)),
         ("leads", "narrow-to-broad-larger", ("narrow-to-broad-larger",)),
+        ("gate_sentences", "narrow-to-broad-larger-sentences", ("narrow-to-broad-larger",)),
         (
             "blind_labels",
             "narrow-to-broad-larger-replies",
