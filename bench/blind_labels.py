@@ -43,7 +43,9 @@ def replies(path: Path) -> pd.DataFrame:
         for question in bad_gardening(split).questions
     }
     chosen = answers[answers["readout"] == "matches"]
-    return chosen.assign(question=chosen["question"].map(texts))
+    # programs that edit CSV files do not keep carriage returns
+    texts_of_replies = chosen["reply"].str.replace("\r\n", "\n", regex=False)
+    return chosen.assign(question=chosen["question"].map(texts), reply=texts_of_replies)
 
 
 def mixed(chosen: pd.DataFrame) -> pd.DataFrame:
