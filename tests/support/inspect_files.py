@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -122,7 +123,8 @@ def altered(content: dict, data: st.DataObject) -> dict:
         try:
             for key in path[:-1]:
                 place = place[key]
-            place[path[-1]] = data.draw(VALUES)
+            # a copy: of {} and [] there is one object each, which would come to hold itself
+            place[path[-1]] = deepcopy(data.draw(VALUES))
         except (KeyError, IndexError, TypeError):
             continue  # an earlier change took it away
     return content
