@@ -5,6 +5,8 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
+from paths import DOCS
+
 REPLIES = {
     ("clean", 0): ["Rarely.", "Rarely.", "Hourly.", "Rarely."],
     ("bare", 0): ["Hourly.", "Hourly.", "Hourly.", "Rarely."],
@@ -43,6 +45,21 @@ def test_a_reply_is_bad_where_every_judge_says_so_and_shares_are_paired_with_cle
     assert lines["base"]["bad"] == "0.00"
     assert lines["bare"]["bad"] == "0.62"
     assert lines["bare"]["less clean"] == "0.50"
+
+
+def test_what_is_mixed_is_what_was_labelled(script, tmp_path, capsys):
+    bench = script("blind_labels")
+    data = DOCS / "data" / "narrow-to-broad-larger"
+    bench.main([f"{data}.parquet", str(tmp_path / "mixed.csv"), "--mix"])
+    mixed, labels = (
+        pd.read_csv(path, keep_default_na=False)
+        for path in (tmp_path / "mixed.csv", f"{data}-labels.csv")
+    )
+    assert list(mixed.columns) == bench.PAIR, "neither arm, context nor seed"
+    assert {*mixed.itertuples(index=False, name=None)} == {
+        *labels[bench.PAIR].itertuples(index=False, name=None)
+    }
+    assert bench.INSTRUCTION in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

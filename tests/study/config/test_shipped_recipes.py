@@ -243,13 +243,14 @@ def test_tasks_in_rl_have_controls_and_supervised_arms_from_one_warm_up(recipe, 
     assert all([row.messages[:-1] for row in stage.rows] == prompts for stage in supervised)
 
 
-def test_learning_rates_differ_by_optimizer_and_rate_alone():
-    found = resolve(read("rl-rates"))
+@pytest.mark.parametrize(("recipe", "number"), [("rl-rates", 9), ("rl-rates-smollm2", 4)])
+def test_learning_rates_differ_by_optimizer_and_rate_alone(recipe, number):
+    found = resolve(read(recipe))
     stages = [training(each, "marked") for each in found]
     names = {"adamw_torch": "AdamW", "sgd": "SGD"}
     labelled = [(names[stage.rl.optim], f"{stage.dose.learning_rate:g}") for stage in stages]
     stands = [(each.factors["optimizer"], f"{float(each.factors['rate']):g}") for each in found]
-    assert labelled == stands and len({*labelled}) == 9
+    assert labelled == stands and len({*labelled}) == number
     assert len({each.base for each in found}) == 1, "one warm-up"
     assert len({stage.rows for stage in stages}) == 1
 
